@@ -1,0 +1,190 @@
+"""Names in a config -> networks, losses, penalties, optimizers. A new one is one line here."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan import data, losses, penalties
+from jaxgan.config import Config, choose
+from jaxgan.errors import UserError
+from jaxgan.networks import dcgan, mlp
+from jaxgan.state import GANState, init_state
+from jaxgan.step import Step, make_train_step
+
+DATA: dict[str, Callable[[], data.Dataset]] = {"digits": data.digits}
+
+LOSSES = {
+    "minimax": losses.minimax,
+    "non_saturating": losses.non_saturating,
+    "least_squares": losses.least_squares,
+    "wasserstein": losses.wasserstein,
+    "hinge": losses.hinge,
+}
+
+PENALTIES: dict[str, Callable[[float], Any]] = {
+    "none": lambda weight: None,
+    "r1": lambda weight: penalties.r1(gamma=weight),
+}
+
+NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {
+    "mlp": lambda config, image_shape, num_classes: (
+        mlp.Generator(image_shape, num_classes=num_classes),
+        mlp.Discriminator(num_classes=num_classes),
+    ),
+    "dcgan": lambda config, image_shape, num_classes: (
+        dcgan.Generator(image_shape, config.width, num_classes),
+        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),  # pyrefly: ignore
+    ),
+}
+
+GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
+
+OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
+    "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
+    "sgd": lambda config, rate: optax.sgd(rate, momentum=config.beta1 or None),
+    "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.beta2),
+}
+
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda rate, steps: optax.constant_schedule(rate),
+    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
+    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
+}
+
+NAMES = {
+    "data": DATA,
+    "network": NETWORKS,
+    "discriminator_norm": ("batch", "spectral", "none"),
+    "loss": LOSSES,
+    "penalty": PENALTIES,
+    "optimizer": OPTIMIZERS,
+    "learning_rate_schedule": SCHEDULES,
+}
+
+
+class Experiment(NamedTuple):
+    """What a config stands for.
+
+    Attributes:
+        generator: the module.
+        discriminator: the module.
+        step: the pure train step.
+        init: ``key -> GANState`` at step 0.
+        shapes: the state's shapes and dtypes.
+        arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
+        num_classes: None where unconditional.
+    """
+
+    generator: nn.Module
+    discriminator: nn.Module
+    step: Step
+    init: Callable[[jax.Array], GANState]
+    shapes: GANState
+    arrays: dict[str, Any]
+    num_classes: int | None
+
+
+def check(config: Config) -> Config:
+    """Return the config with its names spelled as in the tables.
+
+    Raises:
+        UserError: for an unknown name or a value out of range.
+    """
+    config.check()
+    names = {field: choose(field, getattr(config, field), known) for field, known in NAMES.items()}
+    return config.replace(**names)
+
+
+def optimizer(
+    config: Config, learning_rate: float, *, updates_per_step: int = 1
+) -> optax.GradientTransformation:
+    """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""
+    schedule = SCHEDULES[config.learning_rate_schedule](learning_rate, config.decay_steps or 1)
+
+    def per_step(count: Any) -> Any:
+        return schedule(count // updates_per_step)
+
+    transformation = OPTIMIZERS[config.optimizer](config, per_step)
+    if config.gradient_clip is None:
+        return transformation
+    return optax.chain(optax.clip_by_global_norm(config.gradient_clip), transformation)
+
+
+def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
+    """Return ``min(decay, (1 + t) / (10 + t))``: an average that forgets its random start quickly."""
+    return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
+
+
+def experiment(
+    config: Config,
+    dataset: data.Dataset,
+    *,
+    generator: nn.Module | None = None,
+    discriminator: nn.Module | None = None,
+    loss: Any = None,
+    penalty: Any = None,
+) -> Experiment:
+    """Put the pieces together, and try their shapes without computing anything.
+
+    Args:
+        config: checked (`check`).
+        dataset: what to learn.
+        generator: a module of your own in place of the config's.
+        discriminator: the same.
+        loss: a loss pair of your own.
+        penalty: a penalty of your own.
+
+    Raises:
+        UserError: if the pieces do not fit each other or the data.
+    """
+    if dataset.images.ndim != 4:
+        raise UserError(f"a run draws pictures: images have shape [N, H, W, C], got {dataset.images.shape}")
+    size, image_shape = len(dataset.images), dataset.images.shape[1:]
+    if config.batch_size > size:
+        raise UserError(f"--batch-size {config.batch_size} is more than the {size} images of {dataset.name}")
+    if config.conditional and dataset.labels is None:
+        raise UserError(f"--conditional needs labels, and {dataset.name} has none")
+    num_classes = dataset.num_classes if config.conditional else None
+    ours = NETWORKS[config.network](config, image_shape, num_classes)
+    generator, discriminator = generator or ours[0], discriminator or ours[1]
+    step = make_train_step(
+        generator,
+        discriminator,
+        loss or LOSSES[config.loss],
+        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+        d_steps=config.d_steps,
+        ema_decay=ema_schedule(config.ema_decay),
+    )
+    g_tx = optimizer(config, config.generator_learning_rate)
+    d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)
+
+    def init(key: jax.Array) -> GANState:
+        return init_state(
+            key,
+            generator,
+            discriminator,
+            image_shape=image_shape,
+            latent_dim=config.latent_dim,
+            g_tx=g_tx,
+            d_tx=d_tx,
+            num_classes=num_classes,
+        )
+
+    arrays = {"image": dataset.images}
+    if config.conditional and dataset.labels is not None:
+        arrays["label"] = dataset.labels
+    taken = config.batch_size * config.d_steps
+    batch = {
+        name: jax.ShapeDtypeStruct((taken, *array.shape[1:]), array.dtype) for name, array in arrays.items()
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        shapes = jax.eval_shape(init, key)
+        jax.eval_shape(step, shapes, batch, key)
+    except ValueError as error:  # the networks, the penalty or the step say what does not fit
+        raise UserError(str(error)) from error
+    return Experiment(generator, discriminator, step, init, shapes, arrays, num_classes)

@@ -1,0 +1,123 @@
+"""What can be set, what is allowed, and the command line. The only file that knows tyro."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import tyro
+
+from jaxgan.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """All settings of a run. The comment behind each field is its help text."""
+
+    data: str = "digits"  # data set
+    conditional: bool = False  # learn the classes too: both networks are given the labels
+    network: str = "mlp"  # network family of both players
+    width: int = 64  # channels next to the image (dcgan)
+    discriminator_norm: str = "batch"  # normalisation in the discriminator: batch, spectral or none (dcgan)
+    latent_dim: int = 100  # length of a latent vector
+    loss: str = "non_saturating"  # adversarial loss
+    penalty: str = "none"  # penalty on the discriminator
+    penalty_weight: float = 1.0  # weight of the penalty (r1: gamma)
+    steps: int = 6000  # generator updates in all, those of earlier calls included
+    batch_size: int = 128  # images per update, over all devices
+    d_steps: int = 1  # discriminator updates per generator update, each on fresh images
+    optimizer: str = "adam"  # of both players
+    generator_learning_rate: float = 2e-4  # step size
+    discriminator_learning_rate: float = 2e-4  # step size
+    beta1: float = 0.5  # decay of the gradient average (adam), momentum (sgd)
+    beta2: float = 0.999  # decay of the squared-gradient average (adam, rmsprop)
+    learning_rate_schedule: str = "constant"  # over generator updates
+    decay_steps: int | None = None  # generator updates until a linear or cosine schedule reaches zero
+    gradient_clip: float | None = None  # largest global norm of a gradient
+    ema_decay: float = 0.999  # decay per step of the generator's average weights; short at the start
+    seed: int = 0  # of weights, latents and data order
+    workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
+    log_every: int = 50  # steps
+    sample_every: int = 500  # steps
+    save_every: int = 1000  # steps
+    keep: int = 3  # newest checkpoints to keep
+    profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
+    dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
+
+    def check(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            UserError: naming the option, the range and the value.
+        """
+        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps"):
+            self._require(name, "at least 1", self._at_least(name, 1))
+        for name in ("log_every", "sample_every", "save_every", "keep"):
+            self._require(name, "at least 1", self._at_least(name, 1))
+        for name in ("generator_learning_rate", "discriminator_learning_rate"):
+            value = getattr(self, name)
+            self._require(name, "a positive number", math.isfinite(value) and value > 0)
+        for name in ("beta1", "beta2", "ema_decay"):
+            self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
+        weight, clip = self.penalty_weight, self.gradient_clip
+        self._require("penalty_weight", "0 or a positive number", math.isfinite(weight) and weight >= 0)
+        self._require(
+            "gradient_clip", "a positive number", clip is None or (math.isfinite(clip) and clip > 0)
+        )
+        self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
+        self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
+        if self.learning_rate_schedule != "constant" and self.decay_steps is None:
+            raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
+        if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
+            raise UserError("steps x batch size x d_steps is limited to 2**32 images in all")
+
+    def replace(self, **changes: Any) -> "Config":
+        """Return a copy with other values."""
+        return dataclasses.replace(self, **changes)
+
+    def _at_least(self, name: str, least: int) -> bool:
+        return getattr(self, name) >= least
+
+    def _require(self, name: str, what: str, holds: bool) -> None:
+        if not holds:
+            raise UserError(f"{option(name)} must be {what}, got {getattr(self, name)}")
+
+
+Positional = tyro.conf.Positional
+
+PRACTICAL = frozenset(
+    ("steps", "workdir", "log_every", "sample_every", "save_every", "keep", "profile", "dry_run")
+)
+"""Fields that a run may change when it goes on: they have no part in what is computed at each step."""
+
+
+def option(field: str) -> str:
+    """Return the command line's spelling of a field."""
+    return "--" + field.replace("_", "-")
+
+
+def choose(field: str, name: str, known: Iterable[str]) -> str:
+    """Return the known name that `name` means (hyphens count as underscores).
+
+    Raises:
+        UserError: with the nearest name and the list, if there is none.
+    """
+    known = list(known)
+    if (spelled := name.replace("-", "_")) in known:
+        return spelled
+    near = difflib.get_close_matches(spelled, known, 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UserError(f"{option(field)} {name} is unknown: {hint}there are {', '.join(known)}")
+
+
+def parse(default: Config, *, description: str, args: Sequence[str] | None = None) -> Config:
+    """Read the command line of an experiment; unknown options end the program with exit code 2."""
+    return tyro.cli(Config, default=default, description=description, args=args)
+
+
+def call(
+    commands: dict[str, Any], *, program: str, description: str, args: Sequence[str] | None = None
+) -> Any:
+    """Call the one of `commands` that the command line names, with its arguments."""
+    return tyro.extras.subcommand_cli_from_dict(commands, prog=program, description=description, args=args)

@@ -1,0 +1,154 @@
+"""What each player minimises, as a function of its own parameters.
+
+A `Game` is two networks, a loss pair and, where wanted, a penalty and an augmentation. Its two objectives are
+all that an update rule needs: `step` differentiates them alternately, and another rule may do it otherwise.
+
+Random numbers are counted, not carried. What is drawn per example comes from a key folded with the example's
+index in the *global* batch, so that one device and many draw the same.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.state import GANState, Variables
+
+LogitLoss = Callable[[jax.Array, jax.Array], jax.Array]  # (real_logits, fake_logits) -> [B]
+Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
+Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
+Objective = tuple[jax.Array, tuple[Variables, dict[str, jax.Array]]]  # value, (collections, metrics)
+
+
+class LossPair(Protocol):
+    """What the game needs of a loss; `jaxgan.losses.Loss` is one."""
+
+    @property
+    def discriminator(self) -> LogitLoss:
+        """What the discriminator minimises."""
+        ...
+
+    @property
+    def generator(self) -> LogitLoss:
+        """What the generator minimises."""
+        ...
+
+
+class Game(NamedTuple):
+    """The rules; the pieces are those of `make_train_step`."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    loss: LossPair
+    penalty: Penalty | None = None
+    augment: Augmentation | None = None
+    axis_name: str | None = None
+
+    def mean(self, tree: Any) -> Any:
+        """Return the average over the mapped axis, if there is one."""
+        return tree if self.axis_name is None else jax.lax.pmean(tree, self.axis_name)
+
+    def generate(self, variables: Variables, latent_dim: int, like, labels, key):
+        """Return one fake for each real image in `like`, and the generator's updated collections."""
+        latent_key, module_key = jax.random.split(key)
+        keys = self._example_keys(latent_key, like.shape[0])
+        latents = jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
+        images, collections = self._apply(self.generator, variables, latents, labels, module_key)
+        if images.shape != like.shape:
+            raise ValueError(f"the generator makes images {images.shape}, the batch holds {like.shape}")
+        return images, collections
+
+    def discriminate(self, variables: Variables, images, labels, key):
+        """Return logits [B], and the discriminator's updated collections."""
+        logits, collections = self._apply(self.discriminator, variables, images, labels, key)
+        if logits.shape != images.shape[:1]:
+            raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}")
+        return logits, collections
+
+    def discriminator_objective(self, params, state: GANState, real, fake, labels, key) -> Objective:
+        """Return loss plus penalty of the discriminator on real and fake images, one pass for each."""
+        real_key, fake_key, critic_key, penalty_key, *see_keys = jax.random.split(key, 6)
+        real, fake = self._see(real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        before = {"params": params, **state.discriminator.collections}
+        real_logits, after = self.discriminate(before, real, labels, real_key)
+        fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, fake_key)
+        adversarial = self.loss.discriminator(real_logits, fake_logits).mean()
+        penalty = jnp.zeros(())
+        if self.penalty is not None:
+            keys = self._example_keys(penalty_key, real.shape[0])
+            critic = partial(self._critic, before, labels, critic_key)
+            penalty = self.penalty(critic, real, fake, keys=keys, step=state.step).mean()
+        metrics = {
+            "discriminator_loss": adversarial,
+            "penalty": penalty,
+            "real_logit": real_logits.mean(),
+            "fake_logit": fake_logits.mean(),
+            "discriminator_accuracy": 0.5 * ((real_logits > 0).mean() + (fake_logits < 0).mean()),
+        }
+        return self.mean(adversarial + penalty), (after, metrics)
+
+    def generator_objective(self, params, state: GANState, real, labels, key) -> Objective:
+        """Return the loss of the generator against the discriminator as it stands."""
+        latent_key, real_key, fake_key, *see_keys = jax.random.split(key, 5)
+        variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
+        fake, after = self.generate(variables, state.latent_dim, real, labels, latent_key)
+        real, fake = self._see(real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        real_logits, _ = self.discriminate(critic, real, labels, real_key)
+        fake_logits, _ = self.discriminate(critic, fake, labels, fake_key)
+        value = self.loss.generator(real_logits, fake_logits).mean()
+        return self.mean(value), (after, {"generator_loss": value})
+
+    def check(self, state: GANState) -> None:
+        """Refuse batch normalisation where it would be wrong without a word.
+
+        Raises:
+            ValueError: if the discriminator has it and there is a penalty, or if a module has it, there is a
+                mapped axis, and the module has no ``axis_name`` field to be told of it.
+        """
+        if self.penalty is not None and _has_batch_statistics(state.discriminator.collections):
+            raise ValueError(
+                "a gradient penalty needs a discriminator without batch normalisation, "
+                "where the gradient of one example is not defined; use spectral normalisation or none"
+            )
+        for module, network in (
+            (self.generator, state.generator),
+            (self.discriminator, state.discriminator),
+        ):
+            blind = self.axis_name is not None and not hasattr(module, "axis_name")
+            if blind and _has_batch_statistics(network.collections):
+                raise ValueError(
+                    f"{type(module).__name__} has batch normalisation but no axis_name field: its statistics "
+                    f"would differ between devices; give it one and pass it to nn.BatchNorm"
+                )
+
+    def _see(self, images, key, step):
+        """Return what the discriminator is shown of the images."""
+        if self.augment is None:
+            return images
+        return self.augment(images, keys=self._example_keys(key, images.shape[0]), step=step)
+
+    def _critic(self, variables: Variables, labels, key, images):
+        return self.discriminate(variables, images, labels, key)[0]
+
+    def _apply(self, module: nn.Module, variables: Variables, inputs, labels, key):
+        """Apply a module in training mode; return its output and its collections, updated."""
+        if self.axis_name is not None:  # a dropout mask is one block: devices must not share it
+            key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
+        collections = {name: value for name, value in variables.items() if name != "params"}
+        output, updated = module.apply(
+            variables, inputs, labels, train=True, mutable=list(collections), rngs={"dropout": key}
+        )
+        return output, {**collections, **updated}
+
+    def _example_keys(self, key: jax.Array, count: int) -> jax.Array:
+        first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
+        return jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(count))
+
+
+def _has_batch_statistics(collections: Variables) -> bool:
+    """Tell BatchNorm's leaves (``mean``, ``var``) from SpectralNorm's, which share its collection."""
+    leaves = jax.tree_util.tree_leaves_with_path(collections)
+    return any(getattr(path[-1], "key", None) in ("mean", "var") for path, _ in leaves)

@@ -1,0 +1,13 @@
+"""Generators and discriminators: plain Flax (linen) modules, one family a file.
+
+Each family has a `Generator` and a `Discriminator` with the two signatures that the whole library speaks:
+
+    Generator(...)(latents [B, Z], labels [B] or None, *, train) -> images [B, H, W, C]
+    Discriminator(...)(images [B, H, W, C], labels [B] or None, *, train) -> logits [B]
+
+Your own modules with these signatures work everywhere that ours do.
+"""
+
+from jaxgan.networks import dcgan, mlp
+
+__all__ = ["dcgan", "mlp"]

@@ -1,0 +1,83 @@
+"""The founding GAN: fully connected networks on flattened images.
+
+With the default sizes on 28x28x1 images this is the example of the original GAN tutorials: a generator
+100-256-512-784-784 (1,175,072 parameters) and a discriminator 784-512-256-1 (533,505 parameters).
+
+References:
+    Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661
+    Mirza and Osindero 2014, Conditional Generative Adversarial Nets, https://arxiv.org/abs/1411.1784
+"""
+
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxgan.networks.layers import encode_labels
+
+
+class Generator(nn.Module):
+    """ReLU layers from a latent vector to an image.
+
+    Attributes:
+        image_shape: shape of one image, e.g. ``(28, 28, 1)``; ``(2,)`` makes points of the plane.
+        hidden: widths of the hidden layers.
+        squash: end in a tanh, so that images lie in [-1, 1]; False for unbounded points.
+        num_classes: if given, the one-hot label is appended to the latents (Mirza and Osindero 2014,
+            section 3.2).
+    """
+
+    image_shape: tuple[int, ...]
+    hidden: tuple[int, ...] = (256, 512, 784)
+    squash: bool = True
+    num_classes: int | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        latents: Float[Array, "batch latent"],
+        labels: Int[Array, " batch"] | None = None,
+        *,
+        train: bool,
+    ) -> Float[Array, "batch *image"]:
+        """Return images of shape ``[B, *image_shape]``; `train` changes nothing here."""
+        one_hot = encode_labels(labels, self.num_classes)
+        features = latents if one_hot is None else jnp.concatenate([latents, one_hot], axis=-1)
+        for width in self.hidden:
+            features = nn.relu(nn.Dense(width)(features))
+        pixels = nn.Dense(math.prod(self.image_shape))(features)
+        if self.squash:
+            pixels = jnp.tanh(pixels)
+        return pixels.reshape(-1, *self.image_shape)
+
+
+class Discriminator(nn.Module):
+    """Leaky ReLU layers from a flattened image to one logit.
+
+    Attributes:
+        hidden: widths of the hidden layers.
+        num_classes: if given, the one-hot label is appended to the pixels (Mirza and Osindero 2014,
+            section 3.2).
+    """
+
+    hidden: tuple[int, ...] = (512, 256)
+    num_classes: int | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        images: Float[Array, "batch *image"],
+        labels: Int[Array, " batch"] | None = None,
+        *,
+        train: bool,
+    ) -> Float[Array, " batch"]:
+        """Return logits of shape ``[B]``; `train` changes nothing here."""
+        one_hot = encode_labels(labels, self.num_classes)
+        features = images.reshape(images.shape[0], -1)
+        if one_hot is not None:
+            features = jnp.concatenate([features, one_hot], axis=-1)
+        for width in self.hidden:
+            features = jax.nn.leaky_relu(nn.Dense(width)(features), 0.2)
+        return nn.Dense(1)(features)[:, 0]

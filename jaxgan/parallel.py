@@ -1,0 +1,71 @@
+"""How a step is run: thin adapters around the one pure function.
+
+References:
+    JAX, https://docs.jax.dev/en/latest/jit-compilation.html
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.step import Batch, Step
+
+BatchAt = Callable[[Any, jax.Array], Batch]  # (data, step) -> the batch of that step
+
+
+def jit(step: Step) -> jax.stages.Wrapped:
+    """Compile a step for one device; the state that goes in is donated.
+
+    Args:
+        step: made by `make_train_step` without an `axis_name`.
+
+    Returns:
+        ``step(state, batch, key) -> (state, metrics)``.
+
+    Raises:
+        ValueError: if the step was made for a mapped axis.
+    """
+    _check_axis(step, None)
+    return jax.jit(step, donate_argnums=0)
+
+
+def scan(step: Step, batch_at: BatchAt) -> jax.stages.Wrapped:
+    """Compile a loop of steps whose batches are made on the device.
+
+    The number of steps is traced: one compilation serves every n, and however a run is cut into calls, its
+    numbers are the same bit for bit.
+
+    Args:
+        step: made by `make_train_step` without an `axis_name`.
+        batch_at: ``(data, step) -> batch``, e.g. `functools.partial` of `jaxgan.data.batch_at`.
+
+    Returns:
+        ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated, the
+        data are not.
+
+    Raises:
+        ValueError: if the step was made for a mapped axis.
+    """
+    _check_axis(step, None)
+
+    @partial(jax.jit, donate_argnums=0)
+    def run(state, data, key, n):
+        def body(_, carry):
+            state, _ = carry
+            return step(state, batch_at(data, state.step), key)
+
+        shapes = jax.eval_shape(body, 0, (state, None))[1]
+        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.fori_loop(0, n, body, (state, blank))
+
+    return run
+
+
+def _check_axis(step: Step, axis_name: str | None) -> None:
+    """Refuse a step made for another axis: it would train on one device's share without a word."""
+    made_for = getattr(step, "axis_name", None)
+    if made_for != axis_name:
+        raise ValueError(f"this adapter runs a step with axis_name={axis_name!r}, got one for {made_for!r}")

@@ -1,0 +1,45 @@
+"""Being asked to stop: Ctrl-C, or the SIGTERM of a scheduler."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Preemption:
+    """Whether somebody asked for an end; false until then."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+
+@contextlib.contextmanager
+def listen() -> Iterator[Preemption]:
+    """Note the first SIGINT or SIGTERM instead of dying of it; a second one ends the program at once.
+
+    Outside the main thread, where Python takes no handlers, signals keep their meaning.
+    """
+    preemption = Preemption()
+    before = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        preemption.signal = signal.Signals(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in before:
+            signal.signal(number, handle)
+    try:
+        yield preemption
+    finally:
+        restore()

@@ -1,0 +1,71 @@
+"""What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
+
+import sys
+import time
+from typing import Any
+
+from tqdm import tqdm
+
+CALL_SECONDS = 0.5  # of work per call: short enough for Ctrl-C, long enough to hide what a call costs
+
+
+class Progress:
+    """Follows a run from one step to its last.
+
+    Args:
+        step: where the run starts.
+        total: where it ends.
+        images_per_step: real images that one step takes.
+
+    Attributes:
+        steps_per_call: how many steps take about `CALL_SECONDS`, by the speed so far.
+    """
+
+    def __init__(self, step: int, total: int, images_per_step: int):
+        self.steps_per_call = 1
+        self._first, self._step, self._total = step, step, total
+        self._images_per_step = images_per_step
+        self._rate = 0.0
+        self._bar: Any = None
+
+    def start(self) -> None:
+        """Start the clock; on a terminal, show the bar."""
+        self._begin = self._last = time.perf_counter()
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, steps: int, metrics: dict[str, float]) -> str:
+        """Count the steps of a call that has ended; return a line that says how things stand."""
+        now = time.perf_counter()
+        rate = steps / max(now - self._last, 1e-9)
+        self._rate = rate if self._rate == 0 else 0.8 * self._rate + 0.2 * rate
+        self._last = now
+        self._step += steps
+        self.steps_per_call = max(1, int(self._rate * CALL_SECONDS))
+        losses = (
+            f"D loss {metrics['discriminator_loss']:.3f}  G loss {metrics['generator_loss']:.3f}  "
+            f"D(real) {metrics['real_logit']:+.2f}  D(fake) {metrics['fake_logit']:+.2f}"
+        )
+        images = f"{self._rate * self._images_per_step:,.0f} images/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{images}  {losses}", refresh=False)
+            self._bar.update(steps)
+        average = (self._step - self._first) / (now - self._begin)
+        left = time.strftime("%H:%M:%S", time.gmtime((self._total - self._step) / average))
+        speed = f"{self._rate:.1f} it/s  {images}  {left} left"
+        return f"step {self._step:,}/{self._total:,}  {losses}  {speed}"
+
+    def write(self, line: str) -> None:
+        """Print a line, above the bar if there is one."""
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+
+    def write_unless_bar(self, line: str) -> None:
+        """Print a line where there is no bar that says the same."""
+        if self._bar is None:
+            self.write(line)

@@ -1,0 +1,108 @@
+"""What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import data, export, report, sampling
+from jaxgan.build import Experiment
+from jaxgan.config import Config
+from jaxgan.files import write_atomically
+from jaxgan.images import to_uint8
+from jaxgan.progress import Progress
+from jaxgan.state import GANState, Variables
+from jaxgan.workdir import Workdir
+
+ROWS, COLUMNS = 8, 10
+MOST_CLASS_COLUMNS = 16
+
+
+class Recorder:
+    """Records one run. Use it with ``with``: it owns the progress bar.
+
+    Args:
+        folder: where.
+        config: checked.
+        dataset: for the picture of real images.
+        experiment: networks and shapes.
+        key: of the fixed latents of the sample grids.
+        start: the step that the run starts or goes on from.
+    """
+
+    def __init__(
+        self,
+        folder: Workdir,
+        config: Config,
+        dataset: data.Dataset,
+        experiment: Experiment,
+        *,
+        key: jax.Array,
+        start: int,
+    ):
+        self.progress = Progress(start, config.steps, config.batch_size * config.d_steps)
+        self._folder, self._config, self._experiment = folder, config, experiment
+        classes = experiment.num_classes
+        self._columns = classes if classes is not None and classes <= MOST_CLASS_COLUMNS else COLUMNS
+        count = ROWS * self._columns
+        latents = sampling.draw_latents(key, count, config.latent_dim)
+        labels = sampling.column_labels(count, classes)
+        generator = experiment.generator
+        self._generate = jax.jit(
+            lambda variables: to_uint8(jnp.asarray(generator.apply(variables, latents, labels, train=False)))
+        )
+        reals = data.first_images(dataset, count, by_class=config.conditional)
+        if reals.dtype != np.uint8:
+            reals = np.asarray(to_uint8(jnp.asarray(reals)))
+        self._write_grid("reals.png", reals)
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.close()
+
+    def say(self, line: str) -> None:
+        """Print a line and log it."""
+        self.progress.write(line)
+        self._folder.log(line)
+
+    def draw(self, state: GANState) -> jax.Array:
+        """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
+        return self._generate(state.ema)
+
+    def call_ended(self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any) -> None:
+        """Record what a call of `steps` steps, up to `step`, has given; waits for it."""
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        line = self.progress.advance(steps, values)
+        if step % self._config.log_every == 0 or step == self._config.steps:
+            self._folder.append_metrics(step, values)
+            self._folder.log(line)
+            self.progress.write_unless_bar(line)
+        if images is not None:
+            self.write_samples(step, images)
+
+    def write_samples(self, step: int, images: Any) -> None:
+        """Write the sample grid of one step."""
+        self._write_grid(f"samples/step_{step:08d}.png", np.asarray(images))
+
+    def publish(self, step: int, ema: Variables) -> None:
+        """Write the curves, and export the EMA generator (given as arrays on the host)."""
+        rows = self._folder.read_metrics()
+        if rows:
+            report.plot_curves(rows, self._folder.path / "plots/curves.png")
+        export.save_generator(
+            self._folder.path / "export",
+            self._experiment.generator,
+            ema,
+            image_shape=self._experiment.arrays["image"].shape[1:],
+            latent_dim=self._config.latent_dim,
+            num_classes=self._experiment.num_classes,
+            step=step,
+        )
+
+    def _write_grid(self, name: str, images: np.ndarray) -> None:
+        picture = sampling.grid(images, columns=self._columns)
+        write_atomically(self._folder.path / name, partial(picture.save, format="PNG"))

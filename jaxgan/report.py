@@ -1,0 +1,103 @@
+"""What a run will cost, and its curves."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan.build import Experiment
+from jaxgan.config import Config, option
+from jaxgan.data import Dataset
+from jaxgan.files import write_atomically
+
+PANELS = {
+    "loss": ("discriminator_loss", "generator_loss", "penalty"),
+    "mean logit": ("real_logit", "fake_logit"),
+    "gradient norm": ("discriminator_gradient_norm", "generator_gradient_norm"),
+    "accuracy": ("discriminator_accuracy",),
+}
+
+
+def parameter_counts(experiment: Experiment) -> tuple[int, int]:
+    """Return how many parameters the generator and the discriminator have."""
+    players = experiment.shapes.generator, experiment.shapes.discriminator
+    counts = [sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(player.params)) for player in players]
+    return counts[0], counts[1]
+
+
+def header(config: Config, dataset: Dataset, experiment: Experiment) -> str:
+    """Return one line on what is trained, on what, and where."""
+    height, width, channels = dataset.images.shape[1:]
+    generator, discriminator = parameter_counts(experiment)
+    return (
+        f"{len(dataset.images):,} images {height}x{width}x{channels} of {dataset.name}; "
+        f"generator {generator:,} and discriminator {discriminator:,} parameters; "
+        f"{config.steps:,} steps on {jax.devices()[0].device_kind}"
+    )
+
+
+def dry_run(config: Config, experiment: Experiment) -> str:
+    """Return the settings, parameter counts, floating-point operations per step and checkpoint size.
+
+    The operations are XLA's count for the step as compiled for this device.
+    """
+    batch_size, d_steps = config.batch_size, config.d_steps
+    batch = {
+        name: jax.ShapeDtypeStruct((batch_size * d_steps, *array.shape[1:]), array.dtype)
+        for name, array in experiment.arrays.items()
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+
+    def operations(function: Callable[..., Any]) -> float:
+        analysis: Any = jax.jit(function).lower(experiment.shapes, batch, key).compile().cost_analysis()
+        return analysis["flops"]
+
+    # XLA counts the body of a loop once: add what the other discriminator updates cost.
+    flops = operations(experiment.step)
+    if d_steps > 1:
+        flops += (d_steps - 1) * operations(lambda *inputs: experiment.step(*inputs)[0].discriminator.params)
+    generator, discriminator = parameter_counts(experiment)
+    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(experiment.shapes))
+    rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
+        "generator": f"{generator:,} parameters",
+        "discriminator": f"{discriminator:,} parameters",
+        "step": f"{flops / 1e9:,.3f} GFLOP",
+        "checkpoint": f"{size / 1e6:,.1f} MB",
+    }
+    return "\n".join(f"{name:<32}{value}" for name, value in rows.items())
+
+
+def plot_curves(rows: list[dict[str, float]], file: Path) -> None:
+    """Draw the metrics of a run over its steps: each row faint, a moving average on top.
+
+    Args:
+        rows: of metrics.jsonl, in order.
+        file: a ``.png``.
+    """
+    from matplotlib.figure import Figure  # a second to import, and only here
+
+    steps = [row["step"] for row in rows]
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+        for i, name in enumerate(names):
+            values = np.array([row[name] for row in rows])
+            label = name.removesuffix(f"_{title.replace(' ', '_')}").replace("_", " ")
+            axes.plot(steps, values, color=f"C{i}", alpha=0.3, linewidth=0.8)
+            axes.plot(steps, _smooth(values), color=f"C{i}", label=label)
+        axes.set(title=title, xlabel="step")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:
+    """Return the mean over the rows around each, as many as `share` of all."""
+    half = int(len(values) * share / 2)
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    first = np.maximum(np.arange(len(values)) - half, 0)
+    last = np.minimum(np.arange(len(values)) + half + 1, len(values))
+    return (sums[last] - sums[first]) / (last - first)

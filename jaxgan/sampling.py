@@ -1,0 +1,85 @@
+"""From latents to pictures."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key, UInt8
+from PIL import Image
+
+from jaxgan.images import to_uint8
+
+GUTTER_GREY = 96
+
+
+def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Array, "count latent"]:
+    """Return standard normal latents; the i-th depends on the key and on i alone, whatever the count."""
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count))
+    return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
+
+
+def column_labels(count: int, num_classes: int | None) -> Int[np.ndarray, " count"] | None:
+    """Return labels 0, 1, ... over and over: a grid of `num_classes` columns has one class in each."""
+    return None if num_classes is None else np.arange(count, dtype=np.int32) % num_classes
+
+
+def sample(
+    generate: Callable[..., jax.Array],
+    latents: Float[Array, "count latent"],
+    labels: Int[np.ndarray, " count"] | None = None,
+    *,
+    batch_size: int = 256,
+) -> UInt8[np.ndarray, "count height width channel"]:
+    """Run a generator over latents in batches of one size (so that it compiles once).
+
+    Args:
+        generate: ``(latents, labels) -> images`` in [-1, 1].
+        latents: one row per image.
+        labels: one per image for a conditional generator, or None.
+        batch_size: images at a time, >= 1.
+
+    Returns:
+        uint8 images.
+    """
+    count = len(latents)
+    batch_size = min(batch_size, count)
+    made = []
+    for start in range(0, count, batch_size):
+        rows = np.minimum(np.arange(start, start + batch_size), count - 1)  # the last batch repeats a row
+        images = generate(latents[rows], None if labels is None else labels[rows])
+        made.append(np.asarray(to_uint8(images)))
+    return np.concatenate(made)[:count]
+
+
+def grid(
+    images: UInt8[np.ndarray, "count height width channel"], *, columns: int, size: int = 640
+) -> Image.Image:
+    """Lay images out in rows, with gutters, enlarged without smoothing.
+
+    Args:
+        images: one or three channels (of two, or more than three, the mean is shown in grey).
+        columns: images per row.
+        size: pixels that the picture's longer side should come to, at least; small images are enlarged by a
+            whole number.
+
+    Returns:
+        The picture.
+    """
+    count, height, width, channels = images.shape
+    if channels not in (1, 3):
+        images = images.mean(axis=-1, keepdims=True).astype(np.uint8)
+        channels = 1
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    gutter = 1 if min(height, width) <= 16 else 2
+    cell_height, cell_width = height + gutter, width + gutter
+    canvas = np.full(
+        (rows * cell_height + gutter, columns * cell_width + gutter, channels), GUTTER_GREY, np.uint8
+    )
+    for i, image in enumerate(images):
+        top, left = i // columns * cell_height + gutter, i % columns * cell_width + gutter
+        canvas[top : top + height, left : left + width] = image
+    picture = Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas)
+    scale = max(1, -(-size // max(picture.size)))
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)

@@ -1,0 +1,128 @@
+"""Everything that training changes, in one pytree.
+
+What is *not* in it matters as much: no random key and no position in the data. Both are functions of
+``(seed, step)``, so a state and a seed are all it takes to go on exactly where a run stopped.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from flax.training import train_state
+from jaxtyping import Array, Int, Key
+
+Variables = dict[str, Any]  # linen's {"params": ..., "batch_stats": ...}
+
+
+class TrainState(train_state.TrainState):
+    """Flax's TrainState, with the network's other collections (batch statistics) beside the parameters."""
+
+    collections: Variables = flax.struct.field(default_factory=dict)
+
+    @property
+    def variables(self) -> Variables:
+        """What ``module.apply`` takes."""
+        return {"params": self.params, **self.collections}
+
+
+class GANState(flax.struct.PyTreeNode):
+    """A GAN in training.
+
+    Attributes:
+        step: int32 scalar, calls of the step so far; the one counter that drives schedules and keys.
+        generator: its parameters, optimizer state and other collections.
+        discriminator: the same for the discriminator.
+        ema: exponential moving average of the generator's variables, batch statistics included; what
+            one samples from.
+        latent_dim: length of a latent vector (static).
+    """
+
+    step: Int[Array, ""]
+    generator: TrainState
+    discriminator: TrainState
+    ema: Variables
+    latent_dim: int = flax.struct.field(pytree_node=False)
+
+
+def init_state(
+    key: Key[Array, ""],
+    generator: nn.Module,
+    discriminator: nn.Module,
+    *,
+    image_shape: Sequence[int],
+    latent_dim: int,
+    g_tx: optax.GradientTransformation,
+    d_tx: optax.GradientTransformation,
+    num_classes: int | None = None,
+) -> GANState:
+    """Return the state before the first step, made in one compiled call.
+
+    Args:
+        key: a typed key, ``jax.random.key(seed)``.
+        generator: module ``(latents, labels, *, train) -> images``.
+        discriminator: module ``(images, labels, *, train) -> logits``.
+        image_shape: shape of one image.
+        latent_dim: length of a latent vector, >= 1.
+        g_tx: the generator's optimizer.
+        d_tx: the discriminator's optimizer.
+        num_classes: for conditional networks; None otherwise.
+
+    Returns:
+        A `GANState` at step 0, whose EMA is a copy of the generator's variables.
+
+    Raises:
+        ValueError: if the generator does not make images of `image_shape`, or the discriminator does not
+            return one logit per image.
+    """
+    image_shape = tuple(image_shape)
+
+    def init(key):
+        generator_key, discriminator_key = jax.random.split(key)
+        labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+        latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *image_shape))
+        made, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
+        if made.shape != images.shape:
+            raise ValueError(f"the generator makes images of shape {made.shape[1:]}, not {image_shape}")
+        logits, discriminator_variables = discriminator.init_with_output(
+            discriminator_key, images, labels, train=False
+        )
+        if logits.shape != (1,):
+            raise ValueError(f"a discriminator returns logits of shape [B], got {logits.shape} for B = 1")
+        return GANState(
+            step=jnp.zeros((), jnp.int32),
+            generator=_train_state(generator, generator_variables, g_tx),
+            discriminator=_train_state(discriminator, discriminator_variables, d_tx),
+            ema=jax.tree.map(jnp.copy, generator_variables),  # sharing buffers would forbid donation
+            latent_dim=latent_dim,
+        )
+
+    return jax.jit(init)(key)
+
+
+def _train_state(module: nn.Module, variables: Any, tx: optax.GradientTransformation) -> TrainState:
+    collections = {name: value for name, value in variables.items() if name != "params"}
+    state = TrainState.create(
+        apply_fn=module.apply, params=variables.get("params", {}), tx=tx, collections=collections
+    )
+    return state.replace(step=jnp.zeros((), jnp.int32))  # a Python 0 would retrace the second step
+
+
+def named_leaves(tree: Any) -> dict[str, Any]:
+    """Return a pytree's leaves by path, e.g. ``"generator/params/Dense_0/kernel"``.
+
+    Files are written by these names, so what they hold depends on no class of flax or optax.
+    """
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    if len(named) != len(leaves):
+        raise ValueError("two leaves of the tree have the same path")
+    return named
+
+
+def with_leaves(tree: Any, leaves: dict[str, Any]) -> Any:
+    """Return `tree` with its leaves replaced by those of `leaves`: the inverse of `named_leaves`."""
+    return jax.tree.unflatten(jax.tree.structure(tree), [leaves[name] for name in named_leaves(tree)])

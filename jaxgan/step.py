@@ -1,0 +1,135 @@
+"""The adversarial update: one pure function ``(state, batch, key) -> (state, metrics)``.
+
+The discriminator takes `d_steps` updates, each on fresh real images and fresh latents, then the generator
+takes one (Goodfellow et al. 2014, algorithm 1). All randomness is a function of the run's key and the step,
+so a run can stop and go on anywhere.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.game import Augmentation, Game, LossPair, Penalty
+from jaxgan.images import to_float
+from jaxgan.state import GANState, TrainState
+
+Batch = dict[str, jax.Array]
+Metrics = dict[str, jax.Array]
+
+
+class Step(Protocol):
+    """A train step; `axis_name` is the mapped axis that it was made for."""
+
+    axis_name: str | None
+
+    def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
+        """Return the next state and the metrics of this step."""
+        ...
+
+
+def make_train_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: LossPair,
+    *,
+    penalty: Penalty | None = None,
+    augment: Augmentation | None = None,
+    d_steps: int = 1,
+    ema_decay: float | Callable[[jax.Array], jax.Array] = 0.999,
+    axis_name: str | None = None,
+) -> Step:
+    """Make the step that trains a GAN.
+
+    Args:
+        generator: module ``(latents, labels, *, train) -> images``.
+        discriminator: module ``(images, labels, *, train) -> logits [B]``.
+        loss: what the two players minimise, e.g. `jaxgan.losses.hinge`.
+        penalty: ``(critic, real, fake, *, keys, step) -> [B]``, e.g. ``penalties.r1(gamma=1.0)``, or None.
+        augment: ``(images, *, keys, step) -> images`` or None; applied to all that the discriminator sees,
+            with independent draws for real and fake images.
+        d_steps: discriminator updates per generator update, >= 1.
+        ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step.
+        axis_name: mapped axis to average over (for pmap and shard_map), or None.
+
+    Returns:
+        ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
+        [-1, 1], ``[B * d_steps, ...]``, and where wanted ``"label"``, int32 ``[B * d_steps]``. The key is the
+        run's, the same at every step. The metrics are scalars: ``discriminator_loss`` (without the penalty),
+        ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` and
+        ``discriminator_gradient_norm``, means over the discriminator updates; ``generator_loss`` and
+        ``generator_gradient_norm``.
+
+    Raises:
+        ValueError: here if `d_steps` < 1; at trace time if shapes do not fit, if a penalty meets a
+            discriminator with batch normalisation, or if a module with batch normalisation and no
+            ``axis_name`` field meets an `axis_name`.
+    """
+    if d_steps < 1:
+        raise ValueError(f"d_steps is at least 1, got {d_steps}")
+    generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
+    game = Game(generator, discriminator, loss, penalty, augment, axis_name)
+
+    def update(network: TrainState, objective, *inputs) -> tuple[TrainState, Metrics, jax.Array]:
+        # The objective is averaged over the axis inside, the gradients after it: only both together are
+        # right under pmap and under shard_map alike.
+        (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
+            network.params, *inputs
+        )
+        gradients = game.mean(gradients)
+        network = network.apply_gradients(grads=gradients).replace(collections=game.mean(collections))
+        return network, metrics, optax.tree.norm(gradients)
+
+    def update_discriminator(state: GANState, inputs) -> tuple[GANState, Metrics]:
+        (real, labels), key = inputs
+        latent_key, key = jax.random.split(key)
+        fake, collections = game.generate(
+            state.generator.variables, state.latent_dim, real, labels, latent_key
+        )
+        network, metrics, norm = update(
+            state.discriminator, game.discriminator_objective, state, real, fake, labels, key
+        )
+        generator_state = state.generator.replace(collections=game.mean(collections))
+        state = state.replace(discriminator=network, generator=generator_state)
+        return state, {**metrics, "discriminator_gradient_norm": norm}
+
+    def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
+        game.check(state)
+        d_key, g_key = jax.random.split(jax.random.fold_in(key, state.step))
+        reals = to_float(batch["image"]), batch.get("label")
+        reals = jax.tree.map(partial(_sub_batches, count=d_steps), reals)
+        trained, d_metrics = jax.lax.scan(
+            update_discriminator, state, (reals, jax.random.split(d_key, d_steps))
+        )
+        real, labels = jax.tree.map(lambda values: values[-1], reals)
+        network, g_metrics, norm = update(
+            trained.generator, game.generator_objective, trained, real, labels, g_key
+        )
+        decay = ema_decay(state.step) if callable(ema_decay) else ema_decay
+        ema = jax.tree.map(partial(_average, decay=decay), state.ema, network.variables)
+        metrics = {**jax.tree.map(jnp.mean, d_metrics), **g_metrics, "generator_gradient_norm": norm}
+        return trained.replace(step=state.step + 1, generator=network, ema=ema), game.mean(metrics)
+
+    step.axis_name = axis_name  # pyrefly: ignore
+    return step  # pyrefly: ignore
+
+
+def _on_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
+    return module.clone(axis_name=axis_name) if hasattr(module, "axis_name") else module
+
+
+def _sub_batches(values: jax.Array, *, count: int) -> jax.Array:
+    """Return ``[B * count, ...]`` as ``[count, B, ...]``, by way of ``[B, count]``: a shard keeps its own."""
+    if values.shape[0] % count:
+        raise ValueError(f"a batch of {values.shape[0]} does not divide into d_steps = {count} parts")
+    return jnp.moveaxis(values.reshape(-1, count, *values.shape[1:]), 1, 0)
+
+
+def _average(average: jax.Array, value: jax.Array, *, decay: float | jax.Array) -> jax.Array:
+    if not jnp.issubdtype(value.dtype, jnp.inexact):
+        return value  # a counter among the statistics
+    return (decay * average + (1 - decay) * value).astype(average.dtype)

@@ -1,0 +1,189 @@
+"""The training run, from a config to a folder of results, readable from top to bottom."""
+
+import contextlib
+import dataclasses
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import flax.linen as nn
+import jax
+
+from jaxgan import build, data, parallel, preemption, report
+from jaxgan.build import Experiment
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.config import PRACTICAL, Config, parse
+from jaxgan.errors import UserError
+from jaxgan.recorder import Recorder
+from jaxgan.state import GANState
+from jaxgan.workdir import OtherRunError, Workdir
+
+EXIT_CODES = {"done": 0, "preempted": 75}
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+class Result(NamedTuple):
+    """How a run ended: "done" or "preempted", the last state, and the folder that holds all the rest."""
+
+    status: str
+    state: GANState
+    workdir: Path
+
+
+def run(
+    config: Config,
+    *,
+    dataset: data.Dataset | None = None,
+    generator: nn.Module | None = None,
+    discriminator: nn.Module | None = None,
+    loss: Any = None,
+    penalty: Any = None,
+) -> Result:
+    """Train, or go on with the run that is in ``config.workdir``.
+
+    Args:
+        config: all settings.
+        dataset: your own images, in place of those that ``config.data`` names.
+        generator: your own module ``(latents, labels, *, train) -> images``.
+        discriminator: your own module ``(images, labels, *, train) -> logits [B]``.
+        loss: your own pair with fields ``discriminator`` and ``generator``.
+        penalty: your own ``(critic, real, fake, *, keys, step) -> [B]``.
+
+    Returns:
+        The `Result`. Its status is "preempted" if Ctrl-C or SIGTERM asked for an end; all is saved then.
+
+    Raises:
+        UserError: if what was asked for cannot be done; nothing is written then.
+    """
+    own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
+    config = build.check(config)
+    dataset = build.DATA[config.data]() if dataset is None else dataset
+    experiment = build.experiment(config, dataset, **own)
+    settings = dataclasses.asdict(config.replace(data=dataset.name))
+    settings["own"] = [name for name, piece in own.items() if piece is not None]
+    with (
+        Workdir(config.workdir, settings, practical=PRACTICAL) as folder,
+        preemption.listen() as asked,
+        Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
+    ):
+        status, state = _train(config, dataset, experiment, folder, checkpoints, asked)
+    return Result(status, state, folder.path)
+
+
+def _train(
+    config: Config,
+    dataset: data.Dataset,
+    experiment: Experiment,
+    folder: Workdir,
+    checkpoints: Checkpoints,
+    asked: preemption.Preemption,
+) -> tuple[str, GANState]:
+    init_key, train_key, grid_key = jax.random.split(jax.random.key(config.seed), 3)
+    found = checkpoints.latest_step()
+    state = experiment.init(init_key) if found is None else checkpoints.restore(experiment.shapes)
+    step = found or 0
+    folder.trim_metrics(step)
+    folder.write_status("running", step)
+
+    with Recorder(folder, config, dataset, experiment, key=grid_key, start=step) as recorder:
+        recorder.say(report.header(config, dataset, experiment))
+        recorder.say(f"{folder.path}: " + ("a new run" if found is None else f"goes on at step {step:,}"))
+        if step < config.steps:
+            state, step = _loop(
+                config, experiment, folder.path, state, step, train_key, recorder, checkpoints, asked
+            )
+        checkpoints.save(step, state)
+        recorder.publish(step, jax.device_get(state.ema))
+        if step < config.steps:
+            status = "preempted"
+            recorder.say(f"stopped at step {step:,}; the same command goes on from there")
+        else:
+            status = "done"
+            recorder.write_samples(step, recorder.draw(state))
+            recorder.say(f"done at step {step:,}: see {folder.path}")
+    checkpoints.wait()
+    folder.write_status(status, step, asked.signal.name if asked.signal else "")
+    return status, state
+
+
+def _loop(
+    config: Config,
+    experiment: Experiment,
+    folder: Path,
+    state: GANState,
+    step: int,
+    key: jax.Array,
+    recorder: Recorder,
+    checkpoints: Checkpoints,
+    asked: preemption.Preemption,
+) -> tuple[GANState, int]:
+    """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
+    arrays = jax.device_put(experiment.arrays)
+    batch_at = partial(data.batch_at, seed=config.seed, batch_size=config.batch_size * config.d_steps)
+    began = time.perf_counter()
+    advance = parallel.scan(experiment.step, batch_at).lower(state, arrays, key, 1).compile()
+    recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
+
+    intervals = config.log_every, config.sample_every, config.save_every
+    late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
+    calls = 0
+    recorder.progress.start()
+    while step < config.steps and not asked:
+        to_event = min(interval - step % interval for interval in intervals)
+        steps = min(recorder.progress.steps_per_call, config.steps - step, to_event)
+        profiled = config.profile and calls == 2  # the calls before have warmed up
+        trace = jax.profiler.trace(folder / "profile") if profiled else contextlib.nullcontext()
+        with trace:
+            state, metrics = advance(state, arrays, key, steps)
+            if profiled:
+                jax.block_until_ready(metrics)
+        step, calls = step + steps, calls + 1
+        _do(late)
+        images = recorder.draw(state) if step % config.sample_every == 0 else None
+        late.append(partial(recorder.call_ended, step, steps, metrics, images))
+        if step % config.save_every == 0 and step < config.steps:
+            _do(late)  # what belongs to a checkpoint is on disk before it
+            checkpoints.save(step, state)
+            late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
+    _do(late)
+    return state, step
+
+
+def _do(late: list[Callable[[], None]]) -> None:
+    while late:
+        late.pop(0)()
+
+
+def main(default: Config, description: str, args: list[str] | None = None) -> NoReturn:
+    """Run an experiment file: its config, what the command line changes of it, and an exit code.
+
+    Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
+    1 anything else.
+    """
+    names = "; ".join(
+        f"{field.replace('_', '-')}: {', '.join(known)}" for field, known in build.NAMES.items()
+    )
+    config = parse(default, description=f"{description}\n\nNames for {names}.", args=args)
+    try:
+        if config.dry_run:
+            config = build.check(config)
+            print(report.dry_run(config, build.experiment(config, build.DATA[config.data]())))
+            sys.exit(0)
+        sys.exit(EXIT_CODES[run(config).status])
+    except OtherRunError as error:
+        line = [argument for argument in sys.argv if not argument.startswith("--workdir=")]
+        if "--workdir" in line:
+            del line[line.index("--workdir") : line.index("--workdir") + 2]
+        command = shlex.join(["python", *line, "--workdir", str(error.free)])
+        print(f"error: {error}\nIn a folder of its own:  {command}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)

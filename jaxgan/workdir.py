@@ -1,0 +1,157 @@
+"""The run folder: who holds it, what was asked for, how far it is, what was measured.
+
+runs/<name>/  config.json  env.json  status.json  log.txt  .lock  metrics.jsonl
+              reals.png  samples/  plots/  checkpoints/  export/
+"""
+
+import fcntl
+import itertools
+import json
+import os
+import platform
+import shutil
+import socket
+import traceback
+from collections.abc import Collection
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import jax
+
+from jaxgan.errors import UserError
+from jaxgan.files import write_atomically, write_json
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
+
+
+class OtherRunError(UserError):
+    """The folder holds a run with other settings; `free` is a folder that does not exist yet."""
+
+    def __init__(self, message: str, free: Path):
+        super().__init__(message)
+        self.free = free
+
+
+class Workdir:
+    """An open run folder, locked against other processes until it is closed.
+
+    Args:
+        path: made if missing.
+        settings: all that was asked for, as plain JSON values.
+        practical: names of the settings that may differ from those of the run that is already there.
+
+    Raises:
+        UserError: if the path is not a folder, cannot be written, holds other things than a run, or is in
+            use by another process.
+        OtherRunError: if it holds a run with other settings.
+    """
+
+    def __init__(self, path: str | Path, settings: dict[str, Any], *, practical: Collection[str] = ()):
+        self.path = Path(path)
+        file = self.path / "config.json"
+        if self.path.is_dir() and not file.exists() and any(f.name != ".lock" for f in self.path.iterdir()):
+            raise UserError(f"{self.path} holds files but no run of jaxgan: choose another --workdir")
+        made = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / ".lock").open("a+")
+        except OSError as error:
+            raise UserError(f"cannot write to --workdir {self.path}: {error.strerror}") from error
+        try:
+            self._hold()
+            if not made and file.exists():
+                self._compare(file, settings, practical)
+            write_json(file, settings)
+            write_json(self.path / "env.json", _environment())
+        except BaseException:
+            self._lock.close()
+            raise
+        self._step = 0
+        self._log = (self.path / "log.txt").open("a")
+
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and not isinstance(error, UserError):
+            self.log("".join(traceback.format_exception(error)))
+            self.write_status("failed", self._step, f"{type(error).__name__}: {error}")
+        self._log.close()
+        self._lock.close()
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt, with the time."""
+        self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+        self._log.flush()
+
+    def write_status(self, state: str, step: int, why: str = "") -> None:
+        """Say how the run is: "running", "done", "preempted" or "failed"."""
+        self._step = step
+        write_json(self.path / "status.json", {"state": state, "step": step, "why": why, "pid": os.getpid()})
+
+    def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
+        """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+    def read_metrics(self, up_to: int | None = None) -> list[dict[str, float]]:
+        """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
+        file = self.path / "metrics.jsonl"
+        rows = []
+        for line in file.read_text().splitlines() if file.exists() else []:
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return [row for row in rows if up_to is None or row["step"] <= up_to]
+
+    def trim_metrics(self, step: int) -> None:
+        """Drop the rows beyond `step`: they will be made again."""
+        text = "".join(json.dumps(row) + "\n" for row in self.read_metrics(up_to=step))
+        write_atomically(self.path / "metrics.jsonl", lambda file: file.write_text(text))
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "another process"
+            raise UserError(f"{self.path} is in use by {holder}") from error
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
+
+    def _compare(self, file: Path, settings: dict[str, Any], practical: Collection[str]) -> None:
+        try:
+            saved = json.loads(file.read_text())
+        except ValueError as error:
+            raise UserError(f"{file} is not readable as JSON: {error}") from error
+        differing = [
+            f"{name} {saved.get(name, 'unset')} there, {settings.get(name, 'unset')} here"
+            for name in dict.fromkeys([*saved, *settings])
+            if saved.get(name) != settings.get(name) and name not in practical
+        ]
+        if differing:
+            free = next(
+                folder
+                for i in itertools.count(2)
+                if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
+            )
+            raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+
+
+def _environment() -> dict[str, Any]:
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{jax.device_count()} x {device.device_kind}",
+        "backend": device.platform,
+        "disk_free_bytes": shutil.disk_usage(".").free,
+        "packages": {name: version(name) for name in PACKAGES},
+    }
