@@ -37,7 +37,7 @@ NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Mod
     ),
     "dcgan": lambda config, image_shape, num_classes: (
         dcgan.Generator(image_shape, config.width, num_classes),
-        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),  # pyrefly: ignore
+        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),
     ),
 }
 

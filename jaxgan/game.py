@@ -9,7 +9,7 @@ index in the *global* batch, so that one device and many draw the same.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -23,6 +23,7 @@ Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
 Objective = tuple[jax.Array, tuple[Variables, dict[str, jax.Array]]]  # value, (collections, metrics)
 
 
+@runtime_checkable
 class LossPair(Protocol):
     """What the game needs of a loss; `jaxgan.losses.Loss` is one."""
 

@@ -25,7 +25,7 @@ import jax
 from jax.nn import softplus
 from jaxtyping import Array, Float
 
-Logits = Float[Array, "*batch"]  # [B]; a scalar inside vmap
+Logits = Float[Array, "..."]  # [B], checked by _check_logits; a scalar inside vmap
 
 
 class Loss(NamedTuple):

@@ -7,7 +7,8 @@ from the data again: training oscillates. Penalising the size of the critic's gr
     penalty = penalties.r1(gamma=10.0)
     penalty(critic, real, fake).mean()          # critic: images [B, ...] -> logits [B]
 
-The caller adds the mean to the discriminator's loss.
+The caller adds the mean to the discriminator's loss. Penalties that draw random numbers take `keys`, one key
+per example; a weight may be a schedule of `step`.
 
 References:
     Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?,
@@ -15,30 +16,14 @@ References:
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float
 
 Critic = Callable[[jax.Array], jax.Array]
+Penalty = Callable[..., Float[Array, " batch"]]  # (critic, real, fake, *, keys=None, step=0) -> [B]
 Weight = float | Callable[[int | jax.Array], jax.Array]  # a number, or an optax schedule of the step
-
-
-class Penalty(Protocol):
-    """What `make_train_step` takes: one value per example, to be added to the discriminator's loss."""
-
-    def __call__(
-        self,
-        critic: Critic,
-        real: Float[Array, "batch *event"],
-        fake: Float[Array, "batch *event"],
-        *,
-        keys: Key[Array, " batch"] | None = None,
-        step: int | jax.Array = 0,
-    ) -> Float[Array, " batch"]:
-        """Return the penalty of each example, weight included; `keys` holds one key per example."""
-        ...
 
 
 def r1(*, gamma: Weight = 10.0) -> Penalty:

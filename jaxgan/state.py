@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax.training import train_state
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Key
 
 Variables = dict[str, Any]  # linen's {"params": ..., "batch_stats": ...}
 
@@ -21,6 +21,8 @@ Variables = dict[str, Any]  # linen's {"params": ..., "batch_stats": ...}
 class TrainState(train_state.TrainState):
     """Flax's TrainState, with the network's other collections (batch statistics) beside the parameters."""
 
+    step: Any  # int32 scalar; transformations put shapes and shardings in the place of arrays
+    params: Any = flax.struct.field(pytree_node=True)  # flax says FrozenDict, linen makes a dict
     collections: Variables = flax.struct.field(default_factory=dict)
 
     @property
@@ -41,7 +43,7 @@ class GANState(flax.struct.PyTreeNode):
         latent_dim: length of a latent vector (static).
     """
 
-    step: Int[Array, ""]
+    step: Any
     generator: TrainState
     discriminator: TrainState
     ema: Variables

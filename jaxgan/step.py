@@ -7,7 +7,7 @@ so a run can stop and go on anywhere.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -22,6 +22,7 @@ Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 
 
+@runtime_checkable
 class Step(Protocol):
     """A train step; `axis_name` is the mapped axis that it was made for."""
 

@@ -11,7 +11,7 @@ References:
     Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -107,7 +107,7 @@ class Discriminator(nn.Module):
     """
 
     width: int = 64
-    norm: Literal["batch", "spectral", "none"] = "batch"
+    norm: str = "batch"
     num_classes: int | None = None
     axis_name: str | None = None
 

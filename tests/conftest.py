@@ -1,0 +1,38 @@
+"""Two CPU devices, no silent broadcasting, and every annotated shape checked."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+
+import jax
+import jaxtyping
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jaxtyping.install_import_hook("jaxgan", "beartype.beartype").__enter__()
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def run_program():
+    """Run a Python program as a user would: one device, no settings of the tests'."""
+
+    def run(*arguments, cwd, expect=0, timeout=300):
+        environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "PYTHONWARNINGS")}
+        result = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert result.returncode == expect, f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    return run

@@ -1,0 +1,311 @@
+"""The step against closed forms, and against the mistakes of other GAN code."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import losses, parallel, penalties
+from jaxgan.networks import dcgan, mlp
+from jaxgan.state import init_state
+from jaxgan.step import make_train_step
+
+KEY = jax.random.key(3)
+
+
+class DiracGenerator(nn.Module):
+    """Mescheder et al. 2018, definition 2.1: every fake is the number theta."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        theta = self.param("theta", nn.initializers.constant(0.8), ())
+        return jnp.full((latents.shape[0], 1), theta)
+
+
+class DiracDiscriminator(nn.Module):
+    """The same: D(x) = psi x."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        psi = self.param("psi", nn.initializers.constant(0.5), ())
+        return psi * images[:, 0]
+
+
+class Witness(nn.Module):
+    """A discriminator that keeps the last ten batches it was shown in training."""
+
+    depth: int = 10
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        flat = images.reshape(images.shape[0], -1)
+        classes = jnp.zeros(images.shape[0], jnp.int32) if labels is None else labels
+        seen = self.variable("seen", "images", lambda: jnp.zeros((self.depth, 4, flat.shape[1])))
+        worn = self.variable("seen", "labels", lambda: jnp.zeros((self.depth, 4), jnp.int32))
+        if train:
+            seen.value = jnp.concatenate([flat[None], seen.value[:-1]])
+            worn.value = jnp.concatenate([classes[None], worn.value[:-1]])
+        return nn.Dense(1)(flat)[:, 0]
+
+
+class PassLatents(nn.Module):
+    """A generator whose images are its latents."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        return latents * self.param("scale", nn.initializers.ones, ())
+
+
+def make_state(generator, discriminator, *, image_shape, latent_dim=3, tx=None, **options):
+    tx = optax.sgd(0.1) if tx is None else tx
+    return init_state(
+        jax.random.key(0),
+        generator,
+        discriminator,
+        image_shape=image_shape,
+        latent_dim=latent_dim,
+        g_tx=tx,
+        d_tx=tx,
+        **options,
+    )
+
+
+def digits(count, channels=1, seed=0):
+    image = jax.random.randint(jax.random.key(seed), (count, 8, 8, channels), 0, 256).astype(jnp.uint8)
+    return {"image": image}
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("d_steps", [1, 3])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma):
+    """Alternating SGD by hand, real data at 0.3: psi moves d_steps times, then theta against the new psi."""
+    generator, discriminator = DiracGenerator(), DiracDiscriminator()
+    state = make_state(generator, discriminator, image_shape=(1,))
+    step = jax.jit(
+        make_train_step(
+            generator,
+            discriminator,
+            losses.non_saturating,
+            penalty=penalties.r1(gamma=gamma) if gamma else None,
+            d_steps=d_steps,
+        )
+    )
+    theta, psi, rate, x = 0.8, 0.5, 0.1, 0.3
+    for _ in range(4):
+        state, metrics = step(state, {"image": jnp.full((2 * d_steps, 1), x)}, KEY)
+        norms = []
+        for _ in range(d_steps):
+            gradient = -x * sigmoid(-psi * x) + theta * sigmoid(psi * theta) + gamma * psi
+            psi -= rate * gradient
+            norms.append(abs(gradient))
+        gradient = -psi * sigmoid(-psi * theta)
+        theta -= rate * gradient
+        np.testing.assert_allclose(state.discriminator.params["psi"], psi, rtol=1e-5)
+        np.testing.assert_allclose(state.generator.params["theta"], theta, rtol=1e-5)
+        np.testing.assert_allclose(metrics["generator_gradient_norm"], abs(gradient), rtol=1e-5)
+        np.testing.assert_allclose(metrics["discriminator_gradient_norm"], np.mean(norms), rtol=1e-5)
+
+
+def test_metrics_are_what_their_names_say():
+    generator, discriminator = DiracGenerator(), DiracDiscriminator()
+    state = make_state(generator, discriminator, image_shape=(1,), tx=optax.set_to_zero())
+    step = make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=4.0))
+    _, metrics = step(state, {"image": jnp.array([[3.0], [-1.0]])}, KEY)
+    expected = {
+        "real_logit": 0.5,  # mean of 1.5 and -0.5
+        "fake_logit": 0.4,
+        "discriminator_loss": (0 + 1.5) / 2 + 1.4,  # without the penalty
+        "penalty": 2 * 0.5**2,
+        "generator_loss": -0.4,
+        "discriminator_accuracy": (0.5 + 0.0) / 2,
+    }
+    for name, value in expected.items():
+        assert metrics[name].shape == ()
+        np.testing.assert_allclose(metrics[name], value, rtol=1e-6, err_msg=name)
+
+
+def test_each_critic_update_sees_fresh_images_and_fresh_latents():
+    generator, discriminator = PassLatents(), Witness()
+    state = make_state(generator, discriminator, image_shape=(3,))
+    step = make_train_step(generator, discriminator, losses.hinge, d_steps=3)
+    real = jax.random.normal(jax.random.key(9), (12, 3))
+    label = jnp.arange(12, dtype=jnp.int32)
+    state = state.replace(generator=state.generator.replace(params={"scale": jnp.ones(())}))
+    state, _ = step(state, {"image": real, "label": label}, KEY)
+    seen = state.discriminator.collections["seen"]["images"]
+    worn = state.discriminator.collections["seen"]["labels"]
+    reals, fakes = seen[:6][::-1][0::2], seen[:6][::-1][1::2]  # real, fake, real, fake, ...
+    np.testing.assert_array_equal(reals, real.reshape(4, 3, 3).swapaxes(0, 1))
+    assert len(np.unique(fakes.reshape(12, 3), axis=0)) == 12
+    np.testing.assert_array_equal(worn[:6][::-1][0::2], label.reshape(4, 3).T)
+    np.testing.assert_array_equal(worn[:6][::-1][1::2], label.reshape(4, 3).T)  # fakes wear the same
+    assert (seen[6:] == 0).all()  # the generator's update leaves the discriminator's state alone
+
+    again, _ = step(state, {"image": real}, KEY)  # the same key and batch, one step on
+    later = again.discriminator.collections["seen"]["images"][:6][::-1][1::2]
+    assert len(np.unique(np.concatenate([fakes, later]).reshape(24, 3), axis=0)) == 24
+
+
+def test_latents_do_not_depend_on_the_size_of_the_batch():
+    generator, discriminator = PassLatents(), Witness()
+    seen = {}
+    for count in (2, 4):
+        witness = discriminator.clone(depth=10)
+        state = make_state(generator, witness, image_shape=(3,))
+        collections = {
+            "seen": {"images": jnp.zeros((10, count, 3)), "labels": jnp.zeros((10, count), jnp.int32)}
+        }
+        state = state.replace(discriminator=state.discriminator.replace(collections=collections))
+        step = make_train_step(generator, witness, losses.hinge)
+        state, _ = step(state, {"image": jnp.zeros((count, 3))}, KEY)
+        seen[count] = state.discriminator.collections["seen"]["images"][0]
+    np.testing.assert_array_equal(seen[2], seen[4][:2])
+
+
+def test_one_trace_however_many_steps_and_the_state_is_donated():
+    generator, discriminator = dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4, "spectral")
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1), tx=optax.adam(1e-3))
+    step = make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=1.0))
+    run = parallel.jit(step)
+    for seed in range(3):
+        before, (state, _) = state, run(state, digits(6, seed=seed), KEY)
+        assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before.generator.params))
+    assert run._cache_size() == 1
+    assert state.step == 3
+
+
+@pytest.mark.parametrize("decay", [0.9, lambda step: jnp.where(step == 0, 0.9, 0.0)])
+def test_the_average_covers_parameters_and_batch_statistics(decay):
+    generator, discriminator = dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4)
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1))
+    step = jax.jit(make_train_step(generator, discriminator, losses.hinge, ema_decay=decay))
+    after, _ = step(state, digits(6), KEY)
+    assert set(after.ema) == {"params", "batch_stats"}
+    jax.tree.map(
+        lambda average, old, new: np.testing.assert_allclose(average, 0.9 * old + 0.1 * new, atol=1e-7),
+        after.ema,
+        state.ema,
+        after.generator.variables,
+    )
+    if callable(decay):
+        last, _ = step(after, digits(6), KEY)
+        jax.tree.map(np.testing.assert_array_equal, last.ema, last.generator.variables)
+
+
+def test_augmentation_is_seen_by_all_that_is_judged():
+    """Real and fake images are blanked: the logits are the bias alone, the generator learns nothing."""
+
+    def blank(images, *, keys, step):
+        assert keys.shape == images.shape[:1]
+        return 0 * images
+
+    generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1))
+    step = make_train_step(generator, discriminator, losses.hinge, augment=blank)
+    after, metrics = step(state, digits(6), KEY)
+    assert metrics["real_logit"] == metrics["fake_logit"] == 0
+    assert metrics["generator_gradient_norm"] == 0
+    jax.tree.map(np.testing.assert_array_equal, after.generator.params, state.generator.params)
+
+
+def test_real_and_fake_are_augmented_by_independent_draws():
+    def noise(images, *, keys, step):
+        return images + jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
+
+    class Zeros(nn.Module):
+        @nn.compact
+        def __call__(self, latents, labels=None, *, train):
+            return jnp.zeros((latents.shape[0], 3)) + self.param("theta", nn.initializers.zeros, ())
+
+    witness = Witness()
+    state = make_state(Zeros(), witness, image_shape=(3,))
+    step = make_train_step(Zeros(), witness, losses.hinge, augment=noise, d_steps=2)
+    state, _ = step(state, {"image": jnp.zeros((8, 3))}, KEY)
+    drawn = state.discriminator.collections["seen"]["images"][:4].reshape(16, 3)
+    assert len(np.unique(drawn, axis=0)) == 16
+
+
+def test_a_relativistic_loss_gets_the_last_real_images():
+    """Its generator depends on the real logits, which come from the last critic sub-batch."""
+    relativistic = losses.Loss(
+        lambda real, fake: jax.nn.softplus(fake - real), lambda real, fake: jax.nn.softplus(real - fake)
+    )
+    generator, discriminator = DiracGenerator(), DiracDiscriminator()
+    state = make_state(generator, discriminator, image_shape=(1,), tx=optax.set_to_zero())
+    step = make_train_step(generator, discriminator, relativistic, d_steps=2)
+    _, metrics = step(state, {"image": jnp.array([[9.0], [1.0], [9.0], [2.0]])}, KEY)
+    expected = np.log1p(np.exp(0.5 * np.array([1.0, 2.0]) - 0.4)).mean()
+    np.testing.assert_allclose(metrics["generator_loss"], expected, rtol=1e-6)
+
+
+def test_dropout_works():
+    class Dropping(nn.Module):
+        @nn.compact
+        def __call__(self, images, labels=None, *, train):
+            kept = nn.Dropout(0.5, deterministic=not train)(images.reshape(images.shape[0], -1))
+            return nn.Dense(1)(kept)[:, 0]
+
+    generator = mlp.Generator((8, 8, 1), (4,))
+    state = make_state(generator, Dropping(), image_shape=(8, 8, 1))
+    step = jax.jit(make_train_step(generator, Dropping(), losses.hinge))
+    assert (
+        step(state, digits(6), KEY)[1]["real_logit"]
+        != step(state, digits(6), jax.random.key(4))[1]["real_logit"]
+    )
+
+
+def test_labels_are_never_dropped():
+    generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1))
+    step = make_train_step(generator, discriminator, losses.hinge)
+    with pytest.raises(ValueError, match="unconditional"):
+        step(state, {**digits(6), "label": jnp.zeros(6, jnp.int32)}, KEY)
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "refused"),
+    [
+        (dcgan.Discriminator(4), True),
+        (dcgan.Discriminator(4, "spectral"), False),
+        (mlp.Discriminator(), False),
+    ],
+)
+def test_a_penalty_and_batch_norm_do_not_go_together(discriminator, refused):
+    generator = mlp.Generator((16, 16, 1), (4,))
+    state = make_state(generator, discriminator, image_shape=(16, 16, 1))
+    step = make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=1.0))
+    batch = {"image": jnp.zeros((4, 16, 16, 1))}
+    if refused:
+        with pytest.raises(ValueError, match="batch normalisation"):
+            jax.eval_shape(step, state, batch, KEY)
+    else:
+        jax.eval_shape(step, state, batch, KEY)
+
+
+def test_what_does_not_fit_is_said_at_trace_time():
+    generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1))
+    with pytest.raises(ValueError, match="d_steps"):
+        make_train_step(generator, discriminator, losses.hinge, d_steps=0)
+    step = make_train_step(generator, discriminator, losses.hinge, d_steps=4)
+    with pytest.raises(ValueError, match=r"6 does not divide.*4"):
+        jax.eval_shape(step, state, digits(6), KEY)
+    step = make_train_step(generator, discriminator, losses.hinge)
+    with pytest.raises(ValueError, match="int32"):
+        jax.eval_shape(step, state, {"image": jnp.zeros((6, 8, 8, 1), jnp.int32)}, KEY)
+    with pytest.raises(ValueError, match=r"\(6, 8, 8, 1\), the batch holds \(6, 4, 4, 1\)"):
+        jax.eval_shape(step, state, {"image": jnp.zeros((6, 4, 4, 1))}, KEY)
+
+    class Column(DiracDiscriminator):
+        def __call__(self, images, labels=None, *, train):
+            return jnp.zeros((images.shape[0], 1))
+
+    step = make_train_step(generator, Column(), losses.Loss(lambda r, f: r + f, lambda r, f: f))
+    with pytest.raises(ValueError, match=r"\(6,\), got \(6, 1\)"):
+        jax.eval_shape(step, state, digits(6), KEY)
