@@ -1,3 +1,28 @@
-"""jaxgan."""
+"""Generative adversarial networks in JAX.
+
+A GAN is two networks, one loss pair and one pure step; everything else is a function that you pass in or
+leave out.
+"""
+
+from jaxgan import data, losses, networks, parallel, penalties, sampling
+from jaxgan.export import load_generator
+from jaxgan.losses import Loss
+from jaxgan.state import GANState, init_state
+from jaxgan.step import make_train_step
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "GANState",
+    "Loss",
+    "__version__",
+    "data",
+    "init_state",
+    "load_generator",
+    "losses",
+    "make_train_step",
+    "networks",
+    "parallel",
+    "penalties",
+    "sampling",
+]

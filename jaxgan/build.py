@@ -94,9 +94,10 @@ def check(config: Config) -> Config:
     Raises:
         UserError: for an unknown name or a value out of range.
     """
-    config.check()
     names = {field: choose(field, getattr(config, field), known) for field, known in NAMES.items()}
-    return config.replace(**names)
+    config = config.replace(**names)
+    config.check()
+    return config
 
 
 def optimizer(

@@ -89,11 +89,14 @@ class Checkpoints:
 
     def _check_leaves(self, step: int, wanted: dict[str, Any]) -> None:
         saved = dict(self._manager.item_metadata(step)["state"].tree)
-        differences = [f"{name} is missing" for name in sorted(wanted.keys() - saved.keys())]
-        differences += [f"{name} is not in this model" for name in sorted(saved.keys() - wanted.keys())]
-        for name in sorted(wanted.keys() & saved.keys()):
-            old, new = saved[name], wanted[name]
-            if (tuple(old.shape), old.dtype) != (new.shape, new.dtype):
+        differences = []
+        for name in sorted(wanted.keys() | saved.keys(), key=lambda name: ("/params/" not in name, name)):
+            old, new = saved.get(name), wanted.get(name)
+            if old is None:
+                differences.append(f"{name} is missing")
+            elif new is None:
+                differences.append(f"{name} is not in this model")
+            elif (tuple(old.shape), old.dtype) != (new.shape, new.dtype):
                 differences.append(
                     f"{name} is {old.dtype}{list(old.shape)}, not {new.dtype}{list(new.shape)}"
                 )

@@ -44,7 +44,7 @@ def sample(
     try:
         if out.suffix == ".npz":
             named: dict[str, Any] = (
-                {"images": images} if labels is None else {"images": images, "labels": labels}
+                {"images": images} if labels is None else {"images": images, "labels": np.asarray(labels)}
             )
             write_atomically(out, lambda file: np.savez_compressed(file, **named))
         else:

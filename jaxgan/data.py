@@ -11,6 +11,7 @@ References:
 """
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -100,6 +101,7 @@ def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.
     return dataset.images[order[np.lexsort((dataset.labels[order], rank))[:count]]]
 
 
+@partial(jax.jit, static_argnames="batch_size")
 def batch_at(
     data: dict[str, jax.Array], step: int | jax.Array, *, seed: int | jax.Array, batch_size: int
 ) -> dict[str, jax.Array]:

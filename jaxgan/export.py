@@ -80,7 +80,9 @@ def read_description(path: str | Path) -> dict[str, Any]:
     try:
         description = json.loads(file.read_text())
         version = description["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} does not describe a generator: {error}") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION}")

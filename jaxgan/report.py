@@ -71,7 +71,7 @@ def dry_run(config: Config, experiment: Experiment) -> str:
     return "\n".join(f"{name:<32}{value}" for name, value in rows.items())
 
 
-def plot_curves(rows: list[dict[str, float]], file: Path) -> None:
+def plot_curves(rows: list[dict[str, int | float]], file: Path) -> None:
     """Draw the metrics of a run over its steps: each row faint, a moving average on top.
 
     Args:

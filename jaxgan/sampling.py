@@ -19,15 +19,15 @@ def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Arra
     return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
 
 
-def column_labels(count: int, num_classes: int | None) -> Int[np.ndarray, " count"] | None:
+def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] | None:
     """Return labels 0, 1, ... over and over: a grid of `num_classes` columns has one class in each."""
-    return None if num_classes is None else np.arange(count, dtype=np.int32) % num_classes
+    return None if num_classes is None else jnp.arange(count, dtype=jnp.int32) % num_classes
 
 
 def sample(
     generate: Callable[..., jax.Array],
     latents: Float[Array, "count latent"],
-    labels: Int[np.ndarray, " count"] | None = None,
+    labels: Int[Array, " count"] | None = None,
     *,
     batch_size: int = 256,
 ) -> UInt8[np.ndarray, "count height width channel"]:

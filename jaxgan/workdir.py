@@ -92,14 +92,14 @@ class Workdir:
     def write_status(self, state: str, step: int, why: str = "") -> None:
         """Say how the run is: "running", "done", "preempted" or "failed"."""
         self._step = step
-        write_json(self.path / "status.json", {"state": state, "step": step, "why": why, "pid": os.getpid()})
+        write_json(self.path / "status.json", {"state": state, "step": step, "why": why})
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
         with (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
-    def read_metrics(self, up_to: int | None = None) -> list[dict[str, float]]:
+    def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
         """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
         file = self.path / "metrics.jsonl"
         rows = []

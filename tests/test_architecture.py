@@ -1,0 +1,129 @@
+"""Imports only point down."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxgan
+
+ROOT = Path(jaxgan.__file__).parent
+LOWEST = {"errors", "files", "images"}  # any module may use these
+
+MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all are in ONLY
+    "errors": set(),
+    "files": set(),
+    "images": set(),
+    "preemption": set(),
+    "progress": set(),
+    "losses": set(),
+    "penalties": set(),
+    "networks": {"networks"},
+    "state": set(),
+    "game": {"state"},
+    "step": {"game", "state"},
+    "parallel": {"step", "state"},
+    "data": {"data"},
+    "sampling": set(),
+    "config": set(),
+    "build": {"config", "data", "losses", "networks", "penalties", "state", "step"},
+    "checkpoint": {"state"},
+    "export": {"build", "state"},
+    "workdir": set(),
+    "report": {"build", "config", "data"},
+    "recorder": {"build", "config", "data", "export", "progress", "report", "sampling", "state", "workdir"},
+    "train": {
+        "build", "checkpoint", "config", "data", "parallel", "preemption", "recorder", "report", "state",
+        "workdir",
+    },
+    "cli": {"__init__", "config", "export", "sampling"},
+    "__init__": {
+        "data", "export", "losses", "networks", "parallel", "penalties", "sampling", "state", "step",
+    },
+}  # fmt: skip
+
+ONLY = {  # third-party packages with one home
+    "orbax": {"checkpoint"},
+    "tensorflow_datasets": {"data"},
+    "sklearn": {"data"},
+    "tyro": {"config"},
+    "safetensors": {"export"},
+    "tqdm": {"progress"},
+    "matplotlib": {"report"},
+}
+PURE = {"losses": {"jax", "jaxtyping"}, "penalties": {"jax", "jaxtyping", "optax"}}
+PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
+
+
+def imports():
+    """Yield (file, module of ours, imported name) for every import in the package."""
+    for file in ROOT.rglob("*.py"):
+        module = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}: a relative import"
+                names = [node.module]
+                if node.module == "jaxgan":
+                    names = [f"jaxgan.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for name in names:
+                yield file, module, name
+
+
+def test_every_module_has_its_place():
+    modules = {
+        path.name.removesuffix(".py") for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()
+    }
+    assert modules - {"__pycache__", "py.typed"} == set(MAY_IMPORT)
+
+
+def test_imports_point_down():
+    for file, module, name in imports():
+        if name == "jaxgan" or name.startswith("jaxgan."):
+            target = [*name.split("."), "__init__"][1]
+            assert target in MAY_IMPORT[module] | LOWEST, f"{file.relative_to(ROOT)} imports {name}"
+
+
+def test_nothing_imports_in_a_circle():
+    def reach(module, path):
+        for target in MAY_IMPORT[module] - {module}:
+            assert target not in path, f"{' -> '.join(path)} -> {target}"
+            reach(target, [*path, target])
+
+    for module in MAY_IMPORT:
+        reach(module, [module])
+
+
+def test_each_heavy_package_has_one_home():
+    for file, module, name in imports():
+        package = name.split(".")[0]
+        assert module in ONLY.get(package, {module}), f"{file.relative_to(ROOT)} imports {name}"
+        allowed = PURE.get(module)
+        if allowed and package not in sys.stdlib_module_names:
+            assert package in allowed, f"{file.relative_to(ROOT)} imports {name}"
+
+
+def test_no_module_grows_past_its_topic():
+    for file in ROOT.rglob("*.py"):
+        lines = len(file.read_text().splitlines())
+        limit = {"train.py": 200, "step.py": 150}.get(file.name, 260)
+        assert lines < limit, f"{file.relative_to(ROOT)} has {lines} lines"
+
+
+@pytest.mark.parametrize(
+    "package", ["orbax.checkpoint", "tensorflow_datasets", "sklearn", "matplotlib", "tensorflow"]
+)
+def test_importing_jaxgan_imports_nothing_heavy(package):
+    program = f"import jaxgan, sys; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_public_name_exists_and_is_documented():
+    for name in jaxgan.__all__:
+        thing = getattr(jaxgan, name)
+        assert name == "__version__" or thing.__doc__, name

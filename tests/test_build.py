@@ -1,0 +1,112 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import build, data
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.networks import mlp
+from jaxgan.state import named_leaves
+
+DIGITS = data.digits()
+
+
+@pytest.mark.parametrize("network", build.NETWORKS)
+@pytest.mark.parametrize("conditional", [False, True])
+def test_every_network_fits_the_digits(network, conditional):
+    experiment = build.experiment(Config(network=network, conditional=conditional), DIGITS)
+    assert experiment.num_classes == (10 if conditional else None)
+    assert set(experiment.arrays) == ({"image", "label"} if conditional else {"image"})
+    state = experiment.init(jax.random.key(0))
+    assert jax.eval_shape(lambda: state) == experiment.shapes
+
+
+@pytest.mark.parametrize(
+    ("loss", "optimizer"),
+    [*((loss, "adam") for loss in build.LOSSES), *(("hinge", optimizer) for optimizer in build.OPTIMIZERS)],
+)
+def test_every_loss_and_optimizer_moves_both_players(loss, optimizer):
+    config = Config(loss=loss, optimizer=optimizer, penalty="r1", batch_size=4, gradient_clip=1.0)
+    generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
+    experiment = build.experiment(config, DIGITS, generator=generator, discriminator=discriminator)
+    before = experiment.init(jax.random.key(0))
+    after, _ = jax.jit(experiment.step)(before, {"image": jnp.asarray(DIGITS.images[:4])}, jax.random.key(1))
+    for player in ("generator", "discriminator"):
+        old, new = (named_leaves(getattr(state, player).params) for state in (before, after))
+        for name in old:
+            if "kernel" in name:  # a Wasserstein critic's last bias has no gradient
+                assert (new[name] != old[name]).any(), f"{player} {name}"
+
+
+@pytest.mark.parametrize("d_steps", [1, 3])
+def test_both_players_schedules_follow_the_generator_updates(d_steps):
+    config = Config(
+        optimizer="sgd",
+        beta1=0.0,
+        learning_rate_schedule="linear",
+        decay_steps=4,
+        generator_learning_rate=1.0,
+        discriminator_learning_rate=1.0,
+        d_steps=d_steps,
+        batch_size=2,
+    )
+    for player, updates in (("generator", 1), ("discriminator", d_steps)):
+        tx = build.optimizer(config, 1.0, updates_per_step=updates)
+        params = jnp.zeros(())
+        state = tx.init(params)
+        rates = []
+        for _ in range(5 * updates):
+            update, state = tx.update(jnp.ones(()), state, params)
+            rates.append(-float(update))
+        expected = np.repeat([1.0, 0.75, 0.5, 0.25, 0.0], updates)
+        np.testing.assert_allclose(rates, expected, atol=1e-6, err_msg=player)
+
+
+def test_gradients_are_clipped_before_the_optimizer():
+    tx = build.optimizer(Config(optimizer="sgd", beta1=0.0, gradient_clip=0.5), 1.0)
+    gradients = {"a": jnp.array([3.0, 4.0])}
+    update, _ = tx.update(gradients, tx.init(gradients))
+    np.testing.assert_allclose(update["a"], [-0.3, -0.4], rtol=1e-6)
+
+
+def test_adam_is_optax_with_the_betas_of_the_config():
+    ours, theirs = build.optimizer(Config(beta1=0.3, beta2=0.7), 0.01), optax.adam(0.01, b1=0.3, b2=0.7)
+    params = jnp.array([1.0, -2.0])
+    states = ours.init(params), theirs.init(params)
+    for gradient in (jnp.array([0.5, 3.0]), jnp.array([-1.0, 2.0])):
+        (a, first), (b, second) = ours.update(gradient, states[0]), theirs.update(gradient, states[1])
+        states = first, second
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_the_average_is_short_at_the_start():
+    decay = build.ema_schedule(0.9)
+    np.testing.assert_allclose([decay(jnp.int32(t)) for t in (0, 1, 1000)], [0.1, 2 / 11, 0.9], rtol=1e-6)
+
+
+def test_what_does_not_fit_is_said_in_one_sentence():
+    points = data.from_arrays(np.zeros((300, 2), np.float32), name="points")
+    unlabelled = data.from_arrays(np.zeros((300, 8, 8, 1), np.uint8), name="mine")
+    for config, dataset, what in (
+        (Config(batch_size=1798), DIGITS, "--batch-size 1798 is more than the 1,?797 images of digits"),
+        (Config(), points, r"\[N, H, W, C\], got \(300, 2\)"),
+        (Config(conditional=True), unlabelled, "--conditional needs labels, and mine has none"),
+        (Config(network="dcgan", penalty="r1", width=8), DIGITS_TWICE, "gradient penalty needs"),
+    ):
+        with pytest.raises(UserError, match=what) as caught:
+            build.experiment(config, dataset)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=r"\(4, 4, 1\), not \(8, 8, 1\)"):
+        build.experiment(Config(), DIGITS, generator=mlp.Generator((4, 4, 1)))
+
+
+DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung
+
+
+def test_own_pieces_take_the_place_of_the_configs():
+    names = named_leaves(
+        build.experiment(Config(), DIGITS, discriminator=mlp.Discriminator((3,))).shapes.discriminator.params
+    )
+    assert names["Dense_0/kernel"].shape == (64, 3)

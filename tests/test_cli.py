@@ -1,0 +1,136 @@
+"""The commands as a user types them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxgan
+from jaxgan import cli, data, train
+from jaxgan.config import Config
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    train.run(Config(workdir=str(folder), steps=2, batch_size=8, conditional=True))
+    return folder
+
+
+def test_version(capsys):
+    cli.main(["--version"])
+    assert capsys.readouterr().out == f"jaxgan {jaxgan.__version__}\n"
+
+
+def test_sample_makes_a_grid_and_arrays(run_folder, tmp_path, capsys):
+    cli.main(["sample", str(run_folder), "--n", "20", "--seed", "1", "--out", str(tmp_path / "grid.png")])
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.mode == "L"
+    assert "20 images of step 2" in capsys.readouterr().out
+    made = {}
+    for count in (20, 5):
+        out = tmp_path / f"{count}.npz"
+        cli.main(["sample", str(run_folder), "--n", str(count), "--seed", "1", "--out", str(out)])
+        made[count] = dict(np.load(out, allow_pickle=False))
+    assert made[20]["images"].shape == (20, 8, 8, 1)
+    assert made[20]["images"].dtype == np.uint8
+    np.testing.assert_array_equal(made[20]["labels"], np.arange(20) % 10)
+    difference = made[20]["images"][:5].astype(int) - made[5]["images"]
+    assert np.abs(difference).max() <= 1  # the same images: another batch size may round otherwise
+    cli.main(["sample", str(run_folder), "--n", "5", "--seed", "2", "--out", str(tmp_path / "other.npz")])
+    assert (np.load(tmp_path / "other.npz")["images"] != made[5]["images"]).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["nothing"], "there is no checkpoint in nothing"),
+        (["RUN", "--n", "0"], "--n must be at least 1, got 0"),
+        (["RUN", "--seed", "-1"], "--seed must be"),
+        (["RUN", "--out", "grid.jpg"], "must end in .png or .npz"),
+        (["RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    run_folder, tmp_path, monkeypatch, capsys, arguments, what
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(run_folder) if argument == "RUN" else argument for argument in arguments]
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["sample", *arguments])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert what in message
+    assert message.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def main(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        train.main(Config(), "Test.", [str(argument) for argument in arguments])
+    return caught.value.code
+
+
+def test_an_experiments_mistakes_are_sentences(run_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["experiments/x.py", "--loss", "hinge", "--workdir", str(run_folder)])
+    assert main("--loss", "hinge", "--conditional", "--batch-size", "8", "--workdir", run_folder) == 2
+    message = capsys.readouterr().err
+    assert "loss non_saturating there, hinge here" in message
+    command = f"python experiments/x.py --loss hinge --workdir {run_folder}-2"
+    assert message.rstrip().endswith(command)
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert main("--workdir", file) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert file.read_text() == "mine"
+    assert main("--learning-rate", "1") == 2
+
+
+def test_a_dry_run_writes_nothing(tmp_path, capsys):
+    assert main("--dry-run", "--workdir", tmp_path / "run") == 0
+    out = capsys.readouterr().out
+    for what in ("--loss", "609,872 parameters", "GFLOP", "MB"):
+        assert what in out
+    assert not (tmp_path / "run").exists()
+
+
+def test_profile_writes_a_trace(tmp_path):
+    train.run(Config(workdir=str(tmp_path / "run"), steps=4, batch_size=8, log_every=1, profile=True))
+    assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))
+
+
+def test_ctrl_c_in_a_real_process(tmp_path, request):
+    script = request.config.rootpath / "experiments/digits_mlp.py"
+    command = [sys.executable, str(script), "--workdir", "run", "--log-every", "5"]
+    environment = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS"}
+    log = tmp_path / "out.txt"
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=out)
+        deadline = time.monotonic() + 120
+        while "step 20/6,000" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 75
+    said = log.read_text()
+    assert "stopped at step" in said
+    assert "Traceback" not in said
+    stopped = int(said.split("stopped at step ")[1].split(";")[0].replace(",", ""))
+    result = subprocess.run(
+        [*command, "--steps", str(stopped + 3)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"goes on at step {stopped:,}" in result.stdout
+
+
+def test_digits_are_the_default():
+    assert data.digits().name == Config().data

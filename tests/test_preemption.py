@@ -1,0 +1,39 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from jaxgan import preemption
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_noted_and_the_second_works_as_before(number):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    with preemption.listen() as asked:
+        assert not asked
+        os.kill(os.getpid(), number)
+        assert asked
+        assert asked.signal == number
+        assert {each: signal.getsignal(each) for each in before} == before
+    assert {each: signal.getsignal(each) for each in before} == before
+
+
+def test_without_a_signal_the_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT)
+    with preemption.listen():
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_in_another_thread_signals_keep_their_meaning():
+    seen = []
+
+    def body():
+        with preemption.listen() as asked:
+            seen.append((bool(asked), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert seen == [(False, signal.getsignal(signal.SIGINT))]

@@ -1,0 +1,188 @@
+"""A run in one process: its folder, its errors, own pieces, being asked to stop."""
+
+import json
+import os
+import signal
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import build, data, losses, sampling, train
+from jaxgan.config import Config
+from jaxgan.errors import UserError
+from jaxgan.export import load_generator
+
+PICTURES = data.from_arrays(
+    np.random.default_rng(0).integers(0, 256, (40, 6, 10, 3), np.uint8), np.arange(40) % 4, name="pictures"
+)
+
+
+def tiny(workdir, **options):
+    small = {"steps": 12, "batch_size": 8, "latent_dim": 5, "width": 4}
+    intervals = {"log_every": 3, "sample_every": 5, "save_every": 4}
+    return Config(workdir=str(workdir), **{**small, **intervals, **options})
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_its_folder(tmp_path, capsys):
+    config = tiny(tmp_path / "run", network="dcgan", conditional=True, d_steps=2)
+    result = train.run(config, dataset=PICTURES)
+    folder = result.workdir
+    assert result.status == "done"
+    assert result.state.step == 12
+    assert [row["step"] for row in rows(folder)] == [3, 6, 9, 12]
+    assert all(np.isfinite(list(row.values())).all() for row in rows(folder))
+    assert json.loads((folder / "status.json").read_text()) == {"state": "done", "step": 12, "why": ""}
+    assert json.loads((folder / "config.json").read_text())["data"] == "pictures"
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["12", "4", "8"]
+    pictures = ["reals.png", "plots/curves.png"]
+    pictures += [f"samples/step_{step:08d}.png" for step in (5, 10, 12)]
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            picture.verify()
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == [
+        f"step_{step:08d}.png" for step in (5, 10, 12)
+    ]
+    out = capsys.readouterr().out
+    assert "40 images 6x10x3 of pictures" in out
+    assert "compiled the step in" in out
+    assert "step 12/12" in out
+    assert (folder / "log.txt").read_text().count("step 3/12") == 1
+
+    # what was exported is the average generator, statistics included
+    latents, labels = sampling.draw_latents(jax.random.key(0), 4, 5), jnp.arange(4)
+    generator = build.NETWORKS["dcgan"](config, (6, 10, 3), 4)[0]
+    expected = generator.apply(result.state.ema, latents, labels, train=False)
+    np.testing.assert_allclose(load_generator(folder)(latents, labels), expected, atol=1e-6)
+
+
+def test_the_same_command_again_remakes_what_is_missing_and_more_steps_extend(tmp_path):
+    first = train.run(tiny(tmp_path / "run"), dataset=PICTURES)
+    before = rows(first.workdir)
+    for name in ("samples/step_00000012.png", "plots/curves.png", "export/config.json", "reals.png"):
+        (first.workdir / name).unlink()
+    again = train.run(tiny(tmp_path / "run"), dataset=PICTURES)
+    assert again.status == "done"
+    assert rows(first.workdir) == before
+    for name in ("samples/step_00000012.png", "plots/curves.png", "export/config.json", "reals.png"):
+        assert (first.workdir / name).exists(), name
+    more = train.run(tiny(tmp_path / "run", steps=15, log_every=5), dataset=PICTURES)
+    assert more.state.step == 15
+    assert [row["step"] for row in rows(first.workdir)] == [3, 6, 9, 12, 15]
+    less = train.run(tiny(tmp_path / "run", steps=6), dataset=PICTURES)
+    assert less.state.step == 15
+
+
+def test_own_modules_losses_and_penalties(tmp_path):
+    class Own(nn.Module):
+        @nn.compact
+        def __call__(self, images, labels=None, *, train):
+            return nn.Dense(1)(images.reshape(images.shape[0], -1))[:, 0]
+
+    calls = []
+
+    def penalty(critic, real, fake, *, keys, step):
+        calls.append(keys.shape)
+        return 0.5 * critic(real) ** 2
+
+    config = tiny(tmp_path / "run", steps=2)
+    result = train.run(config, dataset=PICTURES, discriminator=Own(), loss=losses.hinge, penalty=penalty)
+    assert set(result.state.discriminator.params) == {"Dense_0"}
+    assert (8,) in calls
+    assert rows(result.workdir)[-1]["penalty"] > 0
+    own = json.loads((result.workdir / "config.json").read_text())["own"]
+    assert own == ["discriminator", "loss", "penalty"]
+    with pytest.raises(UserError, match="own"):  # without the pieces it is another run
+        train.run(config, dataset=PICTURES)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path, number):
+    config = tiny(tmp_path / "run", steps=2000, log_every=1, save_every=1000, sample_every=1000)
+    sent = []
+
+    def send_soon(row_count=20):
+        path = tmp_path / "run/metrics.jsonl"
+        if not sent and path.exists() and len(path.read_text().splitlines()) >= row_count:
+            sent.append(number)
+            os.kill(os.getpid(), number)
+
+    class Recorder(train.Recorder):
+        def call_ended(self, *inputs):
+            super().call_ended(*inputs)
+            send_soon()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "Recorder", Recorder)
+        result = train.run(config, dataset=PICTURES)
+    assert result.status == "preempted"
+    step = int(result.state.step)
+    assert 20 <= step < 2000
+    status = json.loads((result.workdir / "status.json").read_text())
+    assert status == {"state": "preempted", "step": step, "why": number.name}
+    assert str(step) in [path.name for path in (result.workdir / "checkpoints").iterdir()]
+    assert (result.workdir / "export/generator.safetensors").exists()
+    result = train.run(config.replace(steps=step + 5), dataset=PICTURES)
+    assert (result.status, int(result.state.step)) == ("done", step + 5)
+    assert [row["step"] for row in rows(result.workdir)] == list(range(1, step + 6))
+
+
+def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_path):
+    class Recorder(train.Recorder):
+        def call_ended(self, step, *inputs):
+            super().call_ended(step, *inputs)
+            if step == 6:
+                raise RuntimeError("the disk is on fire")
+
+    config = tiny(tmp_path / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "Recorder", Recorder)
+        with pytest.raises(RuntimeError, match="on fire"):
+            train.run(config, dataset=PICTURES)
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["state"] == "failed"
+    assert "the disk is on fire" in status["why"]
+    assert (tmp_path / "run/checkpoints/4").is_dir()
+    result = train.run(config, dataset=PICTURES)
+    assert (result.status, int(result.state.step)) == ("done", 12)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"steps": 0}, "--steps must be at least 1, got 0"),
+        ({"batch_size": 41}, "--batch-size 41 is more than the 40 images"),
+        ({"loss": "hing"}, "did you mean hinge"),
+        ({"penalty": "r1", "network": "dcgan", "image": (8, 8)}, "without batch normalisation"),
+        ({"generator_learning_rate": float("nan")}, "--generator-learning-rate must be a positive number"),
+    ],
+)
+def test_a_refused_run_writes_nothing(tmp_path, options, what):
+    dataset = PICTURES
+    if options.pop("image", None):
+        dataset = data.from_arrays(np.zeros((40, 16, 16, 1), np.uint8))
+    config = tiny(tmp_path / "run").replace(**options)
+    with pytest.raises(UserError, match=what):
+        train.run(config, dataset=dataset)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
+    config = tiny(tmp_path / "run", steps=4)
+    own = {"discriminator": build.NETWORKS["mlp"](config, (6, 10, 3), None)[1]}
+    train.run(config, dataset=PICTURES, **own)
+    status = (tmp_path / "run/status.json").read_text()
+    metrics = (tmp_path / "run/metrics.jsonl").read_text()
+    with pytest.raises(
+        UserError, match=r"discriminator/params/Dense_0/bias is float32\[512\], not float32\[3\]"
+    ):
+        train.run(config, dataset=PICTURES, discriminator=own["discriminator"].clone(hidden=(3,)))
+    assert (tmp_path / "run/status.json").read_text() == status
+    assert (tmp_path / "run/metrics.jsonl").read_text() == metrics
