@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from tqdm import tqdm
 
 from jaxgan.errors import UserError
 
@@ -29,13 +30,16 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan"
 
 
-def cached(key: dict[str, Any], decode: Callable[[Write], dict[str, Any]]) -> tuple[np.ndarray, dict]:
+def cached(
+    key: dict[str, Any], decode: Callable[[Write], dict[str, Any]], *, count: int
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Return decoded images, from the cache where it has them.
 
     Args:
         key: all that the images depend on, as JSON can hold it.
         decode: called where the cache has none; hands each image, uint8 ``[H, W, C]``, to the function it is
             given, at least one and all of one shape, and returns details for JSON to hold.
+        count: how many images to expect, for the progress bar that a terminal sees.
 
     Returns:
         The images, uint8 ``[N, H, W, C]`` as a read-only memory map, and the details.
@@ -51,7 +55,7 @@ def cached(key: dict[str, Any], decode: Callable[[Write], dict[str, Any]]) -> tu
         entry.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
         try:
-            _write(temporary, decode)
+            _write(temporary, decode, count)
             shutil.rmtree(entry, ignore_errors=True)
             _rename(temporary, entry)
         finally:
@@ -86,16 +90,19 @@ def _read(entry: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         return None
 
 
-def _write(entry: Path, decode: Callable[[Write], dict[str, Any]]) -> None:
+def _write(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -> None:
     images = entry / "images.npy"
-    with images.open("wb") as file:
-        details = _write_images(file, decode)
+    progress = tqdm(desc="decoding", total=count, unit=" images", leave=False, disable=None)
+    with images.open("wb") as file, progress:
+        details = _write_images(file, decode, progress)
         file.flush()
         os.fsync(file.fileno())  # a size without its bytes is what a power cut would leave
     (entry / "details.json").write_text(json.dumps({"stamp": _stamp(images), "details": details}))
 
 
-def _write_images(file: BinaryIO, decode: Callable[[Write], dict[str, Any]]) -> dict[str, Any]:
+def _write_images(
+    file: BinaryIO, decode: Callable[[Write], dict[str, Any]], progress: tqdm
+) -> dict[str, Any]:
     """Write a ``.npy`` row by row; how many rows there are is known, and put in the header, at the end."""
     shape: list[int] = []
     rows = 0
@@ -109,6 +116,7 @@ def _write_images(file: BinaryIO, decode: Callable[[Write], dict[str, Any]]) -> 
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
         file.write(np.ascontiguousarray(image).data)
         rows += 1
+        progress.update()
 
     details = decode(write)
     file.seek(0)

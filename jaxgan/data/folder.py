@@ -17,7 +17,7 @@ import numpy as np
 from jaxgan.data import cache, pictures
 from jaxgan.errors import UserError
 
-_AT_ONCE = 1024  # pictures in memory while they are decoded
+_AT_ONCE = 64  # pictures decoded before they are written; Ctrl-C waits for as many
 _SHOWN = 3  # names in a message
 
 
@@ -53,7 +53,7 @@ def listing(folder: Path) -> Listing:
         elif path.suffix.lower() in pictures.SUFFIXES and (status := _status(path)) is not None:
             files.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
     if not files:
-        links = f"; {links_out} links lead out of it and are not followed" if links_out else ""
+        links = f"; {_links(links_out)}" if links_out else ""
         raise UserError(f"{folder} holds no pictures ({', '.join(pictures.SUFFIXES)}){links}")
     return Listing(root, sorted(files), links_out)
 
@@ -80,7 +80,7 @@ def read(
         "image_size": image_size,
         "channels": channels,
     }
-    images, details = cache.cached(key, partial(_decode, found, image_size, channels))
+    images, details = cache.cached(key, partial(_decode, found, image_size, channels), count=len(found.files))
     skipped: dict[str, str] = details["skipped"]
     notes = []
     if skipped:
@@ -91,7 +91,7 @@ def read(
     if details["grey"]:
         notes.append(f"{_files(details['grey'])} converted from grey to colour: {_some(details['grey'])}")
     if found.links_out:
-        notes.append(f"{found.links_out} links lead out of the folder and are not followed")
+        notes.append(_links(found.links_out))
     labels, num_classes = None, None
     if conditional:
         kept = [name for name, _, _ in found.files if name not in skipped]
@@ -166,12 +166,15 @@ def _why(path: Path, error: Exception) -> str:
 
 
 def _walk(root: Path) -> Iterable[Path]:
+    """Yield the files under a folder, and the links to folders, which are not entered."""
+
     def refuse(error: OSError) -> None:
         raise UserError(f"cannot read the folder {error.filename} ({error.strerror})") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(folder, name) for name in names if not name.startswith("."))
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        yield from (Path(folder, name) for name in names + links if not name.startswith("."))
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -197,6 +200,11 @@ def _classes(folder: Path, names: list[str]) -> tuple[np.ndarray, list[str]]:
 
 def _files(names: Any) -> str:
     return f"{len(names):,} file{'s' * (len(names) > 1)}"
+
+
+def _links(count: int) -> str:
+    links, are = ("links lead", "are") if count > 1 else ("link leads", "is")
+    return f"{count:,} {links} out of the folder and {are} not followed"
 
 
 def _some(names: Iterable[str], *, shown: int = _SHOWN) -> str:

@@ -76,7 +76,7 @@ def fit(image: Image.Image, image_size: tuple[int, int] | None, channels: int) -
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("L" if channels == 1 else "RGB")
     if image_size is not None and image.size != image_size[::-1]:
-        image = ImageOps.fit(image, image_size[::-1], Image.Resampling.LANCZOS)
+        image = _centre(image, *image_size).resize(image_size[::-1], Image.Resampling.LANCZOS)
     return np.array(image).reshape(image.height, image.width, channels)
 
 
@@ -85,6 +85,17 @@ def fit_array(image: np.ndarray, image_size: tuple[int, int] | None, channels: i
     if (image_size or image.shape[:2]) == image.shape[:2] and channels == image.shape[2]:
         return image
     return fit(Image.fromarray(image[..., 0] if image.shape[2] == 1 else image), image_size, channels)
+
+
+def _centre(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Cut an image to the largest centred box of an aspect, to whole pixels.
+
+    `ImageOps.fit` would not do: its filter reaches over the edge of the box for what was cut off.
+    """
+    wide = max(1, min(image.width, round(image.height * width / height)))
+    high = max(1, min(image.height, round(image.width * height / width)))
+    left, top = (image.width - wide) // 2, (image.height - high) // 2
+    return image.crop((left, top, left + wide, top + high))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -19,8 +19,6 @@ from jaxgan.data import cache, pictures
 from jaxgan.data.sources import PREPARABLE
 from jaxgan.errors import UserError
 
-_AT_ONCE = 1024  # examples in memory while they are decoded
-
 
 def read(
     name: str,
@@ -69,7 +67,7 @@ def read(
             "image_size": image_size,
             "channels": channels,
         }
-        images, details = cache.cached(key, decode)
+        images, details = cache.cached(key, decode, count=len(source))
     if details["labels"] is None:
         return {"images": images}
     labels = np.array(details["labels"], np.int32)
@@ -85,6 +83,8 @@ def _open(name: str, split: str, data_dir: str | None) -> Any:
         ) from error
     except Exception as error:
         why = f"cannot read {name}: {first_line(error)}"
+        if why.endswith("No module named 'tensorflow'"):
+            why = f"the code of {name} needs TensorFlow; if it is prepared, {name}:VERSION reads it without"
         with contextlib.suppress(Exception):
             builder = tfds.builder(name, data_dir=data_dir)
             if not builder.data_path.exists():
@@ -101,14 +101,15 @@ def _open(name: str, split: str, data_dir: str | None) -> Any:
 
 
 def _examples(source: Any, name: str) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(source), _AT_ONCE):
+    for i in range(len(source)):
         try:
-            yield from source.__getitems__(list(range(start, min(start + _AT_ONCE, len(source)))))
+            example = source[i]
         except RuntimeError as error:  # ArrayRecord checks its own checksums
             folder = source.dataset_info.data_dir
             raise UserError(
                 f"{name} is damaged ({first_line(error)}): remove {folder} and prepare it again"
             ) from error
+        yield example
 
 
 def _files(folder: str) -> list[tuple[str, int, int]]:
