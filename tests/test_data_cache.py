@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ class Decoder:
 
 
 def entry_of(folder) -> Path:
-    (entry,) = folder.iterdir()
+    (entry,) = (path for path in folder.iterdir() if path.is_dir())
     return entry
 
 
@@ -47,7 +49,7 @@ def test_another_key_is_another_entry(own_cache):
     cache.cached({"a": 1}, Decoder(), count=12)
     images, _ = cache.cached({"a": 2}, Decoder(count=3), count=12)
     assert len(images) == 3
-    assert len(list(own_cache.iterdir())) == 2
+    assert sum(path.is_dir() for path in own_cache.iterdir()) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,26 +84,45 @@ def test_bytes_changed_in_place_are_noticed(own_cache):
     np.testing.assert_array_equal(images, IMAGES)
 
 
-def test_an_interrupted_decode_leaves_nothing(own_cache):
+def test_an_interrupted_decode_leaves_no_images(own_cache):
     def decode(write):
         write(IMAGES[0])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         cache.cached({}, decode, count=12)
-    assert list(own_cache.iterdir()) == []
+    assert [path.suffix for path in own_cache.iterdir()] == [".lock"]
 
 
-def test_whoever_comes_second_takes_what_the_first_left(own_cache):
-    inner = Decoder()
+RACER = """
+import os, sys, time
+import numpy as np
+from jaxgan.data import cache
 
-    def decode(write):  # another process decodes the same meanwhile
-        cache.cached({}, inner, count=12)
-        return Decoder()(write)
+def decode(write):
+    open(f"decoded-{os.getpid()}", "w").close()
+    for shade in range(20):
+        write(np.full((2, 2, 1), shade, np.uint8))
+        time.sleep(0.02)
+        if sys.argv[1:] == ["killed"] and shade == 10:
+            os.kill(os.getpid(), 9)
+    return {}
 
-    images, _ = cache.cached({}, decode, count=12)
-    np.testing.assert_array_equal(images, IMAGES)
-    assert len(list(own_cache.iterdir())) == 1
+images, _ = cache.cached({}, decode, count=20)
+assert images[:, 0, 0, 0].tolist() == list(range(20))
+"""
+
+
+def test_processes_that_want_the_same_decode_it_once(tmp_path, own_cache):
+    def start(*arguments):
+        return subprocess.Popen([sys.executable, "-c", RACER, *arguments], cwd=tmp_path)
+
+    assert start("killed").wait() == -9
+    assert {path.suffix for path in own_cache.iterdir()} == {".lock", ".tmp"}
+    racers = [start() for _ in range(3)]
+    assert [racer.wait() for racer in racers] == [0, 0, 0]
+    assert len(list(tmp_path.glob("decoded-*"))) == 1 + 1
+    assert {path.suffix for path in own_cache.iterdir()} == {".lock", ""}
 
 
 def test_images_of_another_shape_are_a_mistake_of_ours():

@@ -153,6 +153,16 @@ def test_files_are_downloaded_and_checked(tiny, server, tmp_path, monkeypatch):
     assert as_set(dataset.images, dataset.labels) == as_set(*arrays["train"])
 
 
+def test_a_file_without_a_registered_checksum_is_refused(tiny, server, tmp_path, monkeypatch):
+    name, folder, _ = tiny
+    web, address = server
+    for path in folder.iterdir():
+        (web / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(tfds_prepare.BUILDERS[name], "URL", address)
+    with pytest.raises(UserError, match="Missing checksums"):
+        prepare(name, data_dir=str(tmp_path))
+
+
 def test_a_failed_download_is_one_sentence(tiny, server, tmp_path, monkeypatch):
     name, folder, _ = tiny
     _, address = server

@@ -6,11 +6,11 @@ and whatever else was learnt while decoding. The key is a hash of what the image
 written beside its place and renamed into it; one that does not look as it was left is made again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,35 +48,23 @@ def cached(
         UserError: if the cache folder cannot be written.
     """
     entry = folder() / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-    found = _read(entry)
-    if found is not None:
+    if found := _read(entry):
         return found
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
-        try:
-            _write(temporary, decode, count)
-            shutil.rmtree(entry, ignore_errors=True)
-            _rename(temporary, entry)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        found = _read(entry)
+        with entry.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits, and finds it done
+            if not (found := _read(entry)):
+                _make(entry, decode, count)
+                found = _read(entry)
     except OSError as error:
         raise UserError(
             f"cannot keep decoded images in {entry.parent} ({error.strerror or error}): "
             "set JAXGAN_CACHE to a folder with space that you may write"
         ) from error
-    if found is None:
+    if not found:
         raise UserError(f"what was written to the cache in {entry} reads back otherwise: is the disk sound?")
     return found
-
-
-def _rename(temporary: Path, entry: Path) -> None:
-    try:
-        temporary.rename(entry)
-    except OSError:
-        if _read(entry) is None:  # else another process was faster, and its images are the same
-            raise
 
 
 def _read(entry: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
@@ -88,6 +76,18 @@ def _read(entry: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         return np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False), left["details"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _make(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -> None:
+    temporary = entry.with_suffix(".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # of somebody who was killed
+    temporary.mkdir()
+    try:
+        _write(temporary, decode, count)
+        shutil.rmtree(entry, ignore_errors=True)
+        temporary.rename(entry)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -> None:
