@@ -9,13 +9,11 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import data, losses, penalties
-from jaxgan.config import Config, choose
+from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
-
-DATA: dict[str, Callable[[], data.Dataset]] = {"digits": data.digits}
 
 LOSSES = {
     "minimax": losses.minimax,
@@ -56,7 +54,6 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
 }
 
 NAMES = {
-    "data": DATA,
     "network": NETWORKS,
     "discriminator_norm": ("batch", "spectral", "none"),
     "loss": LOSSES,
@@ -98,6 +95,18 @@ def check(config: Config) -> Config:
     config = config.replace(**names)
     config.check()
     return config
+
+
+def dataset(config: Config) -> data.Dataset:
+    """Load what ``config.data`` names; see `jaxgan.data.load`."""
+    return data.load(
+        config.data,
+        image_size=parse_size(config.image_size),
+        channels=config.channels,
+        conditional=config.conditional,
+        strict=config.strict,
+        data_dir=config.data_dir,
+    )
 
 
 def optimizer(

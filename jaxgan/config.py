@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,7 +16,12 @@ from jaxgan.errors import UserError
 class Config:
     """All settings of a run. The comment behind each field is its help text."""
 
-    data: str = "digits"  # data set
+    data: str = "digits"  # digits; a TFDS name (mnist, ...); a folder of pictures; an .npz file
+    image_size: str | None = None  # pixels, H or HxW: pictures are cut around their centre and resized
+    channels: int | None = None  # 1 grey, 3 colour; None: as the pictures are
+    strict: bool = False  # refuse a folder with a file that cannot be read, instead of leaving it out
+    data_dir: str | None = None  # where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
+    device_data: float = 2.0  # GB: larger data sets are streamed to the device, batch by batch
     conditional: bool = False  # learn the classes too: both networks are given the labels
     network: str = "mlp"  # network family of both players
     width: int = 64  # channels next to the image (dcgan)
@@ -42,6 +48,9 @@ class Config:
     sample_every: int = 500  # steps
     save_every: int = 1000  # steps
     keep: int = 3  # newest checkpoints to keep
+    progress: bool = True  # a bar on a terminal; plain lines without it
+    quiet: bool = False  # print nothing but mistakes (log.txt has all)
+    tensorboard: bool = False  # write curves and samples for TensorBoard too (pip install "jaxgan[tensorboard]")
     profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
     dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
 
@@ -65,6 +74,7 @@ class Config:
         self._require(
             "gradient_clip", "a positive number", clip is None or (math.isfinite(clip) and clip > 0)
         )
+        self._require("device_data", "0 or more", self.device_data >= 0)
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
@@ -87,9 +97,24 @@ class Config:
 Positional = tyro.conf.Positional
 
 PRACTICAL = frozenset(
-    ("steps", "workdir", "log_every", "sample_every", "save_every", "keep", "profile", "dry_run")
+    """steps workdir data_dir device_data log_every sample_every save_every keep progress quiet tensorboard
+    profile dry_run""".split()
 )
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
+
+
+def parse_size(size: str | None) -> tuple[int, int] | None:
+    """Return height and width of "32" or "32x48", or None for None.
+
+    Raises:
+        UserError: for anything else.
+    """
+    if size is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", size)
+    if match is None:
+        raise UserError(f"--image-size is H or HxW in pixels, such as 32 or 32x48, got {size}")
+    return int(match[1]), int(match[2] or match[1])
 
 
 def option(field: str) -> str:

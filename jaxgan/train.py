@@ -61,7 +61,7 @@ def run(
     """
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
     config = build.check(config)
-    dataset = build.DATA[config.data]() if dataset is None else dataset
+    dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
     settings["own"] = [name for name, piece in own.items() if piece is not None]
@@ -171,7 +171,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     try:
         if config.dry_run:
             config = build.check(config)
-            print(report.dry_run(config, build.experiment(config, build.DATA[config.data]())))
+            print(report.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
     except OtherRunError as error:

@@ -38,3 +38,11 @@ def run_program():
         return result
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """No test sees what another one, or the user, has cached."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("JAXGAN_CACHE", str(folder))
+    return folder

@@ -1,4 +1,4 @@
-"""Image sources, and the order in which a run sees them.
+"""The order in which a run sees its images.
 
 Batch t is a pure function of ``(seed, t)``: nothing is shuffled, stored or carried along, so a run resumes
 exactly and the host and the device agree on every index. Position p of the endless stream lies in epoch
@@ -12,93 +12,13 @@ References:
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-_ROUNDS = 16  # with 12, the orders of five images are still visibly uneven (tests/test_order.py)
-
-
-class Dataset(NamedTuple):
-    """Images at rest.
-
-    Attributes:
-        name: what to call it.
-        images: uint8 ``[N, H, W, C]`` in [0, 255], or float32 ``[N, ...]`` used as it is.
-        labels: int32 ``[N]`` in [0, num_classes), or None.
-        num_classes: None without labels.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray | None = None
-    num_classes: int | None = None
-
-
-def digits() -> Dataset:
-    """Return scikit-learn's embedded handwritten digits: 1,797 images 8x8x1, ten classes.
-
-    References:
-        Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository
-    """
-    from sklearn.datasets import load_digits  # a second to import
-
-    bunch: Any = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    return Dataset("digits", images, bunch.target.astype(np.int32), 10)
-
-
-def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:
-    """Make a data set of your own arrays.
-
-    Args:
-        images: uint8 ``[N, H, W, C]`` or ``[N, H, W]`` (one channel), or float ``[N, ...]`` in [-1, 1].
-        labels: integers ``[N]``, >= 0, or None.
-        name: what to call it.
-
-    Returns:
-        A `Dataset` with at least one image.
-
-    Raises:
-        ValueError: for other dtypes or shapes, values that are not finite, or labels that do not match.
-    """
-    images = np.asarray(images)
-    if images.ndim < 2 or 0 in images.shape:
-        raise ValueError(f"images have shape [N, H, W, C], got {images.shape}")
-    if np.issubdtype(images.dtype, np.floating):
-        images = images.astype(np.float32)
-        if not np.isfinite(images).all():
-            raise ValueError("images hold values that are not finite")
-    elif images.dtype == np.uint8:
-        images = images[..., None] if images.ndim == 3 else images
-    else:
-        raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
-    if labels is None:
-        return Dataset(name, images)
-    labels = np.asarray(labels)
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise ValueError(
-            f"labels are integers >= 0 of shape {images.shape[:1]}, got {labels.dtype} {labels.shape}"
-        )
-    return Dataset(name, images, labels.astype(np.int32), int(labels.max()) + 1)
-
-
-def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
-    """Return `count` images to look at, fewer where there are fewer.
-
-    Args:
-        dataset: where from.
-        count: how many.
-        by_class: take the first of each class, then the second of each, and so on.
-    """
-    if not by_class or dataset.labels is None:
-        return dataset.images[:count]
-    order = np.argsort(dataset.labels, kind="stable")
-    starts = np.searchsorted(dataset.labels[order], dataset.labels[order])
-    rank = np.arange(len(order)) - starts  # how many of its class come before an image
-    return dataset.images[order[np.lexsort((dataset.labels[order], rank))[:count]]]
+_ROUNDS = 16  # with 12, the orders of five images are still visibly uneven (tests/test_data_order.py)
 
 
 @partial(jax.jit, static_argnames="batch_size")

@@ -1,0 +1,21 @@
+"""Image sources, and the order in which a run sees them.
+
+`load` turns the name of a source into a `Dataset`: arrays at rest. `batch_at` gathers the batch of a step
+from arrays on the device; `Stream` gathers the same batches, bit for bit, from a set that does not fit there.
+"""
+
+from jaxgan.data.order import batch_at, batch_indices
+from jaxgan.data.sources import Dataset, digits, first_images, from_arrays, load, prepare
+from jaxgan.data.stream import Stream
+
+__all__ = [
+    "Dataset",
+    "Stream",
+    "batch_at",
+    "batch_indices",
+    "digits",
+    "first_images",
+    "from_arrays",
+    "load",
+    "prepare",
+]

@@ -1,0 +1,117 @@
+"""Batches of a data set that is too large for the device, gathered ahead of the training step.
+
+Worker threads copy the rows of coming batches out of ``dataset.images``, usually a memory-mapped file of
+decoded images (`jaxgan.data.cache`), while the device works on the present ones. Which rows these are is
+`batch_indices`' word alone: batch t is the one that `batch_at` gathers on the device, bit for bit, from
+whatever step a stream starts. Nothing is kept between runs, and the number of workers changes nothing.
+"""
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from jaxgan.data.order import batch_indices
+from jaxgan.data.sources import Dataset
+
+
+class Stream:
+    """The batches of a data set in their order, from a step on.
+
+    Use it as a context manager: leaving it joins its threads. Batches are gathered in blocks, block b always
+    those of steps ``b * n`` to ``(b + 1) * n - 1``; some blocks are ahead of what was taken.
+
+    Args:
+        dataset: images and, where conditional, labels.
+        seed: uint32 seed of the order.
+        batch_size: images a step takes: ``B * d_steps``.
+        conditional: whether batches have labels.
+        start: the step to start from, >= 0.
+        ahead: how many blocks to gather ahead, >= 1.
+        workers: how many threads gather, >= 1.
+        block_bytes: about the size of a block; the stream holds about ``ahead + 2`` of them.
+
+    Raises:
+        ValueError: for labels that are wanted and missing, or a number out of range.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        seed: int,
+        batch_size: int,
+        conditional: bool = False,
+        start: int = 0,
+        ahead: int = 2,
+        workers: int = 2,
+        block_bytes: int = 2**24,
+    ):
+        if conditional and dataset.labels is None:
+            raise ValueError(f"{dataset.name} has no labels")
+        if min(batch_size, ahead, workers) < 1 or start < 0:
+            raise ValueError("batch_size, ahead and workers are at least 1, and start at least 0")
+        self._arrays = {"image": np.asarray(dataset.images)}  # a plain view: memmap's own indexing is slow
+        if conditional:
+            self._arrays["label"] = np.asarray(dataset.labels)
+        self._seed = seed
+        self._batch_size = batch_size
+        self._step = start
+        self._ahead = ahead
+        self._steps_per_block = max(1, block_bytes // (batch_size * max(1, self._arrays["image"][0].nbytes)))
+        self._first = start // self._steps_per_block  # the block at the head of the queue
+        self._blocks: deque[Future[dict[str, np.ndarray]]] = deque()
+        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="stream")
+        self._gather_ahead()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._workers.shutdown(cancel_futures=True)
+
+    def take(self, steps: int) -> dict[str, np.ndarray]:
+        """Return the batches of the next steps.
+
+        Args:
+            steps: how many, >= 1.
+
+        Returns:
+            ``"image"`` uint8 ``[steps, batch_size, H, W, C]`` and, where conditional, ``"label"`` int32
+            ``[steps, batch_size]``: arrays that nobody writes to again.
+
+        Raises:
+            Exception: what a worker ran into while gathering.
+        """
+        if steps < 1:
+            raise ValueError(f"steps are at least 1, got {steps}")
+        parts = []
+        end = self._step + steps
+        while self._step < end:
+            offset = self._step - self._first * self._steps_per_block
+            count = min(end - self._step, self._steps_per_block - offset)
+            block = self._blocks[0].result()
+            parts.append({name: rows[offset : offset + count] for name, rows in block.items()})
+            self._step += count
+            if offset + count == self._steps_per_block:
+                self._blocks.popleft()
+                self._first += 1
+                self._gather_ahead()
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in self._arrays}
+
+    def _gather_ahead(self) -> None:
+        while len(self._blocks) <= self._ahead:
+            self._blocks.append(self._workers.submit(self._gather, self._first + len(self._blocks)))
+
+    def _gather(self, block: int) -> dict[str, np.ndarray]:
+        # Positions of the endless stream are counted through, so the batches of a block are one long batch.
+        shape = (self._steps_per_block, self._batch_size)
+        size = len(self._arrays["image"])
+        rows = batch_indices(self._seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
+        return {
+            name: np.take(values, rows, axis=0).reshape(*shape, *values.shape[1:])
+            for name, values in self._arrays.items()
+        }

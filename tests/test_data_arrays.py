@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from jaxgan import data
+
+
+def test_digits_are_scikit_learns():
+    from sklearn.datasets import load_digits
+
+    dataset, bunch = data.digits(), load_digits()
+    assert dataset.images.shape == (1797, 8, 8, 1)
+    assert dataset.images.dtype == np.uint8
+    np.testing.assert_allclose(dataset.images[..., 0] / 255 * 16, bunch.images, atol=0.04)
+    np.testing.assert_array_equal(dataset.labels, bunch.target)
+    assert dataset.num_classes == 10
+
+
+def test_arrays_are_taken_as_they_are():
+    grey = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    dataset = data.from_arrays(grey, [0, 3], name="mine")
+    assert dataset.images.shape == (2, 3, 4, 1)
+    assert dataset.num_classes == 4
+    assert dataset.labels.dtype == np.int32
+    points = data.from_arrays(np.zeros((5, 2)))
+    assert (points.images.dtype, points.labels) == (np.float32, None)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "what"),
+    [
+        (np.zeros((2, 3, 3, 1), np.int64), None, "int64"),
+        (np.zeros((0, 3, 3, 1), np.uint8), None, r"\(0, 3, 3, 1\)"),
+        (np.zeros(3, np.uint8), None, r"\(3,\)"),
+        (np.full((2, 3, 3, 1), np.nan), None, "not finite"),
+        (np.zeros((2, 3, 3, 1), np.uint8), [0], r"\(2,\), got int64 \(1,\)"),
+        (np.zeros((2, 3, 3, 1), np.uint8), [0.5, 1.0], "float64"),
+        (np.zeros((2, 3, 3, 1), np.uint8), [-1, 1], ">= 0"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(images, labels, what):
+    with pytest.raises(ValueError, match=what):
+        data.from_arrays(images, labels)
+
+
+def test_first_images_come_class_by_class_if_asked():
+    images = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1)
+    dataset = data.from_arrays(images, [2, 0, 0, 1, 2, 1, 0, 2])
+    assert data.first_images(dataset, 3).ravel().tolist() == [0, 1, 2]
+    assert data.first_images(dataset, 7, by_class=True).ravel().tolist() == [1, 3, 0, 2, 5, 4, 6]
+    assert len(data.first_images(dataset, 100)) == 8
