@@ -1,15 +1,17 @@
 """The ``jaxgan`` command: what one does with a run once it is there."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import jax
 import numpy as np
 
 import jaxgan
+from jaxgan import data as sources
 from jaxgan import export, sampling
-from jaxgan.config import Positional, call
+from jaxgan.config import Positional, argument, call
 from jaxgan.errors import UserError
 from jaxgan.files import write_atomically
 
@@ -29,10 +31,9 @@ def sample(
         seed: of the latents; image i is the same whatever n.
         out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels").
     """
+    _check_seed(seed)
     if n < 1:
         raise UserError(f"--n must be at least 1, got {n}")
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed must be at least 0 and below 2**32, got {seed}")
     if out.suffix not in (".png", ".npz"):
         raise UserError(f"--out must end in .png or .npz, got {out}")
     description = export.read_description(run)
@@ -41,18 +42,87 @@ def sample(
     labels = sampling.column_labels(n, classes)
     latents = sampling.draw_latents(jax.random.key(seed), n, description["latent_dim"])
     images = sampling.sample(generate, latents, labels)
+    if out.suffix == ".npz":
+        named: dict[str, Any] = {"images": images}
+        if labels is not None:
+            named["labels"] = np.asarray(labels)
+        _write(out, lambda file: np.savez_compressed(file, **named))
+    else:
+        columns = classes if classes is not None and classes <= 16 else round(n**0.5)
+        _write(out, sampling.grid(images, columns=columns).save)
+    print(f"{n} images of step {description['step']:,} in {out}")
+
+
+def interpolate(
+    run: Positional[Path],
+    *,
+    rows: int = 8,
+    steps: int = 10,
+    seed: int = 0,
+    out: Path = Path("strip.png"),
+    gif: bool = False,
+) -> None:
+    """Walk from one latent to another along the sphere, a walk in each row.
+
+    Args:
+        run: a run's folder, or an exported generator.
+        rows: walks; with a conditional generator, each in a class of its own.
+        steps: images of a walk, both ends included.
+        seed: of the latents.
+        out: a .png.
+        gif: write the walks as an animation too, beside it.
+    """
+    _check_seed(seed)
+    if rows < 1 or steps < 2:
+        raise UserError(f"--rows must be at least 1 and --steps at least 2, got {rows} and {steps}")
+    if out.suffix != ".png":
+        raise UserError(f"--out must end in .png, got {out}")
+    description = export.read_description(run)
+    generate = export.load_generator(run)
+    labels = sampling.column_labels(rows, description["num_classes"])
+    ends = sampling.draw_latents(jax.random.key(seed), 2 * rows, description["latent_dim"])
+    columns = [
+        sampling.sample(generate, sampling.slerp(ends[:rows], ends[rows:], share), labels)
+        for share in np.linspace(0, 1, steps).tolist()
+    ]
+    strip = np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
+    _write(out, sampling.grid(strip, columns=steps).save)
+    if gif:
+        frames = [sampling.grid(column, columns=round(rows**0.5)) for column in columns]
+        _write(out.with_suffix(".gif"), lambda file: sampling.animate([*frames, *frames[-2:0:-1]], file))
+    print(f"{rows} walks of step {description['step']:,} in {out}")
+
+
+def data(
+    action: Positional[Literal["prepare"]],
+    name: Positional[str],
+    *,
+    from_: Annotated[Path | None, argument(name="from")] = None,
+    data_dir: Path | None = None,
+) -> None:
+    """Prepare a data set for TFDS, without TensorFlow.
+
+    Args:
+        action: what to do.
+        name: mnist, fashion_mnist or cifar10.
+        from_: folder with the official files; None downloads them.
+        data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+    """
+    del action  # the only one there is
+    text = None if from_ is None else str(from_)
+    print(sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir)))
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed must be at least 0 and below 2**32, got {seed}")
+
+
+def _write(out: Path, write: Callable[[Path], Any]) -> None:
     try:
-        if out.suffix == ".npz":
-            named: dict[str, Any] = (
-                {"images": images} if labels is None else {"images": images, "labels": np.asarray(labels)}
-            )
-            write_atomically(out, lambda file: np.savez_compressed(file, **named))
-        else:
-            columns = classes if classes is not None and classes <= 16 else round(n**0.5)
-            write_atomically(out, sampling.grid(images, columns=columns).save)
+        write_atomically(out, write)
     except OSError as error:
         raise UserError(f"cannot write --out {out}: {error.strerror}") from error
-    print(f"{n} images of step {description['step']:,} in {out}")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -62,7 +132,12 @@ def main(args: list[str] | None = None) -> None:
         print(f"jaxgan {jaxgan.__version__}")
         return
     try:
-        call({"sample": sample}, program="jaxgan", description=__doc__ or "", args=args)
+        call(
+            {"sample": sample, "interpolate": interpolate, "data": data},
+            program="jaxgan",
+            description=__doc__ or "",
+            args=args,
+        )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

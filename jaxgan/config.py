@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import importlib.util
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -50,7 +51,7 @@ class Config:
     keep: int = 3  # newest checkpoints to keep
     progress: bool = True  # a bar on a terminal; plain lines without it
     quiet: bool = False  # print nothing but mistakes (log.txt has all)
-    tensorboard: bool = False  # write curves and samples for TensorBoard too (pip install "jaxgan[tensorboard]")
+    tensorboard: bool = False  # write for TensorBoard too (pip install "jaxgan[tensorboard]")
     profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
     dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
 
@@ -79,6 +80,8 @@ class Config:
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
+        if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+            raise UserError('--tensorboard needs tensorboardX: pip install "jaxgan[tensorboard]"')
         if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
             raise UserError("steps x batch size x d_steps is limited to 2**32 images in all")
 
@@ -94,12 +97,10 @@ class Config:
             raise UserError(f"{option(name)} must be {what}, got {getattr(self, name)}")
 
 
-Positional = tyro.conf.Positional
+Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
-PRACTICAL = frozenset(
-    """steps workdir data_dir device_data log_every sample_every save_every keep progress quiet tensorboard
-    profile dry_run""".split()
-)
+PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
+PRACTICAL |= {"progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 
 

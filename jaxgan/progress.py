@@ -16,22 +16,25 @@ class Progress:
         step: where the run starts.
         total: where it ends.
         images_per_step: real images that one step takes.
+        bar: show one if there is a terminal.
+        quiet: print nothing.
 
     Attributes:
         steps_per_call: how many steps take about `CALL_SECONDS`, by the speed so far.
     """
 
-    def __init__(self, step: int, total: int, images_per_step: int):
+    def __init__(self, step: int, total: int, images_per_step: int, *, bar: bool = True, quiet: bool = False):
         self.steps_per_call = 1
         self._first, self._step, self._total = step, step, total
         self._images_per_step = images_per_step
         self._rate = 0.0
+        self._wants_bar, self._quiet = bar, quiet
         self._bar: Any = None
 
     def start(self) -> None:
         """Start the clock; on a terminal, show the bar."""
         self._begin = self._last = time.perf_counter()
-        if sys.stderr.isatty():
+        if self._wants_bar and sys.stderr.isatty():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
 
     def close(self) -> None:
@@ -62,8 +65,9 @@ class Progress:
 
     def write(self, line: str) -> None:
         """Print a line, above the bar if there is one."""
-        tqdm.write(line, file=sys.stdout)
-        sys.stdout.flush()
+        if not self._quiet:
+            tqdm.write(line, file=sys.stdout)
+            sys.stdout.flush()
 
     def write_unless_bar(self, line: str) -> None:
         """Print a line where there is no bar that says the same."""

@@ -1,11 +1,13 @@
 """What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from PIL import Image
 
 from jaxgan import data, export, report, sampling
 from jaxgan.build import Experiment
@@ -42,7 +44,15 @@ class Recorder:
         key: jax.Array,
         start: int,
     ):
-        self.progress = Progress(start, config.steps, config.batch_size * config.d_steps)
+        self.progress = Progress(
+            start,
+            config.steps,
+            config.batch_size * config.d_steps,
+            bar=config.progress and not config.quiet,
+            quiet=config.quiet,
+        )
+        self._board = _board(folder.path, start) if config.tensorboard else None
+        self.path = folder.path
         self._folder, self._config, self._experiment = folder, config, experiment
         classes = experiment.num_classes
         self._columns = classes if classes is not None and classes <= MOST_CLASS_COLUMNS else COLUMNS
@@ -63,6 +73,8 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.progress.close()
+        if self._board is not None:
+            self._board.close()
 
     def say(self, line: str) -> None:
         """Print a line and log it."""
@@ -79,6 +91,9 @@ class Recorder:
         line = self.progress.advance(steps, values)
         if step % self._config.log_every == 0 or step == self._config.steps:
             self._folder.append_metrics(step, values)
+            if self._board is not None:
+                for name, value in values.items():
+                    self._board.add_scalar(name, value, step)
             self._folder.log(line)
             self.progress.write_unless_bar(line)
         if images is not None:
@@ -86,15 +101,22 @@ class Recorder:
 
     def write_samples(self, step: int, images: Any) -> None:
         """Write the sample grid of one step."""
-        self._write_grid(f"samples/step_{step:08d}.png", np.asarray(images))
+        picture = self._write_grid(f"samples/step_{step:08d}.png", np.asarray(images))
+        if self._board is not None:
+            self._board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+
+    def finish(self, step: int, images: Any) -> None:
+        """Write the last sample grid, and all of them as an animation."""
+        self.write_samples(step, images)
+        sampling.animate(sorted((self.path / "samples").glob("step_*.png")), self.path / "samples.gif")
 
     def publish(self, step: int, ema: Variables) -> None:
         """Write the curves, and export the EMA generator (given as arrays on the host)."""
         rows = self._folder.read_metrics()
         if rows:
-            report.plot_curves(rows, self._folder.path / "plots/curves.png")
+            report.plot_curves(rows, self.path / "plots/curves.png")
         export.save_generator(
-            self._folder.path / "export",
+            self.path / "export",
             self._experiment.generator,
             ema,
             image_shape=self._experiment.arrays["image"].shape[1:],
@@ -103,6 +125,13 @@ class Recorder:
             step=step,
         )
 
-    def _write_grid(self, name: str, images: np.ndarray) -> None:
+    def _write_grid(self, name: str, images: np.ndarray) -> Image.Image:
         picture = sampling.grid(images, columns=self._columns)
-        write_atomically(self._folder.path / name, partial(picture.save, format="PNG"))
+        write_atomically(self.path / name, partial(picture.save, format="PNG"))
+        return picture
+
+
+def _board(folder: Path, start: int) -> Any:
+    from tensorboardX import SummaryWriter  # an extra
+
+    return SummaryWriter(str(folder / "tb"), purge_step=start + 1)

@@ -1,6 +1,7 @@
 """From latents to pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 from PIL import Image
 
+from jaxgan.files import write_atomically
 from jaxgan.images import to_uint8
 
 GUTTER_GREY = 96
@@ -22,6 +24,28 @@ def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Arra
 def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] | None:
     """Return labels 0, 1, ... over and over: a grid of `num_classes` columns has one class in each."""
     return None if num_classes is None else jnp.arange(count, dtype=jnp.int32) % num_classes
+
+
+def slerp(
+    start: Float[Array, "count latent"], end: Float[Array, "count latent"], share: float
+) -> Float[Array, "count latent"]:
+    """Return latents part of the way from `start` to `end`, along the sphere.
+
+    A straight line between two normal vectors passes through points much shorter than a generator has seen.
+
+    Args:
+        start: latents.
+        end: latents.
+        share: of the way, in [0, 1].
+
+    References:
+        White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
+    """
+    lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
+    angle = jnp.arccos(jnp.clip((start * end).sum(-1) / lengths, -1, 1))[:, None]
+    straight = (1 - share) * start + share * end
+    along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
+    return jnp.where(jnp.sin(angle) < 1e-3, straight, along)
 
 
 def sample(
@@ -83,3 +107,26 @@ def grid(
     picture = Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas)
     scale = max(1, -(-size // max(picture.size)))
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def animate(files: Sequence[Path | Image.Image], file: Path, *, milliseconds: int = 150) -> None:
+    """Write pictures as one small looping GIF whose last frame stays for two seconds.
+
+    Args:
+        files: pictures of one size, or their files, in order; at least one.
+        file: a ``.gif``; its longer side stays below 480 pixels.
+        milliseconds: each frame but the last is shown.
+    """
+    frames = []
+    for each in files:
+        picture = each if isinstance(each, Image.Image) else Image.open(each)
+        frames.append(picture.reduce(-(-max(picture.size) // 480)))
+        if picture is not each:
+            picture.close()
+    durations = [milliseconds] * (len(frames) - 1) + [2000]
+    write_atomically(
+        file,
+        lambda temporary: frames[0].save(
+            temporary, save_all=True, append_images=frames[1:], duration=durations, loop=0
+        ),
+    )

@@ -89,13 +89,23 @@ def _train(
     folder.trim_metrics(step)
     folder.write_status("running", step)
 
-    with Recorder(folder, config, dataset, experiment, key=grid_key, start=step) as recorder:
+    open_feed = data.feed(
+        dataset,
+        seed=config.seed,
+        batch_size=config.batch_size * config.d_steps,
+        conditional=config.conditional,
+        start=step,
+        device_bytes=config.device_data * 1e9,
+    )
+    open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
+    with open_feed as feed, open_recorder as recorder:
         recorder.say(report.header(config, dataset, experiment))
+        for note in dataset.notes:
+            recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: " + ("a new run" if found is None else f"goes on at step {step:,}"))
         if step < config.steps:
-            state, step = _loop(
-                config, experiment, folder.path, state, step, train_key, recorder, checkpoints, asked
-            )
+            state = _loop(config, experiment, feed, state, train_key, recorder, checkpoints, asked)
+            step = int(state.step)
         checkpoints.save(step, state)
         recorder.publish(step, jax.device_get(state.ema))
         if step < config.steps:
@@ -103,7 +113,7 @@ def _train(
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
-            recorder.write_samples(step, recorder.draw(state))
+            recorder.finish(step, recorder.draw(state))
             recorder.say(f"done at step {step:,}: see {folder.path}")
     checkpoints.wait()
     folder.write_status(status, step, asked.signal.name if asked.signal else "")
@@ -113,19 +123,17 @@ def _train(
 def _loop(
     config: Config,
     experiment: Experiment,
-    folder: Path,
+    feed: data.Feed,
     state: GANState,
-    step: int,
     key: jax.Array,
     recorder: Recorder,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
-) -> tuple[GANState, int]:
+) -> GANState:
     """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
-    arrays = jax.device_put(experiment.arrays)
-    batch_at = partial(data.batch_at, seed=config.seed, batch_size=config.batch_size * config.d_steps)
+    step = int(state.step)
     began = time.perf_counter()
-    advance = parallel.scan(experiment.step, batch_at).lower(state, arrays, key, 1).compile()
+    advance = parallel.scan(experiment.step, feed.batch_at).lower(state, feed.shapes, key, 1).compile()
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
     intervals = config.log_every, config.sample_every, config.save_every
@@ -134,11 +142,11 @@ def _loop(
     recorder.progress.start()
     while step < config.steps and not asked:
         to_event = min(interval - step % interval for interval in intervals)
-        steps = min(recorder.progress.steps_per_call, config.steps - step, to_event)
+        steps = min(recorder.progress.steps_per_call, feed.most_steps, config.steps - step, to_event)
         profiled = config.profile and calls == 2  # the calls before have warmed up
-        trace = jax.profiler.trace(folder / "profile") if profiled else contextlib.nullcontext()
+        trace = jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext()
         with trace:
-            state, metrics = advance(state, arrays, key, steps)
+            state, metrics = advance(state, feed.take(steps), key, steps)
             if profiled:
                 jax.block_until_ready(metrics)
         step, calls = step + steps, calls + 1
@@ -150,7 +158,7 @@ def _loop(
             checkpoints.save(step, state)
             late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
     _do(late)
-    return state, step
+    return state
 
 
 def _do(late: list[Callable[[], None]]) -> None:

@@ -38,7 +38,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "checkpoint", "config", "data", "parallel", "preemption", "recorder", "report", "state",
         "workdir",
     },
-    "cli": {"__init__", "config", "export", "sampling"},
+    "cli": {"__init__", "config", "data", "export", "sampling"},
     "__init__": {
         "data", "export", "losses", "networks", "parallel", "penalties", "sampling", "state", "step",
     },
@@ -50,8 +50,9 @@ ONLY = {  # third-party packages with one home
     "sklearn": {"data"},
     "tyro": {"config"},
     "safetensors": {"export"},
-    "tqdm": {"progress"},
+    "tqdm": {"progress", "data"},
     "matplotlib": {"report"},
+    "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping"}, "penalties": {"jax", "jaxtyping", "optax"}}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}

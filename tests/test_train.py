@@ -186,3 +186,41 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
         train.run(config, dataset=PICTURES, discriminator=own["discriminator"].clone(hidden=(3,)))
     assert (tmp_path / "run/status.json").read_text() == status
     assert (tmp_path / "run/metrics.jsonl").read_text() == metrics
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_a_streamed_run_is_the_run_from_the_device(tmp_path, conditional):
+    """The batches are the same; the compiled programs differ, so the numbers agree to rounding."""
+    states = {}
+    for name, limit in (("device", 2.0), ("streamed", 0.0)):
+        config = tiny(tmp_path / name, d_steps=2, conditional=conditional, device_data=limit)
+        states[name] = train.run(config.replace(optimizer="sgd"), dataset=PICTURES).state
+    for a, b in zip(*(jax.tree.leaves(state) for state in states.values()), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_streamed_run_in_pieces_is_bit_equal(tmp_path):
+    config = tiny(tmp_path / "whole", device_data=0.0)
+    whole = train.run(config, dataset=PICTURES).state
+    for steps in (5, 12):
+        pieces = train.run(config.replace(workdir=str(tmp_path / "pieces"), steps=steps), dataset=PICTURES).state
+    jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, (whole, pieces)))
+
+
+def test_quiet_and_tensorboard(tmp_path, capfd):
+    config = tiny(tmp_path / "run", quiet=True, tensorboard=True)
+    result = train.run(config, dataset=PICTURES)
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+    assert "step 12/12" in (result.workdir / "log.txt").read_text()
+    events = b"".join(path.read_bytes() for path in (result.workdir / "tb").iterdir())
+    assert b"discriminator_loss" in events
+    assert b"samples" in events
+
+
+def test_the_gif_shows_every_grid(tmp_path):
+    result = train.run(tiny(tmp_path / "run"), dataset=PICTURES)
+    with Image.open(result.workdir / "samples.gif") as gif:
+        assert gif.n_frames == 3
+        assert max(gif.size) <= 480
+    assert (result.workdir / "samples.gif").stat().st_size < 500_000

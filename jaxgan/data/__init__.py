@@ -6,14 +6,16 @@ from arrays on the device; `Stream` gathers the same batches, bit for bit, from 
 
 from jaxgan.data.order import batch_at, batch_indices
 from jaxgan.data.sources import Dataset, digits, first_images, from_arrays, load, prepare
-from jaxgan.data.stream import Stream
+from jaxgan.data.stream import Feed, Stream, feed
 
 __all__ = [
     "Dataset",
+    "Feed",
     "Stream",
     "batch_at",
     "batch_indices",
     "digits",
+    "feed",
     "first_images",
     "from_arrays",
     "load",

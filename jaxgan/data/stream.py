@@ -6,13 +6,17 @@ decoded images (`jaxgan.data.cache`), while the device works on the present ones
 whatever step a stream starts. Nothing is kept between runs, and the number of workers changes nothing.
 """
 
+import contextlib
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from jaxgan.data.order import batch_indices
+from jaxgan.data.order import batch_at, batch_indices
 from jaxgan.data.sources import Dataset
 
 
@@ -102,6 +106,19 @@ class Stream:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in self._arrays}
 
+    @property
+    def chunk_steps(self) -> int:
+        """The most steps that `chunk` takes."""
+        return self._steps_per_block
+
+    def chunk(self, steps: int) -> dict[str, np.ndarray]:
+        """Return the next steps' batches as `batch_of` takes them: arrays of one size, whatever `steps`."""
+        chunk = {"first": np.array(self._step, np.int32)}
+        for name, values in self.take(steps).items():
+            chunk[name] = np.empty((self.chunk_steps, *values.shape[1:]), values.dtype)
+            chunk[name][:steps] = values
+        return chunk
+
     def _gather_ahead(self) -> None:
         while len(self._blocks) <= self._ahead:
             self._blocks.append(self._workers.submit(self._gather, self._first + len(self._blocks)))
@@ -115,3 +132,47 @@ class Stream:
             name: np.take(values, rows, axis=0).reshape(*shape, *values.shape[1:])
             for name, values in self._arrays.items()
         }
+
+
+def batch_of(chunk: dict[str, jax.Array], step: jax.Array) -> dict[str, jax.Array]:
+    """Return the batch of one step out of a `Stream.chunk`, on the device."""
+    return {name: values[step - chunk["first"]] for name, values in chunk.items() if name != "first"}
+
+
+class Feed(NamedTuple):
+    """How a run gets its batches, from the device or from a stream.
+
+    Attributes:
+        batch_at: ``(data, step) -> batch``, inside the compiled loop.
+        take: ``steps -> data`` for a call of that many steps.
+        shapes: of the data.
+        most_steps: that one call can take.
+    """
+
+    batch_at: Callable[..., dict[str, jax.Array]]
+    take: Callable[[int], dict[str, Any]]
+    shapes: dict[str, Any]
+    most_steps: int
+
+
+@contextlib.contextmanager
+def feed(
+    dataset: Dataset, *, seed: int, batch_size: int, conditional: bool, start: int, device_bytes: float
+) -> Iterator[Feed]:
+    """Put a data set on the device, or stream it if it is larger than `device_bytes`: the same batches."""
+    arrays = {"image": np.asarray(dataset.images)}
+    if conditional:
+        arrays["label"] = np.asarray(dataset.labels)
+    if sum(array.nbytes for array in arrays.values()) <= device_bytes:
+        on_device = jax.device_put(arrays)
+        shapes = jax.eval_shape(lambda: on_device)
+        at = partial(batch_at, seed=seed, batch_size=batch_size)
+        yield Feed(at, lambda steps: on_device, shapes, 2**31 - 1)
+        return
+    with Stream(dataset, seed=seed, batch_size=batch_size, conditional=conditional, start=start) as stream:
+        shapes = {
+            name: jax.ShapeDtypeStruct((stream.chunk_steps, batch_size, *array.shape[1:]), array.dtype)
+            for name, array in arrays.items()
+        }
+        shapes["first"] = jax.ShapeDtypeStruct((), np.int32)
+        yield Feed(batch_of, stream.chunk, shapes, stream.chunk_steps)
