@@ -1,4 +1,11 @@
-"""DCGAN on MNIST."""
+"""DCGAN in the paper's recipe on MNIST, sized for two CPU cores; `--width 64` is the usual size.
+
+    jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
+    python experiments/mnist_dcgan.py
+
+References:
+    Radford et al. 2016, Unsupervised Representation Learning with DCGAN, https://arxiv.org/abs/1511.06434
+"""
 
 from jaxgan import train
 from jaxgan.config import Config

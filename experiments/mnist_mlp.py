@@ -1,4 +1,13 @@
-"""The founding example on MNIST."""
+"""The founding example: two multilayer perceptrons on the 784 pixels of MNIST, with an R1 penalty.
+
+    jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
+    python experiments/mnist_mlp.py
+
+References:
+    Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661
+    Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?,
+    https://arxiv.org/abs/1801.04406
+"""
 
 from jaxgan import train
 from jaxgan.config import Config

@@ -1,11 +1,14 @@
 """The commands as a user types them."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,14 +49,36 @@ def test_sample_makes_a_grid_and_arrays(run_folder, tmp_path, capsys):
     assert (np.load(tmp_path / "other.npz")["images"] != made[5]["images"]).any()
 
 
+def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
+    out = tmp_path / "strip.png"
+    cli.main(["interpolate", str(run_folder), "--rows", "3", "--steps", "5", "--out", str(out), "--gif"])
+    with Image.open(out) as strip:
+        assert strip.size == (5 * 9 * 14 + 14, 3 * 9 * 14 + 14)  # cells of 8 pixels and a gutter, enlarged
+    with Image.open(tmp_path / "strip.gif") as gif:
+        assert gif.n_frames == 8  # there and back
+    generate = jaxgan.load_generator(run_folder)
+    ends = jaxgan.sampling.draw_latents(jax.random.key(0), 6, 100)
+    first = jaxgan.sampling.sample(generate, ends[:3], jnp.arange(3))
+    with Image.open(out) as strip:
+        pixels = np.asarray(strip)[::14, ::14]
+    for row in range(3):
+        cell = pixels[row * 9 + 1 : row * 9 + 9, 1:9].astype(int)
+        assert np.abs(cell - first[row, ..., 0]).max() <= 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["nothing"], "there is no checkpoint in nothing"),
-        (["RUN", "--n", "0"], "--n must be at least 1, got 0"),
-        (["RUN", "--seed", "-1"], "--seed must be"),
-        (["RUN", "--out", "grid.jpg"], "must end in .png or .npz"),
-        (["RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),
+        (["interpolate", "RUN", "--steps", "1"], "--steps at least 2, got 8 and 1"),
+        (["interpolate", "RUN", "--out", "strip.gif"], "--out must end in .png"),
+        (["interpolate", "nothing"], "there is no checkpoint in nothing"),
+        (["data", "prepare", "imagenet"], 'cannot prepare "imagenet", only mnist, fashion_mnist, cifar10'),
+        (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),
+        (["sample", "nothing"], "there is no checkpoint in nothing"),
+        (["sample", "RUN", "--n", "0"], "--n must be at least 1, got 0"),
+        (["sample", "RUN", "--seed", "-1"], "--seed must be"),
+        (["sample", "RUN", "--out", "grid.jpg"], "must end in .png or .npz"),
+        (["sample", "RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -62,7 +87,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     arguments = [str(run_folder) if argument == "RUN" else argument for argument in arguments]
     with pytest.raises(SystemExit) as caught:
-        cli.main(["sample", *arguments])
+        cli.main(arguments)
     assert caught.value.code == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ")
@@ -130,6 +155,27 @@ def test_ctrl_c_in_a_real_process(tmp_path, request):
         check=True,
     )
     assert f"goes on at step {stopped:,}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--data", "mnist", "--data-dir", "empty"], "jaxgan data prepare mnist"),
+        (["--data", "no/such/folder"], "no/such/folder"),
+        (["--data", "no.npz"], "no.npz"),
+        (["--image-size", "8by8"], "--image-size is H or HxW"),
+        (["--channels", "2"], "--channels"),
+        (["--batch-size", "2000"], "--batch-size 2000 is more than the 1,?797 images"),
+        (["--beta1", "nan"], "--beta1 must be at least 0 and below 1, got nan"),
+    ],
+)
+def test_data_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch, capsys, arguments, what):
+    monkeypatch.chdir(tmp_path)
+    assert main(*arguments, "--workdir", "run") == 2
+    message = capsys.readouterr().err
+    assert re.search(what, message), message
+    assert message.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_digits_are_the_default():

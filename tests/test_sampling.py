@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgan import sampling
 
@@ -51,3 +52,33 @@ def test_a_grid_holds_every_pixel_between_gutters(channels, mode, height, width)
     np.testing.assert_array_equal(second_row, fourth.squeeze() if channels == 1 else fourth)
     assert (pixels[0] == sampling.GUTTER_GREY).all()
     assert (pixels[height + 2 * gutter :, -1 - width :] == sampling.GUTTER_GREY).all()  # no sixth image
+
+
+def test_slerp_stays_on_the_sphere_and_meets_its_ends():
+    start, end = (sampling.draw_latents(jax.random.key(seed), 20, 64) for seed in (0, 1))
+    start = start / jnp.linalg.norm(start, axis=-1, keepdims=True)
+    end = end / jnp.linalg.norm(end, axis=-1, keepdims=True)
+    np.testing.assert_allclose(sampling.slerp(start, end, 0.0), start, atol=1e-6)
+    np.testing.assert_allclose(sampling.slerp(start, end, 1.0), end, atol=1e-6)
+    angle = np.arccos(np.sum(np.asarray(start) * np.asarray(end), -1))
+    for share in (0.25, 0.5, 0.9):
+        between = sampling.slerp(start, end, share)
+        np.testing.assert_allclose(jnp.linalg.norm(between, axis=-1), 1, rtol=1e-5)
+        np.testing.assert_allclose(np.arccos((between * start).sum(-1)), share * angle, rtol=1e-3)
+    np.testing.assert_allclose(sampling.slerp(start, start, 0.3), start, atol=1e-6)
+
+
+def test_an_animation_holds_its_last_frame_and_is_small(tmp_path):
+    pictures = [Image.fromarray(np.full((500, 1000), 40 * i, np.uint8)) for i in range(4)]
+    pictures[0].save(tmp_path / "first.png")
+    sampling.animate([tmp_path / "first.png", *pictures[1:]], tmp_path / "all.gif")
+    with Image.open(tmp_path / "all.gif") as gif:
+        assert gif.n_frames == 4
+        assert gif.size == (334, 167)
+        durations, greys = [], []
+        for i in range(4):
+            gif.seek(i)
+            durations.append(gif.info["duration"])
+            greys.append(np.asarray(gif.convert("L"))[0, 0])
+    assert durations == [150, 150, 150, 2000]
+    np.testing.assert_allclose(greys, [0, 40, 80, 120], atol=2)

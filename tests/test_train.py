@@ -203,7 +203,9 @@ def test_a_streamed_run_in_pieces_is_bit_equal(tmp_path):
     config = tiny(tmp_path / "whole", device_data=0.0)
     whole = train.run(config, dataset=PICTURES).state
     for steps in (5, 12):
-        pieces = train.run(config.replace(workdir=str(tmp_path / "pieces"), steps=steps), dataset=PICTURES).state
+        pieces = train.run(
+            config.replace(workdir=str(tmp_path / "pieces"), steps=steps), dataset=PICTURES
+        ).state
     jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, (whole, pieces)))
 
 

@@ -1,0 +1,29 @@
+"""DCGAN on CIFAR-10, for an accelerator: spectral normalisation in the discriminator, hinge loss.
+
+    jaxgan data prepare cifar10              # once; --from FOLDER takes the official archive from there
+    python experiments/cifar10_dcgan.py      # --conditional for the ten classes
+
+References:
+    Radford et al. 2016, Unsupervised Representation Learning with DCGAN, https://arxiv.org/abs/1511.06434
+    Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957
+"""
+
+from jaxgan import train
+from jaxgan.config import Config
+
+CONFIG = Config(
+    data="cifar10",
+    network="dcgan",
+    width=64,
+    discriminator_norm="spectral",
+    loss="hinge",
+    batch_size=64,
+    steps=100_000,
+    log_every=500,
+    sample_every=5000,
+    save_every=5000,
+    workdir="runs/cifar10_dcgan",
+)
+
+if __name__ == "__main__":
+    train.main(CONFIG, __doc__)

@@ -1,0 +1,59 @@
+"""The experiment files: each is its config, fits its data, and says its command."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import build, data, train
+
+FILES = sorted((Path(__file__).parent.parent / "experiments").glob("*.py"))
+SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
+
+
+def module(file):
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_experiment_fits_its_data_and_says_its_command(file):
+    experiment = module(file)
+    assert f"python experiments/{file.name}" in experiment.__doc__
+    config = build.check(experiment.CONFIG)
+    assert config.workdir == f"runs/{file.stem}"
+    count, shape = 2 * config.batch_size, SHAPES[config.data]
+    images = np.zeros((count, *shape), np.uint8)
+    build.experiment(config, data.from_arrays(images, np.arange(count) % 10))
+
+
+def test_a_folder_of_pictures_becomes_a_run(tmp_path):
+    """Grey and colour, two classes, and a damaged file that is left out with a note."""
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        path = tmp_path / "pictures" / ("cats" if i % 2 else "dogs") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (20 + i, 24, 3), np.uint8)
+        Image.fromarray(pixels if i % 3 else pixels[..., 0]).save(path)
+    (tmp_path / "pictures/cats/broken.png").write_bytes(b"\x89PNG")
+    config = module(FILES[[file.stem for file in FILES].index("folder_dcgan")]).CONFIG.replace(
+        data=str(tmp_path / "pictures"),
+        workdir=str(tmp_path / "run"),
+        image_size="12x16",
+        conditional=True,
+        width=4,
+        batch_size=4,
+        steps=3,
+    )
+    result = train.run(config)
+    log = (result.workdir / "log.txt").read_text()
+    assert "12 images 12x16x3" in log
+    assert re.search(r"note: .*broken\.png", log)
+    assert result.status == "done"
+    with Image.open(result.workdir / "reals.png") as picture:
+        assert picture.mode == "RGB"
