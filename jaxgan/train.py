@@ -64,6 +64,7 @@ def run(
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
+    settings["images"] = list(dataset.images.shape)
     settings["own"] = [name for name, piece in own.items() if piece is not None]
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL) as folder,
@@ -133,7 +134,7 @@ def _loop(
     """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
     step = int(state.step)
     began = time.perf_counter()
-    advance = parallel.scan(experiment.step, feed.batch_at).lower(state, feed.shapes, key, 1).compile()
+    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
     intervals = config.log_every, config.sample_every, config.save_every

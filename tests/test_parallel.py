@@ -98,6 +98,22 @@ def test_a_loop_split_anywhere_gives_the_same_bits(game):
     assert_close(results[0], on_one_device(game))
 
 
+@pytest.mark.parametrize("game", ["mlp", "batch norm in both"])
+def test_a_compiled_run_is_the_loop_or_single_calls(game):
+    """Dense networks loop; convolutions on CPU are called one by one. Both are the same however cut."""
+    start, step, stored = make(game)
+    run = parallel.compile_run(step, BATCH_AT, start, jax.eval_shape(lambda: stored), KEY)
+    assert isinstance(run, jax.stages.Compiled) == (game == "mlp")
+    results = []
+    for split in ((4,), (1, 3)):
+        state = jax.tree.map(jnp.copy, start)
+        for n in split:
+            state, metrics = run(state, stored, KEY, n)
+        results.append((state, metrics))
+    jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, results))
+    assert_close(results[0], on_one_device(game))
+
+
 def test_a_step_for_another_axis_is_refused():
     _, step, _ = make("mlp", axis_name="batch")
     assert step.axis_name == "batch"
