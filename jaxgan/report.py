@@ -40,11 +40,8 @@ def header(config: Config, dataset: Dataset, experiment: Experiment) -> str:
     )
 
 
-def dry_run(config: Config, experiment: Experiment) -> str:
-    """Return the settings, parameter counts, floating-point operations per step and checkpoint size.
-
-    The operations are XLA's count for the step as compiled for this device.
-    """
+def flops_per_step(config: Config, experiment: Experiment) -> float:
+    """Return how many floating-point operations a step takes: XLA's count, as compiled for this device."""
     batch_size, d_steps = config.batch_size, config.d_steps
     batch = {
         name: jax.ShapeDtypeStruct((batch_size * d_steps, *array.shape[1:]), array.dtype)
@@ -60,12 +57,17 @@ def dry_run(config: Config, experiment: Experiment) -> str:
     flops = operations(experiment.step)
     if d_steps > 1:
         flops += (d_steps - 1) * operations(lambda *inputs: experiment.step(*inputs)[0].discriminator.params)
+    return flops
+
+
+def dry_run(config: Config, experiment: Experiment) -> str:
+    """Return the settings, parameter counts, floating-point operations per step and checkpoint size."""
     generator, discriminator = parameter_counts(experiment)
     size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(experiment.shapes))
     rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
         "generator": f"{generator:,} parameters",
         "discriminator": f"{discriminator:,} parameters",
-        "step": f"{flops / 1e9:,.3f} GFLOP",
+        "step": f"{flops_per_step(config, experiment) / 1e9:,.3f} GFLOP",
         "checkpoint": f"{size / 1e6:,.1f} MB",
     }
     return "\n".join(f"{name:<32}{value}" for name, value in rows.items())

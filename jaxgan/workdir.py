@@ -65,7 +65,7 @@ class Workdir:
             if not made and file.exists():
                 self._compare(file, settings, practical)
             write_json(file, settings)
-            write_json(self.path / "env.json", _environment())
+            write_json(self.path / "env.json", environment())
         except BaseException:
             self._lock.close()
             raise
@@ -145,7 +145,8 @@ class Workdir:
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
 
 
-def _environment() -> dict[str, Any]:
+def environment() -> dict[str, Any]:
+    """Return what numbers may depend on besides the settings: versions, and the machine."""
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),
