@@ -70,9 +70,9 @@ def compile_run(
 ) -> Callable[[GANState, Any, jax.Array, int], tuple[GANState, Metrics]]:
     """Compile what `scan` gives, ahead of time, in the form that is fastest where it will run.
 
-    That is the compiled loop, but for convolutions on CPU: in a loop XLA:CPU runs them 1.4 times slower than
-    in single calls (``python benchmarks/step_time.py --loops``). Either form gives the same bits however a run
-    is cut into calls; the two agree with each other to rounding.
+    That is the compiled loop, but for convolutions on CPU: there XLA computes their gradients several times
+    slower in a loop than in single calls (benchmarks/README.md). Either form gives the same bits however a
+    run is cut into calls; the two agree with each other to rounding.
 
     Args:
         step: made by `make_train_step` without an `axis_name`.
@@ -94,9 +94,9 @@ def compile_run(
     compiled = jax.jit(single, donate_argnums=0).lower(state, data, key).compile()
 
     def run(state, data, key, n):
-        for _ in range(n):
-            state, metrics = compiled(state, data, key)
-        return state, metrics
+        for _ in range(n - 1):
+            state, _ = compiled(state, data, key)
+        return compiled(state, data, key)
 
     return run
 
