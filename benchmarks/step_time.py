@@ -101,9 +101,9 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
     taken = config.batch_size * config.d_steps
     state, key = experiment.init(jax.random.key(0)), jax.random.key(1)
     arrays = jax.device_put(experiment.arrays)
-    loop = parallel.scan(experiment.step, partial(data.batch_at, seed=0, batch_size=taken))
+    batch_at = partial(data.batch_at, seed=0, batch_size=taken)
     began = time.perf_counter()
-    advance = loop.lower(state, arrays, key, 1).compile()
+    advance = parallel.compile_run(experiment.step, batch_at, state, arrays, key)
     compile_seconds = time.perf_counter() - began
 
     def run(steps: int) -> None:
