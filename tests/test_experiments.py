@@ -1,6 +1,7 @@
 """The experiment files: each is its config, fits its data, and says its command."""
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from jaxgan import build, data, train
 
+DATA = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[2] / "shared/data")
 FILES = sorted((Path(__file__).parent.parent / "experiments").glob("*.py"))
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
 
@@ -19,6 +21,10 @@ def module(file):
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
+
+
+def config_of(name):
+    return module(FILES[[file.stem for file in FILES].index(name)]).CONFIG
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -41,7 +47,7 @@ def test_a_folder_of_pictures_becomes_a_run(tmp_path):
         pixels = rng.integers(0, 256, (20 + i, 24, 3), np.uint8)
         Image.fromarray(pixels if i % 3 else pixels[..., 0]).save(path)
     (tmp_path / "pictures/cats/broken.png").write_bytes(b"\x89PNG")
-    config = module(FILES[[file.stem for file in FILES].index("folder_dcgan")]).CONFIG.replace(
+    config = config_of("folder_dcgan").replace(
         data=str(tmp_path / "pictures"),
         workdir=str(tmp_path / "run"),
         image_size="12x16",
@@ -57,3 +63,24 @@ def test_a_folder_of_pictures_becomes_a_run(tmp_path):
     assert result.status == "done"
     with Image.open(result.workdir / "reals.png") as picture:
         assert picture.mode == "RGB"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (DATA / "cifar10_jpeg").is_dir(), reason="needs the CIFAR-10 (JPEG) of the developers"
+)
+def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
+    with np.load(DATA / "cifar10_jpeg/cifar10_jpeg_test.npz", allow_pickle=False) as arrays:
+        content, offsets, labels = arrays["jpeg"].tobytes(), arrays["offsets"], arrays["labels"]
+    for i in range(0, 10_000, 50):
+        path = tmp_path / f"photographs/{labels[i]}/{i}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content[offsets[i] : offsets[i + 1]])
+    config = config_of("cifar10_dcgan").replace(
+        data=str(tmp_path / "photographs"), workdir=str(tmp_path / "run"), conditional=True, steps=4, width=16
+    )
+    result = train.run(config)
+    assert result.status == "done"
+    metrics = result.workdir.joinpath("metrics.jsonl").read_text()
+    assert "NaN" not in metrics
+    assert "200 images 32x32x3" in (result.workdir / "log.txt").read_text()
