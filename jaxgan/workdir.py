@@ -52,7 +52,7 @@ class Workdir:
     def __init__(self, path: str | Path, settings: dict[str, Any], *, practical: Collection[str] = ()):
         self.path = Path(path)
         file = self.path / "config.json"
-        if self.path.is_dir() and not file.exists() and any(f.name != ".lock" for f in self.path.iterdir()):
+        if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
             raise UserError(f"{self.path} holds files but no run of jaxgan: choose another --workdir")
         made = not self.path.exists()
         try:
@@ -143,6 +143,11 @@ class Workdir:
                 if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
             )
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+
+
+def _is_strange(file: Path) -> bool:
+    """Tell what a run that was killed at its very start does not leave."""
+    return file.name != ".lock" and not file.name.startswith(".config.")
 
 
 def environment() -> dict[str, Any]:

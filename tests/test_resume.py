@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 NETWORKS = {
@@ -16,17 +18,11 @@ CASES = [
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.slow),
 ]
 
-COMPARE = """
-import sys, pathlib, jax, numpy as np
-from jaxgan.state import named_leaves
-import orbax.checkpoint as ocp
-a, b = (ocp.StandardCheckpointer().restore(pathlib.Path(p, "checkpoints/20/state").resolve()) for p in sys.argv[1:])
-assert a.keys() == b.keys()
-kinds = {name.split("/")[0] + "/" + name.split("/")[1] for name in a if "/" in name}
-differing = [name for name in a if np.asarray(a[name]).tobytes() != np.asarray(b[name]).tobytes()]
-print(len(a), sorted(kinds), differing)
-sys.exit(bool(differing))
-"""
+
+def saved_leaves(run):
+    """Every leaf of the last checkpoint by name, read by Orbax alone."""
+    leaves = ocp.StandardCheckpointer().restore(run.resolve() / "checkpoints/20/state")
+    return {name: np.asarray(leaf) for name, leaf in leaves.items()}
 
 
 @pytest.mark.parametrize(("network", "cuts"), CASES)
@@ -40,11 +36,13 @@ def test_a_run_in_pieces_is_bit_equal_to_one_in_one_go(network, cuts, tmp_path, 
     for i, steps in enumerate([*cuts, 20]):  # other intervals in every piece
         intervals = ["--log-every", 1, "--save-every", 3 + i, "--sample-every", 4 + i]
         run_program(*command, "--workdir", "pieces", "--steps", steps, *intervals, cwd=tmp_path)
-    said = run_program("-c", COMPARE, "whole", "pieces", cwd=tmp_path).stdout
-    for kind in ("generator/params", "generator/opt_state", "discriminator/opt_state", "ema/params"):
-        assert kind in said
-    if network != "mlp":
-        assert "generator/collections" in said
+    one, other = saved_leaves(tmp_path / "whole"), saved_leaves(tmp_path / "pieces")
+    kinds = {"/".join(name.split("/")[:2]) for name in one}
+    assert kinds >= {"generator/params", "generator/opt_state", "discriminator/opt_state", "ema/params"}
+    assert ("generator/collections" in kinds) == (network != "mlp")
+    assert one.keys() == other.keys()
+    for name, leaf in one.items():
+        assert leaf.tobytes() == other[name].tobytes(), name
     whole, pieces = ((tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "pieces"))
     assert [json.loads(line)["step"] for line in whole.splitlines()] == list(range(1, 21))
     assert whole == pieces

@@ -91,3 +91,11 @@ def test_metrics_are_trimmed_to_the_step_and_a_torn_line_is_dropped(tmp_path):
         assert file.read_text() == whole
         folder.trim_metrics(20)
         assert file.read_text() == "".join(whole.splitlines(keepends=True)[:2])
+
+
+def test_a_run_that_was_killed_while_it_began_can_begin_again(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.lock").write_text("process 1 on elsewhere")
+    (tmp_path / "run/.config.1.json").write_text('{"lo')
+    with Workdir(tmp_path / "run", SETTINGS) as folder:
+        assert json.loads((folder.path / "config.json").read_text()) == SETTINGS
