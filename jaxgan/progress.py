@@ -38,9 +38,10 @@ class Progress:
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
 
     def close(self) -> None:
-        """Leave the bar as it is."""
+        """Leave the bar as it is, if there is one."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
     def advance(self, steps: int, metrics: dict[str, float]) -> str:
         """Count the steps of a call that has ended; return a line that says how things stand."""

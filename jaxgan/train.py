@@ -159,6 +159,7 @@ def _loop(
             checkpoints.save(step, state)
             late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
     _do(late)
+    recorder.progress.close()
     return state
 
 
