@@ -120,7 +120,8 @@ def animate(files: Sequence[Path | Image.Image], file: Path, *, milliseconds: in
     frames = []
     for each in files:
         picture = each if isinstance(each, Image.Image) else Image.open(each)
-        frames.append(picture.reduce(-(-max(picture.size) // 480)))
+        small = picture.reduce(-(-max(picture.size) // 480))
+        frames.append(small.quantize(32, dither=Image.Dither.NONE))  # half the bytes of 256 colours
         if picture is not each:
             picture.close()
     durations = [milliseconds] * (len(frames) - 1) + [2000]
