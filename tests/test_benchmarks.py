@@ -54,6 +54,7 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
     assert [len(times) for times in record["opening_seconds"].values()] == [2, 2]
 
 
+@pytest.mark.slow
 def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
     benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --no-input --penalty r1".split())
     out = capsys.readouterr().out
@@ -62,6 +63,7 @@ def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
     assert "streamed" not in out
 
 
+@pytest.mark.slow
 def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
     benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --data digits".split())
     assert "| streamed " in capsys.readouterr().out
