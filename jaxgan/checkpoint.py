@@ -72,6 +72,7 @@ class Checkpoints:
             UserError: if there is no checkpoint, or one of other leaves, shapes or dtypes: the differences
                 are named, and nothing is cast.
         """
+        self.wait()  # the newest may still be on its way
         step = self.latest_step()
         if step is None:
             raise UserError(f"there is no checkpoint in {self._manager.directory}")
