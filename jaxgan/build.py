@@ -21,11 +21,22 @@ LOSSES = {
     "least_squares": losses.least_squares,
     "wasserstein": losses.wasserstein,
     "hinge": losses.hinge,
+    "relativistic": losses.relativistic,
+    "relativistic_average": losses.relativistic_average(),
+    "relativistic_average_least_squares": losses.relativistic_average(form="least_squares"),
+    "relativistic_average_hinge": losses.relativistic_average(form="hinge"),
+    **{divergence: losses.f_divergence(divergence) for divergence in losses.DIVERGENCES},
 }
 
 PENALTIES: dict[str, Callable[[float], Any]] = {
     "none": lambda weight: None,
     "r1": lambda weight: penalties.r1(gamma=weight),
+    "r2": lambda weight: penalties.r2(gamma=weight),
+    "r1_r2": lambda weight: penalties.r1_r2(gamma=weight),
+    "gradient_penalty": lambda weight: penalties.gradient_penalty(weight=weight),
+    "zero_centered_gradient_penalty": lambda weight: penalties.zero_centered_gradient_penalty(weight=weight),
+    "dragan": lambda weight: penalties.dragan(weight=weight),
+    "finite_difference_r1": lambda weight: penalties.finite_difference_r1(gamma=weight),
 }
 
 NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {

@@ -6,7 +6,7 @@ import importlib.util
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import tyro
 
@@ -97,6 +97,8 @@ class Config:
             raise UserError(f"{option(name)} must be {what}, got {getattr(self, name)}")
 
 
+Settings = TypeVar("Settings")
+
 Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
@@ -137,9 +139,15 @@ def choose(field: str, name: str, known: Iterable[str]) -> str:
     raise UserError(f"{option(field)} {name} is unknown: {hint}there are {', '.join(known)}")
 
 
-def parse(default: Config, *, description: str, args: Sequence[str] | None = None) -> Config:
-    """Read the command line of an experiment; unknown options end the program with exit code 2."""
-    return tyro.cli(Config, default=default, description=description, args=args)
+def parse(default: Settings, *, description: str, args: Sequence[str] | None = None) -> Settings:
+    """Read the command line of an experiment; unknown options end the program with exit code 2.
+
+    Args:
+        default: a frozen dataclass, `Config` or an experiment's own.
+        description: the help's first lines.
+        args: in the place of the command line's.
+    """
+    return tyro.cli(type(default), default=default, description=description, args=args)
 
 
 def call(

@@ -103,12 +103,18 @@ class Game(NamedTuple):
         return self.mean(value), (after, {"generator_loss": value})
 
     def check(self, state: GANState) -> None:
-        """Refuse batch normalisation where it would be wrong without a word.
+        """Refuse pieces that do not fit each other and would be wrong without a word.
 
         Raises:
-            ValueError: if the discriminator has it and there is a penalty, or if a module has it, there is a
-                mapped axis, and the module has no ``axis_name`` field to be told of it.
+            ValueError: if the discriminator has batch normalisation and there is a penalty; if a module has
+                it, there is a mapped axis, and the module has no ``axis_name`` field to be told of it; if a
+                loss takes its batch mean over another axis.
         """
+        axis_name = getattr(self.loss.discriminator, "axis_name", self.axis_name)
+        if axis_name != self.axis_name:
+            raise ValueError(
+                f"the loss averages over axis_name={axis_name!r}, the step over {self.axis_name!r}"
+            )
         if self.penalty is not None and _has_batch_statistics(state.discriminator.collections):
             raise ValueError(
                 "a gradient penalty needs a discriminator without batch normalisation, "

@@ -54,15 +54,56 @@ def scan(step: Step, batch_at: BatchAt) -> jax.stages.Wrapped:
 
     @partial(jax.jit, donate_argnums=0)
     def run(state, data, key, n):
-        def body(_, carry):
-            state, _ = carry
-            return step(state, batch_at(data, state.step), key)
-
-        shapes = jax.eval_shape(body, 0, (state, None))[1]
-        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return jax.lax.fori_loop(0, n, body, (state, blank))
+        return _repeat(lambda state: step(state, batch_at(data, state.step), key), state, n)
 
     return run
+
+
+def population(
+    make_step: Callable[[Any], Step], batch_at: Callable[[Any, jax.Array, jax.Array], Batch]
+) -> jax.stages.Wrapped:
+    """Compile a loop of steps of many GANs at once, each with a seed and hyperparameters of its own.
+
+    Small networks leave a device idle; k of them in one program cost much less than k programs.
+
+    Args:
+        make_step: ``hyper -> step`` (see `make_train_step`), called with one member's hyperparameters, which
+            are traced: weights and decays may vary, shapes and the number of updates may not.
+        batch_at: ``(data, step, seed) -> batch`` of one member.
+
+    Returns:
+        ``run(hyper, state, data, seeds, n) -> (state, metrics of the last step)``. Leaves of `hyper`, `state`
+        (but for its one ``step``, which all share) and the metrics have a leading axis of members; seeds are
+        ``[members]``; n >= 1 is traced. Member i draws from ``jax.random.key(seeds[i])``. The state is
+        donated. `init_population` makes one.
+    """
+
+    @partial(jax.jit, donate_argnums=1)
+    def run(hyper, state, data, seeds, n):
+        axes = _member_axes(state)
+
+        def member(hyper, state, seed):
+            return make_step(hyper)(state, batch_at(data, state.step, seed), jax.random.key(seed))
+
+        members = jax.vmap(member, in_axes=(0, axes, 0), out_axes=(axes, 0))
+        return _repeat(lambda state: members(hyper, state, seeds), state, n)
+
+    return run
+
+
+def init_population(init: Callable[[jax.Array], GANState], seeds: jax.Array) -> GANState:
+    """Return the states ``init(jax.random.key(seed))`` of all seeds as one, with the one step they share."""
+
+    def member(seed):
+        return init(jax.random.key(seed))
+
+    axes = _member_axes(jax.eval_shape(member, seeds[0]))
+    return jax.jit(jax.vmap(member, out_axes=axes))(seeds)
+
+
+def _member_axes(state: GANState) -> GANState:
+    """Return the axis of members in each leaf: the first, but none in the step."""
+    return jax.tree.map(lambda _: 0, state).replace(step=None)
 
 
 def compile_run(
@@ -99,6 +140,15 @@ def compile_run(
         return compiled(state, data, key)
 
     return run
+
+
+def _repeat(
+    step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: jax.Array
+) -> tuple[GANState, Metrics]:
+    """Return the state after n steps, and the metrics of the last one."""
+    shapes = jax.eval_shape(step, state)[1]
+    blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    return jax.lax.fori_loop(0, n, lambda _, carry: step(carry[0]), (state, blank))
 
 
 def _check_axis(step: Step, axis_name: str | None) -> None:

@@ -18,8 +18,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "images": set(),
     "preemption": set(),
     "progress": set(),
-    "losses": set(),
-    "penalties": set(),
+    "losses": {"losses"},
+    "penalties": {"penalties"},
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
@@ -54,7 +54,7 @@ ONLY = {  # third-party packages with one home
     "matplotlib": {"report"},
     "tensorboardX": {"recorder"},
 }
-PURE = {"losses": {"jax", "jaxtyping"}, "penalties": {"jax", "jaxtyping", "optax"}}
+PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 

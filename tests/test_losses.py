@@ -3,31 +3,89 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
-from scipy.special import log_expit
+from scipy.special import expit, log_expit
 
 from jaxgan import losses
 
-LOSSES = ["minimax", "non_saturating", "least_squares", "wasserstein", "hinge"]
 REAL = np.array([-3.0, -0.5, 0.0, 0.7, 4.0])
 FAKE = np.array([2.0, -0.3, 0.0, -6.0, 1.1])
+R, F = REAL - FAKE.mean(), FAKE - REAL.mean()  # each against the mean of the other kind
 
 
-EXPECTED = {  # written from the papers; log D and log(1 - D) by SciPy
+def relu(x):
+    return np.maximum(0, x)
+
+
+def tanh_half(x):
+    return expit(2 * x) - 0.5
+
+
+LOSSES = {
+    "minimax": losses.minimax,
+    "non_saturating": losses.non_saturating,
+    "least_squares": losses.least_squares,
+    "least_squares_abc": losses.least_squares_abc(a=-1.0, b=1.0, c=0.0),
+    "wasserstein": losses.wasserstein,
+    "hinge": losses.hinge,
+    "relativistic": losses.relativistic,
+    "relativistic_average": losses.relativistic_average(),
+    "relativistic_average_least_squares": losses.relativistic_average(form="least_squares"),
+    "relativistic_average_hinge": losses.relativistic_average(form="hinge"),
+    "smoothed": losses.one_sided_label_smoothing(losses.non_saturating, target=0.8),
+    "smoothed_hinge": losses.one_sided_label_smoothing(losses.hinge, target=0.8),
+    **{name: losses.f_divergence(name) for name in losses.DIVERGENCES},
+    "kl_non_saturating": losses.f_divergence("kl", generator="non_saturating"),
+}
+POINTWISE = [name for name in LOSSES if not name.startswith("relativistic_average")]
+EXPONENTIAL = ("kl", "reverse_kl", "squared_hellinger", "kl_non_saturating")
+
+# Written from the papers: -(T(real) - f*(T(fake))) for the f-divergences, with f* from the table of conjugates
+# and T from that of activations (Nowozin 2016, tables 2 and 6); log D and log(1 - D) by SciPy.
+EXPECTED = {
     "minimax": (-(log_expit(REAL) + log_expit(-FAKE)), log_expit(-FAKE)),
     "non_saturating": (-(log_expit(REAL) + log_expit(-FAKE)), -log_expit(FAKE)),
     "least_squares": (((REAL - 1) ** 2 + FAKE**2) / 2, (FAKE - 1) ** 2 / 2),
+    "least_squares_abc": (((REAL - 1) ** 2 + (FAKE + 1) ** 2) / 2, FAKE**2 / 2),
     "wasserstein": (-(REAL - FAKE), -FAKE),
     "hinge": (-np.minimum(0, REAL - 1) - np.minimum(0, -FAKE - 1), -FAKE),
+    "relativistic": (-log_expit(REAL - FAKE), -log_expit(FAKE - REAL)),
+    "relativistic_average": (-log_expit(R) - log_expit(-F), -log_expit(F) - log_expit(-R)),
+    "relativistic_average_least_squares": (
+        (R - 1) ** 2 + (F + 1) ** 2,
+        (F - 1) ** 2 + (R + 1) ** 2,
+    ),
+    "relativistic_average_hinge": (relu(1 - R) + relu(1 + F), relu(1 - F) + relu(1 + R)),
+    "smoothed": (-(0.8 * log_expit(REAL) + 0.2 * log_expit(-REAL) + log_expit(-FAKE)), -log_expit(FAKE)),
+    "smoothed_hinge": (0.8 * relu(1 - REAL) + 0.2 * relu(1 + REAL) + relu(1 + FAKE), -FAKE),
+    "kl": (np.exp(FAKE - 1) - REAL, -np.exp(FAKE - 1)),
+    "reverse_kl": (-1 - np.log(np.exp(-FAKE)) + np.exp(-REAL), 1 + np.log(np.exp(-FAKE))),
+    "pearson": (FAKE**2 / 4 + FAKE - REAL, -(FAKE**2) / 4 - FAKE),
+    "squared_hellinger": (
+        (1 - np.exp(-FAKE)) / np.exp(-FAKE) - (1 - np.exp(-REAL)),
+        -(1 - np.exp(-FAKE)) / np.exp(-FAKE),
+    ),
+    "jensen_shannon": (
+        -np.log(2 - 2 * expit(FAKE)) - np.log(2 * expit(REAL)),
+        np.log(2 - 2 * expit(FAKE)),
+    ),
+    "total_variation": (tanh_half(FAKE) - tanh_half(REAL), -tanh_half(FAKE)),
+    "kl_non_saturating": (np.exp(FAKE - 1) - REAL, -FAKE),
 }
+
+
+def test_every_public_loss_is_tested():
+    values = {name for name in losses.__all__ if isinstance(getattr(losses, name), losses.Loss)}
+    assert values <= set(LOSSES)
+    assert set(losses.DIVERGENCES) <= set(LOSSES)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_values_are_those_of_the_papers(name):
-    loss = getattr(losses, name)
     with jax.enable_x64(True):
         real, fake = jnp.asarray(REAL), jnp.asarray(FAKE)
-        got = loss.discriminator(real, fake), loss.generator(real, fake)
+        got = LOSSES[name].discriminator(real, fake), LOSSES[name].generator(real, fake)
     for value, expected in zip(got, EXPECTED[name], strict=True):
         assert value.dtype == np.float64
         np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-15)
@@ -36,36 +94,48 @@ def test_values_are_those_of_the_papers(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_by_finite_differences(name):
     with jax.enable_x64(True):
-        for player in getattr(losses, name):
+        for player in LOSSES[name]:
             value = lambda real, fake: player(jnp.asarray(real), jnp.asarray(fake))
-            check_grads(value, (REAL, FAKE + 0.01), order=2, atol=1e-4)
+            check_grads(value, (REAL, FAKE + 0.01), order=2, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in EXPONENTIAL])
 @pytest.mark.parametrize("logit", [1e4, -1e4])
 def test_extreme_logits_stay_finite(name, logit):
     logits = jnp.full(3, logit, jnp.float32)
-    for player in getattr(losses, name):
+    for player in LOSSES[name]:
         for real, fake in ((logits, logits), (logits, -logits)):
             value, gradients = jax.value_and_grad(lambda r, f: player(r, f).mean(), (0, 1))(real, fake)
             chex.assert_tree_all_finite((value, gradients))
 
 
-def test_each_player_pulls_its_own_way():
+@pytest.mark.parametrize("name", EXPONENTIAL)
+def test_exponential_divergences_stay_finite_up_to_logits_of_80(name):
+    for logit in (80.0, -80.0):
+        logits = jnp.full(3, logit, jnp.float32)
+        for player in LOSSES[name]:
+            both = jax.value_and_grad(lambda r, f: player(r, f).mean(), (0, 1))(logits, logits)
+            chex.assert_tree_all_finite(both)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_player_pulls_its_own_way(name):
     """The slip of the founding text's sample code: a discriminator loss with a wrong sign."""
-    real, fake = jnp.zeros(4), jnp.zeros(4)
-    for name in LOSSES:
-        loss = getattr(losses, name)
-        by_real, by_fake = jax.grad(lambda r, f: loss.discriminator(r, f).mean(), (0, 1))(real, fake)
-        assert (by_real < 0).all(), f"{name}: descending must raise the logits of real images"
-        assert (by_fake >= 0).all(), f"{name}: descending must lower the logits of fakes"
-        assert (jax.grad(lambda f: loss.generator(real, f).mean())(fake) < 0).all(), name
+    real, fake = jnp.full(4, -0.1), jnp.full(4, -0.1)
+    loss = LOSSES[name]
+    by_real, by_fake = jax.grad(lambda r, f: loss.discriminator(r, f).mean(), (0, 1))(real, fake)
+    assert (by_real < 0).all(), "descending must raise the logits of real images"
+    if name == "least_squares":  # its target for fakes is 0
+        assert (by_fake < 0).all()
+    else:
+        assert (by_fake > 0).all(), "descending must lower the logits of fakes"
+    assert (jax.grad(lambda f: loss.generator(real, f).mean())(fake) < 0).all()
 
 
 def test_minimax_saturates_and_non_saturating_does_not():
     sure = jnp.array([-10.0])  # the discriminator is sure that this is a fake
     slope = {
-        name: jax.grad(lambda f: getattr(losses, name).generator(sure, f).sum())(sure)
+        name: jax.grad(lambda f: LOSSES[name].generator(sure, f).sum())(sure)
         for name in ("minimax", "non_saturating")
     }
     np.testing.assert_allclose(slope["minimax"], -np.exp(-10) / (1 + np.exp(-10)), rtol=1e-5)
@@ -75,15 +145,89 @@ def test_minimax_saturates_and_non_saturating_does_not():
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("shapes", [((4, 1), (4,)), ((4,), (4, 1)), ((4, 1), (4, 1)), ((4,), (3,))])
 def test_shapes_that_would_broadcast_are_refused_at_trace_time(name, shapes):
-    for player in getattr(losses, name):
+    for player in LOSSES[name]:
         with pytest.raises(ValueError, match=r"logits") as caught:
             jax.eval_shape(player, *map(jnp.zeros, shapes))
-        assert str(shapes[0]) in str(caught.value)
-        assert str(shapes[1]) in str(caught.value)
+        assert all(str(shape) in str(caught.value) for shape in shapes)
 
 
-def test_losses_work_under_vmap():
+@pytest.mark.parametrize("name", POINTWISE)
+def test_losses_work_under_vmap(name):
     real, fake = jnp.asarray(REAL, jnp.float32), jnp.asarray(FAKE, jnp.float32)
-    for name in LOSSES:
-        for player in getattr(losses, name):
-            np.testing.assert_allclose(jax.vmap(player)(real, fake), player(real, fake), rtol=1e-6)
+    for player in LOSSES[name]:
+        np.testing.assert_allclose(jax.vmap(player)(real, fake), player(real, fake), rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["standard", "least_squares", "hinge"])
+def test_relativistic_average_over_a_mapped_axis_is_that_of_the_whole_batch(form):
+    """Values and gradients; the mean over the axis couples the examples of all devices."""
+    real, fake = jax.random.normal(jax.random.key(0), (2, 8))
+    whole = losses.relativistic_average(form=form)
+    shared = losses.relativistic_average(form=form, axis_name="batch")
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    for one, many in zip(whole, shared, strict=True):
+        spread = jax.shard_map(many, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"))
+        np.testing.assert_allclose(spread(real, fake), one(real, fake), rtol=1e-5)
+        # outside the mapped function the derivative is that of the whole program
+        got = jax.grad(lambda r, f: spread(r, f).mean(), (0, 1))(real, fake)
+        expected = jax.grad(lambda r, f: one(r, f).mean(), (0, 1))(real, fake)
+        chex.assert_trees_all_close(got, expected, rtol=1e-5, atol=1e-7)
+    alone = jax.shard_map(whole.discriminator, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"))
+    assert not np.allclose(alone(real, fake), whole.discriminator(real, fake))
+
+
+def test_relativistic_average_of_a_scalar_is_refused():
+    with pytest.raises(ValueError, match=r"\[B\]"):
+        jax.vmap(losses.relativistic_average().discriminator)(jnp.zeros(3), jnp.zeros(3))
+
+
+def test_relativistic_losses_see_only_differences():
+    real, fake = jnp.asarray(REAL, jnp.float32), jnp.asarray(FAKE, jnp.float32)
+    for name in (name for name in LOSSES if name.startswith("relativistic")):
+        for player in LOSSES[name]:
+            np.testing.assert_allclose(player(real + 3, fake + 3), player(real, fake), rtol=1e-4, atol=1e-5)
+
+
+def test_label_smoothing_moves_the_best_logit_to_that_of_the_target():
+    smoothed = losses.one_sided_label_smoothing(losses.minimax, target=0.9)
+    best = jnp.array([np.log(0.9 / 0.1)])  # sigmoid(best) = 0.9
+    slope = jax.grad(lambda real: smoothed.discriminator(real, jnp.zeros(1)).sum())
+    np.testing.assert_allclose(slope(best), 0, atol=1e-6)
+    lsgan = losses.one_sided_label_smoothing(losses.least_squares, target=0.9)
+    by_hand = losses.least_squares_abc(a=0, b=0.9, c=1)
+    real, fake = jnp.asarray(REAL, jnp.float32), jnp.asarray(FAKE, jnp.float32)
+    for loss in (lsgan, by_hand):
+        gradients = jax.grad(lambda r, f: loss.discriminator(r, f).sum(), (0, 1))(real, fake)
+        np.testing.assert_allclose(gradients[0], REAL - 0.9, rtol=1e-5)
+        np.testing.assert_allclose(gradients[1], FAKE, rtol=1e-5, atol=1e-6)
+    untouched = losses.one_sided_label_smoothing(losses.hinge, target=1.0)
+    np.testing.assert_allclose(
+        untouched.discriminator(real, fake), losses.hinge.discriminator(real, fake), rtol=1e-6
+    )
+
+
+def test_label_smoothing_composes_inside_a_compiled_function():
+    @jax.jit
+    def value(real, fake):
+        return losses.one_sided_label_smoothing(losses.minimax).discriminator(real, fake)
+
+    assert value(jnp.zeros(2), jnp.zeros(2)).shape == (2,)
+
+
+def test_unknown_names_and_impossible_targets_are_refused():
+    with pytest.raises(ValueError, match=r"kl, reverse_kl"):
+        losses.f_divergence("js")
+    with pytest.raises(ValueError, match=r"minimax or non_saturating"):
+        losses.f_divergence("kl", generator="saturating")
+    with pytest.raises(ValueError, match=r"standard, least_squares, hinge"):
+        losses.relativistic_average(form="ls")
+    for target in (0.5, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"above 0\.5"):
+            losses.one_sided_label_smoothing(losses.minimax, target=target)
+    for loss in (
+        losses.relativistic,
+        losses.relativistic_average(),
+        losses.relativistic_average(axis_name="a"),
+    ):
+        with pytest.raises(ValueError, match=r"compares real with fake"):
+            losses.one_sided_label_smoothing(loss)

@@ -1,0 +1,217 @@
+"""What ring.py and grid.py share: GANs of points in the plane, many seeds in one program.
+
+A mixture of Gaussians shows what images hide: which modes a generator has found, how much of what it makes
+lies between them, and the discriminator's whole field.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from jaxgan import build, config, init_state, make_train_step, parallel, sampling
+from jaxgan.errors import UserError
+from jaxgan.networks import mlp
+from jaxgan.state import GANState
+
+SAMPLES = 2500  # the protocol: a mode counts when one of so many samples is within 3 sigma of it
+FRAMES = 40  # of the animation
+
+
+class Mixture(NamedTuple):
+    """Gaussians of one width and equal weights.
+
+    Attributes:
+        centres: ``[modes, 2]``.
+        sigma: standard deviation of each.
+    """
+
+    centres: np.ndarray
+    sigma: float
+
+    def batch_at(self, step: jax.Array, seed: jax.Array, *, count: int) -> dict[str, jax.Array]:
+        """Return fresh points, a function of seed and step alone."""
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 0x6D6978), step)
+        mode_key, noise_key = jax.random.split(key)
+        modes = jax.random.randint(mode_key, (count,), 0, len(self.centres))
+        noise = self.sigma * jax.random.normal(noise_key, (count, 2))
+        return {"image": jnp.asarray(self.centres, jnp.float32)[modes] + noise}
+
+    def score(self, points: np.ndarray) -> tuple[int, float]:
+        """Return how many modes the points reach, and the share of points within 3 sigma of a mode."""
+        distances = np.linalg.norm(points[:, None] - self.centres[None], axis=-1)
+        good = distances.min(axis=1) < 3 * self.sigma
+        return len(np.unique(distances.argmin(axis=1)[good])), float(good.mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureConfig:
+    """Settings of a mixture experiment."""
+
+    loss: str = "relativistic"  # adversarial loss
+    penalty: str = "r1_r2"  # penalty on the discriminator
+    penalty_weight: float = 0.01  # its weight
+    steps: int = 3000  # updates of each player
+    seeds: int = 10  # members, trained side by side
+    seed: int = 0  # of the first member
+    batch_size: int = 256  # points per update
+    width: int = 128  # of the three hidden layers of both networks
+    latent_dim: int = 2  # length of a latent vector
+    learning_rate: float = 2e-3  # of both players, falls to zero along a cosine
+    beta1: float = 0.0  # Adam
+    beta2: float = 0.9  # Adam
+    ema_decay: float = 0.999  # of the generator that is scored
+    workdir: str = "runs/mixture"  # pictures and scores
+
+    def checked(self) -> "MixtureConfig":
+        """Return the config with its names spelled as in the tables.
+
+        Raises:
+            UserError: for an unknown name or a value out of range.
+        """
+        for name in ("steps", "seeds", "batch_size", "width", "latent_dim"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{config.option(name)} must be at least 1, got {getattr(self, name)}")
+        if not (self.learning_rate > 0 and self.penalty_weight >= 0):
+            raise UserError("--learning-rate must be positive and --penalty-weight 0 or more")
+        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and 0 <= self.ema_decay < 1):
+            raise UserError("--beta1, --beta2 and --ema-decay must be at least 0 and below 1")
+        return dataclasses.replace(
+            self,
+            loss=config.choose("loss", self.loss, build.LOSSES),
+            penalty=config.choose("penalty", self.penalty, build.PENALTIES),
+        )
+
+
+class Trained(NamedTuple):
+    """A population after training: the modules, and the states with a leading axis of members."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    state: GANState
+
+    def points(self, count: int = SAMPLES) -> np.ndarray:
+        """Return what each member's average generator makes of the same latents, ``[members, count, 2]``."""
+        latents = sampling.draw_latents(jax.random.key(0), count, self.state.latent_dim)
+        return np.asarray(_generate(self.generator, self.state.ema, latents))
+
+
+def train(
+    settings: MixtureConfig, mixture: Mixture, watch: Callable[[Trained], None] | None = None
+) -> Trained:
+    """Train all members in one compiled program.
+
+    Args:
+        settings: checked.
+        mixture: what to learn.
+        watch: called `FRAMES` times on the way, if given.
+    """
+    hidden = (settings.width,) * 3
+    generator = mlp.Generator((2,), hidden, squash=False)
+    discriminator = mlp.Discriminator(hidden)
+    schedule = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    tx = optax.adam(schedule, b1=settings.beta1, b2=settings.beta2)
+    step = make_train_step(
+        generator,
+        discriminator,
+        build.LOSSES[settings.loss],
+        penalty=build.PENALTIES[settings.penalty](settings.penalty_weight),
+        ema_decay=build.ema_schedule(settings.ema_decay),
+    )
+
+    def init(key: jax.Array) -> GANState:
+        return init_state(
+            key, generator, discriminator, image_shape=(2,), latent_dim=settings.latent_dim, g_tx=tx, d_tx=tx
+        )
+
+    def batch_at(data: Any, step: jax.Array, seed: jax.Array) -> dict[str, jax.Array]:
+        return mixture.batch_at(step, seed, count=settings.batch_size)
+
+    seeds = settings.seed + jnp.arange(settings.seeds)
+    run = parallel.population(lambda hyper: step, batch_at)
+    state = parallel.init_population(init, seeds)
+    if watch is None:
+        state, _ = run(None, state, None, seeds, settings.steps)
+    else:
+        stops = np.linspace(0, settings.steps, FRAMES + 1, dtype=int)
+        for n in np.diff(stops[stops > 0], prepend=0):
+            state, _ = run(None, state, None, seeds, int(n))
+            watch(Trained(generator, discriminator, state))
+    return Trained(generator, discriminator, jax.block_until_ready(state))
+
+
+def _generate(generator: nn.Module, ema: Any, latents: jax.Array) -> jax.Array:
+    return jax.vmap(lambda variables: generator.apply(variables, latents, train=False))(ema)
+
+
+def draw(trained: Trained, mixture: Mixture, *, member: int = 0) -> Image.Image:
+    """Draw one member's samples over the true modes, with the discriminator's field behind."""
+    extent = float(np.abs(mixture.centres).max()) * 1.35
+    line = np.linspace(-extent, extent, 160)
+    plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    variables = jax.tree.map(lambda leaf: leaf[member], trained.state.discriminator.variables)
+    logits = np.asarray(trained.discriminator.apply(variables, jnp.asarray(plane, jnp.float32), train=False))
+    low, middle, high = np.percentile(logits, [2, 50, 98])
+    points = trained.points()[member]
+    modes, share = mixture.score(points)
+    figure = Figure(figsize=(5, 5.3), dpi=96, layout="constrained")
+    axes = figure.subplots()
+    field = np.clip(logits, low, high).reshape(160, 160) - middle
+    axes.imshow(field, origin="lower", extent=(-extent, extent, -extent, extent), cmap="RdBu_r", alpha=0.45)
+    axes.scatter(*points.T, s=2, color="black", linewidths=0, alpha=0.6)
+    axes.scatter(*mixture.centres.T, s=60, facecolors="none", edgecolors="tab:green", linewidths=1)
+    axes.set(
+        title=f"step {int(trained.state.step):,}: {modes} modes, {share:.1%} high quality",
+        xlim=(-extent, extent),
+        ylim=(-extent, extent),
+        xticks=[],
+        yticks=[],
+    )
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def main(default: MixtureConfig, mixture: Mixture, description: str | None) -> None:
+    """Train, print the score of each seed, and write the pictures."""
+    try:
+        settings = config.parse(default, description=description or "").checked()
+        folder = Path(settings.workdir)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    frames: list[Image.Image] = []
+    start = time.monotonic()
+    trained = train(settings, mixture, lambda trained: frames.append(draw(trained, mixture)))
+    seconds = time.monotonic() - start
+    scores = [mixture.score(points) for points in trained.points()]
+    for i, (modes, share) in enumerate(scores):
+        print(f"seed {settings.seed + i}: {modes} of {len(mixture.centres)} modes, {share:.1%} high quality")
+    shares = [share for _, share in scores]
+    every = sum(modes == len(mixture.centres) for modes, _ in scores)
+    print(
+        f"all modes in {every} of {len(scores)} seeds; high quality {np.mean(shares):.1%} on average, "
+        f"{min(shares):.1%} in the worst seed; {seconds:.0f} s"
+    )
+    frames[-1].save(folder / "samples.png")
+    sampling.animate(frames, folder / "training.gif")
+    result = {
+        "settings": dataclasses.asdict(settings),
+        "modes": [m for m, _ in scores],
+        "high_quality": shares,
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(f"pictures: {folder}/samples.png, training.gif")

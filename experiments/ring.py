@@ -1,0 +1,15 @@
+"""Eight Gaussians on a circle: ten GANs in one program, their modes counted.
+
+python experiments/ring.py
+python experiments/ring.py --loss wasserstein --penalty gradient_penalty --penalty-weight 0.1
+"""
+
+import numpy as np
+from mixture import Mixture, MixtureConfig, main
+
+ANGLES = 2 * np.pi * np.arange(8) / 8
+MIXTURE = Mixture(2 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1), sigma=0.02)
+CONFIG = MixtureConfig(workdir="runs/ring")
+
+if __name__ == "__main__":
+    main(CONFIG, MIXTURE, __doc__)
