@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.networks.layers import encode_labels
+from jaxgan.networks.layers import SpectralNorm, encode_labels
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
@@ -127,7 +127,7 @@ class Discriminator(nn.Module):
 
         def apply(layer: nn.Module, inputs: jax.Array) -> jax.Array:
             if self.norm == "spectral":
-                return nn.SpectralNorm(layer)(inputs, update_stats=train)
+                return SpectralNorm(layer)(inputs, train=train)
             return layer(inputs)
 
         features = images
