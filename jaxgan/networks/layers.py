@@ -46,10 +46,10 @@ class SpectralNorm(nn.Module):
         SpectralNorm(nn.Conv(64, (4, 4)))(images, train=train)
 
     The matrix is the kernel with one column per output feature: ``[height * width * inputs, outputs]`` for
-    Conv and for ConvTranspose (with linen's default kernel layout). Biases are left alone. One power iteration
-    a call, from the vector that the last call in training left, follows the kernel as it moves; the gradient
-    goes through the singular value and not through the iteration. A fresh kernel's value may be a quarter too
-    small at first and is right after tens of calls. A kernel of zeros stays zero.
+    Conv and for ConvTranspose (with linen's default kernel layout). Biases are left alone. One power
+    iteration per call follows the kernel as it moves, from the vector that the last call in training left;
+    the gradient goes through the singular value and not through the iteration. A fresh kernel's value may be
+    a quarter too small at first and is right after tens of calls. A kernel of zeros stays zero.
 
     The singular value of that matrix is not the norm of the convolution, which also counts how often patches
     overlap: a kernel of 4x4 at stride 2 may stretch images by 2 = ceil(4 / 2), one of 3x3 at stride 1 by 3.
@@ -62,8 +62,8 @@ class SpectralNorm(nn.Module):
             more axes is divided by its own value.
 
     References:
-        Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, eq. 8,
-        algorithm 1 and section 2.1; eq. 12 is the gradient.
+        Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, eq. 8
+        and algorithm 1; eq. 12 (the gradient); section 4 (the matrix of a convolution).
     """
 
     layer: nn.Module
@@ -114,11 +114,11 @@ class ConditionalBatchNorm(nn.Module):
 
     References:
         De Vries et al. 2017, Modulating early visual processing by language,
-        https://arxiv.org/abs/1707.00683, section 3.2.
+        https://arxiv.org/abs/1707.00683, section 3.
         Dumoulin et al. 2017, A Learned Representation For Artistic Style, https://arxiv.org/abs/1610.07629,
         eq. 5.
         Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637,
-        section 4: in the generator of a GAN.
+        section 5: in the generator of a GAN.
     """
 
     num_classes: int
