@@ -357,18 +357,18 @@ def test_minibatch_stddev_is_differentiable_twice_even_where_a_group_is_all_alik
             return penalties.r1(gamma=1.0)(critic, features, features).mean()
 
         check_grads(jax.jit(penalised), (normal(0, (4, 3), jnp.float64),), order=1)
-        gradient = jax.grad(penalised)(jnp.ones((4, 3), jnp.float64))
+        gradient = jax.jit(jax.grad(penalised))(jnp.ones((4, 3), jnp.float64))
     assert jnp.isfinite(gradient).all()
 
 
 def test_a_penalty_sees_the_slope_of_the_logits_of_the_group():
     layer, features = MinibatchStddev(2), normal(0, (4, 3))
     critic = lambda x: jnp.sin(layer.apply({}, x).sum(-1))
-    slopes = np.asarray(jax.jacobian(critic)(features))  # [logit, example, feature]
+    slopes = np.asarray(jax.jit(jax.jacobian(critic))(features))  # [logit, example, feature]
     assert (slopes[:2, 2:] == 0).all()
     assert (slopes[:2, :2] != 0).all()
     of_group = [slopes[2 * (i // 2) : 2 * (i // 2) + 2, i].sum(0) for i in range(4)]
-    value = penalties.r1(gamma=2.0)(critic, features, features)
+    value = jax.jit(lambda x: penalties.r1(gamma=2.0)(critic, x, x))(features)
     np.testing.assert_allclose(value, np.square(of_group).sum(-1), rtol=1e-5)
 
 

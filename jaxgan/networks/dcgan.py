@@ -78,17 +78,18 @@ class Generator(nn.Module):
         if self.conditioning not in ("concat", "batch_norm"):
             raise ValueError(f"conditioning is 'concat' or 'batch_norm', got {self.conditioning!r}")
         one_hot = encode_labels(labels, self.num_classes)
-        by_class = one_hot is not None and self.conditioning == "batch_norm"
+        classes = self.num_classes if self.conditioning == "batch_norm" else None
 
         def normalise(features):
-            if by_class:
-                norm = ConditionalBatchNorm(self.num_classes, momentum=0.9, axis_name=self.axis_name)
+            if classes is not None and labels is not None:
+                norm = ConditionalBatchNorm(classes, momentum=0.9, axis_name=self.axis_name)
                 return nn.relu(norm(features, labels, train=train))
             norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
             return nn.relu(norm(features))
 
-        concatenated = one_hot is not None and not by_class
-        features = jnp.concatenate([latents, one_hot], axis=-1) if concatenated else latents
+        features = latents
+        if one_hot is not None and classes is None:
+            features = jnp.concatenate([latents, one_hot], axis=-1)
         channels = self.width * 2 ** (rungs - 1)
         features = nn.Dense(height * width * channels, use_bias=False, kernel_init=_kernel_init)(features)
         features = normalise(features.reshape(-1, height, width, channels))
