@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.networks.layers import encode_labels
+from jaxgan.networks.layers import ConditionalBatchNorm, SpectralNorm, encode_labels
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
@@ -51,13 +51,16 @@ class Generator(nn.Module):
     Attributes:
         image_shape: ``(height, width, channels)`` of one image.
         width: channels next to the image; Radford 2016 has 128 at 64x64 pixels.
-        num_classes: if given, the one-hot label is appended to the latents.
+        num_classes: if given, the network is conditional.
+        conditioning: "concat" appends the one-hot label to the latents; "batch_norm" gives each class its own
+            scales and biases (Miyato and Koyama 2018, section 5).
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
     """
 
     image_shape: tuple[int, ...]
     width: int = 64
     num_classes: int | None = None
+    conditioning: str = "concat"
     axis_name: str | None = None
 
     @nn.compact
@@ -72,12 +75,21 @@ class Generator(nn.Module):
         _check_image_shape(self.image_shape)
         rungs, stride, height, width = ladder(*self.image_shape[:2])
 
+        if self.conditioning not in ("concat", "batch_norm"):
+            raise ValueError(f"conditioning is 'concat' or 'batch_norm', got {self.conditioning!r}")
+        one_hot = encode_labels(labels, self.num_classes)
+        classes = self.num_classes if self.conditioning == "batch_norm" else None
+
         def normalise(features):
+            if classes is not None and labels is not None:
+                norm = ConditionalBatchNorm(classes, momentum=0.9, axis_name=self.axis_name)
+                return nn.relu(norm(features, labels, train=train))
             norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
             return nn.relu(norm(features))
 
-        one_hot = encode_labels(labels, self.num_classes)
-        features = latents if one_hot is None else jnp.concatenate([latents, one_hot], axis=-1)
+        features = latents
+        if one_hot is not None and classes is None:
+            features = jnp.concatenate([latents, one_hot], axis=-1)
         channels = self.width * 2 ** (rungs - 1)
         features = nn.Dense(height * width * channels, use_bias=False, kernel_init=_kernel_init)(features)
         features = normalise(features.reshape(-1, height, width, channels))
@@ -127,7 +139,7 @@ class Discriminator(nn.Module):
 
         def apply(layer: nn.Module, inputs: jax.Array) -> jax.Array:
             if self.norm == "spectral":
-                return nn.SpectralNorm(layer)(inputs, update_stats=train)
+                return SpectralNorm(layer)(inputs, train=train)
             return layer(inputs)
 
         features = images
