@@ -126,7 +126,10 @@ def test_only_the_inception_of_2015_makes_a_fid():
     ):
         line = str(metrics.frechet_distance(REAL, FAKE, extractor=extractor))
         assert line.startswith(f"{name}: value "), line
+    infinite = metrics.frechet_distance_infinity(REAL, FAKE)
+    assert str(infinite).startswith("Frechet distance to infinitely many fakes: value ")
     assert PAIRED["kernel_distance"](REAL, FAKE, extractor="vgg").name == "KID-vgg"
+    assert metrics.precision_recall(REAL, FAKE).name == "precision and recall"
     assert PAIRED["kernel_distance"](REAL, FAKE).name == "kernel distance"
 
 

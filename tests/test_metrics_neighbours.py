@@ -65,13 +65,13 @@ def test_the_matrix_never_exists():
 def test_speed_and_memory_at_the_sizes_that_are_used():
     real, fake = rng.normal(size=(10_000, 256)), rng.normal(size=(10_000, 256))
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     metrics.precision_recall(real, fake)
     metrics.density_coverage(real, fake)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 2 * 30  # of two cores, whatever else they do
     assert tracemalloc.get_traced_memory()[1] < 400e6
-    start = time.perf_counter()
+    start = time.process_time()
     images = rng.integers(0, 256, size=(10_000, 784)).astype(np.uint8)
     metrics.frechet_distance(images, images[::-1])
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 2 * 60
     tracemalloc.stop()

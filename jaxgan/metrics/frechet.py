@@ -31,13 +31,9 @@ class FrechetDistance(PairResult):
     """
 
     label: ClassVar[str] = "FID"
+    unnamed: ClassVar[str] = "Frechet distance"
 
     value: float
-
-    @property
-    def name(self) -> str:
-        """FID is the 2015 Inception's; without a network it is a Fréchet distance."""
-        return "Frechet distance" if self.extractor is None else super().name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +49,7 @@ class FrechetDistanceInfinity(FrechetDistance):
     """
 
     label: ClassVar[str] = "FID-infinity"
+    unnamed: ClassVar[str] = "Frechet distance to infinitely many fakes"
     measured: ClassVar[tuple[str, ...]] = ("value", "slope")
 
     slope: float

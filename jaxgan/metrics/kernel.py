@@ -34,6 +34,7 @@ class KernelDistance(PairResult):
     """
 
     label: ClassVar[str] = "KID"
+    unnamed: ClassVar[str] = "kernel distance"
     measured: ClassVar[tuple[str, ...]] = ("value", "deviation", "standard_error")
 
     value: float
@@ -43,11 +44,6 @@ class KernelDistance(PairResult):
     subset_size: int
     clipped_from: int | None
     seed: int
-
-    @property
-    def name(self) -> str:
-        """KID is the 2015 Inception's; without a network it is a kernel distance."""
-        return "kernel distance" if self.extractor is None else super().name
 
 
 def kernel_distance(

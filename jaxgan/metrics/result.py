@@ -17,6 +17,7 @@ class Result:
     """
 
     label: ClassVar[str]
+    unnamed: ClassVar[str | None] = None  # the label without a network, where the label stands for one
     measured: ClassVar[tuple[str, ...]] = ("value",)
 
     n_fake: int
@@ -25,7 +26,9 @@ class Result:
     @property
     def name(self) -> str:
         """The name of the score, with that of its network."""
-        return self.label if self.extractor in (None, INCEPTION) else f"{self.label}-{self.extractor}"
+        if self.extractor is None:
+            return self.unnamed or self.label
+        return self.label if self.extractor == INCEPTION else f"{self.label}-{self.extractor}"
 
     def __str__(self) -> str:
         items = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -11,9 +11,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 for part in ("", ".datasets", ".models", ".transforms", ".transforms.functional"):
-    sys.modules[f"torchvision{part}"] = (
-        MagicMock()
-    )  # torch-fidelity imports it for networks; there are none here
+    sys.modules[f"torchvision{part}"] = MagicMock()  # torch-fidelity imports it for networks: none here
 
 import numpy as np
 import ot
