@@ -34,6 +34,12 @@ def test_negative_control_closed_balls_are_another_metric(inside):
     assert agrees.all() if inside is np.less else not agrees.any()
 
 
+def test_ties_stay_ties_where_they_round():
+    """Pixels over 255 lie on a grid, and so do their distances, but for rounding."""
+    real, fake = (GOLDEN[f"ties/{part}"].astype(float) / 255 + 0.3 for part in ("real", "fake"))
+    np.testing.assert_allclose(all_four(real, fake, 5), GOLDEN["ties/prdc5"], rtol=1e-12)
+
+
 def test_by_hand_on_a_line():
     real, fake = np.array([[0.0], [1.0], [3.0]]), np.array([[0.5], [1.0], [9.0]])
     # With k = 1 the real balls are (-1, 1), (0, 2) and (1, 5); the fake ones (0, 1), (0.5, 1.5) and (1, 17).

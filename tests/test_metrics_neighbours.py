@@ -45,8 +45,8 @@ def test_nearest_and_mean_distances_in_blocks(block):
 
 
 @pytest.mark.parametrize("count", [97, 2100])
-def test_ties_are_outside_however_they_round(count):
-    """Of two equal sets every ball holds its own centre and k - 1 neighbours: density is 1, to the last digit."""
+def test_two_equal_sets(count):
+    """Every ball holds its own centre and k - 1 neighbours: density is 1, to the last digit."""
     points = rng.normal(size=(count, 16)) + 50
     result = metrics.density_coverage(points, points.copy(), k=5)
     assert (result.density, result.coverage) == (1.0, 1.0)

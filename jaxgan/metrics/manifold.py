@@ -76,7 +76,8 @@ def precision_recall(
     References:
         Kynkäänniemi et al. 2019, eq. 1 and 2.
     """
-    real, fake = _as_sets(real_features, fake_features, k)
+    _check_neighbours(k)
+    real, fake = as_pair(real_features, fake_features, at_least=k + 1)
     centre = centre_of(real)
     in_real, _ = count_balls(real, ball_thresholds(real, k, centre), fake, centre)
     in_fake, _ = count_balls(fake, ball_thresholds(fake, k, centre), real, centre)
@@ -111,7 +112,8 @@ def density_coverage(
     References:
         Naeem et al. 2020, section 3.1; Lemma 2 is the coverage to expect of identical distributions.
     """
-    real, fake = _as_sets(real_features, fake_features, k)
+    _check_neighbours(k)
+    real, fake = as_pair(real_features, fake_features, at_least=k + 1)
     centre = centre_of(real)
     counts, occupied = count_balls(real, ball_thresholds(real, k, centre), fake, centre)
     return DensityCoverage(
@@ -125,7 +127,6 @@ def density_coverage(
     )
 
 
-def _as_sets(real_features: Features, fake_features: Features, k: int):
+def _check_neighbours(k: int) -> None:
     if k < 1:
         raise ValueError(f"a ball takes at least one neighbour, got k = {k}")
-    return as_pair(real_features, fake_features, at_least=k + 1)
