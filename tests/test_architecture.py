@@ -27,6 +27,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "parallel": {"step", "state"},
     "data": {"data"},
     "sampling": set(),
+    "metrics": {"metrics"},
     "config": set(),
     "build": {"config", "data", "losses", "networks", "penalties", "state", "step"},
     "checkpoint": {"state"},
@@ -40,7 +41,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "config", "data", "export", "sampling"},
     "__init__": {
-        "data", "export", "losses", "networks", "parallel", "penalties", "sampling", "state", "step",
+        "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling", "state",
+        "step",
     },
 }  # fmt: skip
 
@@ -55,6 +57,7 @@ ONLY = {  # third-party packages with one home
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
+PURE["metrics"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 

@@ -1,0 +1,51 @@
+"""How good are the fakes? Features in, numbers out.
+
+Every metric is a pure function of features `[N, d]` of real and of fake examples, whatever made them. It
+computes in float64 on the host, and returns a frozen dataclass that carries how it was made:
+
+    print(metrics.frechet_distance(real_features, fake_features, extractor="digits-cnn"))
+    FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
+"""
+
+from jaxgan.metrics.copying import Memorisation, memorisation
+from jaxgan.metrics.frechet import (
+    FrechetDistance,
+    FrechetDistanceInfinity,
+    frechet_distance,
+    frechet_distance_infinity,
+)
+from jaxgan.metrics.inception import InceptionScore, inception_score
+from jaxgan.metrics.kernel import KernelDistance, kernel_distance
+from jaxgan.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from jaxgan.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
+from jaxgan.metrics.moments import Moments, ShiftedSums, shifted_sums
+from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
+from jaxgan.metrics.spread import Diversity, diversity
+
+__all__ = [
+    "ClassCoverage",
+    "DensityCoverage",
+    "Diversity",
+    "FrechetDistance",
+    "FrechetDistanceInfinity",
+    "InceptionScore",
+    "KernelDistance",
+    "Memorisation",
+    "ModeCoverage",
+    "Moments",
+    "PrecisionRecall",
+    "ShiftedSums",
+    "SlicedWasserstein",
+    "class_coverage",
+    "density_coverage",
+    "diversity",
+    "frechet_distance",
+    "frechet_distance_infinity",
+    "inception_score",
+    "kernel_distance",
+    "memorisation",
+    "mode_coverage",
+    "precision_recall",
+    "shifted_sums",
+    "sliced_wasserstein",
+]

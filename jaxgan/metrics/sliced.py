@@ -1,0 +1,97 @@
+"""Sliced Wasserstein distance: optimal transport along random lines, where it is a matter of sorting.
+
+References:
+    Rabin et al. 2011, Wasserstein Barycenter and its Application to Texture Mixing, SSVM 2011
+    Bonneel et al. 2015, Sliced and Radon Wasserstein Barycenters of Measures, JMIV 51
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float64
+
+from jaxgan.metrics.features import Features, as_pair, blocks
+from jaxgan.metrics.result import PairResult
+
+LINES = 64  # projected together: 50,000 rows on 64 lines are 26 MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlicedWasserstein(PairResult):
+    """What `sliced_wasserstein` returns.
+
+    Attributes:
+        value: the distance, in units of the features.
+        projections: number of lines.
+        seed: of the lines.
+    """
+
+    label: ClassVar[str] = "sliced Wasserstein-2"
+
+    value: float
+    projections: int
+    seed: int
+
+
+def sliced_wasserstein(
+    real_features: Features,
+    fake_features: Features,
+    *,
+    projections: int = 512,
+    seed: int = 0,
+    extractor: str | None = None,
+) -> SlicedWasserstein:
+    """Return the sliced 2-Wasserstein distance, ``sqrt(mean over lines of W2^2)``, of sets of any two sizes.
+
+    Args:
+        real_features: `[N, d]`.
+        fake_features: `[M, d]`.
+        projections: number of random lines, >= 1.
+        seed: of the lines: the rows of ``numpy.random.default_rng(seed).normal(size=(projections, d))``, at
+            unit length.
+        extractor: name of the network that made the features.
+
+    Returns:
+        The distance, with its protocol.
+
+    Raises:
+        ValueError: if a set is not `[N, d]`, not finite, or the dimensions differ, or there is no projection.
+
+    References:
+        Rabin et al. 2011; Bonneel et al. 2015.
+    """
+    real, fake = as_pair(real_features, fake_features)
+    if projections < 1:
+        raise ValueError(f"it takes at least one projection, got {projections}")
+    dimension = real.shape[1]
+    lines = np.random.default_rng(seed).normal(size=(projections, dimension))
+    lines /= np.linalg.norm(lines, axis=1, keepdims=True)
+    total = 0.0
+    for start in range(0, projections, LINES):
+        some = lines[start : start + LINES]
+        total += _squared_transport(_project(real, some), _project(fake, some)).sum()
+    return SlicedWasserstein(
+        value=float(np.sqrt(total / projections)),
+        projections=projections,
+        seed=seed,
+        n_real=len(real),
+        n_fake=len(fake),
+        dimension=dimension,
+        extractor=extractor,
+    )
+
+
+def _project(features: np.ndarray, lines: Float64[np.ndarray, "l d"]) -> Float64[np.ndarray, "n l"]:
+    return np.concatenate([block @ lines.T for block in blocks(features)])
+
+
+def _squared_transport(
+    real: Float64[np.ndarray, "n l"], fake: Float64[np.ndarray, "m l"]
+) -> Float64[np.ndarray, " l"]:
+    """Return the squared distance along each line: between the two quantile functions, step by step."""
+    n, m = len(real), len(fake)
+    levels = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)  # in units of 1 / (n m), so exact
+    widths = np.diff(levels, prepend=0) / (n * m)
+    steps = np.sort(real, axis=0)[(levels - 1) // m] - np.sort(fake, axis=0)[(levels - 1) // n]
+    return widths @ steps**2
