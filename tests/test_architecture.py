@@ -20,6 +20,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "progress": set(),
     "losses": set(),
     "penalties": set(),
+    "augment": {"augment"},
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "data": {"data"},
     "sampling": set(),
     "config": set(),
-    "build": {"config", "data", "losses", "networks", "penalties", "state", "step"},
+    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step"},
     "checkpoint": {"state"},
     "export": {"build", "state"},
     "workdir": set(),
@@ -40,7 +41,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "config", "data", "export", "sampling"},
     "__init__": {
-        "data", "export", "losses", "networks", "parallel", "penalties", "sampling", "state", "step",
+        "augment", "data", "export", "losses", "networks", "parallel", "penalties", "sampling", "state", "step",
     },
 }  # fmt: skip
 
@@ -55,6 +56,7 @@ ONLY = {  # third-party packages with one home
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping"}, "penalties": {"jax", "jaxtyping", "optax"}}
+PURE["augment"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 
