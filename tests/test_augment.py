@@ -246,6 +246,9 @@ def test_diff_augment_draws_as_in_the_paper():
     assert rows.min() == 4
     assert columns.max() == 12
     assert columns.min() == 6
+    odd = np.asarray(apply(PICTURES["cutout"], jnp.ones((500, 5, 10, 1))))[..., 0] == 0
+    assert set(odd.any(2).sum(1)) == {2, 3}  # a side of 3 around one of 5 pixels, 5 around one of 10
+    assert set(odd.any(1).sum(1)) == {3, 4, 5}
     tops = np.argmax(holes.any(2), 1)[(rows == 8)]
     assert stats.chisquare(np.unique(tops, return_counts=True)[1]).pvalue > 1e-4
 
