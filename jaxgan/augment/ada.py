@@ -106,7 +106,7 @@ def ada_update(
         The probability, in [0, 1].
 
     References:
-        Karras et al. 2020, section 3.1.
+        Karras et al. 2020, section 3.
     """
     step = jnp.sign(jnp.asarray(sign_statistic) - target) * images / ramp
     return jnp.clip(p + step, 0.0, 1.0)

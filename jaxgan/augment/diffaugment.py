@@ -40,7 +40,7 @@ def diff_augment(*, policy: str = "color,translation,cutout") -> Augmentation:
             pictures, for other channels, or if there is not one key per example.
 
     References:
-        Zhao et al. 2020, section 4; the ranges are those of the authors' code.
+        Zhao et al. 2020, section 3.2; the ranges are those of the authors' code.
     """
     names = [name.strip() for name in policy.split(",")]
     for name in names:

@@ -23,7 +23,7 @@ def instance_noise(*, sigma: Amount) -> Augmentation:
             per example.
 
     References:
-        Sønderby et al. 2017, section 3.2 and appendix C.
+        Sønderby et al. 2017, instance noise.
     """
     if isinstance(sigma, (int, float)) and not sigma >= 0:
         raise ValueError(f"sigma is a standard deviation, at least 0, got {sigma}")
