@@ -4,7 +4,7 @@ A GAN is two networks, one loss pair and one pure step; everything else is a fun
 leave out.
 """
 
-from jaxgan import data, losses, metrics, networks, parallel, penalties, sampling
+from jaxgan import augment, data, losses, metrics, networks, parallel, penalties, sampling
 from jaxgan.export import load_generator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_state
@@ -16,6 +16,7 @@ __all__ = [
     "GANState",
     "Loss",
     "__version__",
+    "augment",
     "data",
     "init_state",
     "load_generator",

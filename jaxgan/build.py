@@ -1,4 +1,4 @@
-"""Names in a config -> networks, losses, penalties, optimizers. A new one is one line here."""
+"""Names in a config -> networks, losses, penalties, augmentations, optimizers. A new one is one line here."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import data, losses, penalties
+from jaxgan import augment, data, losses, penalties
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.networks import dcgan, mlp
@@ -37,6 +37,14 @@ PENALTIES: dict[str, Callable[[float], Any]] = {
     "zero_centered_gradient_penalty": lambda weight: penalties.zero_centered_gradient_penalty(weight=weight),
     "dragan": lambda weight: penalties.dragan(weight=weight),
     "finite_difference_r1": lambda weight: penalties.finite_difference_r1(gamma=weight),
+}
+
+AUGMENTATIONS: dict[str, Callable[[Config], Any]] = {
+    "none": lambda config: augment.compose(),
+    "color": lambda config: augment.diff_augment(policy="color"),
+    "translation": lambda config: augment.diff_augment(policy="translation"),
+    "cutout": lambda config: augment.diff_augment(policy="cutout"),
+    "ada": lambda config: augment.ada(p=config.augment_p),
 }
 
 NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {
@@ -103,7 +111,8 @@ def check(config: Config) -> Config:
         UserError: for an unknown name or a value out of range.
     """
     names = {field: choose(field, getattr(config, field), known) for field, known in NAMES.items()}
-    config = config.replace(**names)
+    kinds = [choose("augment", kind.strip(), AUGMENTATIONS) for kind in config.augment.split(",")]
+    config = config.replace(**names, augment=",".join(kinds))
     config.check()
     return config
 
@@ -133,6 +142,12 @@ def optimizer(
     if config.gradient_clip is None:
         return transformation
     return optax.chain(optax.clip_by_global_norm(config.gradient_clip), transformation)
+
+
+def augmentation(config: Config) -> Any:
+    """Make what ``config.augment`` lists, one after the other; None for none."""
+    kinds = config.augment.split(",")
+    return None if kinds == ["none"] else augment.compose(*(AUGMENTATIONS[kind](config) for kind in kinds))
 
 
 def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
@@ -177,6 +192,7 @@ def experiment(
         discriminator,
         loss or LOSSES[config.loss],
         penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+        augment=augmentation(config),
         d_steps=config.d_steps,
         ema_decay=ema_schedule(config.ema_decay),
     )
@@ -206,6 +222,8 @@ def experiment(
     try:
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
-    except ValueError as error:  # the networks, the penalty or the step say what does not fit
+    except (
+        ValueError
+    ) as error:  # the networks, the penalty, the augmentation or the step say what does not fit
         raise UserError(str(error)) from error
     return Experiment(generator, discriminator, step, init, shapes, arrays, num_classes)

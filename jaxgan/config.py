@@ -31,6 +31,8 @@ class Config:
     loss: str = "non_saturating"  # adversarial loss
     penalty: str = "none"  # penalty on the discriminator
     penalty_weight: float = 1.0  # weight of the penalty (r1: gamma)
+    augment: str = "none"  # of all that the discriminator sees: color,translation,cutout (any of them) or ada
+    augment_p: float = 0.2  # probability of each of ada's transformations
     steps: int = 6000  # generator updates in all, those of earlier calls included
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
@@ -70,6 +72,7 @@ class Config:
             self._require(name, "a positive number", math.isfinite(value) and value > 0)
         for name in ("beta1", "beta2", "ema_decay"):
             self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
+        self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
         weight, clip = self.penalty_weight, self.gradient_clip
         self._require("penalty_weight", "0 or a positive number", math.isfinite(weight) and weight >= 0)
         self._require(

@@ -20,6 +20,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "progress": set(),
     "losses": {"losses"},
     "penalties": {"penalties"},
+    "augment": {"augment"},
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
@@ -29,7 +30,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "sampling": set(),
     "metrics": {"metrics"},
     "config": set(),
-    "build": {"config", "data", "losses", "networks", "penalties", "state", "step"},
+    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step"},
     "checkpoint": {"state"},
     "export": {"build", "state"},
     "workdir": set(),
@@ -41,8 +42,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "config", "data", "export", "sampling"},
     "__init__": {
-        "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling", "state",
-        "step",
+        "augment", "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
+        "state", "step",
     },
 }  # fmt: skip
 
@@ -57,7 +58,7 @@ ONLY = {  # third-party packages with one home
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
-PURE["metrics"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
+PURE["metrics"] = PURE["augment"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 

@@ -102,6 +102,34 @@ def test_what_does_not_fit_is_said_in_one_sentence():
         build.experiment(Config(), DIGITS, generator=mlp.Generator((4, 4, 1)))
 
 
+@pytest.mark.parametrize("kinds", ["color,translation,cutout", "ada", "none", "translation, ada"])
+def test_augmentations_are_listed_by_name(kinds):
+    config = build.check(Config(augment=kinds, augment_p=1.0))
+    assert config.augment == kinds.replace(" ", "")
+    build.experiment(config, DIGITS)
+    augment = build.augmentation(config)
+    if kinds == "none":
+        assert augment is None
+    else:
+        keys = jax.random.split(jax.random.key(0), 4)
+        images = jnp.asarray(DIGITS.images[:4], jnp.float32) / 8 - 1
+        assert (augment(images, keys=keys) != images).any((1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("kinds", ["adaa", "color,adaa", "color,adaa,cutout"])
+def test_an_unknown_augmentation_is_said_in_one_sentence(kinds):
+    message = "^--augment adaa is unknown: did you mean ada. there are none, color, translation, cutout, ada$"
+    with pytest.raises(UserError, match=message):
+        build.check(Config(augment=kinds))
+
+
+def test_colours_that_are_neither_grey_nor_three_are_refused():
+    four = data.from_arrays(np.zeros((300, 8, 8, 4), np.uint8), name="mine")
+    build.experiment(Config(augment="translation"), four)
+    with pytest.raises(UserError, match=r"3 .*, got 4"):
+        build.experiment(Config(augment="color"), four)
+
+
 DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung
 
 

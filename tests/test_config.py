@@ -26,6 +26,7 @@ BAD = {
     "ema_decay": [1.0, NAN],
     "penalty_weight": [-1.0, NAN, INF],
     "gradient_clip": [0.0, NAN, INF],
+    "augment_p": [-0.1, 1.1, NAN],
     "decay_steps": [0],
     "seed": [-1, 2**32],
 }
