@@ -5,6 +5,7 @@ python experiments/grid.py --loss non_saturating --penalty none
 """
 
 import numpy as np
+
 from mixture import Mixture, MixtureConfig, main
 
 MIXTURE = Mixture(np.stack(np.meshgrid(*2 * [np.arange(-4.0, 5, 2)]), axis=-1).reshape(-1, 2), sigma=0.05)

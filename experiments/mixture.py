@@ -21,7 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jaxgan import build, config, init_state, make_train_step, parallel, sampling
+from jaxgan import build, config, init_state, make_train_step, metrics, parallel, sampling
 from jaxgan.errors import UserError
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
@@ -49,11 +49,9 @@ class Mixture(NamedTuple):
         noise = self.sigma * jax.random.normal(noise_key, (count, 2))
         return {"image": jnp.asarray(self.centres, jnp.float32)[modes] + noise}
 
-    def score(self, points: np.ndarray) -> tuple[int, float]:
-        """Return how many modes the points reach, and the share of points within 3 sigma of a mode."""
-        distances = np.linalg.norm(points[:, None] - self.centres[None], axis=-1)
-        good = distances.min(axis=1) < 3 * self.sigma
-        return len(np.unique(distances.argmin(axis=1)[good])), float(good.mean())
+    def score(self, points: np.ndarray) -> metrics.ModeCoverage:
+        """Return how many modes the points reach, and the share of points within 3 sigma of one."""
+        return metrics.mode_coverage(points, self.centres, sigma=self.sigma)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +103,8 @@ class Trained(NamedTuple):
     def points(self, count: int = SAMPLES) -> np.ndarray:
         """Return what each member's average generator makes of the same latents, ``[members, count, 2]``."""
         latents = sampling.draw_latents(jax.random.key(0), count, self.state.latent_dim)
-        return np.asarray(_generate(self.generator, self.state.ema, latents))
+        generate = jax.vmap(lambda variables: self.generator.apply(variables, latents, train=False))
+        return np.asarray(generate(self.state.ema))
 
 
 def train(
@@ -152,10 +151,6 @@ def train(
     return Trained(generator, discriminator, jax.block_until_ready(state))
 
 
-def _generate(generator: nn.Module, ema: Any, latents: jax.Array) -> jax.Array:
-    return jax.vmap(lambda variables: generator.apply(variables, latents, train=False))(ema)
-
-
 def draw(trained: Trained, mixture: Mixture, *, member: int = 0) -> Image.Image:
     """Draw one member's samples over the true modes, with the discriminator's field behind."""
     extent = float(np.abs(mixture.centres).max()) * 1.35
@@ -165,7 +160,7 @@ def draw(trained: Trained, mixture: Mixture, *, member: int = 0) -> Image.Image:
     logits = np.asarray(trained.discriminator.apply(variables, jnp.asarray(plane, jnp.float32), train=False))
     low, middle, high = np.percentile(logits, [2, 50, 98])
     points = trained.points()[member]
-    modes, share = mixture.score(points)
+    score = mixture.score(points)
     figure = Figure(figsize=(5, 5.3), dpi=96, layout="constrained")
     axes = figure.subplots()
     field = np.clip(logits, low, high).reshape(160, 160) - middle
@@ -173,7 +168,7 @@ def draw(trained: Trained, mixture: Mixture, *, member: int = 0) -> Image.Image:
     axes.scatter(*points.T, s=2, color="black", linewidths=0, alpha=0.6)
     axes.scatter(*mixture.centres.T, s=60, facecolors="none", edgecolors="tab:green", linewidths=1)
     axes.set(
-        title=f"step {int(trained.state.step):,}: {modes} modes, {share:.1%} high quality",
+        title=f"step {int(trained.state.step):,}: {score.modes} modes, {score.high_quality:.1%} high quality",
         xlim=(-extent, extent),
         ylim=(-extent, extent),
         xticks=[],
@@ -198,19 +193,19 @@ def main(default: MixtureConfig, mixture: Mixture, description: str | None) -> N
     trained = train(settings, mixture, lambda trained: frames.append(draw(trained, mixture)))
     seconds = time.monotonic() - start
     scores = [mixture.score(points) for points in trained.points()]
-    for i, (modes, share) in enumerate(scores):
-        print(f"seed {settings.seed + i}: {modes} of {len(mixture.centres)} modes, {share:.1%} high quality")
-    shares = [share for _, share in scores]
-    every = sum(modes == len(mixture.centres) for modes, _ in scores)
+    for i, score in enumerate(scores):
+        print(f"seed {settings.seed + i}: {score}")
+    shares = [score.high_quality for score in scores]
+    complete = sum(score.modes == score.n_modes for score in scores)
     print(
-        f"all modes in {every} of {len(scores)} seeds; high quality {np.mean(shares):.1%} on average, "
+        f"all modes in {complete} of {len(scores)} seeds; high quality {np.mean(shares):.1%} on average, "
         f"{min(shares):.1%} in the worst seed; {seconds:.0f} s"
     )
     frames[-1].save(folder / "samples.png")
     sampling.animate(frames, folder / "training.gif")
     result = {
         "settings": dataclasses.asdict(settings),
-        "modes": [m for m, _ in scores],
+        "modes": [score.modes for score in scores],
         "high_quality": shares,
     }
     (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -5,6 +5,7 @@ python experiments/ring.py --loss wasserstein --penalty gradient_penalty --penal
 """
 
 import numpy as np
+
 from mixture import Mixture, MixtureConfig, main
 
 ANGLES = 2 * np.pi * np.arange(8) / 8

@@ -41,7 +41,7 @@ def make_train_step(
     penalty: Penalty | None = None,
     augment: Augmentation | None = None,
     d_steps: int = 1,
-    ema_decay: float | Callable[[jax.Array], jax.Array] = 0.999,
+    ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
 ) -> Step:
     """Make the step that trains a GAN.

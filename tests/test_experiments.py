@@ -1,8 +1,10 @@
 """The experiment files: each is its config, fits its data, and says its command."""
 
 import importlib.util
+import json
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from PIL import Image
 from jaxgan import build, data, train
 
 DATA = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[2] / "shared/data")
-FILES = sorted((Path(__file__).parent.parent / "experiments").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "experiments"
+FILES = sorted(file for file in FOLDER.glob("*.py") if "CONFIG = Config(" in file.read_text())
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
 
 
@@ -84,3 +87,21 @@ def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
     metrics = result.workdir.joinpath("metrics.jsonl").read_text()
     assert "NaN" not in metrics
     assert "200 images 32x32x3" in (result.workdir / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_a_mixture_is_learnt_scored_and_drawn(name, tmp_path, run_program):
+    run = partial(run_program, FOLDER / f"{name}.py", "--seeds", "2", "--width", "8", cwd=tmp_path)
+    result = run("--steps", "50", "--penalty", "gradient-penalty", "--loss", "wasserstein")
+    assert "seed 1: mode coverage" in result.stdout
+    folder = tmp_path / "runs" / name
+    scores = json.loads((folder / "result.json").read_text())
+    assert len(scores["modes"]) == len(scores["high_quality"]) == 2
+    with Image.open(folder / "samples.png") as picture, Image.open(folder / "training.gif") as film:
+        assert picture.size[0] > 400
+        assert film.n_frames == 40
+    refused = run("--loss", "wassersteine", expect=2)
+    assert "did you mean wasserstein?" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    refused = run("--steps", "0", expect=2)
+    assert refused.stderr.startswith("error: --steps must be at least 1")

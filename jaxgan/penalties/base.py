@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 Critic = Callable[[jax.Array], jax.Array]  # images [B, ...] -> logits [B]
 Penalty = Callable[..., Float[Array, " batch"]]  # (critic, real, fake, *, keys=None, step=0) -> [B]
-Weight = float | Callable[[int | jax.Array], Any]  # a number, or an optax schedule of the step
+Weight = float | jax.Array | Callable[[int | jax.Array], Any]  # a number (traced, too), or a schedule
 
 
 def value_at(weight: Weight, step: int | jax.Array) -> Any:

@@ -19,8 +19,8 @@ import torch
 sys.path.insert(0, sys.argv[1])
 sys.modules["distributed"] = types.SimpleNamespace(reduce_sum=None)  # not needed for the matrices
 sys.modules["op"] = types.SimpleNamespace(upfirdn2d=None)
-import DiffAugment_pytorch as diffaugment  # noqa: E402
-import non_leaking as ada  # noqa: E402
+import DiffAugment_pytorch as diffaugment
+import non_leaking as ada
 
 
 def record(module, names, log):

@@ -1,0 +1,86 @@
+"""Many GANs in one program: each is the run that it would have been alone."""
+
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import data, losses, parallel, penalties
+from jaxgan.networks import mlp
+from jaxgan.state import init_state
+from jaxgan.step import make_train_step
+
+GENERATOR, DISCRIMINATOR = mlp.Generator((4, 4, 1), (8,)), mlp.Discriminator((8,))
+DATA = {"image": jax.random.randint(jax.random.key(1), (30, 4, 4, 1), 0, 256).astype(jnp.uint8)}
+SEEDS = jnp.array([3, 0, 8])
+STEPS = 4
+
+
+def batch_at(data_, step, seed):
+    return data.batch_at(data_, step, seed=seed, batch_size=6)
+
+
+TX = optax.inject_hyperparams(optax.sgd)(learning_rate=0.1)
+
+
+def init(key):
+    return init_state(key, GENERATOR, DISCRIMINATOR, image_shape=(4, 4, 1), latent_dim=3, g_tx=TX, d_tx=TX)
+
+
+def make_step(hyper):
+    return make_train_step(
+        GENERATOR,
+        DISCRIMINATOR,
+        losses.hinge,
+        penalty=penalties.lazy(penalties.gradient_penalty(weight=hyper["weight"]), every=2),
+        ema_decay=hyper["ema_decay"],
+    )
+
+
+def with_rate(state, rate):
+    """A learning rate lives in the optimizer's state, where a population has one for each member."""
+    network = state.discriminator
+    hyperparams = {"learning_rate": jnp.array(rate, jnp.float32)}  # a copy: the state is donated
+    optimizer = network.opt_state._replace(hyperparams=hyperparams)
+    return state.replace(discriminator=network.replace(opt_state=optimizer))
+
+
+HYPER = {"weight": jnp.array([1.0, 0.0, 3.0]), "ema_decay": jnp.array([0.5, 0.9, 0.99])}
+RATES = jnp.array([0.1, 0.02, 0.3])
+
+
+@pytest.mark.parametrize("cut", [(STEPS,), (1, STEPS - 1)])
+def test_each_member_is_the_single_run_with_its_settings(cut):
+    run = parallel.population(make_step, batch_at)
+    state = with_rate(parallel.init_population(init, SEEDS), RATES)
+    for n in cut:
+        state, metrics = run(HYPER, state, DATA, SEEDS, n)
+    assert state.step.shape == ()
+    assert run._cache_size() == 1
+    for i, seed in enumerate(SEEDS):
+        hyper = jax.tree.map(lambda values: values[i], HYPER)
+        alone = parallel.scan(make_step(hyper), partial(batch_at, seed=seed))
+        start = with_rate(init(jax.random.key(seed)), RATES[i])
+        expected, expected_metrics = alone(start, DATA, jax.random.key(seed), STEPS)
+        member = jax.tree.map(lambda leaf: leaf[i], state.replace(step=state.step[None].repeat(3)))
+        for got, wanted in ((member, expected), (jax.tree.map(lambda m: m[i], metrics), expected_metrics)):
+            chex.assert_trees_all_close(jax.tree.leaves(got), jax.tree.leaves(wanted), rtol=1e-5, atol=1e-6)
+
+
+def test_members_differ_in_weights_and_data():
+    state = parallel.init_population(init, SEEDS)
+    kernels = np.asarray(state.generator.params["Dense_0"]["kernel"])
+    assert len({kernel.tobytes() for kernel in kernels}) == len(SEEDS)
+    batches = jax.vmap(partial(batch_at, DATA, 0))(SEEDS)["image"]
+    assert len({batch.tobytes() for batch in np.asarray(batches)}) == len(SEEDS)
+
+
+def test_the_state_is_donated():
+    run = parallel.population(make_step, batch_at)
+    state = parallel.init_population(init, SEEDS)
+    run(HYPER, state, DATA, SEEDS, 1)
+    assert state.generator.params["Dense_0"]["kernel"].is_deleted()
