@@ -41,13 +41,18 @@ class Mixture(NamedTuple):
     centres: np.ndarray
     sigma: float
 
+    @property
+    def extent(self) -> float:
+        """The largest coordinate of a centre; the networks see points divided by it, as images in [-1, 1]."""
+        return float(np.abs(self.centres).max())
+
     def batch_at(self, step: jax.Array, seed: jax.Array, *, count: int) -> dict[str, jax.Array]:
         """Return fresh points, a function of seed and step alone."""
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 0x6D6978), step)
         mode_key, noise_key = jax.random.split(key)
         modes = jax.random.randint(mode_key, (count,), 0, len(self.centres))
         noise = self.sigma * jax.random.normal(noise_key, (count, 2))
-        return {"image": jnp.asarray(self.centres, jnp.float32)[modes] + noise}
+        return {"image": (jnp.asarray(self.centres, jnp.float32)[modes] + noise) / self.extent}
 
     def score(self, points: np.ndarray) -> metrics.ModeCoverage:
         """Return how many modes the points reach, and the share of points within 3 sigma of one."""
@@ -60,14 +65,15 @@ class MixtureConfig:
 
     loss: str = "relativistic"  # adversarial loss
     penalty: str = "r1_r2"  # penalty on the discriminator
-    penalty_weight: float = 0.01  # its weight
-    steps: int = 3000  # updates of each player
+    penalty_weight: float = 0.002  # its weight, for points in [-1, 1]
+    steps: int = 8000  # updates of each player
     seeds: int = 10  # members, trained side by side
     seed: int = 0  # of the first member
     batch_size: int = 256  # points per update
-    width: int = 128  # of the three hidden layers of both networks
+    width: int = 128  # of the hidden layers of both networks
+    depth: int = 4  # hidden layers of both networks
     latent_dim: int = 2  # length of a latent vector
-    learning_rate: float = 2e-3  # of both players, falls to zero along a cosine
+    learning_rate: float = 4e-3  # of both players, falls to zero along a cosine
     beta1: float = 0.0  # Adam
     beta2: float = 0.9  # Adam
     ema_decay: float = 0.999  # of the generator that is scored
@@ -79,7 +85,7 @@ class MixtureConfig:
         Raises:
             UserError: for an unknown name or a value out of range.
         """
-        for name in ("steps", "seeds", "batch_size", "width", "latent_dim"):
+        for name in ("steps", "seeds", "batch_size", "width", "depth", "latent_dim"):
             if getattr(self, name) < 1:
                 raise UserError(f"{config.option(name)} must be at least 1, got {getattr(self, name)}")
         if not (self.learning_rate > 0 and self.penalty_weight >= 0):
@@ -96,6 +102,7 @@ class MixtureConfig:
 class Trained(NamedTuple):
     """A population after training: the modules, and the states with a leading axis of members."""
 
+    mixture: Mixture
     generator: nn.Module
     discriminator: nn.Module
     state: GANState
@@ -104,7 +111,7 @@ class Trained(NamedTuple):
         """Return what each member's average generator makes of the same latents, ``[members, count, 2]``."""
         latents = sampling.draw_latents(jax.random.key(0), count, self.state.latent_dim)
         generate = jax.vmap(lambda variables: self.generator.apply(variables, latents, train=False))
-        return np.asarray(generate(self.state.ema))
+        return self.mixture.extent * np.asarray(generate(self.state.ema))
 
 
 def train(
@@ -117,7 +124,7 @@ def train(
         mixture: what to learn.
         watch: called `FRAMES` times on the way, if given.
     """
-    hidden = (settings.width,) * 3
+    hidden = (settings.width,) * settings.depth
     generator = mlp.Generator((2,), hidden, squash=False)
     discriminator = mlp.Discriminator(hidden)
     schedule = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
@@ -147,17 +154,19 @@ def train(
         stops = np.linspace(0, settings.steps, FRAMES + 1, dtype=int)
         for n in np.diff(stops[stops > 0], prepend=0):
             state, _ = run(None, state, None, seeds, int(n))
-            watch(Trained(generator, discriminator, state))
-    return Trained(generator, discriminator, jax.block_until_ready(state))
+            watch(Trained(mixture, generator, discriminator, state))
+    return Trained(mixture, generator, discriminator, jax.block_until_ready(state))
 
 
-def draw(trained: Trained, mixture: Mixture, *, member: int = 0) -> Image.Image:
+def draw(trained: Trained, *, member: int = 0) -> Image.Image:
     """Draw one member's samples over the true modes, with the discriminator's field behind."""
-    extent = float(np.abs(mixture.centres).max()) * 1.35
+    mixture = trained.mixture
+    extent = 1.35 * mixture.extent
     line = np.linspace(-extent, extent, 160)
     plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     variables = jax.tree.map(lambda leaf: leaf[member], trained.state.discriminator.variables)
-    logits = np.asarray(trained.discriminator.apply(variables, jnp.asarray(plane, jnp.float32), train=False))
+    inputs = jnp.asarray(plane / mixture.extent, jnp.float32)
+    logits = np.asarray(trained.discriminator.apply(variables, inputs, train=False))
     low, middle, high = np.percentile(logits, [2, 50, 98])
     points = trained.points()[member]
     score = mixture.score(points)
@@ -190,7 +199,7 @@ def main(default: MixtureConfig, mixture: Mixture, description: str | None) -> N
         sys.exit(2)
     frames: list[Image.Image] = []
     start = time.monotonic()
-    trained = train(settings, mixture, lambda trained: frames.append(draw(trained, mixture)))
+    trained = train(settings, mixture, lambda trained: frames.append(draw(trained)))
     seconds = time.monotonic() - start
     scores = [mixture.score(points) for points in trained.points()]
     for i, score in enumerate(scores):

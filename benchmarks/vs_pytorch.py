@@ -1,0 +1,152 @@
+"""The train step beside PyTorch's and plain linen's, on the same machine, in turns.
+
+python benchmarks/vs_pytorch.py --torch-python PATH/TO/A/VENV/WITH/TORCH/bin/python
+
+Each side is a process of its own with the same threads and allocator; in each round each trains for a few
+seconds while the others wait. benchmarks/README.md has the method and figures.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgan.config import Config, choose
+from jaxgan.errors import UserError
+from jaxgan.files import write_json
+
+IMAGES = 4096
+_DCGAN = Config(network="dcgan", batch_size=64)
+NETWORKS = {
+    "mlp": Config(network="mlp", image_size="28", channels=1, batch_size=128),
+    "dcgan_28": _DCGAN.replace(image_size="28", channels=1, width=32),
+    "dcgan_32": _DCGAN.replace(image_size="32", channels=3, width=64),
+    "dcgan_64": _DCGAN.replace(image_size="64", channels=3, width=64),
+}
+TORCH_VARIANTS = ["eager", "fused", "channels_last+fused", "compile"]
+HERE = Path(__file__).parent
+
+
+class Worker:
+    """One side: a process that trains when it is told to."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        """Start it, and wait until it is warmed up."""
+        self.times: list[float] = []
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.versions = self._answer()
+
+    def train(self, seconds: float) -> None:
+        """Let it train for about so long, and note what a step took."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        self.times.append(self._answer()["step_seconds"])
+
+    def stop(self) -> None:
+        """End it."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise UserError(f"a worker ended by itself: {' '.join(self.process.args)}")  # pyrefly: ignore
+        return json.loads(line)
+
+
+def compare(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train one network on all sides in turns; return every round's seconds per step."""
+    batch = str(arguments.batch_size or NETWORKS[name].batch_size)
+    threads = str(arguments.threads)
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment |= {"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": "100000"}
+    workers: dict[str, Worker] = {}
+    try:
+        for variant in ("jaxgan", "linen"):
+            command = [sys.executable, str(HERE / "worker_jaxgan.py"), name, batch, variant]
+            workers[variant] = Worker(command, environment)
+        for variant in arguments.variants if arguments.torch_python else ():
+            command = [arguments.torch_python, str(HERE / "worker_pytorch.py"), name, batch, variant]
+            workers[f"torch {variant}"] = Worker(command, environment)
+        for round_ in range(arguments.rounds):
+            for worker in [*workers.values()][:: 1 if round_ % 2 == 0 else -1]:
+                worker.train(arguments.seconds)
+    finally:
+        for worker in workers.values():
+            worker.stop()
+    versions = {key: value for worker in workers.values() for key, value in worker.versions.items()}
+    return {
+        "batch_size": int(batch),
+        "versions": versions,
+        "step_seconds": {side: worker.times for side, worker in workers.items()},
+    }
+
+
+def row(name: str, result: dict[str, Any]) -> str:
+    """Return a line of the table: images a second, and medians of the per-round ratios."""
+    times, batch = result["step_seconds"], result["batch_size"]
+    torch = [side for side in times if side.startswith("torch")]
+    best = min(torch, key=lambda side: statistics.median(times[side])) if torch else None
+
+    def speed(side: str) -> str:
+        return f"{batch / statistics.median(times[side]):,.0f}"
+
+    def ratio(side: str) -> str:
+        ratios = sorted(other / ours for other, ours in zip(times[side], times["jaxgan"], strict=True))
+        return f"{statistics.median(ratios):.2f}x ({ratios[0]:.2f} .. {ratios[-1]:.2f})"
+
+    cells = [name, str(batch), speed("jaxgan"), speed("linen"), ratio("linen")]
+    cells += [f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def parse(args: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
+    add("--torch-python", metavar="PATH", help="a Python that has torch; without it only linen is beside us")
+    add("--variants", nargs="+", default=TORCH_VARIANTS, metavar="NAME", help="PyTorch's (%(default)s)")
+    add("--batch-size", type=int, metavar="N", help="instead of each network's own")
+    add("--threads", type=int, default=os.cpu_count(), metavar="N", help="of OpenMP and MKL (%(default)s)")
+    add("--rounds", type=int, default=5, metavar="N", help="(%(default)s)")
+    add("--seconds", type=float, default=3.0, metavar="S", help="of training a side and round (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write every round")
+    arguments = parser.parse_args(args)
+    arguments.networks = [choose("networks", name, NETWORKS) for name in arguments.networks]
+    if arguments.rounds < 1 or not arguments.seconds > 0:
+        raise UserError("--rounds must be at least 1 and --seconds positive")
+    return arguments
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the comparison; exit code 2 and one sentence for a mistake of the user's."""
+    try:
+        arguments = parse(args)
+        print("| network | batch | jaxgan images/s | linen | ratio | PyTorch (best) | ratio |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+        results = {}
+        for name in arguments.networks:
+            results[name] = compare(name, arguments)
+            print(row(name, results[name]), flush=True)
+        if arguments.json:
+            write_json(arguments.json, results)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Every loss with every penalty on the ring and the grid: the table of docs/mixtures.md.
+
+python experiments/mixture_table.py
+
+Ten seeds each for six losses, three for the others, each cell one program. What is in docs/mixtures.json
+already is not trained again: remove it, or a line of it, to measure anew.
+"""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import grid
+import ring
+from jaxgan import build
+from mixture import MixtureConfig, train
+
+FOLDER = Path(__file__).parent.parent / "docs"
+CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
+MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
+WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
+MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
+OTHERS = tuple(loss for loss in build.LOSSES if loss not in MAIN)
+CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
+CELLS += [(loss, penalty, 3) for loss in OTHERS for penalty in ("none", "r1_r2")]
+
+
+def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[float] | float]:
+    """Train one cell; return modes and share of high quality of each seed, and seconds."""
+    settings = dataclasses.replace(
+        CONFIG, loss=loss, penalty=penalty, penalty_weight=WEIGHTS[penalty], seeds=seeds
+    )
+    start = time.monotonic()
+    trained = train(settings.checked(), MIXTURES[name])
+    scores = [MIXTURES[name].score(np.nan_to_num(points, nan=1e6)) for points in trained.points()]
+    return {
+        "modes": [score.modes for score in scores],
+        "high_quality": [score.high_quality for score in scores],
+        "seconds": round(time.monotonic() - start, 1),
+    }
+
+
+def table(results: dict[str, dict], name: str, losses: tuple[str, ...]) -> str:
+    """Lay the cells out in Markdown: mean modes, mean share of high quality, and that of the worst seed."""
+    penalties = [p for p in WEIGHTS if f"{name}/{losses[0]}/{p}" in results]
+    lines = [f"| {name} | " + " | ".join(penalties) + " |", "|---" * (len(penalties) + 1) + "|"]
+    for loss in losses:
+        texts = []
+        for penalty in penalties:
+            cell = results[f"{name}/{loss}/{penalty}"]
+            shares = cell["high_quality"]
+            texts.append(f"{np.mean(cell['modes']):.1f}, {np.mean(shares):.0%} ({min(shares):.0%})")
+        lines.append(f"| {loss} | " + " | ".join(texts) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is missing, and write the tables."""
+    file = FOLDER / "mixtures.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    cells = [(name, *cell) for name in MIXTURES for cell in CELLS]
+    for name, loss, penalty, seeds in tqdm(cells, desc="cells"):
+        key = f"{name}/{loss}/{penalty}"
+        if key not in results:
+            results[key] = measure(name, loss, penalty, seeds)
+            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in results.items())
+            file.write_text("{\n" + lines + "\n}\n")
+    tables = [table(results, name, losses) for name in MIXTURES for losses in (MAIN, OTHERS)]
+    print("\n\n".join(tables))
+
+
+if __name__ == "__main__":
+    main()
