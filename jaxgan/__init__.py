@@ -4,7 +4,7 @@ A GAN is two networks, one loss pair and one pure step; everything else is a fun
 leave out.
 """
 
-from jaxgan import augment, data, losses, metrics, networks, parallel, penalties, sampling
+from jaxgan import augment, data, losses, metrics, networks, parallel, penalties, sampling, updates
 from jaxgan.export import load_generator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_state
@@ -27,4 +27,5 @@ __all__ = [
     "parallel",
     "penalties",
     "sampling",
+    "updates",
 ]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import augment, data, losses, penalties
+from jaxgan import augment, data, losses, penalties, updates
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.networks import dcgan, mlp
@@ -60,6 +60,8 @@ NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Mod
 
 GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
 
+UPDATES = {"alternating": updates.alternating, "simultaneous": updates.simultaneous}
+
 OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
     "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
     "sgd": lambda config, rate: optax.sgd(rate, momentum=config.beta1 or None),
@@ -77,6 +79,7 @@ NAMES = {
     "discriminator_norm": ("batch", "spectral", "none"),
     "loss": LOSSES,
     "penalty": PENALTIES,
+    "update": UPDATES,
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
 }
@@ -194,6 +197,7 @@ def experiment(
         penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
         augment=augmentation(config),
         d_steps=config.d_steps,
+        update=UPDATES[config.update],
         ema_decay=ema_schedule(config.ema_decay),
     )
     g_tx = optimizer(config, config.generator_learning_rate)

@@ -36,6 +36,7 @@ class Config:
     steps: int = 6000  # generator updates in all, those of earlier calls included
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
+    update: str = "alternating"  # order of the players' moves: alternating or simultaneous
     optimizer: str = "adam"  # of both players
     generator_learning_rate: float = 2e-4  # step size
     discriminator_learning_rate: float = 2e-4  # step size

@@ -38,6 +38,22 @@ class LossPair(Protocol):
         ...
 
 
+class Turn(NamedTuple):
+    """What one update of a player takes.
+
+    Attributes:
+        real: images, ``[B, ...]``.
+        labels: int32 ``[B]`` or None.
+        key: for all that this update draws but the latents.
+        latent_key: for those; two players with the same one meet the same fakes.
+    """
+
+    real: jax.Array
+    labels: jax.Array | None
+    key: jax.Array
+    latent_key: jax.Array
+
+
 class Game(NamedTuple):
     """The rules; the pieces are those of `make_train_step`."""
 
@@ -52,14 +68,13 @@ class Game(NamedTuple):
         """Return the average over the mapped axis, if there is one."""
         return tree if self.axis_name is None else jax.lax.pmean(tree, self.axis_name)
 
-    def generate(self, variables: Variables, latent_dim: int, like, labels, key):
-        """Return one fake for each real image in `like`, and the generator's updated collections."""
-        latent_key, module_key = jax.random.split(key)
-        keys = self._example_keys(latent_key, like.shape[0])
+    def generate(self, variables: Variables, latent_dim: int, turn: Turn, key):
+        """Return one fake for each real image of the turn, and the generator's updated collections."""
+        keys = self._example_keys(turn.latent_key, turn.real.shape[0])
         latents = jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
-        images, collections = self._apply(self.generator, variables, latents, labels, module_key)
-        if images.shape != like.shape:
-            raise ValueError(f"the generator makes images {images.shape}, the batch holds {like.shape}")
+        images, collections = self._apply(self.generator, variables, latents, turn.labels, key)
+        if images.shape != turn.real.shape:
+            raise ValueError(f"the generator makes images {images.shape}, the batch holds {turn.real.shape}")
         return images, collections
 
     def discriminate(self, variables: Variables, images, labels, key):
@@ -69,10 +84,11 @@ class Game(NamedTuple):
             raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}")
         return logits, collections
 
-    def discriminator_objective(self, params, state: GANState, real, fake, labels, key) -> Objective:
+    def discriminator_objective(self, params, state: GANState, turn: Turn, fake) -> Objective:
         """Return loss plus penalty of the discriminator on real and fake images, one pass for each."""
-        real_key, fake_key, critic_key, penalty_key, *see_keys = jax.random.split(key, 6)
-        real, fake = self._see(real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        _, real_key, fake_key, critic_key, penalty_key, *see_keys = jax.random.split(turn.key, 7)
+        labels = turn.labels
+        real, fake = self._see(turn.real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
         before = {"params": params, **state.discriminator.collections}
         real_logits, after = self.discriminate(before, real, labels, real_key)
         fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, fake_key)
@@ -91,14 +107,14 @@ class Game(NamedTuple):
         }
         return self.mean(adversarial + penalty), (after, metrics)
 
-    def generator_objective(self, params, state: GANState, real, labels, key) -> Objective:
+    def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
         """Return the loss of the generator against the discriminator as it stands."""
-        latent_key, real_key, fake_key, *see_keys = jax.random.split(key, 5)
+        make_key, real_key, fake_key, *see_keys = jax.random.split(turn.key, 5)
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
-        fake, after = self.generate(variables, state.latent_dim, real, labels, latent_key)
-        real, fake = self._see(real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
-        real_logits, _ = self.discriminate(critic, real, labels, real_key)
-        fake_logits, _ = self.discriminate(critic, fake, labels, fake_key)
+        fake, after = self.generate(variables, state.latent_dim, turn, make_key)
+        real, fake = self._see(turn.real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        real_logits, _ = self.discriminate(critic, real, turn.labels, real_key)
+        fake_logits, _ = self.discriminate(critic, fake, turn.labels, fake_key)
         value = self.loss.generator(real_logits, fake_logits).mean()
         return self.mean(value), (after, {"generator_loss": value})
 

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.game import Augmentation, Game, LossPair, Penalty
+from jaxgan import updates
+from jaxgan.game import Augmentation, Game, LossPair, Penalty, Turn
 from jaxgan.images import to_float
 from jaxgan.state import GANState, TrainState
 
@@ -41,6 +42,7 @@ def make_train_step(
     penalty: Penalty | None = None,
     augment: Augmentation | None = None,
     d_steps: int = 1,
+    update: updates.Update = updates.alternating,
     ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
 ) -> Step:
@@ -55,6 +57,7 @@ def make_train_step(
             with independent draws for real and fake images.
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
+        update: the order of the players' moves; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step.
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
 
@@ -76,46 +79,47 @@ def make_train_step(
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
     game = Game(generator, discriminator, loss, penalty, augment, axis_name)
 
-    def update(network: TrainState, objective, *inputs) -> tuple[TrainState, Metrics, jax.Array]:
+    def gradients_of(objective, network: TrainState, *inputs):
         # The objective is averaged over the axis inside, the gradients after it: only both together are
         # right under pmap and under shard_map alike.
         (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
             network.params, *inputs
         )
         gradients = game.mean(gradients)
-        network = network.apply_gradients(grads=gradients).replace(collections=game.mean(collections))
-        return network, metrics, optax.tree.norm(gradients)
+        network = network.replace(collections=game.mean(collections))
+        return gradients, network, metrics, optax.tree.norm(gradients)
 
-    def update_discriminator(state: GANState, real, labels, key) -> tuple[GANState, Metrics]:
-        latent_key, key = jax.random.split(key)
-        fake, collections = game.generate(
-            state.generator.variables, state.latent_dim, real, labels, latent_key
-        )
-        network, metrics, norm = update(
-            state.discriminator, game.discriminator_objective, state, real, fake, labels, key
+    def discriminator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
+        make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
+        fake, collections = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
+        gradients, network, metrics, norm = gradients_of(
+            game.discriminator_objective, state.discriminator, state, turn, fake
         )
         generator_state = state.generator.replace(collections=game.mean(collections))
         state = state.replace(discriminator=network, generator=generator_state)
-        return state, {**metrics, "discriminator_gradient_norm": norm}
+        return gradients, state, {**metrics, "discriminator_gradient_norm": norm}
+
+    def generator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
+        gradients, network, metrics, norm = gradients_of(
+            game.generator_objective, state.generator, state, turn
+        )
+        return gradients, state.replace(generator=network), {**metrics, "generator_gradient_norm": norm}
+
+    players = updates.Players(discriminator_gradients, generator_gradients)
 
     def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         game.check(state)
-        d_key, g_key = jax.random.split(jax.random.fold_in(key, state.step))
-        reals = to_float(batch["image"]), batch.get("label")
-        trained, d_metrics = state, []
-        # Unrolled: in a loop, XLA:CPU computes the gradients of convolutions ten times slower.
-        for i, update_key in enumerate(jax.random.split(d_key, d_steps)):
-            real, labels = jax.tree.map(partial(_sub_batch, index=i, count=d_steps), reals)
-            trained, metrics = update_discriminator(trained, real, labels, update_key)
-            d_metrics.append(metrics)
-        network, g_metrics, norm = update(
-            trained.generator, game.generator_objective, trained, real, labels, g_key
-        )
+        images, labels = to_float(batch["image"]), batch.get("label")
+        keys = jax.random.split(jax.random.fold_in(key, state.step), (d_steps + 1, 2))
+        turns = []  # the generator's real images and labels are those of the last discriminator update
+        for i, (update_key, latent_key) in enumerate(keys):
+            sub_batch = partial(_sub_batch, index=min(i, d_steps - 1), count=d_steps)
+            turns.append(Turn(sub_batch(images), jax.tree.map(sub_batch, labels), update_key, latent_key))
+        trained, d_metrics, g_metrics = update(players, state, turns[:-1], turns[-1])
         decay = ema_decay(state.step) if callable(ema_decay) else ema_decay
-        ema = jax.tree.map(partial(_average, decay=decay), state.ema, network.variables)
+        ema = jax.tree.map(partial(_average, decay=decay), state.ema, trained.generator.variables)
         d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
-        metrics = {**d_means, **g_metrics, "generator_gradient_norm": norm}
-        return trained.replace(step=state.step + 1, generator=network, ema=ema), game.mean(metrics)
+        return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
 
     step.axis_name = axis_name  # pyrefly: ignore
     return step  # pyrefly: ignore

@@ -24,13 +24,14 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
-    "step": {"game", "state"},
+    "updates": {"game", "state"},
+    "step": {"game", "state", "updates"},
     "parallel": {"step", "state"},
     "data": {"data"},
     "sampling": set(),
     "metrics": {"metrics"},
     "config": set(),
-    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step"},
+    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
     "checkpoint": {"state"},
     "export": {"build", "state"},
     "workdir": set(),
@@ -43,7 +44,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "cli": {"__init__", "config", "data", "export", "sampling"},
     "__init__": {
         "augment", "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
-        "state", "step",
+        "state", "step", "updates",
     },
 }  # fmt: skip
 
@@ -59,6 +60,7 @@ ONLY = {  # third-party packages with one home
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
 PURE["metrics"] = PURE["augment"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
+PURE["updates"] = {"jax", "optax", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import losses, parallel, penalties
+from jaxgan import losses, parallel, penalties, updates
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
@@ -81,10 +81,12 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("d_steps", [1, 3])
-@pytest.mark.parametrize("gamma", [0.0, 2.0])
-def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma):
-    """Alternating SGD by hand, real data at 0.3: psi moves d_steps times, then theta against the new psi."""
+@pytest.mark.parametrize(
+    ("d_steps", "gamma", "update"),
+    [(1, 0.0, "alternating"), (3, 2.0, "alternating"), (1, 2.0, "simultaneous"), (3, 0.0, "simultaneous")],
+)
+def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma, update):
+    """SGD by hand, real data at 0.3: psi moves d_steps times, then theta against the last psi or the one before."""
     generator, discriminator = DiracGenerator(), DiracDiscriminator()
     state = make_state(generator, discriminator, image_shape=(1,))
     step = jax.jit(
@@ -94,6 +96,7 @@ def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma):
             losses.non_saturating,
             penalty=penalties.r1(gamma=gamma) if gamma else None,
             d_steps=d_steps,
+            update=getattr(updates, update),
         )
     )
     theta, psi, rate, x = 0.8, 0.5, 0.1, 0.3
@@ -101,10 +104,12 @@ def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma):
         state, metrics = step(state, {"image": jnp.full((2 * d_steps, 1), x)}, KEY)
         norms = []
         for _ in range(d_steps):
+            before = psi
             gradient = -x * sigmoid(-psi * x) + theta * sigmoid(psi * theta) + gamma * psi
             psi -= rate * gradient
             norms.append(abs(gradient))
-        gradient = -psi * sigmoid(-psi * theta)
+        met = psi if update == "alternating" else before
+        gradient = -met * sigmoid(-met * theta)
         theta -= rate * gradient
         np.testing.assert_allclose(state.discriminator.params["psi"], psi, rtol=1e-5)
         np.testing.assert_allclose(state.generator.params["theta"], theta, rtol=1e-5)
@@ -150,6 +155,26 @@ def test_each_critic_update_sees_fresh_images_and_fresh_latents():
     again, _ = step(state, {"image": real}, KEY)  # the same key and batch, one step on
     later = again.discriminator.collections["seen"]["images"][:6][::-1][1::2]
     assert len(np.unique(np.concatenate([fakes, later]).reshape(24, 3), axis=0)) == 24
+
+
+def test_simultaneous_players_meet_the_same_fakes_and_alternating_ones_do_not():
+    generator, discriminator = PassLatents(), Witness()
+    seen = {}
+    for update in (updates.alternating, updates.simultaneous):
+        state = make_state(generator, discriminator, image_shape=(3,), tx=optax.set_to_zero())
+        shown = []
+
+        def critic(images, *, keys, step):
+            jax.debug.callback(lambda images: shown.append(np.asarray(images)), images)
+            return images
+
+        step = make_train_step(generator, discriminator, losses.wasserstein, augment=critic, update=update)
+        jax.block_until_ready(step(state, {"image": jnp.zeros((4, 3))}, KEY))
+        jax.effects_barrier()
+        fakes = [images for images in shown if images.any()]
+        assert len(fakes) == 2
+        seen[update] = np.array_equal(*fakes)
+    assert seen == {updates.alternating: False, updates.simultaneous: True}
 
 
 def test_latents_do_not_depend_on_the_size_of_the_batch():
