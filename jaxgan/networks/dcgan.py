@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgan.networks.convolution import Conv, ConvTranspose
 from jaxgan.networks.layers import encode_labels
+from jaxgan.networks.normalisation import BatchNorm
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
@@ -73,7 +75,7 @@ class Generator(nn.Module):
         rungs, stride, height, width = ladder(*self.image_shape[:2])
 
         def normalise(features):
-            norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
+            norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
             return nn.relu(norm(features))
 
         one_hot = encode_labels(labels, self.num_classes)
@@ -83,7 +85,7 @@ class Generator(nn.Module):
         features = normalise(features.reshape(-1, height, width, channels))
         for rung in reversed(range(rungs)):
             last = rung == 0
-            features = nn.ConvTranspose(
+            features = ConvTranspose(
                 self.image_shape[2] if last else self.width * 2 ** (rung - 1),
                 kernel_size=(4, 4),
                 strides=(stride, stride),
@@ -133,7 +135,7 @@ class Discriminator(nn.Module):
         features = images
         for rung in range(rungs):
             batch_norm = self.norm == "batch" and rung > 0
-            convolution = nn.Conv(
+            convolution = Conv(
                 self.width * 2**rung,
                 kernel_size=(4, 4),
                 strides=(stride, stride),
@@ -142,9 +144,9 @@ class Discriminator(nn.Module):
             )
             features = apply(convolution, features)
             if batch_norm:
-                features = nn.BatchNorm(
-                    use_running_average=not train, momentum=0.9, axis_name=self.axis_name
-                )(features)
+                features = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)(
+                    features
+                )
             features = jax.nn.leaky_relu(features, 0.2)
 
         features = features.reshape(features.shape[0], -1)
