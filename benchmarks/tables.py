@@ -42,6 +42,16 @@ def opening(times: dict[str, list[float]], pictures: int) -> str:
     )
 
 
+def kernels(results: Results) -> str:
+    """Return the table of single layers, ours beside linen's."""
+    rows = [["layer", "ours, ms", "linen's, ms", "times as fast", "quartiles"]]
+    for name, result in results.items():
+        ours, linens = (f"{1e3 * result[whose][1]:#.3g}" for whose in ("ours_seconds", "linens_seconds"))
+        low, median, high = result["ratio"]
+        rows.append([name, ours, linens, f"{median:.2f}", f"{low:.2f} .. {high:.2f}"])
+    return _table(rows)
+
+
 def _table(rows: list[list[str]]) -> str:
     """Return rows, the first of them a heading, as an aligned Markdown table."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -18,7 +18,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgan.networks.convolution import Conv, ConvTranspose
 from jaxgan.networks.layers import ConditionalBatchNorm, SpectralNorm, encode_labels
+from jaxgan.networks.normalisation import BatchNorm
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
@@ -84,7 +86,7 @@ class Generator(nn.Module):
             if classes is not None and labels is not None:
                 norm = ConditionalBatchNorm(classes, momentum=0.9, axis_name=self.axis_name)
                 return nn.relu(norm(features, labels, train=train))
-            norm = nn.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
+            norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
             return nn.relu(norm(features))
 
         features = latents
@@ -95,7 +97,7 @@ class Generator(nn.Module):
         features = normalise(features.reshape(-1, height, width, channels))
         for rung in reversed(range(rungs)):
             last = rung == 0
-            features = nn.ConvTranspose(
+            features = ConvTranspose(
                 self.image_shape[2] if last else self.width * 2 ** (rung - 1),
                 kernel_size=(4, 4),
                 strides=(stride, stride),
@@ -145,7 +147,7 @@ class Discriminator(nn.Module):
         features = images
         for rung in range(rungs):
             batch_norm = self.norm == "batch" and rung > 0
-            convolution = nn.Conv(
+            convolution = Conv(
                 self.width * 2**rung,
                 kernel_size=(4, 4),
                 strides=(stride, stride),
@@ -154,9 +156,9 @@ class Discriminator(nn.Module):
             )
             features = apply(convolution, features)
             if batch_norm:
-                features = nn.BatchNorm(
-                    use_running_average=not train, momentum=0.9, axis_name=self.axis_name
-                )(features)
+                features = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)(
+                    features
+                )
             features = jax.nn.leaky_relu(features, 0.2)
 
         features = features.reshape(features.shape[0], -1)

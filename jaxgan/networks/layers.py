@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgan.networks.normalisation import BatchNorm
+
 _SMALLEST_NORM = 1e-12  # below this a vector or a kernel counts as zero
 
 
@@ -144,7 +146,7 @@ class ConditionalBatchNorm(nn.Module):
         Returns:
             Features of the same shape.
         """
-        normalised = nn.BatchNorm(
+        normalised = BatchNorm(
             use_running_average=not train,
             momentum=self.momentum,
             epsilon=self.epsilon,
