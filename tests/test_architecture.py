@@ -30,6 +30,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "data": {"data"},
     "sampling": set(),
     "metrics": {"metrics"},
+    "compilation": set(),
     "config": set(),
     "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
     "checkpoint": {"state"},
