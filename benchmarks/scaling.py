@@ -68,7 +68,8 @@ def draw(results: dict[str, list[dict[str, Any]]], file: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 3), layout="constrained")
-    for axes, (field, rows) in zip(figure.subplots(1, len(results)), results.items(), strict=True):
+    panels = figure.subplots(1, len(results), squeeze=False)[0]
+    for axes, (field, rows) in zip(panels, results.items(), strict=True):
         values = [int(result[field]) for result in rows]
         times = [1e3 / result["batches_per_second"][1] for result in rows]
         flops = [result["flops_per_step"] for result in rows]
