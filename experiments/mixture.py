@@ -170,7 +170,7 @@ def draw(trained: Trained, *, member: int = 0) -> Image.Image:
     low, middle, high = np.percentile(logits, [2, 50, 98])
     points = trained.points()[member]
     score = mixture.score(points)
-    figure = Figure(figsize=(5, 5.3), dpi=96, layout="constrained")
+    figure = Figure(figsize=(4.5, 4.8), dpi=96, layout="constrained")
     axes = figure.subplots()
     field = np.clip(logits, low, high).reshape(160, 160) - middle
     axes.imshow(field, origin="lower", extent=(-extent, extent, -extent, extent), cmap="RdBu_r", alpha=0.45)
