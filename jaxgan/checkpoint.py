@@ -1,4 +1,4 @@
-"""Saving and restoring a `GANState`. The only file that knows Orbax.
+"""Saving and restoring a state. The only file that knows Orbax.
 
 Saves are asynchronous: `Checkpoints.save` returns when the arrays are copied, and writing goes on while
 training does. A save is durable only once it is waited for, so a `Checkpoints` is always closed: use
@@ -17,7 +17,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,9 +28,10 @@ from jaxgan.errors import UserError
 from jaxgan.files import free_space
 from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
 from jaxgan.limits import nbytes, require_space
-from jaxgan.state import GANState, named_leaves, with_leaves
+from jaxgan.state import named_leaves, with_leaves
 
 FORMAT_VERSION = 2
+State = TypeVar("State")  # a GANState, or any other pytree of arrays
 
 
 class Checkpoints:
@@ -68,16 +69,18 @@ class Checkpoints:
         """Return the step of the newest checkpoint, or None."""
         return max(steps_in(self._folder), default=None)
 
-    def require_space(self, state: GANState) -> None:
-        """Raise `UserError` if the disk has no room for all that is kept, and one more while it is written.
+    def require_space(self, state: Any, saves: int) -> None:
+        """Raise `UserError` if the disk has no room for the checkpoints of a run.
 
         Args:
             state: a state, or its shapes.
+            saves: how many there will be at most, those that are there included.
         """
-        missing = max(1, self._keep + 1 - len(steps_in(self._folder)))
+        most = min(self._keep + 1, saves)  # a new one is written before an old one goes
+        missing = max(1, most - len(steps_in(self._folder)))
         require_space(self._folder, missing * nbytes(state), f"room for {missing} checkpoints")
 
-    def save(self, step: int, state: GANState) -> None:
+    def save(self, step: int, state: Any) -> None:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
 
         Raises:
@@ -108,7 +111,7 @@ class Checkpoints:
         with self._writing():
             self._manager.wait_until_finished()
 
-    def restore(self, like: GANState) -> GANState:
+    def restore(self, like: State) -> State:
         """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
 
         Args:

@@ -152,7 +152,9 @@ def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
                 kind = None if found is None else _DTYPES.get(found.get_dtype(), found.get_dtype())
                 if (shape, kind) != (leaf.shape, str(leaf.dtype)):
                     what = "nothing" if shape is None else f"{kind}{list(shape)}"
-                    raise UserError(f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}")
+                    raise UserError(
+                        f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}"
+                    )
             return {name: jnp.asarray(arrays.get_tensor(name)) for name in wanted}
     except UserError:
         raise

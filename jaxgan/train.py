@@ -87,7 +87,7 @@ def _train(
 ) -> tuple[str, GANState]:
     init_key, train_key, grid_key = health.keys(config.seed, rollbacks)
     found = checkpoints.latest_step()
-    checkpoints.require_space(experiment.shapes)
+    checkpoints.require_space(experiment.shapes, 1 + config.steps // config.save_every)
     state = experiment.init(init_key) if found is None else checkpoints.restore(experiment.shapes)
     step = int(state.step)
     folder.trim_metrics(step)
