@@ -147,13 +147,15 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
+        why = None
         try:
             yield
         except Exception as error:  # a failed write comes out of Orbax as one of a dozen types
             why = str(error).strip().split("\n")[0]
-            raise OSError(
-                f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}"
-            ) from error
+        if why is not None:
+            with _hushed():
+                gc.collect()
+            raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
 
 
 class _OnlyCheckpoints(ocp.path.step.NameFormat):
@@ -230,7 +232,7 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _hushed() -> Iterator[None]:
-    """Keep quiet the reads that fail beside the one that Orbax raises: they print pages when collected."""
+    """Keep quiet what fails beside the one error that Orbax raises: it prints pages when it is collected."""
     asyncio_log = logging.getLogger("asyncio")
     before = asyncio_log.disabled, sys.unraisablehook
     asyncio_log.disabled, sys.unraisablehook = True, lambda _: None

@@ -115,10 +115,12 @@ class Workdir:
         rows = []
         for line in file.read_text().splitlines() if file.exists() else []:
             try:
-                rows.append(json.loads(line))
-            except ValueError:
+                row = json.loads(line)
+                if up_to is None or row["step"] <= up_to:
+                    rows.append(row)
+            except (ValueError, TypeError, KeyError):
                 break
-        return [row for row in rows if up_to is None or row["step"] <= up_to]
+        return rows
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from tiny_runs import tiny, train_tiny
 
 from jaxgan import cli
@@ -20,7 +19,8 @@ from jaxgan.integrity import DamagedError, seal, unseal
 FIXTURE = Path(__file__).parent / "checkpoints_of_format_2"
 RNG = np.random.default_rng(0)
 OLD, NEW = (
-    {"a": {"kernel": jnp.array(RNG.normal(size=(40, 30)), jnp.float32)}, "count": jnp.int32(n)} for n in (1, 2)
+    {"a": {"kernel": jnp.array(RNG.normal(size=(40, 30)), jnp.float32)}, "count": jnp.int32(n)}
+    for n in (1, 2)
 )
 
 
@@ -150,7 +150,9 @@ def test_todays_format_loads_for_ever():
     assert leaves["step"] == 3
     assert leaves["bits"].tolist() == [True, False, True]
     for player in ("generator", "ema"):
-        np.testing.assert_array_equal(leaves[f"{player}/params/Dense_0/kernel"], np.arange(6).reshape(2, 3) / 4)
+        np.testing.assert_array_equal(
+            leaves[f"{player}/params/Dense_0/kernel"], np.arange(6).reshape(2, 3) / 4
+        )
 
 
 def make_fixture():
@@ -184,7 +186,9 @@ def test_another_model_is_refused_leaf_by_leaf_and_nothing_is_renamed(sound, tmp
     other = {"a": {"kernel": jnp.zeros((40, 30), jnp.bfloat16)}, "count": jnp.int32(0), "more": jnp.zeros(2)}
     with (
         Checkpoints(tmp_path / "run") as checkpoints,
-        pytest.raises(UserError, match=r"a/kernel is float32\[40, 30\], not bfloat16\[40, 30\]; more is missing"),
+        pytest.raises(
+            UserError, match=r"a/kernel is float32\[40, 30\], not bfloat16\[40, 30\]; more is missing"
+        ),
     ):
         checkpoints.restore(other)
     assert sorted(steps_in(tmp_path / "run")) == [1, 2]

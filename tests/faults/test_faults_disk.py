@@ -53,7 +53,10 @@ def test_a_full_disk_names_the_file_and_spares_the_old_one(small_disk):
     assert json.loads((small_disk / "status.json").read_text()) == {"state": "running"}
     with Checkpoints(small_disk / "checkpoints") as checkpoints:
         checkpoints.save(1, {"a": np.ones(100_000, np.float32)})
-    with pytest.raises(OSError, match="cannot write a checkpoint"), Checkpoints(small_disk / "checkpoints") as two:
+    with (
+        pytest.raises(OSError, match="cannot write a checkpoint"),
+        Checkpoints(small_disk / "checkpoints") as two,
+    ):
         two.save(2, {"a": np.random.default_rng(0).normal(size=1_000_000)})
     with Checkpoints(small_disk / "checkpoints") as checkpoints:
         assert checkpoints.latest_step() == 1

@@ -36,7 +36,10 @@ def poison(kind, is_on=lambda: True):
 
 def rows(folder):
     lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} in metrics.jsonl")) for line in lines]
+    return [
+        json.loads(line, parse_constant=lambda word: pytest.fail(f"{word} in metrics.jsonl"))
+        for line in lines
+    ]
 
 
 @pytest.mark.parametrize("kind", ["loss", "gradient"])

@@ -62,10 +62,10 @@ def started(folder, *options, program=DIGITS, environment=(), shell=""):
         process.wait()
 
 
-def run_to_end(folder, *options, expect=0, **how):
+def run_to_end(folder, *options, expect=0, seconds=300, **how):
     """Return what a digits run says until it ends."""
     with started(folder, *options, **how) as process:
-        code = process.wait(timeout=300)
+        code = process.wait(timeout=seconds)
         assert code == expect, process.said()
         return process.said()
 
