@@ -1,4 +1,4 @@
-"""What safety costs: saves, fingerprints and NaN checks as shares of the step time, each a ratio within one run.
+"""What safety costs: saves, fingerprints and NaN checks as shares of the step time, ratios within one run.
 
 python benchmarks/fault_cost.py
 

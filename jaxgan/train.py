@@ -111,6 +111,7 @@ def _train(
             state = _loop(config, experiment, feed, state, train_key, recorder, checkpoints, asked)
             step = int(state.step)
         checkpoints.save(step, state)
+        checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
         if step < config.steps:
             status = "preempted"
@@ -119,7 +120,6 @@ def _train(
             status = "done"
             recorder.finish(step, recorder.draw(state))
             recorder.say(f"done at step {step:,}: see {folder.path}")
-    checkpoints.wait()
     folder.write_status(status, step, asked.signal.name if asked.signal else "")
     return status, state
 

@@ -38,7 +38,10 @@ def sound(tmp_path_factory):
     return folder
 
 
-def flip(path, generator=random.Random(0)):
+BITS = random.Random(0)
+
+
+def flip(path, generator=BITS):
     content = bytearray(path.read_bytes())
     content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
     path.write_bytes(content)

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import socket
 import struct
 import time
@@ -126,8 +127,7 @@ def test_a_header_is_compared_before_anything_is_allocated(tmp_path, dtype, shap
 
 
 def peak_memory():
-    lines = open("/proc/self/status").read().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def test_a_header_longer_than_the_file_is_refused(tmp_path):
@@ -225,7 +225,7 @@ def test_a_run_on_pictures_as_they_come_never_stops_in_the_middle(tmp_path, caps
     assert not (tmp_path / "strict").exists()
 
 
-@pytest.mark.parametrize("name", ["é ü", "\u202egnp", "🙂", "a\nb", "..hidden", "-rf", "x" * 200])
+@pytest.mark.parametrize("name", ["é ü", "\u202egnp", "🙂", "a\nb", "a..b", "-rf", "x" * 200])
 def test_odd_names_of_folders_write_nothing_outside(tmp_path, name, capsys):
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -129,7 +129,7 @@ def test_parameters_that_are_not_finite_are_never_saved(tmp_path, part):
 
 def test_a_checkpoint_refuses_nan_by_name(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:
-        with pytest.raises(NotFiniteError, match="at step 3: b and 1 more|at step 3: b, c"):
+        with pytest.raises(NotFiniteError, match="at step 3: b, c"):
             checkpoints.save(3, {"a": jnp.ones(3), "b": jnp.array([1, jnp.nan]), "c": jnp.float16(jnp.inf)})
         assert checkpoints.latest_step() is None
 
