@@ -1,5 +1,6 @@
 """Names in a config -> networks, losses, penalties, augmentations, optimizers. A new one is one line here."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import optax
 from jaxgan import augment, data, losses, penalties, updates
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
+from jaxgan.limits import nbytes, require_memory
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
@@ -82,6 +84,7 @@ NAMES = {
     "update": UPDATES,
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
+    "on_nan": ("stop", "rollback"),
 }
 
 
@@ -226,8 +229,10 @@ def experiment(
     try:
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
-    except (
-        ValueError
-    ) as error:  # the networks, the penalty, the augmentation or the step say what does not fit
+    except (ValueError, TypeError, OverflowError) as error:  # the pieces say what does not fit
         raise UserError(str(error)) from error
+    players = shapes.generator.params, shapes.discriminator.params
+    pixels = 4 * taken * math.prod(image_shape)
+    needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
+    require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
     return Experiment(generator, discriminator, step, init, shapes, arrays, num_classes)

@@ -1,37 +1,60 @@
-"""Saving and restoring a `GANState`. The only file that knows Orbax.
+"""Saving and restoring a state. The only file that knows Orbax.
 
 Saves are asynchronous: `Checkpoints.save` returns when the arrays are copied, and writing goes on while
 training does. A save is durable only once it is waited for, so a `Checkpoints` is always closed: use
 ``with``.
+
+A checkpoint is a folder ``<step>/`` with the arrays in ``state/`` and what they should be in ``meta/``:
+shape, dtype and fingerprint of each (`jaxgan.integrity`). One that reads otherwise is kept as
+``corrupt-<step>`` and the one before is used.
 """
 
+import contextlib
+import gc
+import itertools
+import json
+import logging
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import LatestN
 
 from jaxgan.errors import UserError
-from jaxgan.state import GANState, named_leaves, with_leaves
+from jaxgan.files import free_space
+from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
+from jaxgan.limits import nbytes, require_space
+from jaxgan.state import named_leaves, with_leaves
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+State = TypeVar("State")  # a GANState, or any other pytree of arrays
 
 
 class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: holds one folder per step; made if missing.
+        folder: holds one folder per step; made if missing. What else is in it is left alone.
         keep: how many of the newest to keep, >= 1.
+
+    Attributes:
+        notes: lines for the user: which checkpoints were damaged.
     """
 
     def __init__(self, folder: Path, *, keep: int = 3):
+        self.notes: list[str] = []
+        self._folder, self._keep = folder.resolve(), keep
         self._manager = ocp.CheckpointManager(
-            folder.resolve(),
+            self._folder,
             item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=LatestN(keep), cleanup_tmp_directories=True
+                preservation_policy=LatestN(keep),
+                cleanup_tmp_directories=True,
+                step_name_format=_OnlyCheckpoints(),
             ),
         )
 
@@ -39,68 +62,181 @@ class Checkpoints:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manager.close()
+        with self._writing():
+            self._manager.close()
 
     def latest_step(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
-        return self._manager.latest_step()
+        return max(steps_in(self._folder), default=None)
 
-    def save(self, step: int, state: GANState) -> None:
-        """Start to save the state; it may be donated as soon as this returns. A saved step is left alone."""
-        if step in self._manager.all_steps():
+    def require_space(self, state: Any, saves: int) -> None:
+        """Raise `UserError` if the disk has no room for the checkpoints of a run.
+
+        Args:
+            state: a state, or its shapes.
+            saves: how many there will be at most, those that are there included.
+        """
+        most = min(self._keep + 1, saves)  # a new one is written before an old one goes
+        missing = max(1, most - len(steps_in(self._folder)))
+        require_space(self._folder, missing * nbytes(state), f"room for {missing} checkpoints")
+
+    def save(self, step: int, state: Any) -> None:
+        """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
+
+        Raises:
+            NotFiniteError: if it holds NaN or infinity; nothing is saved then.
+            OSError: if this save, or the one before, cannot be written.
+        """
+        with self._writing():
+            self._manager.wait_until_finished()
+        if step in steps_in(self._folder):
             return
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                state=ocp.args.StandardSave(named_leaves(state)),
-                meta=ocp.args.JsonSave({"format_version": FORMAT_VERSION}),
-            ),
-            force=True,
-        )
+        leaves = named_leaves(state)
+        if bad := not_finite(leaves):
+            raise NotFiniteError(bad, step)
+        if (self._folder / str(step)).exists():
+            self._set_aside(step)
+        meta = {"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)}
+        with self._writing():
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(leaves), meta=ocp.args.JsonSave(seal(meta))
+                ),
+                force=True,
+            )
 
     def wait(self) -> None:
         """Return when every save is on disk."""
-        self._manager.wait_until_finished()
+        with self._writing():
+            self._manager.wait_until_finished()
 
-    def restore(self, like: GANState) -> GANState:
-        """Return the newest checkpoint's state.
+    def restore(self, like: State) -> State:
+        """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
 
         Args:
             like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved.
 
         Raises:
-            UserError: if there is no checkpoint, or one of other leaves, shapes or dtypes: the differences
-                are named, and nothing is cast.
+            UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
+                newest is of other leaves, shapes or dtypes: the differences are named, and nothing is cast.
         """
         self.wait()  # the newest may still be on its way
-        step = self.latest_step()
-        if step is None:
-            raise UserError(f"there is no checkpoint in {self._manager.directory}")
-        wanted = named_leaves(like)
-        self._check_leaves(step, wanted)
-        device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-        targets = {
-            name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=device)
-            for name, leaf in wanted.items()
-        }
-        restored = self._manager.restore(
-            step, args=ocp.args.Composite(state=ocp.args.StandardRestore(targets))
-        )
-        return with_leaves(like, restored["state"])
+        damaged: dict[int, str] = {}
+        for step in sorted(steps_in(self._folder), reverse=True):
+            try:
+                leaves = read(self._folder / str(step), named_leaves(like))
+            except DamagedError as error:
+                damaged[step] = str(error)
+                continue
+            for bad, why in damaged.items():
+                kept = self._set_aside(bad)
+                self.notes.append(f"checkpoint {bad:,} is damaged ({why}): kept as {kept.name}, not used")
+            return with_leaves(like, leaves)
+        if not damaged:
+            raise UserError(f"there is no checkpoint in {self._folder}")
+        why = "; ".join(f"{step}: {why}" for step, why in damaged.items())
+        raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move it away to start over")
 
-    def _check_leaves(self, step: int, wanted: dict[str, Any]) -> None:
-        saved = dict(self._manager.item_metadata(step)["state"].tree)
-        differences = []
-        for name in sorted(wanted.keys() | saved.keys(), key=lambda name: ("/params/" not in name, name)):
-            old, new = saved.get(name), wanted.get(name)
-            if old is None:
-                differences.append(f"{name} is missing")
-            elif new is None:
-                differences.append(f"{name} is not in this model")
-            elif (tuple(old.shape), old.dtype) != (new.shape, new.dtype):
-                differences.append(
-                    f"{name} is {old.dtype}{list(old.shape)}, not {new.dtype}{list(new.shape)}"
-                )
-        if differences:
-            more = f", and {len(differences) - 3} more" if len(differences) > 3 else ""
-            raise UserError(f"checkpoint {step} is of another model: {'; '.join(differences[:3])}{more}")
+    def _set_aside(self, step: int) -> Path:
+        names = itertools.chain([f"corrupt-{step}"], (f"corrupt-{step}-{i}" for i in itertools.count(2)))
+        free = next(path for name in names if not (path := self._folder / name).exists())
+        (self._folder / str(step)).rename(free)
+        self._manager.reload()
+        return free
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        why = None
+        try:
+            yield
+        except Exception as error:  # a failed write comes out of Orbax as one of a dozen types
+            why = str(error).strip().split("\n")[0]
+        if why is not None:
+            with _hushed():
+                gc.collect()
+            raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
+
+
+class _OnlyCheckpoints(ocp.path.step.NameFormat):
+    """Steps as Orbax names them, but for folders that hold no checkpoint: retention would delete those."""
+
+    def __init__(self):
+        self._standard = ocp.path.step.standard_name_format()
+
+    def build_name(self, step: int) -> str:
+        return self._standard.build_name(step)
+
+    def find_all(self, base_path: Any) -> Iterator[Any]:
+        known = steps_in(Path(base_path))
+        return (found for found in self._standard.find_all(base_path) if found.step in known)
+
+    def find_step(self, base_path: Any, step: int) -> Any:
+        return self._standard.find_step(base_path, step)
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps that a folder holds checkpoints of, sound or not, in no order."""
+    if not folder.is_dir():
+        return []
+    return [
+        int(path.name)
+        for path in folder.iterdir()
+        if path.name.isdecimal() and any((path / item).exists() for item in ("state", "meta"))
+    ]
+
+
+def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the arrays of one checkpoint by name, all of them as they were saved.
+
+    Args:
+        folder: of the checkpoint; its name is the step.
+        wanted: arrays, or shapes and dtypes, that it should hold; None takes what there is.
+
+    Raises:
+        DamagedError: if it is not as it was saved.
+        UserError: if it is of another format, or not what was wanted.
+    """
+    try:
+        meta = unseal(json.loads((folder / "meta/metadata").read_bytes()))
+    except (OSError, ValueError) as error:
+        raise DamagedError(f"its description cannot be read: {type(error).__name__}") from error
+    version, saved = meta["format_version"], meta.get("leaves", {})
+    if version != FORMAT_VERSION:
+        raise UserError(f"checkpoint {folder} has format {version}; this version reads {FORMAT_VERSION}")
+    if str(meta["step"]) != folder.name:
+        raise DamagedError(f"it is of step {meta['step']}")
+    if differing := [] if wanted is None else differences(saved, wanted):
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise UserError(f"{folder} is a checkpoint of another model: {'; '.join(differing[:3])}{more}")
+    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    targets = {
+        name: jax.ShapeDtypeStruct(shape, wanted[name].dtype if wanted else jnp.dtype(dtype), sharding=device)
+        for name, (dtype, shape, _) in saved.items()
+    }
+    with _hushed():
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+                arguments = ocp.args.StandardRestore(targets)
+                leaves = checkpointer.restore(folder.resolve() / "state", args=arguments)
+        except Exception as error:  # every layer below has its own exceptions for every kind of damage
+            why = type(error).__name__
+            del error
+            gc.collect()
+            raise DamagedError(f"its arrays cannot be read: {why}") from None
+    found = describe(leaves)
+    if changed := [name for name in saved if found.get(name) != saved[name]]:
+        raise DamagedError(f"{changed[0]} has changed on disk")
+    return leaves
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep quiet what fails beside the one error that Orbax raises: it prints pages when it is collected."""
+    asyncio_log = logging.getLogger("asyncio")
+    before = asyncio_log.disabled, sys.unraisablehook
+    asyncio_log.disabled, sys.unraisablehook = True, lambda _: None
+    try:
+        yield
+    finally:
+        asyncio_log.disabled, sys.unraisablehook = before

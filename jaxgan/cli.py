@@ -113,6 +113,31 @@ def data(
     print(sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir)))
 
 
+def check(run: Positional[Path]) -> None:
+    """Read every checkpoint of a run and say which are sound; exit code 1 if one is not.
+
+    Args:
+        run: a run's folder; nothing in it is changed, and it may be in use.
+    """
+    from jaxgan import checkpoint  # Orbax takes a second to import
+
+    steps = checkpoint.steps_in(run / "checkpoints")
+    if not steps:
+        raise UserError(f"there is no checkpoint in {run / 'checkpoints'}")
+    unsound = 0
+    for step in sorted(steps):
+        try:
+            arrays = checkpoint.read(run / "checkpoints" / str(step))
+            print(f"{step:>10,}  sound, {len(arrays)} arrays")
+        except (checkpoint.DamagedError, UserError) as error:
+            print(f"{step:>10,}  NOT SOUND: {error}")
+            unsound += 1
+    for path in sorted((run / "checkpoints").glob("corrupt-*")):
+        print(f"{path.name:>10}  was set aside")
+    if unsound:
+        sys.exit(1)
+
+
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise UserError(f"--seed must be at least 0 and below 2**32, got {seed}")
@@ -133,7 +158,7 @@ def main(args: list[str] | None = None) -> None:
         return
     try:
         call(
-            {"sample": sample, "interpolate": interpolate, "data": data},
+            {"sample": sample, "interpolate": interpolate, "check": check, "data": data},
             program="jaxgan",
             description=__doc__ or "",
             args=args,

@@ -52,6 +52,8 @@ class Config:
     sample_every: int = 500  # steps
     save_every: int = 1000  # steps
     keep: int = 3  # newest checkpoints to keep
+    on_nan: str = "stop"  # where training meets NaN: stop, or rollback to the last checkpoint and draw anew
+    rollbacks: int = 3  # how often, in the whole run
     progress: bool = True  # a bar on a terminal; plain lines without it
     quiet: bool = False  # print nothing but mistakes (log.txt has all)
     tensorboard: bool = False  # write for TensorBoard too (pip install "jaxgan[tensorboard]")
@@ -81,6 +83,7 @@ class Config:
         )
         self._require("device_data", "0 or more", self.device_data >= 0)
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
+        self._require("rollbacks", "at least 0", self._at_least("rollbacks", 0))
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
@@ -106,7 +109,7 @@ Settings = TypeVar("Settings")
 Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
-PRACTICAL |= {"progress", "quiet", "tensorboard", "profile", "dry_run"}
+PRACTICAL |= {"progress", "quiet", "tensorboard", "profile", "dry_run", "on_nan", "rollbacks"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 
 

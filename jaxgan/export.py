@@ -6,6 +6,7 @@ the JSON beside it, which is read as data and never imported or evaluated.
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from jaxgan import build
 from jaxgan.errors import UserError
@@ -23,6 +25,10 @@ from jaxgan.state import Variables, named_leaves, with_leaves
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32"}
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
+_MOST_BYTES = 2**16  # of config.json
+_MOST_VALUES = 2**26  # of one image, or of one latent vector
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
 
@@ -76,13 +82,17 @@ def read_description(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: if there is none, or it is of a format that this version cannot read.
     """
+    if Path(path).suffix in _PICKLED:
+        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
     file = _folder(path) / CONFIG
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         description = json.loads(file.read_text())
         version = description["format_version"]
     except OSError as error:
         raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{file} does not describe a generator: {error}") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION}")
@@ -107,25 +117,20 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
     try:
         image_shape = tuple(description["image_shape"])
         latent_dim, num_classes = description["latent_dim"], description["num_classes"]
+        if math.prod(image_shape) > _MOST_VALUES or latent_dim > _MOST_VALUES:
+            raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
         if generator is None:
             generator = _rebuild(description, image_shape, num_classes)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {error}") from error
-    labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
-    like = jax.eval_shape(
-        lambda: generator.init(jax.random.key(0), jnp.zeros((1, latent_dim)), labels, train=False)
-    )
-    file = _folder(path) / WEIGHTS
-    try:
-        arrays = load_file(file)
-    except Exception as error:  # safetensors has its own exceptions for every kind of damage
-        raise UserError(f"{file} cannot be read: {error}") from error
-    for name, leaf in named_leaves(like).items():
-        found = arrays.get(name)
-        if found is None or found.shape != leaf.shape or found.dtype != leaf.dtype:
-            what = "nothing" if found is None else f"{found.dtype}{list(found.shape)}"
-            raise UserError(f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}")
-    variables = with_leaves(like, {name: jnp.asarray(array) for name, array in arrays.items()})
+        labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+        like = jax.eval_shape(
+            lambda: generator.init(jax.random.key(0), jnp.zeros((1, latent_dim)), labels, train=False)
+        )
+    except UserError:
+        raise
+    except Exception as error:  # whatever a module may say to numbers that somebody else has written
+        why = str(error).split("\n")[0]
+        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {why}") from error
+    variables = with_leaves(like, _read_arrays(_folder(path) / WEIGHTS, named_leaves(like)))
     apply = jax.jit(
         lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
     )
@@ -134,6 +139,27 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         return apply(variables, latents, labels)
 
     return generate
+
+
+def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
+    """Return the wanted arrays; nothing is allocated before the header has been compared with all of them."""
+    try:
+        with safe_open(file, "numpy") as arrays:
+            names = set(arrays.keys())
+            for name, leaf in wanted.items():
+                found = arrays.get_slice(name) if name in names else None
+                shape = None if found is None else tuple(found.get_shape())
+                kind = None if found is None else _DTYPES.get(found.get_dtype(), found.get_dtype())
+                if (shape, kind) != (leaf.shape, str(leaf.dtype)):
+                    what = "nothing" if shape is None else f"{kind}{list(shape)}"
+                    raise UserError(
+                        f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}"
+                    )
+            return {name: jnp.asarray(arrays.get_tensor(name)) for name in wanted}
+    except UserError:
+        raise
+    except Exception as error:  # safetensors has its own exceptions for every kind of damage
+        raise UserError(f"{file} cannot be read: {error}") from error
 
 
 def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:

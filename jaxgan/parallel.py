@@ -45,7 +45,7 @@ def scan(step: Step, batch_at: BatchAt) -> jax.stages.Wrapped:
 
     Returns:
         ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated, the
-        data are not.
+        data are not. A metric that was NaN or infinite at an earlier step stays so.
 
     Raises:
         ValueError: if the step was made for a mapped axis.
@@ -133,11 +133,14 @@ def compile_run(
         return step(state, batch_at(data, state.step), key)
 
     compiled = jax.jit(single, donate_argnums=0).lower(state, data, key).compile()
+    merge = jax.jit(_keep_not_finite)
 
     def run(state, data, key, n):
+        state, metrics = compiled(state, data, key)
         for _ in range(n - 1):
-            state, _ = compiled(state, data, key)
-        return compiled(state, data, key)
+            state, later = compiled(state, data, key)
+            metrics = merge(metrics, later)
+        return state, metrics
 
     return run
 
@@ -145,10 +148,20 @@ def compile_run(
 def _repeat(
     step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: jax.Array
 ) -> tuple[GANState, Metrics]:
-    """Return the state after n steps, and the metrics of the last one."""
+    """Return the state after n steps, and the metrics of the last one (but see `_keep_not_finite`)."""
     shapes = jax.eval_shape(step, state)[1]
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    return jax.lax.fori_loop(0, n, lambda _, carry: step(carry[0]), (state, blank))
+
+    def body(_, carry):
+        state, metrics = step(carry[0])
+        return state, _keep_not_finite(carry[1], metrics)
+
+    return jax.lax.fori_loop(0, n, body, (state, blank))
+
+
+def _keep_not_finite(earlier: Metrics, later: Metrics) -> Metrics:
+    """Return the later metrics, but the earlier one where it is NaN or infinite: one look shows any."""
+    return jax.tree.map(lambda old, new: jnp.where(jnp.isfinite(old), new, old), earlier, later)
 
 
 def _check_axis(step: Step, axis_name: str | None) -> None:

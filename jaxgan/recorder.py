@@ -1,5 +1,6 @@
 """What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxgan import data, export, report, sampling
+from jaxgan import data, export, health, report, sampling
 from jaxgan.build import Experiment
 from jaxgan.config import Config
 from jaxgan.files import write_atomically
@@ -51,9 +52,11 @@ class Recorder:
             bar=config.progress and not config.quiet,
             quiet=config.quiet,
         )
-        self._board = _board(folder.path, start) if config.tensorboard else None
         self.path = folder.path
         self._folder, self._config, self._experiment = folder, config, experiment
+        self._failed: set[str] = set()
+        make_board = partial(_board, folder.path, start)
+        self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
         classes = experiment.num_classes
         self._columns = classes if classes is not None and classes <= MOST_CLASS_COLUMNS else COLUMNS
         count = ROWS * self._columns
@@ -66,7 +69,7 @@ class Recorder:
         reals = data.first_images(dataset, count, by_class=config.conditional)
         if reals.dtype != np.uint8:
             reals = np.asarray(to_uint8(jnp.asarray(reals)))
-        self._write_grid("reals.png", reals)
+        self.attempt("a picture", partial(self._write_grid, "reals.png", reals))
 
     def __enter__(self) -> "Recorder":
         return self
@@ -74,7 +77,17 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.progress.close()
         if self._board is not None:
-            self._board.close()
+            self.attempt("TensorBoard", self._board.close)
+
+    def attempt(self, what: str, work: Callable[[], Any]) -> Any:
+        """Do what a run can do without: the first failure of each kind is told, and training goes on."""
+        try:
+            return work()
+        except Exception as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                self.say(f"warning: {what} failed, training goes on ({type(error).__name__}: {error})")
+            return None
 
     def say(self, line: str) -> None:
         """Print a line and log it."""
@@ -88,12 +101,12 @@ class Recorder:
     def call_ended(self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any) -> None:
         """Record what a call of `steps` steps, up to `step`, has given; waits for it."""
         values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        health.check(step, steps, values)
         line = self.progress.advance(steps, values)
         if step % self._config.log_every == 0 or step == self._config.steps:
             self._folder.append_metrics(step, values)
             if self._board is not None:
-                for name, value in values.items():
-                    self._board.add_scalar(name, value, step)
+                self.attempt("TensorBoard", partial(_add_scalars, self._board, values, step))
             self._folder.log(line)
             self.progress.write_unless_bar(line)
         if images is not None:
@@ -101,20 +114,24 @@ class Recorder:
 
     def write_samples(self, step: int, images: Any) -> None:
         """Write the sample grid of one step."""
-        picture = self._write_grid(f"samples/step_{step:08d}.png", np.asarray(images))
-        if self._board is not None:
-            self._board.add_image("samples", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
+        name = f"samples/step_{step:08d}.png"
+        picture = self.attempt("a picture", partial(self._write_grid, name, np.asarray(images)))
+        if self._board is not None and picture is not None:
+            pixels = np.asarray(picture.convert("RGB"))
+            add = partial(self._board.add_image, "samples", pixels, step, dataformats="HWC")
+            self.attempt("TensorBoard", add)
 
     def finish(self, step: int, images: Any) -> None:
         """Write the last sample grid, and all of them as an animation."""
         self.write_samples(step, images)
-        sampling.animate(sorted((self.path / "samples").glob("step_*.png")), self.path / "samples.gif")
+        grids = sorted((self.path / "samples").glob("step_*.png"))
+        self.attempt("the animation", partial(sampling.animate, grids, self.path / "samples.gif"))
 
     def publish(self, step: int, ema: Variables) -> None:
         """Write the curves, and export the EMA generator (given as arrays on the host)."""
         rows = self._folder.read_metrics()
         if rows:
-            report.plot_curves(rows, self.path / "plots/curves.png")
+            self.attempt("the plot", partial(report.plot_curves, rows, self.path / "plots/curves.png"))
         export.save_generator(
             self.path / "export",
             self._experiment.generator,
@@ -135,3 +152,8 @@ def _board(folder: Path, start: int) -> Any:
     from tensorboardX import SummaryWriter  # an extra
 
     return SummaryWriter(str(folder / "tb"), purge_step=start + 1)
+
+
+def _add_scalars(board: Any, values: dict[str, float], step: int) -> None:
+    for name, value in values.items():
+        board.add_scalar(name, value, step)

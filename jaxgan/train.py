@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, data, parallel, preemption, report
+from jaxgan import build, data, health, parallel, preemption, report
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import PRACTICAL, Config, parse
 from jaxgan.errors import UserError
+from jaxgan.integrity import NotFiniteError
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import OtherRunError, Workdir
@@ -71,7 +71,8 @@ def run(
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
-        status, state = _train(config, dataset, experiment, folder, checkpoints, asked)
+        train = partial(_train, config, dataset, experiment, folder, checkpoints, asked)
+        status, state = health.guard(train, config, len(dataset.images), folder.path)
     return Result(status, state, folder.path)
 
 
@@ -82,11 +83,13 @@ def _train(
     folder: Workdir,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
+    rollbacks: int,
 ) -> tuple[str, GANState]:
-    init_key, train_key, grid_key = jax.random.split(jax.random.key(config.seed), 3)
+    init_key, train_key, grid_key = health.keys(config.seed, rollbacks)
     found = checkpoints.latest_step()
+    checkpoints.require_space(experiment.shapes, 1 + config.steps // config.save_every)
     state = experiment.init(init_key) if found is None else checkpoints.restore(experiment.shapes)
-    step = found or 0
+    step = int(state.step)
     folder.trim_metrics(step)
     folder.write_status("running", step)
 
@@ -101,13 +104,14 @@ def _train(
     open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         recorder.say(report.header(config, dataset, experiment))
-        for note in dataset.notes:
+        for note in (*dataset.notes, *checkpoints.notes, *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
-        recorder.say(f"{folder.path}: " + ("a new run" if found is None else f"goes on at step {step:,}"))
+        recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
         if step < config.steps:
             state = _loop(config, experiment, feed, state, train_key, recorder, checkpoints, asked)
             step = int(state.step)
         checkpoints.save(step, state)
+        checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
         if step < config.steps:
             status = "preempted"
@@ -116,7 +120,6 @@ def _train(
             status = "done"
             recorder.finish(step, recorder.draw(state))
             recorder.say(f"done at step {step:,}: see {folder.path}")
-    checkpoints.wait()
     folder.write_status(status, step, asked.signal.name if asked.signal else "")
     return status, state
 
@@ -172,7 +175,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     """Run an experiment file: its config, what the command line changes of it, and an exit code.
 
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
-    1 anything else.
+    1 anything else: a full disk and NaN in one sentence too.
     """
     names = "; ".join(
         f"{field.replace('_', '-')}: {', '.join(known)}" for field, known in build.NAMES.items()
@@ -185,15 +188,11 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
     except OtherRunError as error:
-        line = [argument for argument in sys.argv if not argument.startswith("--workdir=")]
-        if "--workdir" in line:
-            del line[line.index("--workdir") : line.index("--workdir") + 2]
-        command = shlex.join(["python", *line, "--workdir", str(error.free)])
-        print(f"error: {error}\nIn a folder of its own:  {command}", file=sys.stderr)
+        print(f"error: {error}\nIn a folder of its own:  {error.command(sys.argv)}", file=sys.stderr)
         sys.exit(USER_ERROR)
-    except UserError as error:
+    except (UserError, OSError, NotFiniteError) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(USER_ERROR if isinstance(error, UserError) else 1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -4,11 +4,13 @@ runs/<name>/  config.json  env.json  status.json  log.txt  .lock  metrics.jsonl
               reals.png  samples/  plots/  checkpoints/  export/
 """
 
+import contextlib
 import fcntl
 import itertools
 import json
 import os
 import platform
+import shlex
 import shutil
 import socket
 import traceback
@@ -22,7 +24,7 @@ from typing import IO, Any
 import jax
 
 from jaxgan.errors import UserError
-from jaxgan.files import write_atomically, write_json
+from jaxgan.files import remove_leftovers, write_atomically, write_json, writing
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 
@@ -33,6 +35,13 @@ class OtherRunError(UserError):
     def __init__(self, message: str, free: Path):
         super().__init__(message)
         self.free = free
+
+    def command(self, arguments: list[str]) -> str:
+        """Return the command line of a program's arguments with the free folder in place of theirs."""
+        line = [argument for argument in arguments if not argument.startswith("--workdir=")]
+        if "--workdir" in line:
+            del line[line.index("--workdir") : line.index("--workdir") + 2]
+        return shlex.join(["python", *line, "--workdir", str(self.free)])
 
 
 class Workdir:
@@ -62,6 +71,7 @@ class Workdir:
             raise UserError(f"cannot write to --workdir {self.path}: {error.strerror}") from error
         try:
             self._hold()
+            remove_leftovers(self.path)
             if not made and file.exists():
                 self._compare(file, settings, practical)
             write_json(file, settings)
@@ -78,16 +88,16 @@ class Workdir:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and not isinstance(error, UserError):
-            self.log("".join(traceback.format_exception(error)))
-            self.write_status("failed", self._step, f"{type(error).__name__}: {error}")
-        self._log.close()
-        self._lock.close()
+        with self._lock, contextlib.suppress(OSError), self._log:  # the disk may be full
+            if error is not None and not isinstance(error, UserError):
+                self.write_status("failed", self._step, f"{type(error).__name__}: {error}")
+                self.log("".join(traceback.format_exception(error)))
 
     def log(self, line: str) -> None:
         """Append a line to log.txt, with the time."""
-        self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
-        self._log.flush()
+        with writing(self.path / "log.txt"):
+            self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+            self._log.flush()
 
     def write_status(self, state: str, step: int, why: str = "") -> None:
         """Say how the run is: "running", "done", "preempted" or "failed"."""
@@ -96,7 +106,7 @@ class Workdir:
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
-        with (self.path / "metrics.jsonl").open("a") as file:
+        with writing(self.path / "metrics.jsonl"), (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
     def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
@@ -105,10 +115,12 @@ class Workdir:
         rows = []
         for line in file.read_text().splitlines() if file.exists() else []:
             try:
-                rows.append(json.loads(line))
-            except ValueError:
+                row = json.loads(line)
+                if up_to is None or row["step"] <= up_to:
+                    rows.append(row)
+            except (ValueError, TypeError, KeyError):
                 break
-        return [row for row in rows if up_to is None or row["step"] <= up_to]
+        return rows
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""

@@ -10,12 +10,14 @@ import pytest
 import jaxgan
 
 ROOT = Path(jaxgan.__file__).parent
-LOWEST = {"errors", "files", "images"}  # any module may use these
+LOWEST = {"errors", "files", "images", "limits"}  # any module may use these
 
 MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all are in ONLY
     "errors": set(),
     "files": set(),
     "images": set(),
+    "limits": set(),
+    "integrity": set(),
     "preemption": set(),
     "progress": set(),
     "losses": {"losses"},
@@ -33,16 +35,19 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "compilation": set(),
     "config": set(),
     "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
-    "checkpoint": {"state"},
+    "checkpoint": {"integrity", "state"},
+    "health": {"config", "data", "integrity"},
     "export": {"build", "state"},
     "workdir": set(),
     "report": {"build", "config", "data"},
-    "recorder": {"build", "config", "data", "export", "progress", "report", "sampling", "state", "workdir"},
+    "recorder": {
+        "build", "config", "data", "export", "health", "progress", "report", "sampling", "state", "workdir",
+    },
     "train": {
-        "build", "checkpoint", "config", "data", "parallel", "preemption", "recorder", "report", "state",
+        "build", "checkpoint", "config", "data", "health", "integrity", "parallel", "preemption", "recorder", "report", "state",
         "workdir",
     },
-    "cli": {"__init__", "config", "data", "export", "sampling"},
+    "cli": {"__init__", "checkpoint", "config", "data", "export", "sampling"},
     "__init__": {
         "augment", "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
         "state", "step", "updates",

@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.errors import UserError
+from jaxgan.limits import require_space
 
 Write = Callable[[np.ndarray], Any]
 
@@ -112,6 +113,7 @@ def _write_images(
         if not shape:
             shape.extend(image.shape)
             _write_header(file, (0, *shape))
+            require_space(Path(file.name).parent, progress.total * image.nbytes, "room for decoded images")
         if list(image.shape) != shape or image.dtype != np.uint8:
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
         file.write(np.ascontiguousarray(image).data)

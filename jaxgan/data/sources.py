@@ -6,6 +6,7 @@ load("pictures/", image_size=(64, 64))       a folder of pictures
 load("points.npz")                           arrays "images" and, if you like, "labels"
 """
 
+import math
 import re
 import zipfile
 import zlib
@@ -15,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.errors import UserError
+from jaxgan.limits import require_memory
 
 PREPARABLE = ("mnist", "fashion_mnist", "cifar10")  # by `prepare`
+_MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
 
 
@@ -74,8 +77,9 @@ def load(
     Raises:
         UserError: if the source cannot be had as asked; one sentence says why.
     """
-    if image_size is not None and min(image_size) < 1:
-        raise UserError(f"--image-size is at least 1x1, got {image_size[0]}x{image_size[1]}")
+    if image_size is not None and not (min(image_size) >= 1 and math.prod(image_size) <= _MOST_PIXELS):
+        height, width = image_size
+        raise UserError(f"--image-size is at least 1x1 and at most 8192x8192 pixels, got {height}x{width}")
     if channels not in (None, 1, 3):
         raise UserError(f"--channels are 1 (grey) or 3 (colour), got {channels}")
     path = Path(source).expanduser()
@@ -177,6 +181,8 @@ def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int 
     from jaxgan.data import pictures
 
     wanted = channels or images.shape[-1]
+    height, width = image_size or images.shape[1:3]
+    require_memory(len(images) * height * width * wanted, f"{dataset.name} at {height}x{width}")
     return dataset._replace(images=np.stack([pictures.fit_array(x, image_size, wanted) for x in images]))
 
 
@@ -191,6 +197,8 @@ def _npz(source: str, path: Path) -> Dataset:
     if not zipfile.is_zipfile(path):  # NumPy would speak of pickle
         raise UserError(f"{source} is no .npz file")
     try:
+        with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
+            require_memory(sum(member.file_size for member in archive.infolist()), source)
         with np.load(path, allow_pickle=False) as arrays:
             if "images" not in arrays:
                 raise UserError(f'{source} has no array "images": it has {", ".join(arrays) or "none"}')

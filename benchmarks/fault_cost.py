@@ -1,0 +1,109 @@
+"""What safety costs: saves, fingerprints and NaN checks as shares of the step time, ratios within one run.
+
+python benchmarks/fault_cost.py
+
+The default settings save every 1,000 steps. A share is what one save, or the checks of 1,000 steps, add to
+the time of 1,000 steps; both are timed by turns, so that what else the machine does falls on either.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxgan import build, data, parallel
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.config import Config
+from jaxgan.integrity import describe, not_finite
+from jaxgan.state import named_leaves
+
+CONFIGS = {
+    "digits, mlp": Config(penalty="r1"),
+    "28x28, mlp": Config(image_size="28"),
+    "digits, dcgan width 32": Config(network="dcgan", width=32, batch_size=64),
+}
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Return how long a call takes, its results included."""
+    began = time.perf_counter()
+    jax.block_until_ready(work())
+    return time.perf_counter() - began
+
+
+def compiled(config: Config, *, checked: bool) -> tuple[Callable[..., Any], Any, Any, jax.Array]:
+    """Return the loop of a run with or without what keeps a NaN in sight, and its first inputs."""
+    dataset = build.dataset(config)
+    experiment = build.experiment(config, dataset)
+    key = jax.random.key(0)
+    keep = parallel._keep_not_finite
+    parallel._keep_not_finite = keep if checked else lambda earlier, later: later
+    arrays = jax.device_put({"image": dataset.images})
+    batch_at = partial(data.batch_at, seed=0, batch_size=config.batch_size)
+    run = parallel.compile_run(experiment.step, batch_at, experiment.shapes, arrays, key)
+    parallel._keep_not_finite = keep
+    return run, experiment.init(key), arrays, key
+
+
+def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
+    """Print a line of ratios; `steps` stand for the 1,000 between two saves."""
+    loops = {checked: list(compiled(config, checked=checked)) for checked in (False, True)}
+    share = steps / config.save_every
+    times: dict[str, list[float]] = {"plain": [], "checked": [], "saving": [], "marks": []}
+
+    def advance(checked: bool) -> Any:
+        run, state, arrays, key = loops[checked]
+        loops[checked][1], metrics = run(state, arrays, key, steps)
+        return metrics
+
+    def save(checkpoints: Checkpoints, step: int) -> Any:
+        checkpoints.save(step, loops[True][1])
+        metrics = advance(True)
+        jax.block_until_ready(metrics)
+        checkpoints.wait()  # what is not written by then counts in full
+        return metrics
+
+    with tempfile.TemporaryDirectory() as folder, Checkpoints(Path(folder)) as checkpoints:
+        for i in range(repetitions + 1):
+            row = {
+                "plain": seconds(lambda: advance(False)),
+                "checked": seconds(lambda: advance(True)),
+                "saving": seconds(partial(save, checkpoints, i)),
+                "marks": seconds(
+                    lambda: (
+                        describe(named_leaves(loops[True][1])),
+                        not_finite(named_leaves(loops[True][1])),
+                    )[1]
+                ),
+            }
+            for kind, taken in row.items():
+                times[kind].append(taken)
+    times = {kind: taken[1:] for kind, taken in times.items()}  # the first warms up
+    plain = statistics.median(times["plain"])
+    checked = statistics.median(times["checked"])
+    saving = statistics.median(b - a for a, b in zip(times["checked"], times["saving"], strict=True))
+    marks = statistics.median(times["marks"])
+    per_save = plain / share  # the time of the steps between two saves
+    print(
+        f"{name:<24}{1e3 * plain / steps:8.2f} ms a step; NaN checks {100 * (checked / plain - 1):+.2f} %; "
+        f"a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
+        f"({1e3 * marks:.0f} ms)",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=100, help="steps that are timed at a time")
+    parser.add_argument("--repetitions", type=int, default=7)
+    arguments = parser.parse_args()
+    for name, config in CONFIGS.items():
+        measure(name, config, arguments.steps, arguments.repetitions)

@@ -1,0 +1,119 @@
+"""Rows 4 and 11: no room, and what a run can do without."""
+
+import collections
+import errno
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from tiny_runs import run_to_end, tiny, train_tiny
+
+from jaxgan import files
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.errors import UserError
+from jaxgan.workdir import Workdir
+
+RUN = ["--workdir", "run", "--log-every", "1", "--save-every", "2", "--sample-every", "100"]
+
+
+def test_a_file_size_limit_stops_the_run_and_loses_nothing(tmp_path):
+    """A checkpoint of this run holds a file of 5 MB; the limit is 2 MB."""
+    run_to_end(tmp_path, *RUN, "--steps", 2)
+    said = run_to_end(tmp_path, *RUN, "--steps", 6, shell="ulimit -f 2000", expect=1)
+    last = said.splitlines()[-1]
+    assert last.startswith(f"error: cannot write a checkpoint to {tmp_path}/run/checkpoints"), said
+    assert "MB free" in last
+    assert json.loads((tmp_path / "run/status.json").read_text())["state"] == "failed"
+    said = run_to_end(tmp_path, *RUN, "--steps", 6)
+    assert "goes on at step 2" in said
+    with Checkpoints(tmp_path / "run/checkpoints") as checkpoints:
+        assert checkpoints.latest_step() == 6
+    assert not list((tmp_path / "run/checkpoints").glob("*tmp*"))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A real file system of 3 MB, where this user may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a tmpfs")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_names_the_file_and_spares_the_old_one(small_disk):
+    files.write_json(small_disk / "status.json", {"state": "running"})
+    with pytest.raises(OSError, match=r"cannot write .*status\.json, .* MB free: No space left"):
+        files.write_json(small_disk / "status.json", {"state": "x" * 4_000_000})
+    assert [path.name for path in small_disk.iterdir()] == ["status.json"]
+    assert json.loads((small_disk / "status.json").read_text()) == {"state": "running"}
+    with Checkpoints(small_disk / "checkpoints") as checkpoints:
+        checkpoints.save(1, {"a": np.ones(100_000, np.float32)})
+    with (
+        pytest.raises(OSError, match="cannot write a checkpoint"),
+        Checkpoints(small_disk / "checkpoints") as two,
+    ):
+        two.save(2, {"a": np.random.default_rng(0).normal(size=1_000_000)})
+    with Checkpoints(small_disk / "checkpoints") as checkpoints:
+        assert checkpoints.latest_step() == 1
+        assert checkpoints.restore({"a": np.zeros(100_000, np.float32)})["a"].sum() == 100_000
+
+
+def test_space_is_asked_for_before_the_first_step(tmp_path, monkeypatch):
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10_000))
+    with pytest.raises(UserError, match=r"room for 4 checkpoints in .*: .* GB needed, 1e-05 GB free"):
+        train_tiny(tiny(tmp_path / "run"))
+    assert not (tmp_path / "run/metrics.jsonl").exists()
+
+
+def test_a_log_that_cannot_be_written_hides_no_error(tmp_path, monkeypatch):
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = Workdir(tmp_path / "run", {})
+    monkeypatch.setattr(folder, "log", no_room)
+    with pytest.raises(ZeroDivisionError), folder:
+        print(1 / 0)
+    with Workdir(tmp_path / "run", {}):  # and the lock is free
+        pass
+
+
+def test_pictures_plots_and_tensorboard_are_no_reason_to_stop(tmp_path, capsys):
+    """Each lies in the way of what would be written."""
+    run = tmp_path / "run"
+    with Workdir(run, {"not": "a run"}):
+        pass
+    (run / "config.json").unlink()
+    shutil.rmtree(run)
+    first = train_tiny(tiny(run, steps=1))
+    for name in ("samples", "plots"):
+        shutil.rmtree(run / name)
+    (run / "samples.gif").unlink()
+    (run / "reals.png").unlink()
+    for name in ("samples", "plots", "tb"):
+        (run / name).write_text("in the way")
+    for name in ("samples.gif", "reals.png"):
+        (run / name).mkdir()
+    capsys.readouterr()
+    result = train_tiny(tiny(run, tensorboard=True))
+    assert (first.status, result.status, int(result.state.step)) == ("done", "done", 12)
+    out = capsys.readouterr().out
+    for what in ("a picture", "the plot", "TensorBoard", "the animation"):
+        assert out.count(f"warning: {what} failed, training goes on") == 1
+    assert (run / "export/generator.safetensors").exists()
+    assert len((run / "metrics.jsonl").read_text().splitlines()) == 12
+
+
+@pytest.mark.parametrize("torn", ['{"step": 9, "disc', '{"step": 9}', "[1]\n", "\x00\x00\x00"])
+def test_a_torn_last_line_is_tolerated(tmp_path, torn):
+    train_tiny(tiny(tmp_path / "run", steps=5))
+    file = tmp_path / "run/metrics.jsonl"
+    whole = file.read_text()
+    file.write_text(whole + torn)
+    train_tiny(tiny(tmp_path / "run", steps=5))
+    assert file.read_text() == whole
