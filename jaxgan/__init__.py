@@ -4,7 +4,7 @@ A GAN is two networks, one loss pair and one pure step; everything else is a fun
 leave out.
 """
 
-from jaxgan import data, losses, metrics, networks, parallel, penalties, sampling
+from jaxgan import data, evaluate, features, losses, metrics, networks, parallel, penalties, sampling
 from jaxgan.export import load_generator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_state
@@ -17,6 +17,8 @@ __all__ = [
     "Loss",
     "__version__",
     "data",
+    "evaluate",
+    "features",
     "init_state",
     "load_generator",
     "losses",

@@ -9,6 +9,17 @@ from tqdm import tqdm
 CALL_SECONDS = 0.5  # of work per call: short enough for Ctrl-C, long enough to hide what a call costs
 
 
+def counting(what: str, total: int, unit: str) -> Any:
+    """Return a bar that counts something other than training steps; a terminal shows it while it lasts.
+
+    Args:
+        what: is going on.
+        total: how many there will be.
+        unit: of what is counted.
+    """
+    return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
+
+
 class Progress:
     """Follows a run from one step to its last.
 

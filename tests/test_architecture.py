@@ -32,6 +32,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "build": {"config", "data", "losses", "networks", "penalties", "state", "step"},
     "checkpoint": {"state"},
     "export": {"build", "state"},
+    "features": {"data", "features", "progress", "state"},
+    "evaluate": {"config", "data", "evaluate", "export", "features", "metrics", "progress", "sampling"},
     "workdir": set(),
     "report": {"build", "config", "data"},
     "recorder": {"build", "config", "data", "export", "progress", "report", "sampling", "state", "workdir"},
@@ -39,9 +41,9 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "checkpoint", "config", "data", "parallel", "preemption", "recorder", "report", "state",
         "workdir",
     },
-    "cli": {"__init__", "config", "data", "export", "sampling"},
+    "cli": {"__init__", "config", "data", "evaluate", "export", "sampling"},
     "__init__": {
-        "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling", "state",
+        "data", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel", "penalties", "sampling", "state",
         "step",
     },
 }  # fmt: skip
