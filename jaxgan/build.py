@@ -73,6 +73,10 @@ NAMES = {
     "learning_rate_schedule": SCHEDULES,
 }
 
+HELP = "Names for " + "; ".join(
+    f"{name.replace('_', '-')}: {', '.join(known)}" for name, known in NAMES.items()
+)
+
 
 class Experiment(NamedTuple):
     """What a config stands for.

@@ -5,12 +5,13 @@ training does. A save is durable only once it is waited for, so a `Checkpoints` 
 ``with``.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import LatestN
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxgan.errors import UserError
 from jaxgan.state import GANState, named_leaves, with_leaves
@@ -23,15 +24,22 @@ class Checkpoints:
 
     Args:
         folder: holds one folder per step; made if missing.
-        keep: how many of the newest to keep, >= 1.
+        keep: how many of the newest to keep, >= 1; the best one is kept besides.
     """
 
     def __init__(self, folder: Path, *, keep: int = 3):
+        best = BestN(
+            n=1,
+            get_metric_fn=lambda metrics: metrics["score"],
+            reverse=True,  # less is better
+            keep_checkpoints_without_metrics=False,
+        )
         self._manager = ocp.CheckpointManager(
             folder.resolve(),
             item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=LatestN(keep), cleanup_tmp_directories=True
+                preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+                cleanup_tmp_directories=True,
             ),
         )
 
@@ -45,8 +53,14 @@ class Checkpoints:
         """Return the step of the newest checkpoint, or None."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: GANState) -> None:
-        """Start to save the state; it may be donated as soon as this returns. A saved step is left alone."""
+    def save(self, step: int, state: GANState, score: float | None = None) -> None:
+        """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
+
+        Args:
+            step: of the state.
+            state: to save.
+            score: by which the best is found, less is better; None or not finite is never the best.
+        """
         if step in self._manager.all_steps():
             return
         self._manager.save(
@@ -55,6 +69,7 @@ class Checkpoints:
                 state=ocp.args.StandardSave(named_leaves(state)),
                 meta=ocp.args.JsonSave({"format_version": FORMAT_VERSION}),
             ),
+            metrics={"score": score} if score is not None and math.isfinite(score) else None,
             force=True,
         )
 

@@ -1,7 +1,9 @@
 """What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from tqdm import tqdm
@@ -39,6 +41,7 @@ class Progress:
         self._first, self._step, self._total = step, step, total
         self._images_per_step = images_per_step
         self._rate = 0.0
+        self._begin = self._last = time.perf_counter()
         self._wants_bar, self._quiet = bar, quiet
         self._bar: Any = None
 
@@ -47,6 +50,14 @@ class Progress:
         self._begin = self._last = time.perf_counter()
         if self._wants_bar and sys.stderr.isatty():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time that the body takes out of the speed."""
+        began = time.perf_counter()
+        yield
+        spent = time.perf_counter() - began
+        self._begin, self._last = self._begin + spent, self._last + spent
 
     def close(self) -> None:
         """Leave the bar as it is, if there is one."""

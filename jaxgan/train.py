@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -13,11 +12,12 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, data, parallel, preemption, report
+from jaxgan import build, data, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import PRACTICAL, Config, parse
 from jaxgan.errors import UserError
+from jaxgan.features import Extractor
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import OtherRunError, Workdir
@@ -42,6 +42,7 @@ def run(
     discriminator: nn.Module | None = None,
     loss: Any = None,
     penalty: Any = None,
+    extractor: Extractor | None = None,
 ) -> Result:
     """Train, or go on with the run that is in ``config.workdir``.
 
@@ -52,6 +53,7 @@ def run(
         discriminator: your own module ``(images, labels, *, train) -> logits [B]``.
         loss: your own pair with fields ``discriminator`` and ``generator``.
         penalty: your own ``(critic, real, fake, *, keys, step) -> [B]``.
+        extractor: your own images to features, for evaluations.
 
     Returns:
         The `Result`. Its status is "preempted" if Ctrl-C or SIGTERM asked for an end; all is saved then.
@@ -64,14 +66,15 @@ def run(
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
-    settings["images"] = list(dataset.images.shape)
-    settings["own"] = [name for name, piece in own.items() if piece is not None]
+    judge = watch.judge(config, dataset, extractor)
+    used = [name for name, piece in own.items() if piece is not None]
+    settings |= {"images": list(dataset.images.shape), "own": used}
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
-        status, state = _train(config, dataset, experiment, folder, checkpoints, asked)
+        status, state = _train(config, dataset, experiment, judge, folder, checkpoints, asked)
     return Result(status, state, folder.path)
 
 
@@ -79,6 +82,7 @@ def _train(
     config: Config,
     dataset: data.Dataset,
     experiment: Experiment,
+    judge: watch.Judge | None,
     folder: Workdir,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
@@ -100,24 +104,26 @@ def _train(
     )
     open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
+        watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
         recorder.say(report.header(config, dataset, experiment))
         for note in dataset.notes:
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: " + ("a new run" if found is None else f"goes on at step {step:,}"))
-        if step < config.steps:
-            state = _loop(config, experiment, feed, state, train_key, recorder, checkpoints, asked)
+        if step < config.steps and not watcher.why:
+            state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
             step = int(state.step)
-        checkpoints.save(step, state)
+        watcher.measure(step, state.ema, last=step >= config.steps)
+        checkpoints.save(step, state, watcher.score(step))
         recorder.publish(step, jax.device_get(state.ema))
-        if step < config.steps:
+        if not (why := watcher.why or "") and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
             recorder.finish(step, recorder.draw(state))
-            recorder.say(f"done at step {step:,}: see {folder.path}")
+            recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
     checkpoints.wait()
-    folder.write_status(status, step, asked.signal.name if asked.signal else "")
+    folder.write_status(status, step, asked.signal.name if asked.signal else why)
     return status, state
 
 
@@ -128,6 +134,7 @@ def _loop(
     state: GANState,
     key: jax.Array,
     recorder: Recorder,
+    watcher: watch.Watch,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
 ) -> GANState:
@@ -137,11 +144,11 @@ def _loop(
     advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
-    intervals = config.log_every, config.sample_every, config.save_every
+    intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
     late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
     calls = 0
     recorder.progress.start()
-    while step < config.steps and not asked:
+    while step < config.steps and not asked and not watcher.why:
         to_event = min(interval - step % interval for interval in intervals)
         steps = min(recorder.progress.steps_per_call, feed.most_steps, config.steps - step, to_event)
         profiled = config.profile and calls == 2  # the calls before have warmed up
@@ -153,10 +160,11 @@ def _loop(
         step, calls = step + steps, calls + 1
         _do(late)
         images = recorder.draw(state) if step % config.sample_every == 0 else None
-        late.append(partial(recorder.call_ended, step, steps, metrics, images))
-        if step % config.save_every == 0 and step < config.steps:
+        is_best = watcher.measure(step, state.ema)
+        late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
+        if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it
-            checkpoints.save(step, state)
+            checkpoints.save(step, state, watcher.score(step))
             late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
     _do(late)
     recorder.progress.close()
@@ -171,13 +179,9 @@ def _do(late: list[Callable[[], None]]) -> None:
 def main(default: Config, description: str, args: list[str] | None = None) -> NoReturn:
     """Run an experiment file: its config, what the command line changes of it, and an exit code.
 
-    Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
-    1 anything else.
+    Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted early, 1 others.
     """
-    names = "; ".join(
-        f"{field.replace('_', '-')}: {', '.join(known)}" for field, known in build.NAMES.items()
-    )
-    config = parse(default, description=f"{description}\n\nNames for {names}.", args=args)
+    config = parse(default, description=f"{description}\n\n{build.HELP}", args=args)
     try:
         if config.dry_run:
             config = build.check(config)
@@ -185,11 +189,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
     except OtherRunError as error:
-        line = [argument for argument in sys.argv if not argument.startswith("--workdir=")]
-        if "--workdir" in line:
-            del line[line.index("--workdir") : line.index("--workdir") + 2]
-        command = shlex.join(["python", *line, "--workdir", str(error.free)])
-        print(f"error: {error}\nIn a folder of its own:  {command}", file=sys.stderr)
+        print(f"error: {error}\nIn a folder of its own:  {error.command(sys.argv)}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -9,10 +9,11 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import shutil
 import socket
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,13 @@ class OtherRunError(UserError):
     def __init__(self, message: str, free: Path):
         super().__init__(message)
         self.free = free
+
+    def command(self, line: Sequence[str]) -> str:
+        """Return a command line with the free folder for its ``--workdir``."""
+        line = [argument for argument in line if not argument.startswith("--workdir=")]
+        if "--workdir" in line:
+            del line[line.index("--workdir") : line.index("--workdir") + 2]
+        return shlex.join(["python", *line, "--workdir", str(self.free)])
 
 
 class Workdir:

@@ -37,9 +37,13 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "workdir": set(),
     "report": {"build", "config", "data"},
     "recorder": {"build", "config", "data", "export", "progress", "report", "sampling", "state", "workdir"},
+    "goal": set(),
+    "watch": {
+        "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
+    },
     "train": {
-        "build", "checkpoint", "config", "data", "parallel", "preemption", "recorder", "report", "state",
-        "workdir",
+        "build", "checkpoint", "config", "data", "features", "parallel", "preemption", "recorder", "report",
+        "state", "watch", "workdir",
     },
     "cli": {"__init__", "config", "data", "evaluate", "export", "sampling"},
     "__init__": {

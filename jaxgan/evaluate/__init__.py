@@ -13,7 +13,7 @@ from jaxgan.evaluate.command import evaluate
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.measure import Report, measure, table, write
 from jaxgan.evaluate.nearest import nearest_picture
-from jaxgan.evaluate.reals import Reals, load
+from jaxgan.evaluate.reals import Reals, labels_like, load
 from jaxgan.evaluate.scores import DISTANCES, METRICS, WITH_TRAINING_SET, split_names
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "evaluate",
     "from_dataset",
     "from_generator",
+    "labels_like",
     "load",
     "measure",
     "nearest_picture",

@@ -5,16 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Int
-
 from jaxgan import data, export, features
 from jaxgan.errors import UserError
 from jaxgan.evaluate import reals as there
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.measure import Report, measure, write
 from jaxgan.evaluate.nearest import nearest_picture
-from jaxgan.evaluate.reals import Reals
+from jaxgan.evaluate.reals import Reals, labels_like
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.files import write_atomically
 
@@ -114,15 +111,6 @@ def _of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: 
     if classes is not None:
         how["labels"] = f"those of the {real.source} images" if real.num_classes == classes else "in turn"
     return fakes._replace(protocol={"generator": str(path), **how, **fakes.protocol})
-
-
-def labels_like(real: Reals, n: int, num_classes: int | None) -> Int[np.ndarray, " n"] | None:
-    """Return labels for n fakes: those of the reals over and over, or, where these have others, in turn."""
-    if num_classes is None:
-        return None
-    if real.labels is None or real.num_classes != num_classes:
-        return (np.arange(n) % num_classes).astype(np.int32)
-    return np.resize(real.labels, n).astype(np.int32)
 
 
 def _is_run(path: Path) -> bool:

@@ -103,5 +103,14 @@ def outputs(reals: Reals, extractor: Extractor) -> Outputs:
     return Outputs(arrays["features"], arrays.get("logits"))
 
 
+def labels_like(reals: Reals, n: int, num_classes: int | None) -> Int[np.ndarray, " n"] | None:
+    """Return labels for n fakes: those of the reals over and over, or, where these have others, in turn."""
+    if num_classes is None:
+        return None
+    if reals.labels is None or reals.num_classes != num_classes:
+        return (np.arange(n) % num_classes).astype(np.int32)
+    return np.resize(reals.labels, n).astype(np.int32)
+
+
 def _shape(image: np.ndarray) -> str:
     return "x".join(map(str, image.shape))
