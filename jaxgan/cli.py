@@ -103,6 +103,7 @@ def evaluate(
     n: int = 10_000,
     seed: int = 0,
     extractor: str | None = None,
+    inception_weights: Path | None = None,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -118,7 +119,8 @@ def evaluate(
         metrics: names with commas between.
         n: fakes to make, and reals to take at most.
         seed: of the latents.
-        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn; None: the one that goes with the data set.
+        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn or inception-2015; None: the data set's own.
+        inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
         held_out: real images that were not trained on, for memorisation; None: the test split.
         data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
         out: folder for metric-NAME.json; None: the run's, and for pictures none.
@@ -132,6 +134,7 @@ def evaluate(
         n=n,
         seed=seed,
         extractor=extractor,
+        inception_weights=inception_weights,
         held_out=held_out,
         data_dir=data_dir,
         out=out,

@@ -40,7 +40,7 @@ def parse(
     Raises:
         UserError: if they make no sense.
     """
-    watched = [name for name in ("fid", *names) if name in names and name in distances]
+    watched = sorted((name for name in names if name in distances), key=lambda name: name != "fid")
     metric, target = watched[0] if watched else None, None
     if stop_at is not None:
         metric, _, number = stop_at.replace(" ", "").partition("=")
@@ -51,8 +51,10 @@ def parse(
         if not math.isfinite(target):
             raise UserError(f"--stop-at is a metric and a number, such as fid=12, got {stop_at}")
         if metric not in watched:
-            some = ", ".join(watched) or f"none of {', '.join(distances)}"
-            raise UserError(f"--stop-at {metric} is not among --metrics where less is better: {some}")
+            some = ", ".join(watched) or "none"
+            raise UserError(
+                f"--stop-at {metric} is not one of the --metrics of which less is better ({some})"
+            )
     if patience is not None and patience < 1:
         raise UserError(f"--patience must be at least 1, got {patience}")
     if patience is not None and metric is None:

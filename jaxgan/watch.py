@@ -71,7 +71,10 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
             raise UserError("--stop-at and --patience look at evaluations: set --evaluate-every")
         return None
     if extractor is None:
-        extractor = features.get(config.extractor, source=dataset.name, data_dir=config.data_dir)
+        weights = config.inception_weights
+        extractor = features.get(
+            config.extractor, source=dataset.name, inception_weights=weights, data_dir=config.data_dir
+        )
     if data.has_splits(dataset.name) and dataset.name == config.data:
         shape = dataset.images.shape[1:]
         reals = there.load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)

@@ -57,7 +57,7 @@ ONLY = {  # third-party packages with one home
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": {"config"},
-    "safetensors": {"export"},
+    "safetensors": {"export", "features"},
     "tqdm": {"progress", "data"},
     "matplotlib": {"report"},
     "tensorboardX": {"recorder"},

@@ -11,9 +11,9 @@ extractor, from a run's folder and a few options. Any ``latents -> images`` will
 
 from jaxgan.evaluate.command import evaluate
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
-from jaxgan.evaluate.measure import Report, measure, table, write
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, labels_like, load
+from jaxgan.evaluate.reports import Report, measure, table, write
 from jaxgan.evaluate.scores import DISTANCES, METRICS, WITH_TRAINING_SET, split_names
 
 __all__ = [

@@ -9,9 +9,9 @@ from jaxgan import data, export, features
 from jaxgan.errors import UserError
 from jaxgan.evaluate import reals as there
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
-from jaxgan.evaluate.measure import Report, measure, write
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, labels_like
+from jaxgan.evaluate.reports import Report, measure, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.files import write_atomically
 
@@ -27,6 +27,7 @@ def evaluate(
     n: int = 10_000,
     seed: int = 0,
     extractor: str | None = None,
+    inception_weights: Path | None = None,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -41,6 +42,7 @@ def evaluate(
         n: how many fakes to make, and how many reals to take at most.
         seed: of the latents.
         extractor: name of the network; None: the one that goes with the data set.
+        inception_weights: file of the weights of the 2015 Inception, which it chooses too.
         held_out: for memorisation, a data set that was not trained on; None: the "test" split of a TFDS one.
         data_dir: where TFDS data sets are.
         out: folder for ``metric-<name>.json``; None: the run's, and for pictures none.
@@ -70,7 +72,12 @@ def evaluate(
         conditional=conditional and _is_folder(source),
         data_dir=data_dir or settings.get("data_dir"),
     )
-    network = features.get(extractor, source=source, data_dir=data_dir or settings.get("data_dir"))
+    network = features.get(
+        extractor,
+        source=source,
+        inception_weights=inception_weights,
+        data_dir=data_dir or settings.get("data_dir"),
+    )
     real = load(split=split or HELD_OUT, n=n)
     if pictures is None:
         fakes = _of_run(path, description, real, n, seed)

@@ -77,11 +77,12 @@ def measure(
                 results[name] = METRICS[name](evidence)
             except ValueError as error:
                 raise UserError(f"{name}: {error}") from error
-        warned = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+        warned = [str(warning.message) for warning in caught]
         classes = {}
         if fake_labels is not None and real_labels is not None and len(np.unique(real_labels)) > 1:
             same = evidence if extractor.classes == reals.source else _without_logits(evidence)
             classes = by_class(names, same, real_labels, fake_labels)
+        of_classes = [str(warning.message) for warning in caught[len(warned) :]]
     change = extractor.change(reals.images.shape[1:])
     protocol = {
         **fakes.protocol,
@@ -96,7 +97,9 @@ def measure(
         "extractor_details": extractor.details,
         "resize": change,
     }
-    notes = (*reals.notes, *((change,) if change else ()), *warned)
+    if of_classes:
+        warned.append(f"per class: {of_classes[0]} (and {len(of_classes) - 1} more)")
+    notes = (*reals.notes, *((change,) if change else ()), *dict.fromkeys(warned))
     return Report(results, classes, protocol, notes)
 
 
