@@ -59,7 +59,7 @@ def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
 
     def advance(checked: bool) -> Any:
         run, state, arrays, key = loops[checked]
-        loops[checked][1], metrics = run(state, arrays, key, steps)
+        loops[checked][1], metrics = run(state, arrays, key, steps)  # pyrefly: ignore
         return metrics
 
     def save(checkpoints: Checkpoints, step: int) -> Any:

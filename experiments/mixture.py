@@ -6,7 +6,6 @@ lies between them, and the discriminator's whole field.
 
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from jaxgan import build, config, init_state, make_train_step, metrics, parallel, sampling
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
 
@@ -190,13 +189,10 @@ def draw(trained: Trained, *, member: int = 0) -> Image.Image:
 
 def main(default: MixtureConfig, mixture: Mixture, description: str | None) -> None:
     """Train, print the score of each seed, and write the pictures."""
-    try:
+    with exits(OSError):
         settings = config.parse(default, description=description or "").checked()
         folder = Path(settings.workdir)
         folder.mkdir(parents=True, exist_ok=True)
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     frames: list[Image.Image] = []
     start = time.monotonic()
     trained = train(settings, mixture, lambda trained: frames.append(draw(trained)))

@@ -4,7 +4,19 @@ A GAN is two networks, one loss pair and one pure step; everything else is a fun
 leave out.
 """
 
-from jaxgan import augment, data, losses, metrics, networks, parallel, penalties, sampling, updates
+from jaxgan import (
+    augment,
+    data,
+    evaluate,
+    features,
+    losses,
+    metrics,
+    networks,
+    parallel,
+    penalties,
+    sampling,
+    updates,
+)
 from jaxgan.export import load_generator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_state
@@ -18,6 +30,8 @@ __all__ = [
     "__version__",
     "augment",
     "data",
+    "evaluate",
+    "features",
     "init_state",
     "load_generator",
     "losses",

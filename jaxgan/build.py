@@ -87,6 +87,10 @@ NAMES = {
     "on_nan": ("stop", "rollback"),
 }
 
+HELP = "Names for " + "; ".join(
+    f"{name.replace('_', '-')}: {', '.join(known)}" for name, known in NAMES.items()
+)
+
 
 class Experiment(NamedTuple):
     """What a config stands for.

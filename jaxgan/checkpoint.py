@@ -14,6 +14,7 @@ import gc
 import itertools
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import LatestN
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxgan.errors import UserError
 from jaxgan.files import free_space
@@ -39,7 +40,7 @@ class Checkpoints:
 
     Args:
         folder: holds one folder per step; made if missing. What else is in it is left alone.
-        keep: how many of the newest to keep, >= 1.
+        keep: how many of the newest to keep, >= 1; the best one is kept besides.
 
     Attributes:
         notes: lines for the user: which checkpoints were damaged.
@@ -48,11 +49,17 @@ class Checkpoints:
     def __init__(self, folder: Path, *, keep: int = 3):
         self.notes: list[str] = []
         self._folder, self._keep = folder.resolve(), keep
+        best = BestN(
+            n=1,
+            get_metric_fn=lambda metrics: metrics["score"],
+            reverse=True,  # less is better
+            keep_checkpoints_without_metrics=False,
+        )
         self._manager = ocp.CheckpointManager(
             self._folder,
             item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=LatestN(keep),
+                preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
                 cleanup_tmp_directories=True,
                 step_name_format=_OnlyCheckpoints(),
             ),
@@ -76,12 +83,17 @@ class Checkpoints:
             state: a state, or its shapes.
             saves: how many there will be at most, those that are there included.
         """
-        most = min(self._keep + 1, saves)  # a new one is written before an old one goes
+        most = min(self._keep + 2, saves)  # the best besides, and a new one is written before an old one goes
         missing = max(1, most - len(steps_in(self._folder)))
         require_space(self._folder, missing * nbytes(state), f"room for {missing} checkpoints")
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, score: float | None = None) -> None:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
+
+        Args:
+            step: of the state.
+            state: to save.
+            score: by which the best is found, less is better; None or not finite is never the best.
 
         Raises:
             NotFiniteError: if it holds NaN or infinity; nothing is saved then.
@@ -103,6 +115,7 @@ class Checkpoints:
                 args=ocp.args.Composite(
                     state=ocp.args.StandardSave(leaves), meta=ocp.args.JsonSave(seal(meta))
                 ),
+                metrics={"score": score} if score is not None and math.isfinite(score) else None,
                 force=True,
             )
 

@@ -10,9 +10,10 @@ import numpy as np
 
 import jaxgan
 from jaxgan import data as sources
+from jaxgan import evaluate as evaluation
 from jaxgan import export, sampling
 from jaxgan.config import Positional, argument, call
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
 
 
@@ -93,6 +94,54 @@ def interpolate(
     print(f"{rows} walks of step {description['step']:,} in {out}")
 
 
+def evaluate(
+    run: Positional[Path],
+    *,
+    against: str | None = None,
+    split: str | None = None,
+    metrics: str = "fid,kid,prdc",
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: str | None = None,
+    inception_weights: Path | None = None,
+    held_out: str | None = None,
+    data_dir: str | None = None,
+    out: Path | None = None,
+) -> None:
+    """Measure generated images against real ones.
+
+    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation.
+
+    Args:
+        run: a run's folder, an exported generator, a folder of pictures, or a .npz with "images".
+        against: real images: digits, a TFDS name, a folder, a .npz; None: what the run was trained on.
+        split: of a TFDS data set; None: test.
+        metrics: names with commas between.
+        n: fakes to make, and reals to take at most.
+        seed: of the latents.
+        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn or inception-2015; None: the data set's own.
+        inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
+        held_out: real images that were not trained on, for memorisation; None: the test split.
+        data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        out: folder for metric-NAME.json; None: the run's, and for pictures none.
+    """
+    _check_seed(seed)
+    report = evaluation.evaluate(
+        run,
+        against=against,
+        split=split,
+        metrics=metrics,
+        n=n,
+        seed=seed,
+        extractor=extractor,
+        inception_weights=inception_weights,
+        held_out=held_out,
+        data_dir=data_dir,
+        out=out,
+    )
+    print(evaluation.table(report))
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -156,16 +205,15 @@ def main(args: list[str] | None = None) -> None:
     if args == ["--version"]:
         print(f"jaxgan {jaxgan.__version__}")
         return
-    try:
-        call(
-            {"sample": sample, "interpolate": interpolate, "check": check, "data": data},
-            program="jaxgan",
-            description=__doc__ or "",
-            args=args,
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    commands = {
+        "sample": sample,
+        "interpolate": interpolate,
+        "evaluate": evaluate,
+        "check": check,
+        "data": data,
+    }
+    with exits():
+        call(commands, program="jaxgan", description=__doc__ or "", args=args)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,13 @@ class Config:
     decay_steps: int | None = None  # generator updates until a linear or cosine schedule reaches zero
     gradient_clip: float | None = None  # largest global norm of a gradient
     ema_decay: float = 0.999  # decay per step of the generator's average weights; short at the start
+    evaluate_every: int | None = None  # steps between evaluations; None: the run is not evaluated
+    metrics: str = "fid"  # what is measured at an evaluation, with commas between
+    evaluate_n: int = 2000  # fakes of an evaluation, and reals at most
+    extractor: str | None = None  # network that makes features; None: the one that goes with the data set
+    inception_weights: str | None = None  # file of the 2015 Inception's weights, which makes features then
+    stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
+    patience: int | None = None  # stop after as many evaluations without a new best
     seed: int = 0  # of weights, latents and data order
     workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
     log_every: int = 50  # steps
@@ -57,6 +64,7 @@ class Config:
     progress: bool = True  # a bar on a terminal; plain lines without it
     quiet: bool = False  # print nothing but mistakes (log.txt has all)
     tensorboard: bool = False  # write for TensorBoard too (pip install "jaxgan[tensorboard]")
+    compilation_cache: bool = True  # keep compiled programs in the user's cache folder
     profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
     dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
 
@@ -84,6 +92,9 @@ class Config:
         self._require("device_data", "0 or more", self.device_data >= 0)
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
         self._require("rollbacks", "at least 0", self._at_least("rollbacks", 0))
+        every = self.evaluate_every
+        self._require("evaluate_every", "at least 1", every is None or every >= 1)
+        self._require("evaluate_n", "at least 2", self.evaluate_n >= 2)
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
@@ -109,7 +120,8 @@ Settings = TypeVar("Settings")
 Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
-PRACTICAL |= {"progress", "quiet", "tensorboard", "profile", "dry_run", "on_nan", "rollbacks"}
+PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
+PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 
 

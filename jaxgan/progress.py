@@ -1,12 +1,25 @@
 """What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from tqdm import tqdm
 
 CALL_SECONDS = 0.5  # of work per call: short enough for Ctrl-C, long enough to hide what a call costs
+
+
+def counting(what: str, total: int, unit: str) -> Any:
+    """Return a bar that counts something other than training steps; a terminal shows it while it lasts.
+
+    Args:
+        what: is going on.
+        total: how many there will be.
+        unit: of what is counted.
+    """
+    return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
 
 
 class Progress:
@@ -28,6 +41,7 @@ class Progress:
         self._first, self._step, self._total = step, step, total
         self._images_per_step = images_per_step
         self._rate = 0.0
+        self._begin = self._last = time.perf_counter()
         self._wants_bar, self._quiet = bar, quiet
         self._bar: Any = None
 
@@ -36,6 +50,14 @@ class Progress:
         self._begin = self._last = time.perf_counter()
         if self._wants_bar and sys.stderr.isatty():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the time that the body takes out of the speed."""
+        began = time.perf_counter()
+        yield
+        spent = time.perf_counter() - began
+        self._begin, self._last = self._begin + spent, self._last + spent
 
     def close(self) -> None:
         """Leave the bar as it is, if there is one."""

@@ -98,12 +98,14 @@ class Recorder:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
         return self._generate(state.ema)
 
-    def call_ended(self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any) -> None:
+    def call_ended(
+        self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
+    ) -> None:
         """Record what a call of `steps` steps, up to `step`, has given; waits for it."""
         values = {name: float(value) for name, value in jax.device_get(metrics).items()}
         health.check(step, steps, values)
         line = self.progress.advance(steps, values)
-        if step % self._config.log_every == 0 or step == self._config.steps:
+        if step % self._config.log_every == 0 or step == self._config.steps or last:
             self._folder.append_metrics(step, values)
             if self._board is not None:
                 self.attempt("TensorBoard", partial(_add_scalars, self._board, values, step))
@@ -132,8 +134,12 @@ class Recorder:
         rows = self._folder.read_metrics()
         if rows:
             self.attempt("the plot", partial(report.plot_curves, rows, self.path / "plots/curves.png"))
+        self.export(step, ema)
+
+    def export(self, step: int, ema: Variables, name: str = "export") -> None:
+        """Export the EMA generator, given as arrays on the host, into the folder of a name."""
         export.save_generator(
-            self.path / "export",
+            self.path / name,
             self._experiment.generator,
             ema,
             image_shape=self._experiment.arrays["image"].shape[1:],

@@ -21,6 +21,9 @@ PANELS = {
 }
 
 
+SPREADS = ("_deviation", "_standard_error", "_slope")  # measured, and not drawn
+
+
 def parameter_counts(experiment: Experiment) -> tuple[int, int]:
     """Return how many parameters the generator and the discriminator have."""
     players = experiment.shapes.generator, experiment.shapes.discriminator
@@ -86,6 +89,35 @@ def plot_curves(rows: list[dict[str, int | float]], file: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
+
+
+def plot_evaluations(
+    rows: list[dict[str, Any]], best: int, metrics: tuple[str, ...], extractor: str, folder: Path
+) -> None:
+    """Draw what was measured over the steps, a panel a metric, into ``evaluations.png``.
+
+    Args:
+        rows: of evaluations.jsonl, in order; a missing number is None.
+        best: index of the best row, which is marked.
+        metrics: names; a row's "prdc_recall" is of "prdc".
+        extractor: name of the network that made the features.
+        folder: of the picture.
+    """
+    from matplotlib.figure import Figure
+
+    steps = [row["step"] for row in rows]
+    names = [name for name in rows[best] if name != "step" and not name.endswith(SPREADS)]
+    of = {name: max((m for m in metrics if f"{name}_".startswith(f"{m}_")), key=len) for name in names}
+    figure = Figure(figsize=(6 * len(metrics), 4), layout="constrained")
+    for axes, panel in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
+        for name in (name for name in names if of[name] == panel):
+            values = [math.nan if row.get(name) is None else row[name] for row in rows]
+            axes.plot(steps, values, marker=".", label=name.removeprefix(f"{panel}_"))
+        axes.axvline(steps[best], color="grey", linestyle=":", label=f"best, step {steps[best]:,}")
+        axes.set(title=f"{panel} ({extractor})", xlabel="step")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    write_atomically(folder / "evaluations.png", lambda temporary: figure.savefig(temporary, dpi=100))
 
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:

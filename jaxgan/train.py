@@ -12,18 +12,19 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, data, health, parallel, preemption, report
+from jaxgan import build, compilation, data, health, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import PRACTICAL, Config, parse
-from jaxgan.errors import UserError
+from jaxgan.data import cache
+from jaxgan.errors import exits
+from jaxgan.features import Extractor
 from jaxgan.integrity import NotFiniteError
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
-from jaxgan.workdir import OtherRunError, Workdir
+from jaxgan.workdir import Workdir
 
 EXIT_CODES = {"done": 0, "preempted": 75}
-USER_ERROR, INTERRUPTED = 2, 130
 
 
 class Result(NamedTuple):
@@ -42,6 +43,7 @@ def run(
     discriminator: nn.Module | None = None,
     loss: Any = None,
     penalty: Any = None,
+    extractor: Extractor | None = None,
 ) -> Result:
     """Train, or go on with the run that is in ``config.workdir``.
 
@@ -52,6 +54,7 @@ def run(
         discriminator: your own module ``(images, labels, *, train) -> logits [B]``.
         loss: your own pair with fields ``discriminator`` and ``generator``.
         penalty: your own ``(critic, real, fake, *, keys, step) -> [B]``.
+        extractor: your own images to features, for evaluations.
 
     Returns:
         The `Result`. Its status is "preempted" if Ctrl-C or SIGTERM asked for an end; all is saved then.
@@ -64,14 +67,15 @@ def run(
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
-    settings["images"] = list(dataset.images.shape)
-    settings["own"] = [name for name, piece in own.items() if piece is not None]
+    judge = watch.judge(config, dataset, extractor)
+    used = [name for name, piece in own.items() if piece is not None]
+    settings |= {"images": list(dataset.images.shape), "own": used}
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
-        train = partial(_train, config, dataset, experiment, folder, checkpoints, asked)
+        train = partial(_train, config, dataset, experiment, judge, folder, checkpoints, asked)
         status, state = health.guard(train, config, len(dataset.images), folder.path)
     return Result(status, state, folder.path)
 
@@ -80,6 +84,7 @@ def _train(
     config: Config,
     dataset: data.Dataset,
     experiment: Experiment,
+    judge: watch.Judge | None,
     folder: Workdir,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
@@ -103,24 +108,26 @@ def _train(
     )
     open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
+        watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
         recorder.say(report.header(config, dataset, experiment))
         for note in (*dataset.notes, *checkpoints.notes, *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
-        if step < config.steps:
-            state = _loop(config, experiment, feed, state, train_key, recorder, checkpoints, asked)
+        if step < config.steps and not watcher.why:
+            state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
             step = int(state.step)
-        checkpoints.save(step, state)
+        watcher.measure(step, state.ema, last=step >= config.steps)
+        checkpoints.save(step, state, watcher.score(step))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
-        if step < config.steps:
+        if not (why := watcher.why or "") and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
             recorder.finish(step, recorder.draw(state))
-            recorder.say(f"done at step {step:,}: see {folder.path}")
-    folder.write_status(status, step, asked.signal.name if asked.signal else "")
+            recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
+    folder.write_status(status, step, asked.signal.name if asked.signal else why)
     return status, state
 
 
@@ -131,6 +138,7 @@ def _loop(
     state: GANState,
     key: jax.Array,
     recorder: Recorder,
+    watcher: watch.Watch,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
 ) -> GANState:
@@ -140,11 +148,11 @@ def _loop(
     advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
-    intervals = config.log_every, config.sample_every, config.save_every
+    intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
     late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
     calls = 0
     recorder.progress.start()
-    while step < config.steps and not asked:
+    while step < config.steps and not asked and not watcher.why:
         to_event = min(interval - step % interval for interval in intervals)
         steps = min(recorder.progress.steps_per_call, feed.most_steps, config.steps - step, to_event)
         profiled = config.profile and calls == 2  # the calls before have warmed up
@@ -156,10 +164,11 @@ def _loop(
         step, calls = step + steps, calls + 1
         _do(late)
         images = recorder.draw(state) if step % config.sample_every == 0 else None
-        late.append(partial(recorder.call_ended, step, steps, metrics, images))
-        if step % config.save_every == 0 and step < config.steps:
+        is_best = watcher.measure(step, state.ema)
+        late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
+        if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it
-            checkpoints.save(step, state)
+            checkpoints.save(step, state, watcher.score(step))
             late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
     _do(late)
     recorder.progress.close()
@@ -177,22 +186,13 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
     1 anything else: a full disk and NaN in one sentence too.
     """
-    names = "; ".join(
-        f"{field.replace('_', '-')}: {', '.join(known)}" for field, known in build.NAMES.items()
-    )
-    config = parse(default, description=f"{description}\n\nNames for {names}.", args=args)
-    try:
+    config = parse(default, description=f"{description}\n\n{build.HELP}", args=args)
+    with exits(OSError, NotFiniteError):
+        if config.compilation_cache:
+            compilation.keep_in(cache.folder() / "compiled")
         if config.dry_run:
             config = build.check(config)
             print(report.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
-    except OtherRunError as error:
-        print(f"error: {error}\nIn a folder of its own:  {error.command(sys.argv)}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except (UserError, OSError, NotFiniteError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR if isinstance(error, UserError) else 1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    raise AssertionError("sys.exit came back")

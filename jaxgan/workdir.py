@@ -14,7 +14,7 @@ import shlex
 import shutil
 import socket
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -36,12 +36,13 @@ class OtherRunError(UserError):
         super().__init__(message)
         self.free = free
 
-    def command(self, arguments: list[str]) -> str:
-        """Return the command line of a program's arguments with the free folder in place of theirs."""
+    def advice(self, arguments: Sequence[str]) -> str:
+        """Return the program's command line with the free folder for its ``--workdir``."""
         line = [argument for argument in arguments if not argument.startswith("--workdir=")]
         if "--workdir" in line:
             del line[line.index("--workdir") : line.index("--workdir") + 2]
-        return shlex.join(["python", *line, "--workdir", str(self.free)])
+        command = shlex.join(["python", *line, "--workdir", str(self.free)])
+        return f"In a folder of its own:  {command}"
 
 
 class Workdir:

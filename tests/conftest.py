@@ -1,6 +1,7 @@
 """Two CPU devices, no silent broadcasting, and every annotated shape checked."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,27 @@ def run_program():
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A cache folder in which digits-cnn is trained."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAXGAN_CACHE", str(folder))
+        from jaxgan import features
+
+        features.get("digits-cnn")
+    return folder
+
+
+@pytest.fixture
+def digits_cnn(trained, own_cache):
+    """digits-cnn, in the test's own cache too."""
+    from jaxgan import features
+
+    shutil.copytree(trained / "classifiers", own_cache / "classifiers")
+    return features.get("digits-cnn")
 
 
 @pytest.fixture(autouse=True)

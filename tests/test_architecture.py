@@ -38,19 +38,25 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "checkpoint": {"integrity", "state"},
     "health": {"config", "data", "integrity"},
     "export": {"build", "state"},
+    "features": {"data", "features", "progress", "state"},
+    "evaluate": {"config", "data", "evaluate", "export", "features", "metrics", "progress", "sampling"},
     "workdir": set(),
     "report": {"build", "config", "data"},
     "recorder": {
         "build", "config", "data", "export", "health", "progress", "report", "sampling", "state", "workdir",
     },
-    "train": {
-        "build", "checkpoint", "config", "data", "health", "integrity", "parallel", "preemption", "recorder", "report", "state",
-        "workdir",
+    "goal": set(),
+    "watch": {
+        "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
     },
-    "cli": {"__init__", "checkpoint", "config", "data", "export", "sampling"},
+    "train": {
+        "build", "checkpoint", "compilation", "config", "data", "features", "health", "integrity", "parallel",
+        "preemption", "recorder", "report", "state", "watch", "workdir",
+    },
+    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},
     "__init__": {
-        "augment", "data", "export", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
-        "state", "step", "updates",
+        "augment", "data", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
+        "penalties", "sampling", "state", "step", "updates",
     },
 }  # fmt: skip
 
@@ -59,7 +65,7 @@ ONLY = {  # third-party packages with one home
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": {"config"},
-    "safetensors": {"export"},
+    "safetensors": {"export", "features"},
     "tqdm": {"progress", "data"},
     "matplotlib": {"report"},
     "tensorboardX": {"recorder"},

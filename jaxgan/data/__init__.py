@@ -5,7 +5,7 @@ from arrays on the device; `Stream` gathers the same batches, bit for bit, from 
 """
 
 from jaxgan.data.order import batch_at, batch_indices
-from jaxgan.data.sources import Dataset, digits, first_images, from_arrays, load, prepare
+from jaxgan.data.sources import Dataset, digits, first_images, from_arrays, has_splits, load, prepare
 from jaxgan.data.stream import Feed, Stream, feed
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "feed",
     "first_images",
     "from_arrays",
+    "has_splits",
     "load",
     "prepare",
 ]

@@ -87,7 +87,7 @@ def load(
         return _fitted(digits(), image_size, channels)
     if path.suffix == ".npz":
         return _fitted(_npz(source, path), image_size, channels)
-    if source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) and not path.is_dir()):
+    if has_splits(source):
         from jaxgan.data import tfds_source  # half a second to import
 
         read = tfds_source.read(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
@@ -98,6 +98,14 @@ def load(
             path, image_size=image_size, channels=channels, conditional=conditional, strict=strict
         )
     return Dataset(source, **read)
+
+
+def has_splits(source: str) -> bool:
+    """Say whether a source is a TFDS data set, whose "train" and "test" are different images."""
+    path = Path(source).expanduser()
+    if source == "digits" or path.suffix == ".npz":
+        return False
+    return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())
 
 
 def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None = None) -> str:

@@ -1,0 +1,143 @@
+"""``jaxgan evaluate``: what to measure, against what, with which extractor."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jaxgan import data, export, features
+from jaxgan.errors import UserError
+from jaxgan.evaluate import reals as there
+from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
+from jaxgan.evaluate.nearest import nearest_picture
+from jaxgan.evaluate.reals import Reals, labels_like
+from jaxgan.evaluate.reports import Report, measure, write
+from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
+from jaxgan.files import write_atomically
+
+HELD_OUT = "test"
+
+
+def evaluate(
+    path: Path,
+    *,
+    against: str | None = None,
+    split: str | None = None,
+    metrics: str = "fid,kid,prdc",
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: str | None = None,
+    inception_weights: Path | None = None,
+    held_out: str | None = None,
+    data_dir: str | None = None,
+    out: Path | None = None,
+) -> Report:
+    """Measure a run, a folder of pictures or an ``.npz`` against real images.
+
+    Args:
+        path: a run's folder or exported generator; a folder of pictures; an ``.npz`` with "images".
+        against: name of the data set of real images; None: what the run was trained on.
+        split: of a TFDS data set; None: "test".
+        metrics: names from `METRICS`, with commas between.
+        n: how many fakes to make, and how many reals to take at most.
+        seed: of the latents.
+        extractor: name of the network; None: the one that goes with the data set.
+        inception_weights: file of the weights of the 2015 Inception, which it chooses too.
+        held_out: for memorisation, a data set that was not trained on; None: the "test" split of a TFDS one.
+        data_dir: where TFDS data sets are.
+        out: folder for ``metric-<name>.json``; None: the run's, and for pictures none.
+
+    Returns:
+        The report.
+
+    Raises:
+        UserError: for what cannot be done; one sentence says why.
+    """
+    names = split_names(metrics)
+    if n < 2:
+        raise UserError(f"--n must be at least 2, got {n}")
+    is_run = _is_run(path)
+    settings = _settings(path) if is_run else {}
+    source = against or settings.get("data")
+    if source is None:
+        raise UserError("--against is missing: the name of a data set of real images, such as mnist")
+    description = export.read_description(path) if is_run else {}
+    pictures = None if is_run else data.load(str(path))
+    shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
+    conditional = description.get("num_classes") is not None
+    load = partial(
+        there.load,
+        source,
+        shape,
+        conditional=conditional and _is_folder(source),
+        data_dir=data_dir or settings.get("data_dir"),
+    )
+    network = features.get(
+        extractor,
+        source=source,
+        inception_weights=inception_weights,
+        data_dir=data_dir or settings.get("data_dir"),
+    )
+    real = load(split=split or HELD_OUT, n=n)
+    if pictures is None:
+        fakes = _of_run(path, description, real, n, seed)
+    else:
+        fakes = from_dataset(pictures, n)._replace(protocol={"images": str(path)})
+    train = beside = None
+    if set(names) & set(WITH_TRAINING_SET):
+        if held_out is None and not data.has_splits(source):
+            raise UserError(f"{source} has no split to hold out: name other real images with --held-out")
+        train = load(split="train")
+        beside = there.load(held_out or source, shape, split=HELD_OUT, data_dir=data_dir)
+    try:
+        report = measure(fakes, real, network, names, train=train, held_out=beside)
+    except features.NotFiniteError as error:
+        raise UserError(f"{path}: {error}") from error
+    folder = out or (_folder(path) if is_run else None)
+    if folder is not None:
+        try:
+            write(report, folder)
+            if train is not None:
+                picture = nearest_picture(fakes, train, network)
+                write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+    return report
+
+
+def _of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
+    classes = description["num_classes"]
+    fakes = from_generator(
+        export.load_generator(path),
+        latent_dim=description["latent_dim"],
+        n=n,
+        labels=labels_like(real, n, classes),
+        seed=seed,
+    )
+    how = {"weights": "EMA", "batch_norm": "running averages", "step": description["step"]}
+    if classes is not None:
+        how["labels"] = f"those of the {real.source} images" if real.num_classes == classes else "in turn"
+    return fakes._replace(protocol={"generator": str(path), **how, **fakes.protocol})
+
+
+def _is_run(path: Path) -> bool:
+    if path.suffix == ".safetensors":
+        return True
+    return path.is_dir() and any((path / name).exists() for name in ("export", "config.json", export.WEIGHTS))
+
+
+def _is_folder(source: str) -> bool:
+    return Path(source).expanduser().is_dir() and not data.has_splits(source)
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.suffix == ".safetensors" else path
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """Return the settings of a run, where `path` is a run's folder."""
+    try:
+        settings = json.loads((_folder(path) / "config.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}

@@ -1,0 +1,167 @@
+"""Fakes and reals -> a report: results with their protocol, as files and as a table."""
+
+import dataclasses
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxgan.errors import UserError
+from jaxgan.evaluate import fakes as made
+from jaxgan.evaluate import reals as there
+from jaxgan.evaluate.fakes import Fakes
+from jaxgan.evaluate.reals import Reals
+from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_class, scalars
+from jaxgan.features import Extractor
+from jaxgan.files import write_json
+from jaxgan.metrics.result import Result
+
+
+class Report(NamedTuple):
+    """What was measured, and how.
+
+    Attributes:
+        results: by metric.
+        classes: flat numbers by class, where fakes and reals have labels.
+        protocol: all that the numbers depend on.
+        notes: what a reader should know: images that were resized, sets that are small.
+    """
+
+    results: dict[str, tuple[Result, ...]]
+    classes: dict[int, dict[str, float]]
+    protocol: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """The measured numbers by flat names: "fid", "kid", "prdc_precision", ..."""
+        return scalars(self.results)
+
+
+def measure(
+    fakes: Fakes,
+    reals: Reals,
+    extractor: Extractor,
+    names: tuple[str, ...],
+    *,
+    train: Reals | None = None,
+    held_out: Reals | None = None,
+) -> Report:
+    """Compare fakes with reals.
+
+    Args:
+        fakes: images to measure.
+        reals: images to measure them against.
+        extractor: of the features.
+        names: of `METRICS`.
+        train: all training images, for memorisation.
+        held_out: real images that were not trained on, for memorisation.
+
+    Raises:
+        UserError: for a metric that cannot be had of these, naming it.
+        NotFiniteError: for fakes, or features of them, that are not finite.
+    """
+    fake_labels, real_labels = fakes.labels, reals.labels
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        evidence = Evidence(there.outputs(reals, extractor), made.outputs(fakes, extractor), extractor)
+        if set(names) & set(WITH_TRAINING_SET):
+            sets = (None if some is None else there.outputs(some, extractor) for some in (train, held_out))
+            evidence = Evidence(*evidence[:3], *sets)
+        results = {}
+        for name in names:
+            try:
+                results[name] = METRICS[name](evidence)
+            except ValueError as error:
+                raise UserError(f"{name}: {error}") from error
+        warned = [str(warning.message) for warning in caught]
+        classes = {}
+        if fake_labels is not None and real_labels is not None and len(np.unique(real_labels)) > 1:
+            same = evidence if extractor.classes == reals.source else _without_logits(evidence)
+            classes = by_class(names, same, real_labels, fake_labels)
+        of_classes = [str(warning.message) for warning in caught[len(warned) :]]
+    change = extractor.change(reals.images.shape[1:])
+    protocol = {
+        **fakes.protocol,
+        "n_fake": fakes.count,
+        "against": reals.source,
+        "split": reals.split,
+        "n_real": len(reals.images),
+        "image_shape": list(reals.images.shape[1:]),
+        "bits": 8,
+        "extractor": extractor.name,
+        "extractor_hash": extractor.hash,
+        "extractor_details": extractor.details,
+        "resize": change,
+    }
+    if of_classes:
+        warned.append(f"per class: {of_classes[0]} (and {len(of_classes) - 1} more)")
+    notes = (*reals.notes, *((change,) if change else ()), *dict.fromkeys(warned))
+    return Report(results, classes, protocol, notes)
+
+
+def _without_logits(evidence: Evidence) -> Evidence:
+    return evidence._replace(fake=evidence.fake._replace(logits=None))
+
+
+def write(report: Report, folder: Path) -> list[Path]:
+    """Write ``metric-<name>.json`` for each metric; values that are no numbers become null."""
+    files = []
+    for name, results in report.results.items():
+        content = {
+            "metric": name,
+            "results": [{"name": result.name, **dataclasses.asdict(result)} for result in results],
+            "protocol": report.protocol,
+            "notes": list(report.notes),
+        }
+        classes = {
+            str(label): {key: value for key, value in row.items() if key.split("_")[0] in (name, "agreement")}
+            for label, row in report.classes.items()
+        }
+        if any(set(row) - {"agreement"} for row in classes.values()):
+            content["per_class"] = classes
+        files.append(folder / f"metric-{name.replace('_', '-')}.json")
+        write_json(files[-1], _plain(content))
+    return files
+
+
+def _plain(content: Any) -> Any:
+    """Return what JSON can hold: null for NaN and infinity."""
+    if isinstance(content, dict):
+        return {name: _plain(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def table(report: Report) -> str:
+    """Return the report as lines for a terminal."""
+    rows = [
+        (result.name, number, f"{getattr(result, number):.6g}", _how(result))
+        for results in report.results.values()
+        for result in results
+        for number in result.measured
+    ]
+    lines = _aligned(rows)
+    if report.classes:
+        columns = list(next(iter(report.classes.values())))
+        columns = [name for name in columns if not name.endswith(("_deviation", "_standard_error"))]
+        cells = {label: [f"{row[name]:.4g}" for name in columns] for label, row in report.classes.items()}
+        lines += ["", *_aligned([("class", *columns), *((str(label), *row) for label, row in cells.items())])]
+    return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def _how(result: Result) -> str:
+    fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    left = {name: value for name, value in fields.items() if name not in (*result.measured, "extractor")}
+    return ", ".join(f"{name} {value}" for name, value in left.items() if value is not None)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]

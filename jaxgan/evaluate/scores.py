@@ -1,0 +1,130 @@
+"""The names of the metrics, and what each takes. A new one is one line here."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan import metrics
+from jaxgan.config import choose
+from jaxgan.errors import UserError
+from jaxgan.features import Extractor, Outputs
+from jaxgan.metrics.result import Result
+
+
+class Evidence(NamedTuple):
+    """What metrics may look at.
+
+    Attributes:
+        real: features and logits of real images.
+        fake: the same of generated ones.
+        extractor: that made them.
+        train: features of all training images, where a metric asked for them.
+        held_out: features of real images that were not trained on, likewise.
+    """
+
+    real: Outputs
+    fake: Outputs
+    extractor: Extractor
+    train: Outputs | None = None
+    held_out: Outputs | None = None
+
+
+def _pair(measure: Callable[..., Result]) -> Callable[[Evidence], tuple[Result, ...]]:
+    return lambda evidence: (
+        measure(evidence.real.features, evidence.fake.features, extractor=evidence.extractor.name),
+    )
+
+
+def _manifold(evidence: Evidence) -> tuple[Result, ...]:
+    real, fake, name = evidence.real.features, evidence.fake.features, evidence.extractor.name
+    count = min(len(real), len(fake))  # of unequal sets, the larger one fills the space better
+    return (
+        metrics.precision_recall(real[:count], fake[:count], extractor=name),
+        metrics.density_coverage(real[:count], fake[:count], extractor=name),
+    )
+
+
+def _modes(evidence: Evidence) -> tuple[Result, ...]:
+    logits = _logits(evidence, "modes")
+    name = evidence.extractor.name
+    return (metrics.class_coverage(logits.argmax(axis=1), n_modes=logits.shape[1], extractor=name),)
+
+
+def _inception_score(evidence: Evidence) -> tuple[Result, ...]:
+    logits = _logits(evidence, "is")
+    return (metrics.inception_score(logits, extractor=evidence.extractor.name),)
+
+
+def _logits(evidence: Evidence, metric: str) -> np.ndarray:
+    logits, extractor = evidence.fake.logits, evidence.extractor
+    if logits is None or (metric == "modes" and extractor.classes is None):
+        raise UserError(f"--metrics {metric} takes a classifier, and {extractor.name} is none of this data")
+    return logits
+
+
+def _memorisation(evidence: Evidence) -> tuple[Result, ...]:
+    if evidence.train is None or evidence.held_out is None:
+        raise UserError("--metrics memorisation takes training images and held-out ones")
+    train, held_out, fake = evidence.train.features, evidence.held_out.features, evidence.fake.features
+    return (metrics.memorisation(train, held_out, fake, extractor=evidence.extractor.name),)
+
+
+METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {
+    "fid": _pair(metrics.frechet_distance),
+    "fid_infinity": _pair(metrics.frechet_distance_infinity),
+    "kid": _pair(metrics.kernel_distance),
+    "prdc": _manifold,
+    "sliced_wasserstein": _pair(metrics.sliced_wasserstein),
+    "diversity": _pair(metrics.diversity),
+    "modes": _modes,
+    "is": _inception_score,
+    "memorisation": _memorisation,
+}
+
+WITH_TRAINING_SET = ("memorisation",)
+PER_CLASS = ("fid", "kid", "prdc")
+NEIGHBOURS = 5  # that prdc looks at: a class needs more images than these
+DISTANCES = ("fid", "fid_infinity", "kid", "sliced_wasserstein")  # of which less is better
+
+
+def split_names(text: str, known: tuple[str, ...] = tuple(METRICS)) -> tuple[str, ...]:
+    """Return the metrics that a text such as "fid,kid" names, each once.
+
+    Raises:
+        UserError: for a name that is unknown, or none at all.
+    """
+    return tuple(dict.fromkeys(choose("metrics", name.strip(), known) for name in text.split(",")))
+
+
+def scalars(results: dict[str, tuple[Result, ...]]) -> dict[str, float]:
+    """Return the measured numbers by flat names: "fid", "kid", "kid_deviation", "prdc_precision", ..."""
+    return {
+        metric if number == "value" else f"{metric}_{number}": float(getattr(result, number))
+        for metric, some in results.items()
+        for result in some
+        for number in result.measured
+    }
+
+
+def by_class(
+    names: tuple[str, ...], evidence: Evidence, real_labels: np.ndarray, fake_labels: np.ndarray
+) -> dict[int, dict[str, float]]:
+    """Return what can be measured of each class by itself: those of `names` in `PER_CLASS`.
+
+    With a classifier there is "agreement", the share of fakes that it takes for what they are meant to be.
+    """
+    table = {}
+    for label in np.unique(real_labels).tolist():
+        real, fake = (
+            Outputs(outputs.features[labels == label])
+            for outputs, labels in ((evidence.real, real_labels), (evidence.fake, fake_labels))
+        )
+        if min(len(real.features), len(fake.features)) <= NEIGHBOURS:
+            continue
+        some = evidence._replace(real=real, fake=fake)
+        table[label] = scalars({name: METRICS[name](some) for name in names if name in PER_CLASS})
+        if evidence.fake.logits is not None and evidence.extractor.classes is not None:
+            right = evidence.fake.logits[fake_labels == label].argmax(axis=1) == label
+            table[label]["agreement"] = float(right.mean())
+    return table

@@ -1,0 +1,147 @@
+"""Images to features: what every extractor has in common, whatever its network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from jaxgan.data import pictures
+from jaxgan.images import to_float, to_uint8
+
+
+class NotFiniteError(ValueError):
+    """Images or features hold NaN or infinite values: nothing can be measured."""
+
+
+class Outputs(NamedTuple):
+    """What an extractor says of images.
+
+    Attributes:
+        features: one row per image.
+        logits: those of a classifier; None of an extractor that is none.
+    """
+
+    features: Float32[np.ndarray, "n d"]
+    logits: Float32[np.ndarray, "n classes"] | None = None
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network that turns images into features.
+
+    Call it with images ``[N, H, W, C]`` for features ``[N, d]``.
+
+    Attributes:
+        name: what its scores are called by.
+        apply: ``uint8 [B, H, W, C] -> (features [B, d], logits [B, classes] or None)``, to be jitted.
+        hash: of all that the features depend on; None where that is not known (nothing is cached then).
+        image_shape: what it takes; None for any. Other images are cut around their centre and resized.
+        classes: names what the logits stand for: the data set whose labels they are; None otherwise.
+        details: about the network, for the protocol.
+        batch_size: images at a time.
+    """
+
+    name: str
+    apply: Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
+    hash: str | None = None
+    image_shape: tuple[int, int, int] | None = None
+    classes: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    batch_size: int = 256
+
+    def __call__(self, images: Any) -> Float32[np.ndarray, "n d"]:
+        """Return the features `[N, d]` of images; see `outputs`."""
+        return self.outputs(images).features
+
+    def outputs(self, images: Any, *, ended: Callable[[int], Any] = lambda count: None) -> Outputs:
+        """Return features and logits of images, a batch at a time.
+
+        Args:
+            images: uint8 ``[N, H, W, C]`` in [0, 255], or float in [-1, 1], which is brought to 8 bits first,
+                as reals are; N >= 1.
+            ended: called with the number of images in each batch, when it has ended.
+
+        Raises:
+            ValueError: for other dtypes or shapes, or features that are not ``[B, d]``.
+            NotFiniteError: for images or features that are not finite.
+        """
+        parts = []
+        for start in range(0, len(images), self.batch_size):
+            batch = self._fitted(eight_bits(images[start : start + self.batch_size]))
+            count = len(batch)
+            rows = np.minimum(np.arange(min(self.batch_size, len(images))), count - 1)
+            parts.append(jax.tree.map(lambda array: np.asarray(array)[:count], self._compiled(batch[rows])))  # noqa: B023
+            ended(count)
+        features = np.concatenate([part[0] for part in parts]).astype(np.float32)
+        if features.shape[:1] != (len(images),) or features.ndim != 2:
+            raise ValueError(f"{self.name}: features have shape [B, d], got {list(features.shape)}")
+        bad = np.count_nonzero(~np.isfinite(features).all(axis=1))
+        if bad:
+            raise NotFiniteError(
+                f"{self.name}: {bad} of {len(features)} features hold NaN or infinite values"
+            )
+        if parts[0][1] is None:
+            return Outputs(features)
+        return Outputs(features, np.concatenate([part[1] for part in parts]).astype(np.float32))
+
+    def change(self, image_shape: tuple[int, ...]) -> str | None:
+        """Say what is done to images of a shape before the network sees them; None: nothing."""
+        if self.image_shape in (None, tuple(image_shape)):
+            return None
+        here, there = ("x".join(map(str, shape)) for shape in (image_shape, self.image_shape or ()))
+        return f"images {here} are cut around their centre and resized (Lanczos) to {there} for {self.name}"
+
+    @cached_property
+    def _compiled(self) -> Callable[[Any], Any]:
+        return jax.jit(self.apply)
+
+    def _fitted(self, images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h2 w2 c2"]:
+        if self.change(images.shape[1:]) is None or self.image_shape is None:
+            return images
+        *size, channels = self.image_shape
+        if images.shape[-1] not in (1, 3):
+            raise ValueError(f"{self.name} takes 1 or 3 channels, got {images.shape[-1]}")
+        return np.stack([pictures.fit_array(image, (size[0], size[1]), channels) for image in images])
+
+
+def eight_bits(images: Any) -> UInt8[np.ndarray, "n h w c"]:
+    """Return images ``[N, H, W, C]`` as uint8 on the host.
+
+    Raises:
+        ValueError: for other dtypes or shapes.
+        NotFiniteError: for values that are not finite, naming how many images.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4:
+        raise ValueError(f"images have shape [N, H, W, C], got {list(images.shape)}")
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
+    bad = np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+    if bad:
+        raise NotFiniteError(f"{bad} of {len(images)} images hold NaN or infinite values")
+    return np.asarray(to_uint8(jnp.asarray(images, jnp.float32)))
+
+
+def from_function(
+    name: str,
+    function: Callable[[jax.Array], jax.Array],
+    *,
+    hash: str | None = None,
+    image_shape: tuple[int, int, int] | None = None,
+) -> Extractor:
+    """Make an extractor of your own function.
+
+    Args:
+        name: what its scores are called by.
+        function: ``float32 images [B, H, W, C] in [-1, 1] -> features [B, d]``, in terms of `jax.numpy`.
+        hash: a text that changes with the function: then the features of reals are cached by it.
+        image_shape: (H, W, C) that it takes; None for any.
+    """
+    return Extractor(name, lambda images: (function(to_float(images)), None), hash, image_shape)
