@@ -33,7 +33,7 @@ CONFIGS = {
 def seconds(work: Callable[[], Any]) -> float:
     """Return how long a call takes, its results included."""
     began = time.perf_counter()
-    jax.block_until_ready(work())
+    jax.block_until_ready(jax.tree.leaves(work()))
     return time.perf_counter() - began
 
 
@@ -53,21 +53,25 @@ def compiled(config: Config, *, checked: bool) -> tuple[Callable[..., Any], Any,
 
 def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
     """Print a line of ratios; `steps` stand for the 1,000 between two saves."""
-    loops = {checked: list(compiled(config, checked=checked)) for checked in (False, True)}
+    loops = {checked: compiled(config, checked=checked) for checked in (False, True)}
+    states = {checked: loop[1] for checked, loop in loops.items()}
     share = steps / config.save_every
     times: dict[str, list[float]] = {"plain": [], "checked": [], "saving": [], "marks": []}
 
     def advance(checked: bool) -> Any:
-        run, state, arrays, key = loops[checked]
-        loops[checked][1], metrics = run(state, arrays, key, steps)  # pyrefly: ignore
+        run, _, arrays, key = loops[checked]
+        states[checked], metrics = run(states[checked], arrays, key, steps)
         return metrics
 
     def save(checkpoints: Checkpoints, step: int) -> Any:
-        checkpoints.save(step, loops[True][1])
+        checkpoints.save(step, states[True])
         metrics = advance(True)
         jax.block_until_ready(metrics)
         checkpoints.wait()  # what is not written by then counts in full
         return metrics
+
+    def mark(state: Any) -> Any:
+        return describe(named_leaves(state)), not_finite(named_leaves(state))
 
     with tempfile.TemporaryDirectory() as folder, Checkpoints(Path(folder)) as checkpoints:
         for i in range(repetitions + 1):
@@ -75,12 +79,7 @@ def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
                 "plain": seconds(lambda: advance(False)),
                 "checked": seconds(lambda: advance(True)),
                 "saving": seconds(partial(save, checkpoints, i)),
-                "marks": seconds(
-                    lambda: (
-                        describe(named_leaves(loops[True][1])),
-                        not_finite(named_leaves(loops[True][1])),
-                    )[1]
-                ),
+                "marks": seconds(lambda: mark(states[True])),
             }
             for kind, taken in row.items():
                 times[kind].append(taken)
@@ -103,7 +102,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=100, help="steps that are timed at a time")
+    parser.add_argument("--only", choices=CONFIGS, help="one of the lines")
     parser.add_argument("--repetitions", type=int, default=7)
     arguments = parser.parse_args()
-    for name, config in CONFIGS.items():
-        measure(name, config, arguments.steps, arguments.repetitions)
+    for name in [arguments.only] if arguments.only else CONFIGS:
+        measure(name, CONFIGS[name], arguments.steps, arguments.repetitions)

@@ -25,7 +25,7 @@ Write = Callable[[np.ndarray], Any]
 
 
 def folder() -> Path:
-    """Return where all that is kept between runs lies: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's cache folder."""
+    """Return what keeps things between runs: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's cache folder."""
     if own := os.environ.get("JAXGAN_CACHE"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan"
