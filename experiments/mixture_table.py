@@ -25,8 +25,8 @@ MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
 WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
 MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
 OTHERS = tuple(loss for loss in build.LOSSES if loss not in MAIN)
-CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
-CELLS += [(loss, "r1_r2", 3) for loss in OTHERS]
+MAIN_CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
+OTHER_CELLS = [(loss, "r1_r2", 3) for loss in OTHERS]
 
 
 def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[float] | float]:
@@ -62,7 +62,7 @@ def main() -> None:
     """Measure what is missing, and write the tables."""
     file = FOLDER / "mixtures.json"
     results = json.loads(file.read_text()) if file.exists() else {}
-    cells = [(name, *cell) for name in MIXTURES for cell in CELLS]
+    cells = [(name, *cell) for cells in (MAIN_CELLS, OTHER_CELLS) for name in MIXTURES for cell in cells]
     for name, loss, penalty, seeds in tqdm(cells, desc="cells"):
         key = f"{name}/{loss}/{penalty}"
         if key not in results:
