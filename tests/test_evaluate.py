@@ -209,8 +209,6 @@ def test_a_mistake_is_one_sentence(run, digits_cnn, tmp_path, capsys, arguments,
 
 @pytest.mark.slow
 def test_mnist_cnn_ranks_defects(tmp_path, own_cache):
-    if not data.has_splits("mnist"):
-        pytest.skip("no mnist")
     try:
         real = data.load("mnist", split="test").images
     except UserError:

@@ -95,7 +95,9 @@ def test_other_weights_carry_their_hash_and_grey_is_colour(tmp_path):
     extractor = features.get(inception_weights=tmp_path / "weights.safetensors", source="digits")
     assert extractor.name == f"inception-2015-{extractor.hash[:8]}"
     assert extractor.image_shape is None
-    shape = jax.eval_shape(extractor.apply, jax.ShapeDtypeStruct((2, 9, 9, 1), jnp.uint8))
+    shape = jax.eval_shape(
+        extractor.apply, extractor.variables, jax.ShapeDtypeStruct((2, 9, 9, 1), jnp.uint8)
+    )
     assert [leaf.shape for leaf in shape] == [(2, 2048), (2, 1008)]
     assert NAME == INCEPTION
     save_file(

@@ -112,13 +112,14 @@ def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
     like = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, *shape)))
     variables = with_leaves(like, arrays)
 
-    def apply(images: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         hidden, logits = _run(network, variables, images)
         return hidden / scale, logits
 
     return Extractor(
         name,
         apply,
+        variables,
         hash=content_hash({"version": np.array(VERSION), **arrays}),
         image_shape=(shape[0], shape[1], shape[2]),
         classes=recipe.source,
@@ -171,7 +172,7 @@ def _train(name: str, network: Classifier, epochs: int, train: data.Dataset, tes
         for step in range(steps):
             variables, state = update(variables, state, arrays, step)
             bar.update()
-    trained = Extractor(name, partial(_run, network, variables))
+    trained = Extractor(name, partial(_run, network), variables)
     accuracy = (np.asarray(trained.outputs(test.images).logits).argmax(axis=1) == test.labels).mean()
     scale = np.sqrt(np.square(trained(train.images), dtype=np.float64).mean())
     leaves = {path: np.asarray(leaf) for path, leaf in named_leaves(variables).items()}

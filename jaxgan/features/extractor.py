@@ -38,7 +38,9 @@ class Extractor:
 
     Attributes:
         name: what its scores are called by.
-        apply: ``uint8 [B, H, W, C] -> (features [B, d], logits [B, classes] or None)``, to be jitted.
+        apply: ``(variables, uint8 [B, H, W, C]) -> (features [B, d], logits [B, classes] or None)``, to be
+            jitted.
+        variables: of the network: an argument, as constants of 100 MB take minutes to compile.
         hash: of all that the features depend on; None where that is not known (nothing is cached then).
         image_shape: what it takes; None for any. Other images are cut around their centre and resized.
         classes: names what the logits stand for: the data set whose labels they are; None otherwise.
@@ -47,7 +49,8 @@ class Extractor:
     """
 
     name: str
-    apply: Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
+    apply: Callable[[Any, jax.Array], tuple[jax.Array, jax.Array | None]]
+    variables: Any = None
     hash: str | None = None
     image_shape: tuple[int, int, int] | None = None
     classes: str | None = None
@@ -75,7 +78,8 @@ class Extractor:
             batch = self._fitted(eight_bits(images[start : start + self.batch_size]))
             count = len(batch)
             rows = np.minimum(np.arange(min(self.batch_size, len(images))), count - 1)
-            parts.append(jax.tree.map(lambda array: np.asarray(array)[:count], self._compiled(batch[rows])))  # noqa: B023
+            made = self._compiled(self.variables, batch[rows])
+            parts.append(jax.tree.map(lambda array: np.asarray(array)[:count], made))  # noqa: B023
             ended(count)
         features = np.concatenate([part[0] for part in parts]).astype(np.float32)
         if features.shape[:1] != (len(images),) or features.ndim != 2:
@@ -97,7 +101,7 @@ class Extractor:
         return f"images {here} are cut around their centre and resized (Lanczos) to {there} for {self.name}"
 
     @cached_property
-    def _compiled(self) -> Callable[[Any], Any]:
+    def _compiled(self) -> Callable[[Any, Any], Any]:
         return jax.jit(self.apply)
 
     def _fitted(self, images: UInt8[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h2 w2 c2"]:
@@ -144,4 +148,9 @@ def from_function(
         hash: a text that changes with the function: then the features of reals are cached by it.
         image_shape: (H, W, C) that it takes; None for any.
     """
-    return Extractor(name, lambda images: (function(to_float(images)), None), hash, image_shape)
+
+    def apply(variables: None, images: jax.Array) -> tuple[jax.Array, None]:
+        del variables
+        return function(to_float(images)), None
+
+    return Extractor(name, apply, hash=hash, image_shape=image_shape)

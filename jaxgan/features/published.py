@@ -41,13 +41,14 @@ def inception(path: Path) -> Extractor:
     published = digest.startswith(PUBLISHED)
     hash = content_hash({name: np.asarray(leaf) for name, leaf in named_leaves(variables).items()})
 
-    def apply(images: UInt8[Array, "batch height width channel"]) -> Any:
+    def apply(variables: Any, images: UInt8[Array, "batch height width channel"]) -> Any:
         colour = jnp.broadcast_to(images, (*images.shape[:3], 3)) if images.shape[-1] == 1 else images
         return network.apply(variables, colour.astype(jnp.float32))
 
     return Extractor(
         NAME if published else f"{NAME}-{hash[:8]}",
         apply,
+        variables,
         hash=hash,
         details={"weights": path.name, "weights_sha256": digest, "input": "TensorFlow 1 bilinear to 299x299"},
         batch_size=32,
