@@ -71,7 +71,9 @@ def run(
     used = [name for name, piece in own.items() if piece is not None]
     settings |= {"images": list(dataset.images.shape), "own": used}
     with (
-        Workdir(config.workdir, settings, practical=PRACTICAL) as folder,
+        Workdir(
+            config.workdir, settings, practical=PRACTICAL, defaults=dataclasses.asdict(Config())
+        ) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):

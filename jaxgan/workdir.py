@@ -14,11 +14,11 @@ import shlex
 import shutil
 import socket
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any
 
 import jax
@@ -52,6 +52,7 @@ class Workdir:
         path: made if missing.
         settings: all that was asked for, as plain JSON values.
         practical: names of the settings that may differ from those of the run that is already there.
+        defaults: what a run of an older version meant by the settings that it did not have yet.
 
     Raises:
         UserError: if the path is not a folder, cannot be written, holds other things than a run, or is in
@@ -59,7 +60,14 @@ class Workdir:
         OtherRunError: if it holds a run with other settings.
     """
 
-    def __init__(self, path: str | Path, settings: dict[str, Any], *, practical: Collection[str] = ()):
+    def __init__(
+        self,
+        path: str | Path,
+        settings: dict[str, Any],
+        *,
+        practical: Collection[str] = (),
+        defaults: Mapping[str, Any] = MappingProxyType({}),
+    ):
         self.path = Path(path)
         file = self.path / "config.json"
         if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
@@ -74,7 +82,7 @@ class Workdir:
             self._hold()
             remove_leftovers(self.path)
             if not made and file.exists():
-                self._compare(file, settings, practical)
+                self._compare(file, settings, practical, defaults)
             write_json(file, settings)
             write_json(self.path / "env.json", environment())
         except BaseException:
@@ -139,9 +147,11 @@ class Workdir:
         self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         self._lock.flush()
 
-    def _compare(self, file: Path, settings: dict[str, Any], practical: Collection[str]) -> None:
+    def _compare(
+        self, file: Path, settings: dict[str, Any], practical: Collection[str], defaults: Mapping[str, Any]
+    ) -> None:
         try:
-            saved = json.loads(file.read_text())
+            saved = {**defaults, **json.loads(file.read_text())}
         except ValueError as error:
             raise UserError(f"{file} is not readable as JSON: {error}") from error
         differing = [

@@ -99,3 +99,15 @@ def test_a_run_that_was_killed_while_it_began_can_begin_again(tmp_path):
     (tmp_path / "run/.config.1.json").write_text('{"lo')
     with Workdir(tmp_path / "run", SETTINGS) as folder:
         assert json.loads((folder.path / "config.json").read_text()) == SETTINGS
+
+
+def test_a_run_of_an_older_version_had_the_defaults_of_newer_settings(tmp_path):
+    run, settings = tmp_path / "run", {"loss": "hinge", "new": "none"}
+    with Workdir(run, {"loss": "hinge"}):
+        pass
+    with Workdir(run, settings, defaults={"new": "none", "loss": "minimax"}):
+        pass
+    with Workdir(tmp_path / "other", {"loss": "hinge"}):
+        pass
+    with pytest.raises(UserError, match=r"new none there, some here"):
+        Workdir(tmp_path / "other", settings | {"new": "some"}, defaults={"new": "none"})
