@@ -6,7 +6,6 @@ load("pictures/", image_size=(64, 64))       a folder of pictures
 load("points.npz")                           arrays "images" and, if you like, "labels"
 """
 
-import math
 import re
 import zipfile
 import zlib
@@ -77,9 +76,12 @@ def load(
     Raises:
         UserError: if the source cannot be had as asked; one sentence says why.
     """
-    if image_size is not None and not (min(image_size) >= 1 and math.prod(image_size) <= _MOST_PIXELS):
+    if image_size is not None:
         height, width = image_size
-        raise UserError(f"--image-size is at least 1x1 and at most 8192x8192 pixels, got {height}x{width}")
+        if min(image_size) < 1:
+            raise UserError(f"--image-size is at least 1x1, got {height}x{width}")
+        if height * width > _MOST_PIXELS:
+            raise UserError(f"--image-size is at most 8192x8192 pixels, got {height}x{width}")
     if channels not in (None, 1, 3):
         raise UserError(f"--channels are 1 (grey) or 3 (colour), got {channels}")
     path = Path(source).expanduser()
