@@ -124,6 +124,8 @@ PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 
+DEFAULTS = dataclasses.asdict(Config())
+
 
 def parse_size(size: str | None) -> tuple[int, int] | None:
     """Return height and width of "32" or "32x48", or None for None.

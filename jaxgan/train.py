@@ -15,7 +15,7 @@ import jax
 from jaxgan import build, compilation, data, health, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import PRACTICAL, Config, parse
+from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
 from jaxgan.data import cache
 from jaxgan.errors import exits
 from jaxgan.features import Extractor
@@ -71,9 +71,7 @@ def run(
     used = [name for name, piece in own.items() if piece is not None]
     settings |= {"images": list(dataset.images.shape), "own": used}
     with (
-        Workdir(
-            config.workdir, settings, practical=PRACTICAL, defaults=dataclasses.asdict(Config())
-        ) as folder,
+        Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
@@ -197,4 +195,4 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
             print(report.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
-    raise AssertionError("sys.exit came back")
+    raise AssertionError
