@@ -111,8 +111,9 @@ def compile_run(
 ) -> Callable[[GANState, Any, jax.Array, int], tuple[GANState, Metrics]]:
     """Compile what `scan` gives, ahead of time, in the form that is fastest where it will run.
 
-    That is the compiled loop, but for convolutions on CPU: there XLA computes their gradients several times
-    slower in a loop than in single calls (benchmarks/README.md). Either form gives the same bits however a
+    That is the compiled loop, but for convolutions on CPU: there XLA computes the gradients of plain ones
+    several times slower in a loop than in single calls (benchmarks/README.md); our own layers do not care.
+    Either form gives the same bits however a
     run is cut into calls; the two agree with each other to rounding.
 
     Args:

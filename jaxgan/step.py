@@ -58,7 +58,9 @@ def make_train_step(
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
         update: the order of the players' moves; see `jaxgan.updates`.
-        ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step.
+        ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
+            constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
+            ``min(decay, (1 + step) / (10 + step))`` forgets it (`jaxgan.train` does so).
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
 
     Returns:
