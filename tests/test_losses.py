@@ -166,13 +166,13 @@ def test_relativistic_average_over_a_mapped_axis_is_that_of_the_whole_batch(form
     shared = losses.relativistic_average(form=form, axis_name="batch")
     mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
     for one, many in zip(whole, shared, strict=True):
-        spread = jax.shard_map(many, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"))
+        spread = jax.jit(jax.shard_map(many, mesh=mesh, in_specs=P("batch"), out_specs=P("batch")))
         np.testing.assert_allclose(spread(real, fake), one(real, fake), rtol=1e-5)
         # outside the mapped function the derivative is that of the whole program
         got = jax.grad(lambda r, f: spread(r, f).mean(), (0, 1))(real, fake)
         expected = jax.grad(lambda r, f: one(r, f).mean(), (0, 1))(real, fake)
         chex.assert_trees_all_close(got, expected, rtol=1e-5, atol=1e-7)
-    alone = jax.shard_map(whole.discriminator, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"))
+    alone = jax.jit(jax.shard_map(whole.discriminator, mesh=mesh, in_specs=P("batch"), out_specs=P("batch")))
     assert not np.allclose(alone(real, fake), whole.discriminator(real, fake))
 
 

@@ -199,6 +199,7 @@ def test_a_streamed_run_is_the_run_from_the_device(tmp_path, conditional):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_streamed_run_in_pieces_is_bit_equal(tmp_path):
     config = tiny(tmp_path / "whole", device_data=0.0)
     whole = train.run(config, dataset=PICTURES).state

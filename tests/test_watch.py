@@ -63,6 +63,7 @@ def test_a_row_is_what_the_metric_says_of_the_ema_generator(tmp_path):
         picture.verify()
 
 
+@pytest.mark.slow
 def test_a_run_in_pieces_says_the_same(tmp_path):
     whole = run(tmp_path / "whole", evaluate_every=3).workdir
     for steps in (6, 12):

@@ -78,7 +78,7 @@ def test_a_spoilt_file_is_found_or_harmless_never_silent(sound, tmp_path, kind):
     assert found >= 4
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_flipped_bits(sound, tmp_path):
     files = [path for path in (sound / "2").rglob("*") if path.is_file()]
     generator = random.Random(1)

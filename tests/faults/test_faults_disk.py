@@ -109,7 +109,7 @@ def test_pictures_plots_and_tensorboard_are_no_reason_to_stop(tmp_path, capsys):
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 12
 
 
-@pytest.mark.parametrize("torn", ['{"step": 9, "disc', '{"step": 9}', "[1]\n", "\x00\x00\x00"])
+@pytest.mark.parametrize("torn", ['{"step": 9, "disc', "\x00\x00\x00"])
 def test_a_torn_last_line_is_tolerated(tmp_path, torn):
     train_tiny(tiny(tmp_path / "run", steps=5))
     file = tmp_path / "run/metrics.jsonl"

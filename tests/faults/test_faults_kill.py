@@ -27,7 +27,9 @@ def saved_leaves(run):
     return {name: np.asarray(leaf) for name, leaf in leaves.items()}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)]
+)
 def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills):
     """A checkpoint is being written most of the time; the first kill comes before there is one."""
     run_to_end(tmp_path, "--workdir", "whole", *RUN)

@@ -66,6 +66,7 @@ def test_it_stops_within_a_logging_interval_and_says_what_went_in(tmp_path, kind
     assert {"discriminator_loss", "penalty"} <= crash["metrics"].keys()
 
 
+@pytest.mark.slow
 def test_rollback_goes_on_with_other_draws_and_exactly_so_after_a_stop(tmp_path):
     def with_fault(config):
         is_on = lambda: not (tmp_path / config.workdir / "crash").exists()

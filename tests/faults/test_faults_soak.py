@@ -1,4 +1,4 @@
-"""Row 16: nothing grows. `JAXGAN_SOAK_SECONDS=1800 pytest -n 0 -s -m slow tests/faults/test_faults_soak.py`."""
+"""Row 16: nothing grows. `JAXGAN_SOAK_SECONDS=1800 pytest -n 0 -s -m long tests/faults/test_faults_soak.py`."""
 
 import json
 import os
@@ -39,7 +39,7 @@ finally:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_handles_threads_and_compilations_stay_as_they_are(tmp_path):
     program = tmp_path / "soak.py"
     program.write_text(SOAK)
