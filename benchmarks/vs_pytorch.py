@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.config import Config, choose
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
 
 IMAGES = 4096
@@ -133,7 +133,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the comparison; exit code 2 and one sentence for a mistake of the user's."""
-    try:
+    with exits():
         arguments = parse(args)
         print("| network | batch | jaxgan images/s | linen | ratio | PyTorch (best) | ratio |")
         print("|---|---|---|---|---|---|---|", flush=True)
@@ -143,9 +143,6 @@ def main(args: Sequence[str] | None = None) -> None:
             print(row(name, results[name]), flush=True)
         if arguments.json:
             write_json(arguments.json, results)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":
