@@ -76,12 +76,15 @@ SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
 }
 
+PRECISIONS = {"float32": None, "bfloat16": jnp.bfloat16}
+
 NAMES = {
     "network": NETWORKS,
     "discriminator_norm": ("batch", "spectral", "none"),
     "loss": LOSSES,
     "penalty": PENALTIES,
     "update": UPDATES,
+    "precision": PRECISIONS,
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
     "on_nan": ("stop", "rollback"),
@@ -206,6 +209,7 @@ def experiment(
         d_steps=config.d_steps,
         update=UPDATES[config.update],
         ema_decay=ema_schedule(config.ema_decay),
+        dtype=PRECISIONS[config.precision],
     )
     g_tx = optimizer(config, config.generator_learning_rate)
     d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)

@@ -37,6 +37,7 @@ class Config:
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
     update: str = "alternating"  # order of the players' moves: alternating or simultaneous
+    precision: str = "float32"  # of the networks' arithmetic in training: float32 or bfloat16
     optimizer: str = "adam"  # of both players
     generator_learning_rate: float = 2e-4  # step size
     discriminator_learning_rate: float = 2e-4  # step size

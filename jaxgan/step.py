@@ -7,7 +7,7 @@ so a run can stop and go on anywhere.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -45,6 +45,7 @@ def make_train_step(
     update: updates.Update = updates.alternating,
     ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
+    dtype: Any = None,
 ) -> Step:
     """Make the step that trains a GAN.
 
@@ -62,6 +63,8 @@ def make_train_step(
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
             ``min(decay, (1 + step) / (10 + step))`` forgets it (`jaxgan.train` does so).
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
+        dtype: of the networks' arithmetic, e.g. ``jnp.bfloat16``; parameters, their updates, running
+            statistics, losses and penalties stay as they are (Micikevicius et al. 2018, section 3.1).
 
     Returns:
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
@@ -79,7 +82,7 @@ def make_train_step(
     if d_steps < 1:
         raise ValueError(f"d_steps is at least 1, got {d_steps}")
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
-    game = Game(generator, discriminator, loss, penalty, augment, axis_name)
+    game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
 
     def gradients_of(objective, network: TrainState, *inputs):
         # The objective is averaged over the axis inside, the gradients after it: only both together are
