@@ -35,7 +35,7 @@ NETWORKS = {
     "dcgan_28": Config(network="dcgan", image_size="28", channels=1, batch_size=64, width=32),
     "dcgan_32": Config(network="dcgan", image_size="32", channels=3, batch_size=64, width=64),
 }
-NAMES = ("loss", "penalty", "discriminator_norm")  # fields that can be changed, for all networks
+NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # fields that can be changed, for all networks
 COUNTS = ("batch_size", "width", "d_steps")
 
 
