@@ -182,7 +182,9 @@ class Game(NamedTuple):
         """Return floating-point leaves in the dtype of the networks' arithmetic."""
         if self.dtype is None:
             return tree
-        return jax.tree.map(lambda x: x.astype(self.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
+        return jax.tree.map(
+            lambda x: x.astype(self.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+        )
 
     def _example_keys(self, key: jax.Array, count: int) -> jax.Array:
         first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)

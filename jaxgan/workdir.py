@@ -16,7 +16,7 @@ import socket
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any
@@ -182,5 +182,13 @@ def environment() -> dict[str, Any]:
         "device": f"{jax.device_count()} x {device.device_kind}",
         "backend": device.platform,
         "disk_free_bytes": shutil.disk_usage(".").free,
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version; None where it is used without being installed, as from a checkout."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
