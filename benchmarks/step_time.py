@@ -28,7 +28,7 @@ from jaxgan.config import Config, choose, option, parse_size
 from jaxgan.errors import UserError
 from jaxgan.files import write_json
 from jaxgan.workdir import environment
-from timing import Work, measure
+from timing import Work, matmul_peak, measure
 
 NETWORKS = {
     "mlp": Config(network="mlp", image_size="28", channels=1, batch_size=128),
@@ -158,7 +158,9 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         results = measure(works, repetitions=arguments.repetitions, seconds=arguments.seconds)
     networks = {name: facts[name] | results[name] for name in chosen}
     ways = {name: results[name] for name in results if name not in chosen}
-    print(f"\n{tables.networks(networks)}")
+    machine["matmul_peak"] = matmul_peak(arguments.precision or "float32")
+    print(f"\n{tables.networks(networks, machine['matmul_peak'])}")
+    print(f"\nA matrix product makes {machine['matmul_peak'] / 1e9:,.0f} GFLOP/s at best.")
     if ways:
         print(f"\n{tables.inputs(ways, networks)}\n\n{tables.opening(opening, arguments.pictures)}")
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}

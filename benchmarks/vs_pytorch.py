@@ -32,7 +32,7 @@ NETWORKS = {
     "dcgan_64": _DCGAN.replace(image_size="64", channels=3, width=64),
     "sngan_32": Config(image_size="32", channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
 }
-TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile"]
+TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
 HERE = Path(__file__).parent
 
 
@@ -47,9 +47,14 @@ class Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
-    def wait(self) -> None:
-        """Return when it is warmed up."""
-        self.versions = self._answer()
+    def wait(self) -> bool:
+        """Return when it is warmed up; False if it has ended, for want of a compiler or of memory."""
+        try:
+            self.versions = self._answer()
+        except UserError as error:
+            print(f"note: {error}", file=sys.stderr)
+            return False
+        return True
 
     def train(self, seconds: float) -> None:
         """Let it train for about so long, and note what a step took."""
@@ -85,8 +90,9 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
         commands[f"torch {variant}"] = [*theirs, variant + "+bfloat16" * (precision == "bfloat16")]
     workers = {side: Worker(command, settings) for side, command in commands.items()}
     try:
-        for worker in workers.values():
-            worker.wait()
+        workers = {side: worker for side, worker in workers.items() if worker.wait()}
+        if not {"jaxgan", "linen"} <= workers.keys():
+            raise UserError(f"{name} does not run with batch size {batch}")
         for round_ in range(arguments.rounds):
             for worker in [*workers.values()][:: 1 if round_ % 2 == 0 else -1]:
                 worker.train(arguments.seconds)

@@ -1,8 +1,9 @@
 """The PyTorch side of vs_pytorch.py: the same networks and the same update, in a process of its own.
 
 It is started as ``python worker_pytorch.py NETWORK BATCH VARIANT``; a variant is ``eager``, or any of
-``channels_last``, ``fused``, ``compile`` and ``bfloat16`` (autocast) joined by +. A GPU is used where there
-is one, with TF32 as JAX has it. Each line ``SECONDS`` on its standard input is answered by one line of JSON.
+``channels_last``, ``fused``, ``compile``, ``graphs`` (compiled, replayed as CUDA graphs) and ``bfloat16``
+(autocast) joined by +. A GPU is used where there is one, with TF32 as JAX has it. Each line ``SECONDS`` on
+its standard input is answered by one line of JSON.
 """
 
 import json
@@ -163,8 +164,9 @@ def main() -> None:
     average = [weight.detach().clone() for weight in weights]
     images = torch.randint(0, 256, (IMAGES, *shape), dtype=torch.uint8, device=DEVICE)
     play, judge = generator, discriminator
-    if "compile" in variant:
-        play, judge = torch.compile(generator), torch.compile(discriminator)
+    if variant & {"compile", "graphs"}:
+        mode = "reduce-overhead" if "graphs" in variant else None
+        play, judge = (torch.compile(network, mode=mode) for network in (generator, discriminator))
     hinge, latent_dim = name == "sngan_32", 128 if name == "sngan_32" else 100
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True
@@ -176,13 +178,15 @@ def main() -> None:
         return torch.randn(batch, latent_dim, device=DEVICE)
 
     def step() -> torch.Tensor:
+        if "graphs" in variant:
+            torch.compiler.cudagraph_mark_step_begin()
         rows = torch.randint(0, IMAGES, (batch,), device=DEVICE)
         real = (images[rows].float() / 127.5 - 1).contiguous(memory_format=layout)
         d_tx.zero_grad(set_to_none=True)
         with torch.no_grad(), autocast():
-            fake = play(latents())
+            fake = play(latents()).clone()  # graphs write where they wrote before
         with autocast():
-            real_logits, fake_logits = judge(real), judge(fake)
+            real_logits, fake_logits = judge(real).clone(), judge(fake)
         if hinge:
             loss = F.relu(1 - real_logits.float()).mean() + F.relu(1 + fake_logits.float()).mean()
         else:
