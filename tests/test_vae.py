@@ -72,3 +72,20 @@ def test_it_learns_and_its_decoder_is_read_by_every_command(tmp_path, run_progra
     assert refused.stderr.startswith("error: runs/mnist_vae is not empty")
     refused = run_program(FILE, "--steps", "0", cwd=tmp_path, expect=2)
     assert refused.stderr.startswith("error: --steps must be at least 1")
+
+
+@pytest.mark.slow
+def test_the_baselines_are_measured_once(tmp_path, run_program, digits_cnn):
+    options = "--data=digits", "--seeds=1", "--steps-scale=0.002", "--n=200", "--out=out"
+    program = FILE.with_name("mnist_baselines.py")
+    first = run_program(program, *options, cwd=tmp_path)
+    figures = json.loads((tmp_path / "out/baselines.json").read_text())["results"]
+    assert list(figures) == ["mnist_mlp/0", "mnist_dcgan/0", "mnist_vae/0", "real/0"]
+    assert figures["real/0"]["fid"] < min(row["fid"] for key, row in figures.items() if key != "real/0")
+    assert "| mnist_vae | 12 |" in first.stdout
+    with Image.open(tmp_path / "out/images/baselines.png") as picture:
+        assert picture.width > 4 * picture.height
+    again = run_program(program, *options, cwd=tmp_path)
+    assert "starts at step" in first.stdout
+    assert "step" not in again.stdout.split("|")[0]
+    assert first.stdout[first.stdout.index("| |") :] == again.stdout[again.stdout.index("| |") :]
