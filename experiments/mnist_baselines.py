@@ -1,4 +1,4 @@
-"""Two GANs and a VAE on MNIST under one protocol, three seeds each: the table of docs/metrics.md.
+"""Two GANs and a VAE on MNIST under one protocol, three seeds each: a table and a picture.
 
 python experiments/mnist_baselines.py
 python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out /tmp/baselines    # a trial
