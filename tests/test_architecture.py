@@ -26,7 +26,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
-    "updates": {"game", "state"},
+    "updates": {"game", "state", "updates"},
     "step": {"game", "state", "updates"},
     "parallel": {"step", "state"},
     "data": {"data"},
