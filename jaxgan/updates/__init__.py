@@ -18,9 +18,9 @@ References:
 """
 
 from jaxgan.updates.adjusted import consensus, symplectic
+from jaxgan.updates.gradients import Gradient, Joint, Players, Update, joint_gradients, players
 from jaxgan.updates.lookahead import extragradient, unrolled
 from jaxgan.updates.order import alternating, simultaneous
-from jaxgan.updates.players import Gradient, Joint, Players, Update, joint_gradients, players
 
 __all__ = [
     "Gradient",

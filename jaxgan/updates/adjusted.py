@@ -17,7 +17,7 @@ import optax
 
 from jaxgan.game import Turn
 from jaxgan.state import GANState
-from jaxgan.updates.players import (
+from jaxgan.updates.gradients import (
     Joint,
     Players,
     Update,
@@ -88,8 +88,8 @@ def symplectic(*, weight: float = 1.0, align: bool = True) -> Update:
         if not align:
             return gradients, optax.tree.scale(weight, turn), joint
         size = sum(leaf.size for leaf in jax.tree.leaves(params))
-        along = optax.tree.vdot(gradients, transposed) * optax.tree.vdot(turn, transposed) / size
-        sign = jnp.where(along + ALIGNMENT < 0, -weight, weight)
+        along = jnp.asarray(optax.tree.vdot(gradients, transposed) * optax.tree.vdot(turn, transposed))
+        sign = jnp.where(along / size + ALIGNMENT < 0, -weight, weight)
         return gradients, optax.tree.scale(sign, turn), joint
 
     return _adjusted(adjust)

@@ -9,13 +9,20 @@ References:
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import optax
 
 from jaxgan.game import Objective, Turn
 from jaxgan.state import GANState
-from jaxgan.updates import players as rules
-from jaxgan.updates.players import Players, Update, Updated, discriminator_updates, joint_gradients, move
+from jaxgan.updates.gradients import (
+    Players,
+    Update,
+    Updated,
+    discriminator_updates,
+    gradients_of,
+    joint_gradients,
+    move,
+    with_params,
+)
 
 
 def extragradient(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
@@ -70,16 +77,16 @@ def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
         state, d_metrics = discriminator_updates(players, state, d_turns)
 
         def objective(params: Any, state: GANState, turn: Turn) -> Objective:
-            answer = rules.with_params(state, generator=params)
+            answer = with_params(state, generator=params)
             for _ in range(steps):
                 gradients, answer, _ = players.discriminator(answer, turn)
                 moved = optax.tree.add_scale(answer.discriminator.params, -learning_rate, gradients)
-                answer = rules.with_params(answer, discriminator=moved)
+                answer = with_params(answer, discriminator=moved)
             return players.generator_objective(
                 params, state.replace(discriminator=answer.discriminator), turn
             )
 
-        gradients, network, g_metrics = rules.gradients_of(players, objective, state.generator, state, g_turn)
+        gradients, network, g_metrics = gradients_of(players, objective, state.generator, state, g_turn)
         g_metrics["generator_gradient_norm"] = optax.tree.norm(gradients)
         return move(state.replace(generator=network), generator=gradients), d_metrics, g_metrics
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from jaxgan.game import Turn
 from jaxgan.state import GANState
-from jaxgan.updates.players import Players, Updated, discriminator_updates, joint_gradients, move
+from jaxgan.updates.gradients import Players, Updated, discriminator_updates, joint_gradients, move
 
 
 def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
