@@ -7,6 +7,7 @@ leave out.
 from jaxgan import (
     augment,
     data,
+    dynamics,
     evaluate,
     features,
     losses,
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "augment",
     "data",
+    "dynamics",
     "evaluate",
     "features",
     "init_state",

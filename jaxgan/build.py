@@ -62,7 +62,16 @@ NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Mod
 
 GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
 
-UPDATES = {"alternating": updates.alternating, "simultaneous": updates.simultaneous}
+UPDATES: dict[str, Callable[[Config], updates.Update]] = {
+    "alternating": lambda config: updates.alternating,
+    "simultaneous": lambda config: updates.simultaneous,
+    "extragradient": lambda config: updates.extragradient,
+    "consensus": lambda config: updates.consensus(weight=config.update_weight),
+    "symplectic": lambda config: updates.symplectic(weight=config.update_weight),
+    "unrolled": lambda config: updates.unrolled(
+        steps=config.unrolled_steps, learning_rate=config.update_weight
+    ),
+}
 
 OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
     "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
@@ -207,7 +216,7 @@ def experiment(
         penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
         augment=augmentation(config),
         d_steps=config.d_steps,
-        update=UPDATES[config.update],
+        update=UPDATES[config.update](config),
         ema_decay=ema_schedule(config.ema_decay),
         dtype=PRECISIONS[config.precision],
     )

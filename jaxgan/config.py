@@ -36,7 +36,9 @@ class Config:
     steps: int = 6000  # generator updates in all, those of earlier calls included
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
-    update: str = "alternating"  # order of the players' moves: alternating or simultaneous
+    update: str = "alternating"  # order of the players' moves, or what they move by
+    update_weight: float = 0.1  # of consensus and symplectic: their weight; of unrolled: its step size
+    unrolled_steps: int = 5  # of the discriminator, which an unrolled generator sees ahead
     precision: str = "float32"  # of the networks' arithmetic in training: float32 or bfloat16
     optimizer: str = "adam"  # of both players
     generator_learning_rate: float = 2e-4  # step size
@@ -85,14 +87,17 @@ class Config:
         for name in ("beta1", "beta2", "ema_decay"):
             self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
         self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
-        weight, clip = self.penalty_weight, self.gradient_clip
-        self._require("penalty_weight", "0 or a positive number", math.isfinite(weight) and weight >= 0)
+        for name in ("penalty_weight", "update_weight"):
+            value = getattr(self, name)
+            self._require(name, "0 or a positive number", math.isfinite(value) and value >= 0)
+        clip = self.gradient_clip
         self._require(
             "gradient_clip", "a positive number", clip is None or (math.isfinite(clip) and clip > 0)
         )
         self._require("device_data", "0 or more", self.device_data >= 0)
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
-        self._require("rollbacks", "at least 0", self._at_least("rollbacks", 0))
+        for name in ("rollbacks", "unrolled_steps"):
+            self._require(name, "at least 0", self._at_least(name, 0))
         every = self.evaluate_every
         self._require("evaluate_every", "at least 1", every is None or every >= 1)
         self._require("evaluate_n", "at least 2", self.evaluate_n >= 2)

@@ -12,12 +12,11 @@ from typing import Any, Protocol, runtime_checkable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxgan import updates
 from jaxgan.game import Augmentation, Game, LossPair, Penalty, Turn
 from jaxgan.images import to_float
-from jaxgan.state import GANState, TrainState
+from jaxgan.state import GANState
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -25,9 +24,10 @@ Metrics = dict[str, jax.Array]
 
 @runtime_checkable
 class Step(Protocol):
-    """A train step; `axis_name` is the mapped axis that it was made for."""
+    """A train step; `axis_name` is the mapped axis that it was made for, `players` have its gradients."""
 
     axis_name: str | None
+    players: updates.Players
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         """Return the next state and the metrics of this step."""
@@ -58,7 +58,7 @@ def make_train_step(
             with independent draws for real and fake images.
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
-        update: the order of the players' moves; see `jaxgan.updates`.
+        update: the order of the players' moves, or what they move by; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
             ``min(decay, (1 + step) / (10 + step))`` forgets it (`jaxgan.train` does so).
@@ -84,33 +84,7 @@ def make_train_step(
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
     game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
 
-    def gradients_of(objective, network: TrainState, *inputs):
-        # The objective is averaged over the axis inside, the gradients after it: only both together are
-        # right under pmap and under shard_map alike.
-        (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            network.params, *inputs
-        )
-        gradients = game.mean(gradients)
-        network = network.replace(collections=game.mean(collections))
-        return gradients, network, metrics, optax.tree.norm(gradients)
-
-    def discriminator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
-        fake, collections = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
-        gradients, network, metrics, norm = gradients_of(
-            game.discriminator_objective, state.discriminator, state, turn, fake
-        )
-        generator_state = state.generator.replace(collections=game.mean(collections))
-        state = state.replace(discriminator=network, generator=generator_state)
-        return gradients, state, {**metrics, "discriminator_gradient_norm": norm}
-
-    def generator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        gradients, network, metrics, norm = gradients_of(
-            game.generator_objective, state.generator, state, turn
-        )
-        return gradients, state.replace(generator=network), {**metrics, "generator_gradient_norm": norm}
-
-    players = updates.Players(discriminator_gradients, generator_gradients)
+    players = updates.players(game)
 
     def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         game.check(state)
@@ -126,7 +100,7 @@ def make_train_step(
         d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
         return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
 
-    step.axis_name = axis_name  # pyrefly: ignore
+    step.axis_name, step.players = axis_name, players  # pyrefly: ignore
     return step  # pyrefly: ignore
 
 

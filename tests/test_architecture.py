@@ -26,7 +26,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
-    "updates": {"game", "state"},
+    "updates": {"game", "state", "updates"},
+    "dynamics": {"state", "updates"},
     "step": {"game", "state", "updates"},
     "parallel": {"step", "state"},
     "data": {"data"},
@@ -55,7 +56,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},
     "__init__": {
-        "augment", "data", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
+        "augment", "data", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
     },
 }  # fmt: skip
@@ -73,6 +74,7 @@ ONLY = {  # third-party packages with one home
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
 PURE["metrics"] = PURE["augment"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
 PURE["updates"] = {"jax", "optax", "jaxgan"}
+PURE["dynamics"] = {"jax", "jaxtyping", "numpy", "scipy", "optax", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 
