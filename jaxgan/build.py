@@ -165,6 +165,30 @@ def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 
 
+def train_step(
+    config: Config, generator: nn.Module, discriminator: nn.Module, *, loss: Any = None, penalty: Any = None
+) -> Step:
+    """Make the config's step; its penalty weight and EMA decay may be traced."""
+    return make_train_step(
+        generator,
+        discriminator,
+        loss or LOSSES[config.loss],
+        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+        augment=augmentation(config),
+        d_steps=config.d_steps,
+        update=UPDATES[config.update],
+        ema_decay=ema_schedule(config.ema_decay),
+    )
+
+
+def optimizers(config: Config) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
+    return (
+        optimizer(config, config.generator_learning_rate),
+        optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps),
+    )
+
+
 def experiment(
     config: Config,
     dataset: data.Dataset,
@@ -197,30 +221,13 @@ def experiment(
     num_classes = dataset.num_classes if config.conditional else None
     ours = NETWORKS[config.network](config, image_shape, num_classes)
     generator, discriminator = generator or ours[0], discriminator or ours[1]
-    step = make_train_step(
-        generator,
-        discriminator,
-        loss or LOSSES[config.loss],
-        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
-        augment=augmentation(config),
-        d_steps=config.d_steps,
-        update=UPDATES[config.update],
-        ema_decay=ema_schedule(config.ema_decay),
-    )
-    g_tx = optimizer(config, config.generator_learning_rate)
-    d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)
+    step = train_step(config, generator, discriminator, loss=loss, penalty=penalty)
+    g_tx, d_tx = optimizers(config)
+
+    sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
-        return init_state(
-            key,
-            generator,
-            discriminator,
-            image_shape=image_shape,
-            latent_dim=config.latent_dim,
-            g_tx=g_tx,
-            d_tx=d_tx,
-            num_classes=num_classes,
-        )
+        return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
     arrays = {"image": dataset.images}
     if config.conditional and dataset.labels is not None:

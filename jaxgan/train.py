@@ -1,7 +1,6 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Callable
@@ -66,10 +65,8 @@ def run(
     config = build.check(config)
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
-    settings = dataclasses.asdict(config.replace(data=dataset.name))
+    settings = config.asked(dataset.name, dataset.images.shape, own)
     judge = watch.judge(config, dataset, extractor)
-    used = [name for name, piece in own.items() if piece is not None]
-    settings |= {"images": list(dataset.images.shape), "own": used}
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,

@@ -53,7 +53,11 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "checkpoint", "compilation", "config", "data", "features", "health", "integrity", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
-    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},
+    "sweep": {
+        "build", "checkpoint", "config", "data", "features", "health", "parallel", "preemption", "progress",
+        "state", "step", "sweep", "train", "watch", "workdir",
+    },
+    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {
         "augment", "data", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
@@ -67,7 +71,7 @@ ONLY = {  # third-party packages with one home
     "tyro": {"config"},
     "safetensors": {"export", "features"},
     "tqdm": {"progress", "data"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "sweep"},
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
