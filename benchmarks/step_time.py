@@ -23,7 +23,7 @@ import jax
 
 import inputs
 import tables
-from jaxgan import build, data, parallel, report
+from jaxgan import build, choices, data, parallel, report
 from jaxgan.config import Config, choose, option, parse_size
 from jaxgan.errors import UserError
 from jaxgan.files import write_json
@@ -53,7 +53,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add, own = parser.add_argument, "instead of each network's own"
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
     for field in NAMES:
-        add(option(field), metavar="NAME", help=f"one of {', '.join(build.NAMES[field])}")
+        add(option(field), metavar="NAME", help=f"one of {', '.join(choices.NAMES[field])}")
     for field in COUNTS:
         add(option(field), type=int, metavar="N", help=own)
     add("--image-size", metavar="HxW", help=f"pixels, {own}")

@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jaxgan import build, config, init_state, make_train_step, metrics, parallel, sampling
+from jaxgan import build, choices, config, init_state, make_train_step, metrics, parallel, sampling
 from jaxgan.errors import UserError, exits
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
@@ -93,8 +93,8 @@ class MixtureConfig:
             raise UserError("--beta1, --beta2 and --ema-decay must be at least 0 and below 1")
         return dataclasses.replace(
             self,
-            loss=config.choose("loss", self.loss, build.LOSSES),
-            penalty=config.choose("penalty", self.penalty, build.PENALTIES),
+            loss=config.choose("loss", self.loss, choices.LOSSES),
+            penalty=config.choose("penalty", self.penalty, choices.PENALTIES),
         )
 
 
@@ -131,8 +131,8 @@ def train(
     step = make_train_step(
         generator,
         discriminator,
-        build.LOSSES[settings.loss],
-        penalty=build.PENALTIES[settings.penalty](settings.penalty_weight),
+        choices.LOSSES[settings.loss],
+        penalty=choices.PENALTIES[settings.penalty](settings.penalty_weight),
         ema_decay=build.ema_schedule(settings.ema_decay),
     )
 

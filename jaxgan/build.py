@@ -1,4 +1,4 @@
-"""Names in a config -> networks, losses, penalties, augmentations, optimizers. A new one is one line here."""
+"""A config -> networks, step, optimizers, data: what its names stand for is in `jaxgan.choices`."""
 
 import math
 from collections.abc import Callable
@@ -9,99 +9,23 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan import augment, data, losses, penalties, updates
+from jaxgan import augment, data
+from jaxgan.choices import (
+    AUGMENTATIONS,
+    LOSSES,
+    NAMES,
+    NETWORKS,
+    OPTIMIZERS,
+    PENALTIES,
+    PRECISIONS,
+    SCHEDULES,
+    UPDATES,
+)
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.limits import nbytes, require_memory
-from jaxgan.networks import dcgan, mlp
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
-
-LOSSES = {
-    "minimax": losses.minimax,
-    "non_saturating": losses.non_saturating,
-    "least_squares": losses.least_squares,
-    "wasserstein": losses.wasserstein,
-    "hinge": losses.hinge,
-    "relativistic": losses.relativistic,
-    "relativistic_average": losses.relativistic_average(),
-    "relativistic_average_least_squares": losses.relativistic_average(form="least_squares"),
-    "relativistic_average_hinge": losses.relativistic_average(form="hinge"),
-    **{divergence: losses.f_divergence(divergence) for divergence in losses.DIVERGENCES},
-}
-
-PENALTIES: dict[str, Callable[[float], Any]] = {
-    "none": lambda weight: None,
-    "r1": lambda weight: penalties.r1(gamma=weight),
-    "r2": lambda weight: penalties.r2(gamma=weight),
-    "r1_r2": lambda weight: penalties.r1_r2(gamma=weight),
-    "gradient_penalty": lambda weight: penalties.gradient_penalty(weight=weight),
-    "zero_centered_gradient_penalty": lambda weight: penalties.zero_centered_gradient_penalty(weight=weight),
-    "dragan": lambda weight: penalties.dragan(weight=weight),
-    "finite_difference_r1": lambda weight: penalties.finite_difference_r1(gamma=weight),
-}
-
-AUGMENTATIONS: dict[str, Callable[[Config], Any]] = {
-    "none": lambda config: augment.compose(),
-    "color": lambda config: augment.diff_augment(policy="color"),
-    "translation": lambda config: augment.diff_augment(policy="translation"),
-    "cutout": lambda config: augment.diff_augment(policy="cutout"),
-    "ada": lambda config: augment.ada(p=config.augment_p),
-}
-
-NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {
-    "mlp": lambda config, image_shape, num_classes: (
-        mlp.Generator(image_shape, num_classes=num_classes),
-        mlp.Discriminator(num_classes=num_classes),
-    ),
-    "dcgan": lambda config, image_shape, num_classes: (
-        dcgan.Generator(image_shape, config.width, num_classes),
-        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),
-    ),
-}
-
-GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
-
-UPDATES: dict[str, Callable[[Config], updates.Update]] = {
-    "alternating": lambda config: updates.alternating,
-    "simultaneous": lambda config: updates.simultaneous,
-    "extragradient": lambda config: updates.extragradient,
-    "consensus": lambda config: updates.consensus(weight=config.update_weight),
-    "symplectic": lambda config: updates.symplectic(weight=config.update_weight),
-    "unrolled": lambda config: updates.unrolled(
-        steps=config.unrolled_steps, learning_rate=config.update_weight
-    ),
-}
-
-OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
-    "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
-    "sgd": lambda config, rate: optax.sgd(rate, momentum=config.beta1 or None),
-    "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.beta2),
-}
-
-SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
-}
-
-PRECISIONS = {"float32": None, "bfloat16": jnp.bfloat16}
-
-NAMES = {
-    "network": NETWORKS,
-    "discriminator_norm": ("batch", "spectral", "none"),
-    "loss": LOSSES,
-    "penalty": PENALTIES,
-    "update": UPDATES,
-    "precision": PRECISIONS,
-    "optimizer": OPTIMIZERS,
-    "learning_rate_schedule": SCHEDULES,
-    "on_nan": ("stop", "rollback"),
-}
-
-HELP = "Names for " + "; ".join(
-    f"{name.replace('_', '-')}: {', '.join(known)}" for name, known in NAMES.items()
-)
 
 
 class Experiment(NamedTuple):
@@ -177,6 +101,31 @@ def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 
 
+def train_step(
+    config: Config, generator: nn.Module, discriminator: nn.Module, *, loss: Any = None, penalty: Any = None
+) -> Step:
+    """Make the config's step; its penalty weight and EMA decay may be traced."""
+    return make_train_step(
+        generator,
+        discriminator,
+        loss or LOSSES[config.loss],
+        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+        augment=augmentation(config),
+        d_steps=config.d_steps,
+        update=UPDATES[config.update](config),
+        ema_decay=ema_schedule(config.ema_decay),
+        dtype=PRECISIONS[config.precision],
+    )
+
+
+def optimizers(config: Config) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
+    return (
+        optimizer(config, config.generator_learning_rate),
+        optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps),
+    )
+
+
 def experiment(
     config: Config,
     dataset: data.Dataset,
@@ -209,31 +158,13 @@ def experiment(
     num_classes = dataset.num_classes if config.conditional else None
     ours = NETWORKS[config.network](config, image_shape, num_classes)
     generator, discriminator = generator or ours[0], discriminator or ours[1]
-    step = make_train_step(
-        generator,
-        discriminator,
-        loss or LOSSES[config.loss],
-        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
-        augment=augmentation(config),
-        d_steps=config.d_steps,
-        update=UPDATES[config.update](config),
-        ema_decay=ema_schedule(config.ema_decay),
-        dtype=PRECISIONS[config.precision],
-    )
-    g_tx = optimizer(config, config.generator_learning_rate)
-    d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)
+    step = train_step(config, generator, discriminator, loss=loss, penalty=penalty)
+    g_tx, d_tx = optimizers(config)
+
+    sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
-        return init_state(
-            key,
-            generator,
-            discriminator,
-            image_shape=image_shape,
-            latent_dim=config.latent_dim,
-            g_tx=g_tx,
-            d_tx=d_tx,
-            num_classes=num_classes,
-        )
+        return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
     arrays = {"image": dataset.images}
     if config.conditional and dataset.labels is not None:

@@ -15,6 +15,7 @@ from jaxgan import export, sampling
 from jaxgan.config import Positional, argument, call
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
+from jaxgan.sweep import sweep
 
 
 def sample(
@@ -211,6 +212,7 @@ def main(args: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "check": check,
         "data": data,
+        "sweep": sweep,
     }
     with exits():
         call(commands, program="jaxgan", description=__doc__ or "", args=args)

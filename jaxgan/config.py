@@ -113,6 +113,17 @@ class Config:
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)
 
+    def asked(self, source: str, shape: Sequence[int], own: dict[str, Any]) -> dict[str, Any]:
+        """Return what a run's numbers depend on, as its config.json holds it.
+
+        Args:
+            source: name of the data set.
+            shape: of its images.
+            own: pieces in place of ours by name; None for ours.
+        """
+        used = [name for name, piece in own.items() if piece is not None]
+        return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": used}
+
     def _at_least(self, name: str, least: int) -> bool:
         return getattr(self, name) >= least
 
@@ -123,7 +134,7 @@ class Config:
 
 Settings = TypeVar("Settings")
 
-Positional, argument = tyro.conf.Positional, tyro.conf.arg
+Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
 PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}

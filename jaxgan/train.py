@@ -1,7 +1,6 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, compilation, data, health, parallel, preemption, report, watch
+from jaxgan import build, choices, compilation, data, health, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
@@ -66,10 +65,8 @@ def run(
     config = build.check(config)
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
-    settings = dataclasses.asdict(config.replace(data=dataset.name))
+    settings = config.asked(dataset.name, dataset.images.shape, own)
     judge = watch.judge(config, dataset, extractor)
-    used = [name for name, piece in own.items() if piece is not None]
-    settings |= {"images": list(dataset.images.shape), "own": used}
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
@@ -186,7 +183,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
     1 anything else: a full disk and NaN in one sentence too.
     """
-    config = parse(default, description=f"{description}\n\n{build.HELP}", args=args)
+    config = parse(default, description=f"{description}\n\n{choices.HELP}", args=args)
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
             compilation.keep_in(cache.folder() / "compiled")

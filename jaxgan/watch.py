@@ -7,6 +7,7 @@ parameters, bit for bit, with and without. What was measured goes to evaluations
 import json
 import math
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,6 +86,35 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
     return Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
 
 
+def measure(
+    judge: Judge, experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array
+) -> tuple[Row, list[str]]:
+    """Return what the judge measures of a generator, None where it is no finite number, and lines to say.
+
+    Args:
+        judge: what to measure, and against what.
+        experiment: the networks.
+        generate: ``(latents, labels) -> images``.
+        key: of the latents.
+    """
+    fakes = from_generator(
+        generate,
+        latent_dim=experiment.shapes.latent_dim,
+        n=judge.n,
+        labels=labels_like(judge.reals, judge.n, experiment.num_classes),
+        key=key,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            evidence = Evidence(judge.real, outputs(fakes, judge.extractor), judge.extractor)
+        except features.NotFiniteError as error:
+            return {judge.goal.metric or judge.names[0]: None}, [f"cannot evaluate: {error}"]
+        results = {name: METRICS[name](evidence) for name in judge.names}
+    notes = [f"note: {message}" for message in dict.fromkeys(str(warning.message) for warning in caught)]
+    return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}, notes
+
+
 class Watch:
     """The evaluations of one run.
 
@@ -155,27 +185,11 @@ class Watch:
                 self._recorder.export(step, jax.device_get(ema), "best")
         return is_best
 
-    def _scores(self, judge: Judge, ema: Variables) -> dict[str, float | None]:
-        classes = self._experiment.num_classes
-        fakes = from_generator(
-            lambda latents, labels: self._generate(ema, latents, labels),
-            latent_dim=self._experiment.shapes.latent_dim,
-            n=judge.n,
-            labels=labels_like(judge.reals, judge.n, classes),
-            key=self._key,
-        )
-        say = self._recorder.say
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            try:
-                evidence = Evidence(judge.real, outputs(fakes, judge.extractor), judge.extractor)
-            except features.NotFiniteError as error:
-                say(f"cannot evaluate: {error}")
-                return {judge.goal.metric or judge.names[0]: None}
-            results = {name: METRICS[name](evidence) for name in judge.names}
-        for message in dict.fromkeys(str(warning.message) for warning in caught):
-            say(f"note: {message}")
-        return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}
+    def _scores(self, judge: Judge, ema: Variables) -> Row:
+        scores, notes = measure(judge, self._experiment, partial(self._generate, ema), self._key)
+        for note in notes:
+            self._recorder.say(note)
+        return scores
 
     def _say(self, step: int, judge: Judge) -> None:
         numbers = [

@@ -120,16 +120,7 @@ class Workdir:
 
     def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
         """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
-        file = self.path / "metrics.jsonl"
-        rows = []
-        for line in file.read_text().splitlines() if file.exists() else []:
-            try:
-                row = json.loads(line)
-                if up_to is None or row["step"] <= up_to:
-                    rows.append(row)
-            except (ValueError, TypeError, KeyError):
-                break
-        return rows
+        return read_rows(self.path, up_to)
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""
@@ -166,6 +157,20 @@ class Workdir:
                 if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
             )
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+
+
+def read_rows(folder: Path, up_to: int | None = None) -> list[dict[str, int | float]]:
+    """Return the rows of a folder's metrics.jsonl; see `Workdir.read_metrics`."""
+    file = folder / "metrics.jsonl"
+    rows = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            row = json.loads(line)
+            if up_to is None or row["step"] <= up_to:
+                rows.append(row)
+        except (ValueError, TypeError, KeyError):
+            break
+    return rows
 
 
 def _is_strange(file: Path) -> bool:

@@ -35,10 +35,11 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "metrics": {"metrics"},
     "compilation": set(),
     "config": set(),
-    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
+    "choices": {"augment", "config", "losses", "networks", "penalties", "updates"},
+    "build": {"augment", "choices", "config", "data", "state", "step"},
     "checkpoint": {"integrity", "state"},
     "health": {"config", "data", "integrity"},
-    "export": {"build", "state"},
+    "export": {"choices", "state"},
     "features": {"data", "features", "progress", "state"},
     "evaluate": {"config", "data", "evaluate", "export", "features", "metrics", "progress", "sampling"},
     "workdir": set(),
@@ -51,10 +52,14 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
     },
     "train": {
-        "build", "checkpoint", "compilation", "config", "data", "features", "health", "integrity", "parallel",
+        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
-    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},
+    "sweep": {
+        "build", "checkpoint", "config", "data", "features", "health", "parallel", "preemption", "progress",
+        "state", "step", "sweep", "train", "watch", "workdir",
+    },
+    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {
         "augment", "data", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
@@ -68,7 +73,7 @@ ONLY = {  # third-party packages with one home
     "tyro": {"config"},
     "safetensors": {"export", "features"},
     "tqdm": {"progress", "data"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "sweep"},
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxgan import build
+from jaxgan import choices
 
 TINY = "--image-size 8 --width 4 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
 QUICK = "--repetitions 2 --seconds 0.01"
@@ -101,7 +101,7 @@ def test_mistakes_are_one_sentence(benchmarks, capsys, options, why):
 
 
 def test_every_network_of_the_library_is_measured(benchmarks):
-    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(build.NETWORKS)
+    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(choices.NETWORKS)
 
 
 def test_works_are_timed_in_turns_as_often_as_fits(benchmarks):
