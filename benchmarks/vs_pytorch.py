@@ -172,8 +172,9 @@ def main(args: Sequence[str] | None = None) -> None:
                 for precision in arguments.precision:
                     results.append(compare(name, batch, precision, arguments))
                     print(row(results[-1]), flush=True)
-        if arguments.json:
-            write_json(arguments.json, {"environment": environment() | {"commit": commit()}, "rows": results})
+                    if arguments.json:  # after each, for who stops it halfway
+                        machine = environment() | {"commit": commit()}
+                        write_json(arguments.json, {"environment": machine, "rows": results})
 
 
 if __name__ == "__main__":
