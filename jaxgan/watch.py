@@ -73,9 +73,12 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
             raise UserError("--stop-at and --patience look at evaluations: set --evaluate-every")
         return None
     if extractor is None:
-        weights = config.inception_weights
         extractor = features.get(
-            config.extractor, source=dataset.name, inception_weights=weights, data_dir=config.data_dir
+            config.extractor,
+            source=dataset.name,
+            inception_weights=config.inception_weights,
+            efficientnet_weights=config.efficientnet_weights,
+            data_dir=config.data_dir,
         )
     if data.has_splits(dataset.name) and dataset.name == config.data:
         shape = dataset.images.shape[1:]

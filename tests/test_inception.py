@@ -15,8 +15,9 @@ from safetensors.numpy import save_file
 
 from jaxgan import features
 from jaxgan.errors import UserError
-from jaxgan.features.inception import BLOCKS, ConvNorm, Inception, Mixed, resize
-from jaxgan.features.published import NAME, convert
+from jaxgan.features.inception import BLOCKS, ConvNorm, Mixed, resize
+from jaxgan.features.published import INCEPTION as NAME
+from jaxgan.features.published import NETWORKS, convert
 from jaxgan.features.weights import read_weights
 from jaxgan.metrics.result import INCEPTION
 
@@ -61,8 +62,8 @@ def test_resize_by_hand():
 
 
 def test_every_block_is_torch_fidelitys():
-    network = Inception()
-    variables = convert(network, drawn(), Path("drawn"))
+    network = NETWORKS[NAME].module
+    variables = convert(NETWORKS[NAME], drawn(), Path("drawn"))
     pixels = jnp.asarray(image(*SIZES["wide"]), jnp.float32)
     (outputs, logits), state = jax.jit(
         lambda variables, pixels: network.apply(

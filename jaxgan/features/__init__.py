@@ -4,8 +4,8 @@
     metrics.frechet_distance(extractor(real_images), extractor(fake_images), extractor=extractor.name)
 
 An `Extractor` is a name, a hash of all that its features depend on, and a jitted function of images. There
-are small classifiers of one data set each, the 2015 Inception of FID, and your own function through
-`from_function`.
+are small classifiers of one data set each, the 2015 Inception of FID, EfficientNet-Lite0, and your own
+function through `from_function`.
 """
 
 from pathlib import Path
@@ -13,8 +13,7 @@ from pathlib import Path
 from jaxgan.errors import UserError
 from jaxgan.features.classifiers import RECIPES, classifier
 from jaxgan.features.extractor import Extractor, NotFiniteError, Outputs, eight_bits, from_function
-from jaxgan.features.published import NAME as INCEPTION
-from jaxgan.features.published import inception
+from jaxgan.features.published import EFFICIENTNET, INCEPTION, NETWORKS, published
 from jaxgan.features.store import content_hash, kept
 
 __all__ = [
@@ -29,7 +28,7 @@ __all__ = [
     "kept",
 ]
 
-NAMES = (*RECIPES, INCEPTION)
+NAMES = (*RECIPES, *NETWORKS)
 OF_DATA = {recipe.source: name for name, recipe in RECIPES.items()}
 
 
@@ -38,30 +37,34 @@ def get(
     *,
     source: str | None = None,
     inception_weights: str | Path | None = None,
+    efficientnet_weights: str | Path | None = None,
     data_dir: str | None = None,
 ) -> Extractor:
     """Return an extractor by its name, or the one that goes with a data set.
 
     Args:
-        name: one of `NAMES`; None for Inception where there are weights for it, and otherwise for the one of
+        name: one of `NAMES`; None for the network that there are weights for, and otherwise for the one of
             `source`.
         source: name of a data set.
         inception_weights: file of the weights of "inception-2015".
+        efficientnet_weights: file of the weights of "efficientnet-lite0".
         data_dir: where TFDS data sets are.
 
     Raises:
         UserError: if there is none, or it cannot be had; one sentence says why.
     """
-    if name is None and inception_weights is not None:
-        name = INCEPTION
+    weights = {INCEPTION: inception_weights, EFFICIENTNET: efficientnet_weights}
+    given = [network for network, file in weights.items() if file is not None]
+    if name is None and given:
+        name = given[0]
     if name is None and source in OF_DATA:
         name = OF_DATA[source]
     if name is None:
         raise UserError(f"no extractor goes with {source}: choose an --extractor of {', '.join(NAMES)}")
     if name not in NAMES:
         raise UserError(f"--extractor {name} is unknown: there are {', '.join(NAMES)}")
-    if name == INCEPTION:
-        if inception_weights is None:
-            raise UserError(f"--extractor {INCEPTION} needs --inception-weights, a file of its weights")
-        return inception(Path(inception_weights).expanduser())
+    if name in NETWORKS:
+        if (file := weights[name]) is None:
+            raise UserError(f"--extractor {name} needs --{name.split('-')[0]}-weights, a file of its weights")
+        return published(name, Path(file).expanduser())
     return classifier(name, data_dir=data_dir)
