@@ -21,6 +21,7 @@ __all__ = [
     "Extractor",
     "NotFiniteError",
     "Outputs",
+    "choose",
     "content_hash",
     "eight_bits",
     "from_function",
@@ -53,18 +54,37 @@ def get(
     Raises:
         UserError: if there is none, or it cannot be had; one sentence says why.
     """
+    name, file = choose(
+        name, source=source, inception_weights=inception_weights, efficientnet_weights=efficientnet_weights
+    )
+    return classifier(name, data_dir=data_dir) if file is None else published(name, file)
+
+
+def choose(
+    name: str | None,
+    *,
+    source: str | None,
+    inception_weights: str | Path | None = None,
+    efficientnet_weights: str | Path | None = None,
+) -> tuple[str, Path | None]:
+    """Return the name of the extractor that `get` would make, and the file of its weights if it takes one.
+
+    Raises:
+        UserError: if there is none, or no such file.
+    """
     weights = {INCEPTION: inception_weights, EFFICIENTNET: efficientnet_weights}
     given = [network for network, file in weights.items() if file is not None]
-    if name is None and given:
-        name = given[0]
-    if name is None and source in OF_DATA:
-        name = OF_DATA[source]
+    if name is None:
+        name = given[0] if given else OF_DATA.get(source or "")
     if name is None:
         raise UserError(f"no extractor goes with {source}: choose an --extractor of {', '.join(NAMES)}")
     if name not in NAMES:
         raise UserError(f"--extractor {name} is unknown: there are {', '.join(NAMES)}")
-    if name in NETWORKS:
-        if (file := weights[name]) is None:
-            raise UserError(f"--extractor {name} needs --{name.split('-')[0]}-weights, a file of its weights")
-        return published(name, Path(file).expanduser())
-    return classifier(name, data_dir=data_dir)
+    if name not in NETWORKS:
+        return name, None
+    if (file := weights[name]) is None:
+        raise UserError(f"--extractor {name} needs --{name.split('-')[0]}-weights, a file of its weights")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file of weights {path}")
+    return name, path
