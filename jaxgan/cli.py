@@ -106,6 +106,7 @@ def evaluate(
     extractor: str | None = None,
     inception_weights: Path | None = None,
     efficientnet_weights: Path | None = None,
+    download: bool = False,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -125,6 +126,7 @@ def evaluate(
             data set's own.
         inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
         efficientnet_weights: the same of EfficientNet-Lite0.
+        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
         held_out: real images that were not trained on, for memorisation; None: the test split.
         data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
         out: folder for metric-NAME.json; None: the run's, and for pictures none.
@@ -140,6 +142,7 @@ def evaluate(
         extractor=extractor,
         inception_weights=inception_weights,
         efficientnet_weights=efficientnet_weights,
+        download=download,
         held_out=held_out,
         data_dir=data_dir,
         out=out,

@@ -29,25 +29,37 @@ class Network(NamedTuple):
     Attributes:
         module: images ``[B, H, W, 3]`` in [0, 255] to features and logits.
         title: what to call it in a sentence.
-        digits: the first of the published file's sha256, which its name holds.
+        sha256: of the published file, whose name holds the first digits.
         input: what is done to images first.
         own: names in its modules that the file does not have.
+        url: of the file, where it can be downloaded by itself.
+        size: of the file in bytes.
     """
 
     module: nn.Module
     title: str
-    digits: str
+    sha256: str
     input: str
     own: tuple[str, ...] = ()
+    url: str | None = None
+    size: int = 0
 
 
 INCEPTION, EFFICIENTNET = "inception-2015", "efficientnet-lite0"
 NETWORKS = {
-    INCEPTION: Network(Inception(), "the 2015 Inception", "6726825d", "TensorFlow 1 bilinear to 299x299"),
+    INCEPTION: Network(
+        Inception(),
+        "the 2015 Inception",
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        "TensorFlow 1 bilinear to 299x299",
+        url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+        size=95_628_359,
+    ),
     EFFICIENTNET: Network(
         EfficientNet(),
         "EfficientNet-Lite0",
-        "57934424",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         "cubic to 224x224",
         own=("stem", "widen", "filter", "narrow", "head"),
     ),
@@ -75,7 +87,7 @@ def published(name: str, path: Path) -> Extractor:
         return network.module.apply(variables, colour.astype(jnp.float32))
 
     return Extractor(
-        name if digest.startswith(network.digits) else f"{name}-{hash[:8]}",
+        name if digest == network.sha256 else f"{name}-{hash[:8]}",
         apply,
         variables,
         hash=hash,
