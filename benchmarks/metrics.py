@@ -63,12 +63,12 @@ WORKS: dict[str, Callable[[int], Callable[[], object]]] = {
 
 
 def child(name: str, rows: int, limit: float) -> None:
-    """Do one work for so many seconds at most; print the seconds, and the peak before and after in MB."""
+    """Do one work for so many seconds at most; print seconds, those of all cores, and peaks in MB."""
     work = WORKS[name](rows)
-    before, began = _peak(), time.perf_counter()
+    before, began, busy = _peak(), time.perf_counter(), time.process_time()
 
     def end() -> None:
-        print(f"{LIMITED} {before:.0f} {_peak():.0f}", flush=True)
+        print(f"{LIMITED} {time.process_time() - busy:.1f} {before:.0f} {_peak():.0f}", flush=True)
         os._exit(0)
 
     timer = threading.Timer(limit, end)
@@ -76,7 +76,8 @@ def child(name: str, rows: int, limit: float) -> None:
     timer.start()
     work()
     timer.cancel()
-    print(f"{time.perf_counter() - began:.1f} {before:.0f} {_peak():.0f}", flush=True)
+    times = time.perf_counter() - began, time.process_time() - busy
+    print(f"{times[0]:.1f} {times[1]:.1f} {before:.0f} {_peak():.0f}", flush=True)
 
 
 def _peak() -> float:
@@ -98,15 +99,17 @@ def main(args: Sequence[str] | None = None) -> None:
     if options.child:
         child(options.work, options.rows, options.seconds)
         return
-    print("| metric | rows of each set | seconds | peak, MB | of which before it |\n|---|---|---|---|---|")
+    print(
+        "| metric | rows of each set | seconds | of all cores | peak, MB | before it |\n" + "|---" * 6 + "|"
+    )
     for name in [options.work] if options.work else WORKS:
         command = [sys.executable, __file__, "--child", "--work", name]
         command += ["--rows", str(options.rows), "--seconds", str(options.seconds)]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        seconds, before, peak = printed.split()[-3:]
+        seconds, busy, before, peak = printed.split()[-4:]
         took = f"ended after {options.seconds:g}" if seconds == LIMITED else seconds
         rows = options.rows * (5 if "2,048" in name else 1)
-        print(f"| {name} | {rows:,} | {took} | {int(peak):,} | {int(before):,} |", flush=True)
+        print(f"| {name} | {rows:,} | {took} | {busy} | {int(peak):,} | {int(before):,} |", flush=True)
 
 
 if __name__ == "__main__":
