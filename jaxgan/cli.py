@@ -105,6 +105,8 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     inception_weights: Path | None = None,
+    efficientnet_weights: Path | None = None,
+    download: bool = False,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -120,8 +122,11 @@ def evaluate(
         metrics: names with commas between.
         n: fakes to make, and reals to take at most.
         seed: of the latents.
-        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn or inception-2015; None: the data set's own.
+        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn, inception-2015 or efficientnet-lite0; None: the
+            data set's own.
         inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
+        efficientnet_weights: the same of EfficientNet-Lite0.
+        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
         held_out: real images that were not trained on, for memorisation; None: the test split.
         data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
         out: folder for metric-NAME.json; None: the run's, and for pictures none.
@@ -136,6 +141,8 @@ def evaluate(
         seed=seed,
         extractor=extractor,
         inception_weights=inception_weights,
+        efficientnet_weights=efficientnet_weights,
+        download=download,
         held_out=held_out,
         data_dir=data_dir,
         out=out,

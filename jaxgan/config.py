@@ -54,6 +54,7 @@ class Config:
     evaluate_n: int = 2000  # fakes of an evaluation, and reals at most
     extractor: str | None = None  # network that makes features; None: the one that goes with the data set
     inception_weights: str | None = None  # file of the 2015 Inception's weights, which makes features then
+    efficientnet_weights: str | None = None  # the same of EfficientNet-Lite0, for colour photographs
     stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
     patience: int | None = None  # stop after as many evaluations without a new best
     seed: int = 0  # of weights, latents and data order

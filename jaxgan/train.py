@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, choices, compilation, data, health, parallel, preemption, report, watch
+from jaxgan import build, choices, compilation, data, health, judging, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
@@ -66,7 +66,7 @@ def run(
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = build.experiment(config, dataset, **own)
     settings = config.asked(dataset.name, dataset.images.shape, own)
-    judge = watch.judge(config, dataset, extractor)
+    judge = judging.judge(config, dataset, extractor)
     with (
         Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
@@ -81,7 +81,7 @@ def _train(
     config: Config,
     dataset: data.Dataset,
     experiment: Experiment,
-    judge: watch.Judge | None,
+    judge: judging.Judge | None,
     folder: Workdir,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
@@ -114,6 +114,7 @@ def _train(
             state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
             step = int(state.step)
         watcher.measure(step, state.ema, last=step >= config.steps)
+        watcher.rebuild(step, state.ema)
         checkpoints.save(step, state, watcher.score(step))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
@@ -189,6 +190,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
             compilation.keep_in(cache.folder() / "compiled")
         if config.dry_run:
             config = build.check(config)
+            judging.check(config, config.data)
             print(report.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])

@@ -48,16 +48,17 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "config", "data", "export", "health", "progress", "report", "sampling", "state", "workdir",
     },
     "goal": set(),
+    "judging": {"build", "config", "data", "evaluate", "features", "goal"},
     "watch": {
-        "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
+        "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
     },
     "train": {
-        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity", "parallel",
+        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity", "judging", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "sweep": {
-        "build", "checkpoint", "config", "data", "features", "health", "parallel", "preemption", "progress",
-        "state", "step", "sweep", "train", "watch", "workdir",
+        "build", "checkpoint", "config", "data", "features", "health", "judging", "parallel", "preemption", "progress",
+        "state", "step", "sweep", "train", "workdir",
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {

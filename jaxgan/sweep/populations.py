@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxgan import build, features, preemption, watch
+from jaxgan import build, features, judging, preemption
 from jaxgan.config import PRACTICAL, Config
 from jaxgan.errors import UserError
 from jaxgan.files import write_json
@@ -112,7 +112,7 @@ def _setting(
         )
     judge = None
     if config.extractor or config.inception_weights or dataset.name in features.OF_DATA:
-        judge = watch.judge(config.replace(evaluate_every=config.steps), dataset)
+        judge = judging.judge(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
     began = time.perf_counter()

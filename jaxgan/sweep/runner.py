@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan import build, data, health, train, watch
+from jaxgan import build, data, health, judging, train
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import PRACTICAL, Config
@@ -38,7 +38,7 @@ class Setting(NamedTuple):
 
     dataset: data.Dataset
     experiment: Experiment
-    judge: watch.Judge | None
+    judge: judging.Judge | None
     program: Program
 
 
@@ -199,7 +199,7 @@ def _measure(
                 outcome["judged_by"] = judge.goal.metric or GAP
                 key = jax.random.fold_in(health.keys(config.seed, 0)[2], 1)  # as the run by itself does
                 ema = member(state, i).ema
-                scores, new = watch.measure(judge, setting.experiment, partial(generate, ema), key)
+                scores, new = judging.measure(judge, setting.experiment, partial(generate, ema), key)
                 outcome |= scores
                 notes |= dict.fromkeys(new)
             outcome |= _last([row for row in rows if row["member"] == number])
