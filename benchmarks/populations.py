@@ -173,7 +173,7 @@ def worker(name: str, arguments: argparse.Namespace) -> None:
 
 
 def processes(name: str, count: int, arguments: argparse.Namespace, cache: Path) -> tuple[float, list[float]]:
-    """Return the seconds until all of `count` processes have made a step, and the steps a second of one of them."""
+    """Return the seconds until `count` processes have all made a step, and the steps a second of each."""
     command = [sys.executable, __file__, "--worker", name]
     for option in ("repetitions", "seconds", "images"):
         command += [f"--{option}", str(getattr(arguments, option))]

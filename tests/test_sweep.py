@@ -116,6 +116,19 @@ def test_a_member_that_diverges_is_frozen_and_the_others_are_not_disturbed(three
     assert same(advance(population, sick, 3, 2)[0], beside)  # however it is cut into calls
 
 
+def test_a_frozen_member_stays_so_where_its_next_step_would_be_finite():
+    state = build.experiment(BASE, data.digits()).init(jax.random.key(0))
+    moved = jax.tree.map(lambda leaf: leaf + 1, state)
+    metrics = {"loss": jax.numpy.float32(1)}
+    after, _ = program._freeze(state, moved, metrics)
+    assert same(after, moved)
+    was = state.generator.replace(step=jax.numpy.int32(-2))
+    after, metrics = program._freeze(state.replace(generator=was), moved, metrics)
+    assert same((after.generator, after.discriminator, after.ema), (was, state.discriminator, state.ema))
+    assert int(after.step) == 1
+    assert np.isnan(metrics["loss"])
+
+
 def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
     experiment, sizes = build.experiment(BASE, data.digits()), []
 
