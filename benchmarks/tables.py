@@ -53,6 +53,20 @@ def kernels(results: Results) -> str:
     return _table(rows)
 
 
+def populations(results: list[dict[str, Any]]) -> str:
+    """Return the table of the ways to run many GANs, each beside the loop over single runs."""
+    rows = [
+        ["workload", "runs", "way", "start, s", "steps/s of all", "runs/hour", "quartiles", "times the loop"]
+    ]
+    loops = {r["members"]: r["runs_per_hour"][1] for r in results if r["way"] == "loop"}
+    for result in results:
+        counts = [f"{result['members']}", result["way"], f"{result['start_seconds']:.1f}"]
+        speed, hourly = _spread(result["steps_per_second"])[0], result["runs_per_hour"]
+        times = f"{hourly[1] / loops[result['members']]:.2f}"
+        rows.append([result["workload"], *counts, speed, *_spread(hourly), times])
+    return _table(rows)
+
+
 def _table(rows: list[list[str]]) -> str:
     """Return rows, the first of them a heading, as an aligned Markdown table."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

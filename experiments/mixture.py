@@ -24,6 +24,7 @@ from jaxgan import build, choices, config, init_state, make_train_step, metrics,
 from jaxgan.errors import UserError, exits
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
+from jaxgan.step import Step
 
 SAMPLES = 2500  # the protocol: a mode counts when one of so many samples is within 3 sigma of it
 FRAMES = 40  # of the animation
@@ -113,16 +114,8 @@ class Trained(NamedTuple):
         return self.mixture.extent * np.asarray(generate(self.state.ema))
 
 
-def train(
-    settings: MixtureConfig, mixture: Mixture, watch: Callable[[Trained], None] | None = None
-) -> Trained:
-    """Train all members in one compiled program.
-
-    Args:
-        settings: checked.
-        mixture: what to learn.
-        watch: called `FRAMES` times on the way, if given.
-    """
+def pieces(settings: MixtureConfig) -> tuple[nn.Module, nn.Module, Callable[[jax.Array], GANState], Step]:
+    """Return generator, discriminator, ``init(key) -> state`` and the train step."""
     hidden = (settings.width,) * settings.depth
     generator = mlp.Generator((2,), hidden, squash=False)
     discriminator = mlp.Discriminator(hidden)
@@ -140,6 +133,21 @@ def train(
         return init_state(
             key, generator, discriminator, image_shape=(2,), latent_dim=settings.latent_dim, g_tx=tx, d_tx=tx
         )
+
+    return generator, discriminator, init, step
+
+
+def train(
+    settings: MixtureConfig, mixture: Mixture, watch: Callable[[Trained], None] | None = None
+) -> Trained:
+    """Train all members in one compiled program.
+
+    Args:
+        settings: checked.
+        mixture: what to learn.
+        watch: called `FRAMES` times on the way, if given.
+    """
+    generator, discriminator, init, step = pieces(settings)
 
     def batch_at(data: Any, step: jax.Array, seed: jax.Array) -> dict[str, jax.Array]:
         return mixture.batch_at(step, seed, count=settings.batch_size)

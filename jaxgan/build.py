@@ -76,7 +76,7 @@ def dataset(config: Config) -> data.Dataset:
 
 
 def optimizer(
-    config: Config, learning_rate: float, *, updates_per_step: int = 1
+    config: Config, learning_rate: float | jax.Array, *, updates_per_step: int = 1
 ) -> optax.GradientTransformation:
     """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""
     schedule = SCHEDULES[config.learning_rate_schedule](learning_rate, config.decay_steps or 1)
@@ -96,7 +96,7 @@ def augmentation(config: Config) -> Any:
     return None if kinds == ["none"] else augment.compose(*(AUGMENTATIONS[kind](config) for kind in kinds))
 
 
-def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
+def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     """Return ``min(decay, (1 + t) / (10 + t))``: an average that forgets its random start quickly."""
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 

@@ -73,7 +73,7 @@ OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransform
     "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.beta2),
 }
 
-SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+SCHEDULES: dict[str, Callable[[Any, int], optax.Schedule]] = {
     "constant": lambda rate, steps: optax.constant_schedule(rate),
     "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
     "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),

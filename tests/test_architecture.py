@@ -57,8 +57,8 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "sweep": {
-        "build", "checkpoint", "config", "data", "features", "health", "judging", "parallel", "preemption", "progress",
-        "state", "step", "sweep", "train", "workdir",
+        "build", "checkpoint", "compilation", "config", "data", "features", "health", "judging", "parallel",
+        "preemption", "progress", "state", "step", "sweep", "train", "workdir",
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {

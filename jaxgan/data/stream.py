@@ -166,7 +166,7 @@ def feed(
     if sum(array.nbytes for array in arrays.values()) <= device_bytes:
         on_device = jax.device_put(arrays)
         shapes = jax.eval_shape(lambda: on_device)
-        at = partial(batch_at, seed=seed, batch_size=batch_size)
+        at = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
         yield Feed(at, lambda steps: on_device, shapes, 2**31 - 1)
         return
     with Stream(dataset, seed=seed, batch_size=batch_size, conditional=conditional, start=start) as stream:

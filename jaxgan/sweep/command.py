@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jaxgan.config import Appended, Positional, option
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 
 PREEMPTED = 75
 
@@ -38,6 +38,8 @@ def sweep(
     """
     import jax  # these take seconds, and `jaxgan sample` needs none of them
 
+    from jaxgan import compilation
+    from jaxgan.data import cache
     from jaxgan.sweep import members, populations
 
     default = members.read_config(experiment)
@@ -50,5 +52,9 @@ def sweep(
         raise UserError(f"--devices {devices} is more than the {len(there)} that there are")
     asked = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
     settings = dataclasses.asdict(default) | asked | {"at_once": at_once}
-    if not populations.run(workdir, some, settings, at_once=at_once, devices=there[:devices]):
+    if default.compilation_cache:
+        compilation.keep_in(cache.folder() / "compiled")
+    with exits(OSError):
+        done = populations.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
+    if not done:
         sys.exit(PREEMPTED)

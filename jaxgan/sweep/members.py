@@ -57,7 +57,7 @@ def read_config(script: Path) -> Config:
         sys.path.remove(str(script.parent))
     if not isinstance(scope[NAME], Config):
         kind = type(scope[NAME]).__name__
-        raise UserError(f"{NAME} of {script} is a {kind}: a sweep varies a jaxgan.config.Config")
+        raise UserError(f"{NAME} of {script} is of the type {kind}: a sweep varies a jaxgan.config.Config")
     return scope[NAME]
 
 
@@ -153,7 +153,7 @@ def _convert(name: str, text: str) -> Any:
             return kind(text)
         except ValueError:
             pass
-    raise UserError(f"{option(name)} is a {' or a '.join(kind.__name__ for kind in kinds)}, got {text}")
+    raise UserError(f"{option(name)} takes {' or '.join(kind.__name__ for kind in kinds)}, got {text}")
 
 
 def _all(values: Values) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ are NaN. That is written into the one counter of its state that nothing else rea
 and however a sweep is cut into calls, the numbers are the same.
 """
 
+import copy
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -120,7 +121,8 @@ class Program:
         return data.batch_at(arrays, step, seed=seed, batch_size=taken)
 
     def _make_step(self, hyper: dict[str, Any]) -> Step:
-        config = self._config.replace(**hyper)
+        config = copy.copy(self._config)  # as `replace`, which takes the fields' own types only
+        vars(config).update(hyper)
         inner = build.train_step(config, self._experiment.generator, self._experiment.discriminator)
         traced = build.optimizers(config)
 
@@ -129,6 +131,7 @@ class Program:
             after, metrics = inner(_with_optimizers(state, *traced), batch, health.keys_of(key)[1])
             return _freeze(state, _with_optimizers(after, *started), metrics)
 
+        step.axis_name = inner.axis_name  # pyrefly: ignore
         return step  # pyrefly: ignore
 
 

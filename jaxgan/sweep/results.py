@@ -121,6 +121,9 @@ def _finals(
     for i, numbers in enumerate(groups.values()):
         some = [number for number in numbers if values[number] is not None]
         axes.plot([places[n] for n in some], [values[n] for n in some], "o", color=f"C{i}", alpha=0.7)
+    reached = [value for value in values.values() if value is not None]
+    if reached and 0 < 10 * min(reached) < max(reached):
+        axes.set_yscale("log")
     lost = [number for number, value in values.items() if value is None]
     top = [0.97] * len(lost)
     axes.plot([places[n] for n in lost], top, "x", color="black", transform=axes.get_xaxis_transform())

@@ -115,7 +115,10 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
         rows: its metrics.
     """
     dataset, path = build.dataset(config), Path(config.workdir)
-    if not (path / "status.json").exists():
+    status = path / "status.json"
+    if status.exists() and json.loads(status.read_text())["state"] == "done":
+        return
+    if not status.exists():
         settings = config.asked(dataset.name, dataset.images.shape, {})
         with Workdir(path, settings, practical=PRACTICAL) as folder:
             folder.trim_metrics(-1)
