@@ -67,15 +67,14 @@ def draw_rates(rows: list[Row], figure: Figure) -> None:
         cells = [[values(select(here, g_rate=g, d_rate=d)) for d in tried] for g in tried]
         name = score_name(here)
         heat_map(axes, cells, tried, tried, name)
-        places = np.log(tried)
-        index = lambda rates: np.interp(np.log(rates), places, np.arange(len(tried)))  # noqa: B023
+        slow = np.array([tried[0], tried[-1] / 5])
+        places = [np.interp(np.log(each), np.log(tried), range(len(tried))) for each in (5 * slow, slow)]
         axes.axline((0, 0), slope=1, color="white", linewidth=0.8, label="equal")
-        ttur = index(np.array([tried[0], tried[-1] / 5]) * 5)
-        axes.plot(
-            ttur, index(np.array([tried[0], tried[-1] / 5])), "r--", linewidth=1.2, label="TTUR, D 5 times G"
-        )
+        axes.plot(*places, "r--", linewidth=1.2, label="TTUR, D 5 times G")
         axes.set(xlabel="learning rate of D", ylabel="learning rate of G", title=f"{arena}: {NAMES[name]}")
-        axes.legend(fontsize=7, loc="upper left")
+        axes.legend(
+            fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, facecolor="lightgrey"
+        )
 
 
 def draw_optimizers(rows: list[Row], figure: Figure) -> None:
