@@ -17,7 +17,18 @@ import numpy as np
 import optax
 
 import ring
-from jaxgan import build, data, features, init_state, losses, make_train_step, metrics, parallel, sampling
+from jaxgan import (
+    build,
+    data,
+    diagnostics,
+    features,
+    init_state,
+    losses,
+    make_train_step,
+    metrics,
+    parallel,
+    sampling,
+)
 from jaxgan.networks import dcgan, mlp
 
 Row = dict[str, Any]
@@ -170,6 +181,12 @@ def any_loss(member: Members) -> tuple[Any, Any]:
     return losses.Loss(choose("discriminator"), choose("generator")), None
 
 
+def any_loss_r1(member: Members) -> tuple[Any, Any]:
+    """Each member its own loss and its own weight of R1."""
+    weight: Any = member.r1
+    return any_loss(member)[0], build.PENALTIES["r1"](weight)
+
+
 def any_penalty(member: Members) -> tuple[Any, Any]:
     """Each member its own loss and its own weights of three penalties."""
     weights: dict[str, Any] = {"r1": member.r1, "r2": member.r2, "gradient_penalty": member.gradient_penalty}
@@ -181,21 +198,35 @@ def any_penalty(member: Members) -> tuple[Any, Any]:
     return any_loss(member)[0], penalty
 
 
-def train(
+class Game(NamedTuple):
+    """A population ready to train: what `start` returns.
+
+    Attributes:
+        step: makes the step of one member.
+        run: ``(state, n) -> (state, metrics)``.
+        state: of all members.
+        generate: ``state -> fakes [members, FAKES, ...]`` of the average generators.
+    """
+
+    step: Any
+    run: Callable[[Any, int], tuple[Any, Row]]
+    state: Any
+    generate: Callable[[Any], np.ndarray]
+
+
+def start(
     arena: Arena,
     population: Members,
     *,
-    stops: list[int],
     pieces: Pieces = non_saturating,
     optimizer: str = "adam",
     d_steps: int = 1,
-) -> list[list[Row]]:
-    """Train all members in one compiled program; return their scores at each stop.
+) -> Game:
+    """Return a population at step 0.
 
     Args:
         arena: where.
         population: who.
-        stops: steps, increasing, at which to measure.
         pieces: loss and penalty of a member.
         optimizer: a name of `OPTIMIZERS`.
         d_steps: discriminator updates per generator update.
@@ -225,12 +256,71 @@ def train(
     make = jax.jit(
         jax.vmap(lambda variables, latents: generator.apply(variables, latents, train=False), (0, None))
     )
-    scores, before = [], 0
-    for stop in stops:
-        state, _ = run(hyper, state, arena.arrays, seeds, stop - before)
-        scores.append([arena.measure(fakes) for fakes in np.asarray(make(state.ema, latents))])
-        before = stop
+    return Game(
+        step=make_step,
+        run=lambda state, n: run(hyper, state, arena.arrays, seeds, n),
+        state=state,
+        generate=lambda state: np.asarray(make(state.ema, latents)),
+    )
+
+
+def train(arena: Arena, population: Members, *, stops: list[int], **options: Any) -> list[list[Row]]:
+    """Train all members in one compiled program; return their scores at each stop.
+
+    Args:
+        arena: where.
+        population: who.
+        stops: steps, increasing, at which to measure.
+        options: those of `start`.
+    """
+    game = start(arena, population, **options)
+    state, scores = game.state, []
+    for n in np.diff(stops, prepend=0):
+        state, _ = game.run(state, int(n))
+        scores.append([arena.measure(fakes) for fakes in game.generate(state)])
     return scores
+
+
+def looked_at(rows: list[Row], *, steps: int, every: int) -> list[Row]:
+    """Train runs on the ring, each with a loss and a weight of R1, and look at them on the way.
+
+    Args:
+        rows: hyperparameters.
+        steps: of each run.
+        every: steps between looks.
+
+    Returns:
+        The rows with their scores and "looks": what `jaxgan.diagnostics` found, a row a look.
+    """
+    arena, population = ring_arena(), members(rows)
+    game = start(arena, population, pieces=any_loss_r1)
+    hyper = jax.tree.map(jnp.asarray, population)
+    reals = arena.batch_at(None, jnp.array(0), jnp.array(2**31 - 1), 2 * arena.batch_size)["image"]
+
+    def look(member: Members, state: Any, key: jax.Array) -> Row:
+        return diagnostics.make_probe(game.step(member).players, *arena.modules)(state, reals, None, key)
+
+    axes = jax.tree.map(lambda _: 0, game.state).replace(step=None)
+    probe = jax.jit(jax.vmap(look, in_axes=(0, axes, None)))
+    state = game.state
+    looks: list[list[Row]] = [[] for _ in rows]
+    histories: list[tuple[list[float], list[float]]] = [([], []) for _ in rows]
+    between = max(1, every // 4)  # losses come closer than looks
+    for step in range(between, steps + 1, between):
+        state, metrics_ = game.run(state, between)
+        losses_ = (np.asarray(metrics_[name]) for name in ("discriminator_loss", "generator_loss"))
+        for history, *values in zip(histories, *losses_, strict=True):
+            for series, value in zip(history, values, strict=True):
+                series.append(float(value))
+        if step % (4 * between):
+            continue
+        found = jax.device_get(probe(hyper, state, jax.random.key(step)))
+        for i, history in enumerate(histories):
+            row = {"step": step, **{name: float(f"{value[i]:.4g}") for name, value in found.items()}}
+            row["oscillation"] = round(max(diagnostics.oscillation_index(s[-64:]) for s in history), 3)
+            looks[i].append(row)
+    scores = [arena.measure(fakes) for fakes in game.generate(state)]
+    return [{**row, **score, "looks": seen} for row, score, seen in zip(rows, scores, looks, strict=True)]
 
 
 def _set(state: Any, player: str, **values: np.ndarray) -> Any:

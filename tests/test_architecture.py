@@ -28,6 +28,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "game": {"state"},
     "updates": {"game", "state", "updates"},
     "dynamics": {"state", "updates"},
+    "diagnostics": {"diagnostics", "game", "state", "updates"},
     "step": {"game", "state", "updates"},
     "parallel": {"step", "state"},
     "data": {"data"},
@@ -61,7 +62,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {
-        "augment", "data", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
+        "augment", "data", "diagnostics", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
     },
 }  # fmt: skip
