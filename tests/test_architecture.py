@@ -49,12 +49,13 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "config", "data", "export", "health", "progress", "report", "sampling", "state", "workdir",
     },
     "goal": set(),
+    "monitor": {"build", "config", "data", "diagnostics", "recorder", "state", "workdir"},
     "watch": {
         "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
     },
     "train": {
-        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity", "parallel",
-        "preemption", "recorder", "report", "state", "watch", "workdir",
+        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity",
+        "monitor", "parallel", "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "sweep": {
         "build", "checkpoint", "config", "data", "features", "health", "parallel", "preemption", "progress",

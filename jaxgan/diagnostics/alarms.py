@@ -6,14 +6,14 @@ often they are right, was calibrated (docs/stability.md, experiments/alarms.py).
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Row = dict[str, float]  # findings of one look, with "step"
 
 LOOKS = 3  # in a row
-WARM_UP = 5  # looks: a fresh generator makes one image, and updates are large
+WARM_UP = 2  # looks: a fresh generator makes one image, and updates are large
 
 
 class Alarm(NamedTuple):
@@ -104,7 +104,8 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
 
     Args:
         rows: findings of all looks so far (or of the last `looks`, then with `warm_up` 0), in order.
-        looks: for how many looks in a row a rule has to hold, >= 1; numbers that are not finite hold.
+        looks: for how many looks in a row a rule has to hold, >= 1. A number that is not finite is
+            alarming at once.
         warm_up: looks at the start that count for nothing.
     """
     recent = rows[warm_up:][-looks:]
@@ -121,14 +122,14 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
     ]
 
 
-def oscillation_index(losses: Sequence[float]) -> float:
+def oscillation_index(losses: Any) -> float:
     """Return how much a series of losses comes back to where it was: 0 for noise, 1 for a pure wave.
 
     The largest autocorrelation at a lag beyond the first at which it is negative, of what is left after a
     straight line is taken out; a lag counts while half of the series overlaps with itself.
 
     Args:
-        losses: in equal distances, at least 8 (0 is returned for fewer, and for a constant).
+        losses: numbers in equal distances, at least 8 (0 is returned for fewer, and for a constant).
     """
     series = np.asarray(losses, float)
     if len(series) < 8 or not np.isfinite(series).all():
