@@ -93,8 +93,9 @@ def judge(runs: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def raised_by(looks: list[Row]) -> set[str]:
+def raised_by(columns: Row) -> set[str]:
     """Return the names of all alarms that a run raised."""
+    looks = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return {alarm.name for end in range(1, len(looks) + 1) for alarm in diagnostics.alarms(looks[:end])}
 
 
@@ -111,7 +112,9 @@ def main() -> None:
             raise UserError(f"{file} is not there: run without --redraw first")
     if not settings.redraw:
         start = time.monotonic()
-        runs = laboratory.looked_at(cast(settings.share, settings.seed), steps=settings.steps, every=settings.every)
+        runs = laboratory.looked_at(
+            cast(settings.share, settings.seed), steps=settings.steps, every=settings.every
+        )
         head = {
             "steps": settings.steps,
             "every": settings.every,

@@ -290,7 +290,7 @@ def looked_at(rows: list[Row], *, steps: int, every: int) -> list[Row]:
         every: steps between looks.
 
     Returns:
-        The rows with their scores and "looks": what `jaxgan.diagnostics` found, a row a look.
+        The rows with their scores and "looks": what `jaxgan.diagnostics` found, a list for each name.
     """
     arena, population = ring_arena(), members(rows)
     game = start(arena, population, pieces=any_loss_r1)
@@ -316,11 +316,12 @@ def looked_at(rows: list[Row], *, steps: int, every: int) -> list[Row]:
             continue
         found = jax.device_get(probe(hyper, state, jax.random.key(step)))
         for i, history in enumerate(histories):
-            row = {"step": step, **{name: float(f"{value[i]:.4g}") for name, value in found.items()}}
+            row = {"step": step, **{name: float(f"{value[i]:.3g}") for name, value in found.items()}}
             row["oscillation"] = round(max(diagnostics.oscillation_index(s[-64:]) for s in history), 3)
             looks[i].append(row)
     scores = [arena.measure(fakes) for fakes in game.generate(state)]
-    return [{**row, **score, "looks": seen} for row, score, seen in zip(rows, scores, looks, strict=True)]
+    columns = [{name: [look[name] for look in seen] for name in seen[0]} for seen in looks]
+    return [{**row, **score, "looks": seen} for row, score, seen in zip(rows, scores, columns, strict=True)]
 
 
 def _set(state: Any, player: str, **values: np.ndarray) -> Any:

@@ -60,8 +60,11 @@ RULES = (
     ),
     Rule(
         "divergence",
-        lambda row: max(abs(row["real_logit"]), abs(row["fake_logit"])) > 50,
-        lambda row: f"mean logits {row['real_logit']:+.3g} and {row['fake_logit']:+.3g}",
+        lambda row: max(abs(row["real_logit"]), abs(row["fake_logit"])) > 50 or row["diversity"] > 3,
+        lambda row: (
+            f"mean logits {row['real_logit']:+.3g} and {row['fake_logit']:+.3g}, "
+            f"fakes {row['diversity']:.3g} times as far apart as reals"
+        ),
         "a tenth of the learning rates, --penalty r1, or --gradient-clip 1",
     ),
     Rule(
