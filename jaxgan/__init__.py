@@ -7,6 +7,7 @@ leave out.
 from jaxgan import (
     augment,
     data,
+    diagnostics,
     dynamics,
     evaluate,
     features,
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "augment",
     "data",
+    "diagnostics",
     "dynamics",
     "evaluate",
     "features",

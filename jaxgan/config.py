@@ -57,6 +57,7 @@ class Config:
     efficientnet_weights: str | None = None  # the same of EfficientNet-Lite0, for colour photographs
     stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
     patience: int | None = None  # stop after as many evaluations without a new best
+    diagnose_every: int | None = 200  # steps between looks for trouble, such as mode collapse; None: none
     seed: int = 0  # of weights, latents and data order
     workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
     log_every: int = 50  # steps
@@ -99,8 +100,9 @@ class Config:
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
         for name in ("rollbacks", "unrolled_steps"):
             self._require(name, "at least 0", self._at_least(name, 0))
-        every = self.evaluate_every
-        self._require("evaluate_every", "at least 1", every is None or every >= 1)
+        for name in ("evaluate_every", "diagnose_every"):
+            every = getattr(self, name)
+            self._require(name, "at least 1", every is None or every >= 1)
         self._require("evaluate_n", "at least 2", self.evaluate_n >= 2)
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
@@ -138,7 +140,7 @@ Settings = TypeVar("Settings")
 Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
-PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
+PRACTICAL |= {"evaluate_every", "diagnose_every", "stop_at", "patience", "on_nan", "rollbacks"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 

@@ -19,6 +19,7 @@ from jaxgan.data import cache
 from jaxgan.errors import exits
 from jaxgan.features import Extractor
 from jaxgan.integrity import NotFiniteError
+from jaxgan.monitor import Monitor
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import Workdir
@@ -94,7 +95,6 @@ def _train(
     step = int(state.step)
     folder.trim_metrics(step)
     folder.write_status("running", step)
-
     open_feed = data.feed(
         dataset,
         seed=config.seed,
@@ -106,12 +106,14 @@ def _train(
     open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
+        monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
         recorder.say(report.header(config, dataset, experiment))
         for note in (*dataset.notes, *checkpoints.notes, *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
         if step < config.steps and not watcher.why:
-            state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
+            seers = recorder, watcher, monitor
+            state = _loop(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
             step = int(state.step)
         watcher.measure(step, state.ema, last=step >= config.steps)
         watcher.rebuild(step, state.ema)
@@ -137,18 +139,19 @@ def _loop(
     key: jax.Array,
     recorder: Recorder,
     watcher: watch.Watch,
+    monitor: Monitor,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
 ) -> GANState:
     """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
-    step = int(state.step)
+    step, calls = int(state.step), 0
     began = time.perf_counter()
     advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
-    intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
+    own = config.log_every, config.sample_every, config.save_every
+    intervals = own + watcher.intervals + monitor.intervals
     late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
-    calls = 0
     recorder.progress.start()
     while step < config.steps and not asked and not watcher.why:
         to_event = min(interval - step % interval for interval in intervals)
@@ -164,6 +167,7 @@ def _loop(
         images = recorder.draw(state) if step % config.sample_every == 0 else None
         is_best = watcher.measure(step, state.ema)
         late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
+        late.extend(monitor.look(step, state))
         if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it
             checkpoints.save(step, state, watcher.score(step))

@@ -89,6 +89,7 @@ class Workdir:
             self._lock.close()
             raise
         self._step = 0
+        self.warnings: dict[str, str] = {}  # by name; in status.json
         self._log = (self.path / "log.txt").open("a")
 
     def __enter__(self) -> "Workdir":
@@ -111,7 +112,10 @@ class Workdir:
     def write_status(self, state: str, step: int, why: str = "") -> None:
         """Say how the run is: "running", "done", "preempted" or "failed"."""
         self._step = step
-        write_json(self.path / "status.json", {"state": state, "step": step, "why": why})
+        status: dict[str, Any] = {"state": state, "step": step, "why": why}
+        if self.warnings:
+            status["warnings"] = list(self.warnings.values())
+        write_json(self.path / "status.json", status)
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""

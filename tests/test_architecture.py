@@ -28,6 +28,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "game": {"state"},
     "updates": {"game", "state", "updates"},
     "dynamics": {"state", "updates"},
+    "diagnostics": {"diagnostics", "game", "state", "updates"},
     "step": {"game", "state", "updates"},
     "parallel": {"step", "state"},
     "data": {"data"},
@@ -49,12 +50,13 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "goal": set(),
     "judging": {"build", "config", "data", "evaluate", "features", "goal"},
+    "monitor": {"build", "config", "data", "diagnostics", "recorder", "state", "workdir"},
     "watch": {
         "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
     },
     "train": {
-        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity", "judging", "parallel",
-        "preemption", "recorder", "report", "state", "watch", "workdir",
+        "build", "checkpoint", "choices", "compilation", "config", "data", "features", "health", "integrity",
+        "judging", "monitor", "parallel", "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "sweep": {
         "build", "checkpoint", "compilation", "config", "data", "features", "health", "judging", "parallel",
@@ -62,7 +64,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {
-        "augment", "data", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
+        "augment", "data", "diagnostics", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
     },
 }  # fmt: skip
