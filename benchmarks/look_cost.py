@@ -70,8 +70,8 @@ def share(config: Config, rounds: int, steps: int) -> str:
     cost, work = statistics.median(looks), statistics.median(between)
     shares = np.array(looks) / np.array(between)
     return (
-        f"{1e3 * cost:7.1f} ms a look, {1e3 * work / EVERY:7.2f} ms a step: {cost / work:.2%} of {EVERY} steps "
-        f"(rounds {shares.min():.2%} to {shares.max():.2%}); first look {compiling:.1f} s"
+        f"{1e3 * cost:7.1f} ms a look, {1e3 * work / EVERY:7.2f} ms a step: {cost / work:.2%} of {EVERY} "
+        f"steps (rounds {shares.min():.2%} to {shares.max():.2%}); first look {compiling:.1f} s"
     )
 
 
