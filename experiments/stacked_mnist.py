@@ -24,7 +24,6 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import compilation, config, data, features, images, metrics, sampling, train
@@ -69,6 +68,9 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """7x7, 14x14, 28x28, each with residual blocks and without normalisation.
 
+    Nothing bounds its images (as Huang 2024 has it): at the start a tanh would saturate, and did, so that
+    no gradient reached the generator.
+
     Attributes:
         width: channels next to the image.
     """
@@ -77,13 +79,13 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, latents: jax.Array, labels: Any = None, *, train: bool) -> jax.Array:
-        """Return images ``[B, 28, 28, 3]`` in [-1, 1]."""
+        """Return images ``[B, 28, 28, 3]``, about in [-1, 1]."""
         wide = 4 * self.width
         outputs = nn.Dense(7 * 7 * wide, kernel_init=_initial)(latents).reshape(-1, 7, 7, wide)
         for channels in (2 * self.width, self.width):
             outputs = UpsampleConv(channels, (3, 3), kernel_init=_initial)(Block()(outputs))
         outputs = jax.nn.leaky_relu(Block()(outputs), 0.2)
-        return jnp.tanh(Conv(3, (3, 3))(outputs))
+        return Conv(3, (3, 3))(outputs)
 
 
 class Discriminator(nn.Module):
