@@ -90,25 +90,33 @@ def ring_arena(width: int = 64) -> Arena:
 
 
 def digits_arena(norm: str | None = None) -> Arena:
-    """Return the digits, for two hidden layers, or for a DCGAN whose discriminator has a normalisation."""
+    """Return the digits, for two hidden layers, or for a DCGAN whose discriminator has a normalisation.
+
+    A DCGAN of 8x8 pixels has one layer and no batch normalisation, so it gets pixels of twice the size.
+    """
     images = data.load("digits").images
     extractor = features.get("digits-cnn")
     moments = metrics.Moments.of(extractor(images))
-    mlps = mlp.Generator((8, 8, 1), (128, 128)), mlp.Discriminator((128, 128))
-    convolutions = dcgan.Generator((8, 8, 1), 32), dcgan.Discriminator(32, norm or "none")
+    if norm is None:
+        modules = mlp.Generator((8, 8, 1), (128, 128)), mlp.Discriminator((128, 128))
+    else:
+        images = images.repeat(2, axis=1).repeat(2, axis=2)
+        modules = dcgan.Generator((16, 16, 1), 32), dcgan.Discriminator(32, norm)
 
     def measure(fakes: np.ndarray) -> Row:
         if not np.isfinite(fakes).all():
             return {"fid": None}  # JSON has no infinity
+        if norm is not None:
+            fakes = fakes.reshape(-1, 8, 2, 8, 2, 1).mean((2, 4))
         return {"fid": metrics.frechet_distance(moments, extractor(fakes)).value}
 
     return Arena(
         name="digits",
         score="fid",
         steps=3000,
-        image_shape=(8, 8, 1),
+        image_shape=images.shape[1:],
         latent_dim=32,
-        modules=mlps if norm is None else convolutions,
+        modules=modules,
         arrays={"image": jnp.asarray(images)},
         batch_at=lambda arrays, step, seed, count: data.batch_at(arrays, step, seed=seed, batch_size=count),
         measure=measure,
