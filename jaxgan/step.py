@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import updates
+from jaxgan.accumulate import mean_of_parts
 from jaxgan.game import Augmentation, Game, LossPair, Penalty, Turn
 from jaxgan.images import to_float
-from jaxgan.state import GANState, TrainState
+from jaxgan.state import GANState
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -25,9 +26,10 @@ Metrics = dict[str, jax.Array]
 
 @runtime_checkable
 class Step(Protocol):
-    """A train step; `axis_name` is the mapped axis that it was made for."""
+    """A train step; `axis_name` is the mapped axis it was made for, `parts` into how many it cuts a batch."""
 
     axis_name: str | None
+    parts: int
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         """Return the next state and the metrics of this step."""
@@ -42,6 +44,7 @@ def make_train_step(
     penalty: Penalty | None = None,
     augment: Augmentation | None = None,
     d_steps: int = 1,
+    accumulate: int = 1,
     update: updates.Update = updates.alternating,
     ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
@@ -57,6 +60,8 @@ def make_train_step(
             with independent draws for real and fake images.
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
+        accumulate: parts of a batch whose gradients are computed one after the other, >= 1, in less memory;
+            see `jaxgan.accumulate` for what then differs.
         update: the order of the players' moves; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
@@ -72,40 +77,40 @@ def make_train_step(
         ``generator_gradient_norm``.
 
     Raises:
-        ValueError: here if `d_steps` < 1; at trace time if shapes do not fit, if a penalty meets a
+        ValueError: here if a number is below 1; at trace time if shapes do not fit, if a penalty meets a
             discriminator with batch normalisation, or if a module with batch normalisation and no
             ``axis_name`` field meets an `axis_name`.
     """
-    if d_steps < 1:
-        raise ValueError(f"d_steps is at least 1, got {d_steps}")
+    if min(d_steps, accumulate) < 1:
+        raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
     game = Game(generator, discriminator, loss, penalty, augment, axis_name)
 
-    def gradients_of(objective, network: TrainState, *inputs):
-        # The objective is averaged over the axis inside, the gradients after it: only both together are
-        # right under pmap and under shard_map alike.
-        (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            network.params, *inputs
-        )
-        gradients = game.mean(gradients)
-        network = network.replace(collections=game.mean(collections))
-        return gradients, network, metrics, optax.tree.norm(gradients)
-
     def discriminator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
-        fake, collections = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
-        gradients, network, metrics, norm = gradients_of(
-            game.discriminator_objective, state.discriminator, state, turn, fake
+        def of(turn: Turn):
+            make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
+            fake, made = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
+            gradient = jax.grad(game.discriminator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
+            return gradients, (after, made), metrics
+
+        gradients, (after, made), metrics = mean_of_parts(game, of, turn, accumulate)
+        discriminator, generator = state.discriminator, state.generator
+        state = state.replace(
+            discriminator=discriminator.replace(collections=after),
+            generator=generator.replace(collections=made),
         )
-        generator_state = state.generator.replace(collections=game.mean(collections))
-        state = state.replace(discriminator=network, generator=generator_state)
-        return gradients, state, {**metrics, "discriminator_gradient_norm": norm}
+        return gradients, state, {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
 
     def generator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        gradients, network, metrics, norm = gradients_of(
-            game.generator_objective, state.generator, state, turn
-        )
-        return gradients, state.replace(generator=network), {**metrics, "generator_gradient_norm": norm}
+        def of(turn: Turn):
+            gradient = jax.grad(game.generator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.generator.params, state, turn)
+            return gradients, after, metrics
+
+        gradients, after, metrics = mean_of_parts(game, of, turn, accumulate)
+        state = state.replace(generator=state.generator.replace(collections=after))
+        return gradients, state, {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
 
     players = updates.Players(discriminator_gradients, generator_gradients)
 
@@ -123,7 +128,7 @@ def make_train_step(
         d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
         return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
 
-    step.axis_name = axis_name  # pyrefly: ignore
+    step.axis_name, step.parts = axis_name, d_steps * accumulate  # pyrefly: ignore
     return step  # pyrefly: ignore
 
 
