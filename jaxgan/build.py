@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
 from jaxgan import augment, data, losses, penalties, updates
 from jaxgan.config import Config, choose, parse_size
@@ -85,6 +86,7 @@ NAMES = {
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
     "on_nan": ("stop", "rollback"),
+    "parallel": ("auto", "pmap"),
 }
 
 HELP = "Names for " + "; ".join(
@@ -99,19 +101,23 @@ class Experiment(NamedTuple):
         generator: the module.
         discriminator: the module.
         step: the pure train step.
+        make_step: makes it for a mapped axis.
         init: ``key -> GANState`` at step 0.
         shapes: the state's shapes and dtypes.
         arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
         num_classes: None where unconditional.
+        mesh: of the devices that share the batches; None for one (`jaxgan.devices`).
     """
 
     generator: nn.Module
     discriminator: nn.Module
     step: Step
+    make_step: Callable[[str], Step]
     init: Callable[[jax.Array], GANState]
     shapes: GANState
     arrays: dict[str, Any]
     num_classes: int | None
+    mesh: Mesh | None = None
 
 
 def check(config: Config) -> Config:
@@ -197,16 +203,22 @@ def experiment(
     num_classes = dataset.num_classes if config.conditional else None
     ours = NETWORKS[config.network](config, image_shape, num_classes)
     generator, discriminator = generator or ours[0], discriminator or ours[1]
-    step = make_train_step(
-        generator,
-        discriminator,
-        loss or LOSSES[config.loss],
-        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
-        augment=augmentation(config),
-        d_steps=config.d_steps,
-        update=UPDATES[config.update],
-        ema_decay=ema_schedule(config.ema_decay),
-    )
+
+    def make_step(axis_name: str | None) -> Step:
+        return make_train_step(
+            generator,
+            discriminator,
+            losses.on_axis(loss or LOSSES[config.loss], axis_name),
+            penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+            augment=augmentation(config),
+            d_steps=config.d_steps,
+            accumulate=config.accumulate,
+            update=UPDATES[config.update],
+            ema_decay=ema_schedule(config.ema_decay),
+            axis_name=axis_name,
+        )
+
+    step = make_step(None)
     g_tx = optimizer(config, config.generator_learning_rate)
     d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)
 
@@ -239,4 +251,4 @@ def experiment(
     pixels = 4 * taken * math.prod(image_shape)
     needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
     require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
-    return Experiment(generator, discriminator, step, init, shapes, arrays, num_classes)
+    return Experiment(generator, discriminator, step, make_step, init, shapes, arrays, num_classes)

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
@@ -128,7 +127,8 @@ class Checkpoints:
         """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
 
         Args:
-            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved.
+            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved. Arrays are put
+                where its shardings say, whatever number of devices saved them.
 
         Raises:
             UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
@@ -204,7 +204,7 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
 
     Args:
         folder: of the checkpoint; its name is the step.
-        wanted: arrays, or shapes and dtypes, that it should hold; None takes what there is.
+        wanted: arrays, or shapes and dtypes (and shardings), that it should hold; None takes what there is.
 
     Raises:
         DamagedError: if it is not as it was saved.
@@ -222,10 +222,11 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
     if differing := [] if wanted is None else differences(saved, wanted):
         more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise UserError(f"{folder} is a checkpoint of another model: {'; '.join(differing[:3])}{more}")
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = wanted or {name: jax.ShapeDtypeStruct(shape, dtype) for name, (dtype, shape, _) in saved.items()}
     targets = {
-        name: jax.ShapeDtypeStruct(shape, wanted[name].dtype if wanted else jnp.dtype(dtype), sharding=device)
-        for name, (dtype, shape, _) in saved.items()
+        name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or device)
+        for name, x in wanted.items()
     }
     with _hushed():
         try:

@@ -36,6 +36,7 @@ class Config:
     steps: int = 6000  # generator updates in all, those of earlier calls included
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
+    accumulate: int = 1  # parts of a batch whose gradients are computed one after the other, in less memory
     update: str = "alternating"  # order of the players' moves: alternating or simultaneous
     optimizer: str = "adam"  # of both players
     generator_learning_rate: float = 2e-4  # step size
@@ -53,6 +54,8 @@ class Config:
     inception_weights: str | None = None  # file of the 2015 Inception's weights, which makes features then
     stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
     patience: int | None = None  # stop after as many evaluations without a new best
+    devices: str = "all"  # how many devices share each batch: all or a number
+    parallel: str = "auto"  # how they share it: auto (the compiler spreads the batch) or pmap
     seed: int = 0  # of weights, latents and data order
     workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
     log_every: int = 50  # steps
@@ -74,7 +77,7 @@ class Config:
         Raises:
             UserError: naming the option, the range and the value.
         """
-        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps"):
+        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps", "accumulate"):
             self._require(name, "at least 1", self._at_least(name, 1))
         for name in ("log_every", "sample_every", "save_every", "keep"):
             self._require(name, "at least 1", self._at_least(name, 1))
@@ -83,6 +86,7 @@ class Config:
             self._require(name, "a positive number", math.isfinite(value) and value > 0)
         for name in ("beta1", "beta2", "ema_decay"):
             self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
+        self._require("devices", "all or a number", self.devices == "all" or self.devices.isdecimal())
         self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
         weight, clip = self.penalty_weight, self.gradient_clip
         self._require("penalty_weight", "0 or a positive number", math.isfinite(weight) and weight >= 0)
@@ -121,6 +125,7 @@ Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
 PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
+PRACTICAL |= {"devices", "parallel"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 

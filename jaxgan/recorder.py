@@ -16,7 +16,7 @@ from jaxgan.config import Config
 from jaxgan.files import write_atomically
 from jaxgan.images import to_uint8
 from jaxgan.progress import Progress
-from jaxgan.state import GANState, Variables
+from jaxgan.state import Variables
 from jaxgan.workdir import Workdir
 
 ROWS, COLUMNS = 8, 10
@@ -94,9 +94,9 @@ class Recorder:
         self.progress.write(line)
         self._folder.log(line)
 
-    def draw(self, state: GANState) -> jax.Array:
+    def draw(self, ema: Variables) -> jax.Array:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
-        return self._generate(state.ema)
+        return self._generate(ema)
 
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False

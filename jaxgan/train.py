@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, compilation, data, health, parallel, preemption, report, watch
+from jaxgan import build, compilation, data, devices, health, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
@@ -65,7 +65,7 @@ def run(
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
     config = build.check(config)
     dataset = build.dataset(config) if dataset is None else dataset
-    experiment = build.experiment(config, dataset, **own)
+    experiment = devices.place(build.experiment(config, dataset, **own), config)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
     judge = watch.judge(config, dataset, extractor)
     used = [name for name, piece in own.items() if piece is not None]
@@ -105,18 +105,19 @@ def _train(
         conditional=config.conditional,
         start=step,
         device_bytes=config.device_data * 1e9,
+        mesh=experiment.mesh,
     )
     open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
-        recorder.say(report.header(config, dataset, experiment))
-        for note in (*dataset.notes, *checkpoints.notes, *health.notes(rollbacks)):
+        recorder.say(report.header(config, dataset, experiment, devices.describe(experiment.mesh)))
+        for note in (*dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
         if step < config.steps and not watcher.why:
             state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
             step = int(state.step)
-        watcher.measure(step, state.ema, last=step >= config.steps)
+        watcher.measure(step, parallel.local(state.ema), last=step >= config.steps)
         checkpoints.save(step, state, watcher.score(step))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
@@ -125,7 +126,7 @@ def _train(
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
-            recorder.finish(step, recorder.draw(state))
+            recorder.finish(step, recorder.draw(parallel.local(state.ema)))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
     folder.write_status(status, step, asked.signal.name if asked.signal else why)
     return status, state
@@ -143,9 +144,9 @@ def _loop(
     asked: preemption.Preemption,
 ) -> GANState:
     """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
-    step = int(state.step)
+    step, key = int(state.step), parallel.replicate(key, experiment.mesh)
     began = time.perf_counter()
-    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
+    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key, experiment.mesh)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
     intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
@@ -163,8 +164,8 @@ def _loop(
                 jax.block_until_ready(metrics)
         step, calls = step + steps, calls + 1
         _do(late)
-        images = recorder.draw(state) if step % config.sample_every == 0 else None
-        is_best = watcher.measure(step, state.ema)
+        images = recorder.draw(parallel.local(state.ema)) if step % config.sample_every == 0 else None
+        is_best = watcher.measure(step, parallel.local(state.ema))
         late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
         if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it

@@ -50,8 +50,9 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "watch": {
         "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
     },
+    "devices": {"build", "config", "parallel"},
     "train": {
-        "build", "checkpoint", "compilation", "config", "data", "features", "health", "integrity", "parallel",
+        "build", "checkpoint", "compilation", "config", "data", "devices", "features", "health", "integrity", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},

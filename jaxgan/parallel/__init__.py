@@ -9,7 +9,7 @@ The first four take the same flat, global batch and give the same numbers to rou
 
 from jaxgan.parallel.adapters import jit, pmap, shard_map
 from jaxgan.parallel.loops import compile_run, scan
-from jaxgan.parallel.mesh import AXIS, batch_mesh, check_batch, local, replicate, replicated_shapes
+from jaxgan.parallel.mesh import AXIS, batch_mesh, check_batch, local, replicate, replicated_shapes, whole
 from jaxgan.parallel.population import init_population, population
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "replicated_shapes",
     "scan",
     "shard_map",
+    "whole",
 ]

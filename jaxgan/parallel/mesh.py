@@ -65,7 +65,8 @@ def check_batch(size: int, devices: int, parts: int = 1, what: str = "a batch of
     """
     unit = devices * parts
     if size % unit:
-        over = f"over {devices} devices" + (f" in {parts} parts each" if parts > 1 else "")
+        over = f"over {devices} devices" if devices > 1 else ""
+        over += f" in {parts} parts" * (parts > 1) + " each" * (parts > 1 and devices > 1)
         less, more = size // unit * unit, (size // unit + 1) * unit
         near = f"{less} and {more} do" if less else f"{more} does"
-        raise UserError(f"{what} {size} does not divide {over}: {near}")
+        raise UserError(f"{what} {size} does not divide {over.strip()}: {near}")
