@@ -24,6 +24,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
+from jaxgan import hosts
 from jaxgan.errors import UserError
 from jaxgan.files import free_space
 from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
@@ -67,13 +68,15 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and jax.process_count() > 1:  # whom a save waits for may be gone
+            return hosts.within_deadline(self._manager.close)
         with self._writing():
-            self._manager.close()
+            return self._manager.close()
 
     def latest_step(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
-        return max(steps_in(self._folder), default=None)
+        return hosts.first(max(steps_in(self._folder), default=None))
 
     def require_space(self, state: Any, saves: int) -> None:
         """Raise `UserError` if the disk has no room for the checkpoints of a run.
@@ -98,14 +101,13 @@ class Checkpoints:
             NotFiniteError: if it holds NaN or infinity; nothing is saved then.
             OSError: if this save, or the one before, cannot be written.
         """
-        with self._writing():
-            self._manager.wait_until_finished()
-        if step in steps_in(self._folder):
+        self.wait()
+        if hosts.first(step in steps_in(self._folder)):
             return
         leaves = named_leaves(state)
         if bad := not_finite(leaves):
             raise NotFiniteError(bad, step)
-        if (self._folder / str(step)).exists():
+        if hosts.first((self._folder / str(step)).exists()):
             self._set_aside(step)
         meta = {"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)}
         with self._writing():
@@ -122,13 +124,13 @@ class Checkpoints:
         """Return when every save is on disk."""
         with self._writing():
             self._manager.wait_until_finished()
+        hosts.gather("saved")
 
     def restore(self, like: State) -> State:
         """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
 
         Args:
-            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved. Arrays are put
-                where its shardings say, whatever number of devices saved them.
+            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved; placed as it is.
 
         Raises:
             UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
@@ -154,7 +156,9 @@ class Checkpoints:
     def _set_aside(self, step: int) -> Path:
         names = itertools.chain([f"corrupt-{step}"], (f"corrupt-{step}-{i}" for i in itertools.count(2)))
         free = next(path for name in names if not (path := self._folder / name).exists())
-        (self._folder / str(step)).rename(free)
+        if hosts.is_first():
+            (self._folder / str(step)).rename(free)
+        free = self._folder / hosts.first(free.name)
         self._manager.reload()
         return free
 

@@ -56,6 +56,10 @@ class Config:
     patience: int | None = None  # stop after as many evaluations without a new best
     devices: str = "all"  # how many devices share each batch: all or a number
     parallel: str = "auto"  # how they share it: auto (the compiler spreads the batch) or pmap
+    distributed: bool = False  # one of several processes that train together (SLURM, TPU, Open MPI, ...)
+    coordinator: str | None = None  # host:port of process 0, where the cluster does not say who is who
+    num_processes: int | None = None  # in all, with --coordinator
+    process_id: int | None = None  # of this one, with --coordinator
     seed: int = 0  # of weights, latents and data order
     workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
     log_every: int = 50  # steps
@@ -102,6 +106,11 @@ class Config:
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
+        who = (self.coordinator, self.num_processes, self.process_id)
+        if any(value is not None for value in who) and (None in who or not self.distributed):
+            raise UserError("--coordinator, --num-processes and --process-id go together, with --distributed")
+        if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
+            raise UserError("--distributed takes --devices all and --parallel auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError('--tensorboard needs tensorboardX: pip install "jaxgan[tensorboard]"')
         if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
@@ -125,7 +134,7 @@ Positional, argument = tyro.conf.Positional, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
 PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
-PRACTICAL |= {"devices", "parallel"}
+PRACTICAL |= {"devices", "parallel", "distributed", "coordinator", "num_processes", "process_id"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 

@@ -35,7 +35,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
 
 
 def _available_memory() -> int:
-    statistics = jax.devices()[0].memory_stats()  # None on a CPU
+    statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"]
     try:

@@ -94,7 +94,7 @@ class Recorder:
         self.progress.write(line)
         self._folder.log(line)
 
-    def draw(self, ema: Variables) -> jax.Array:
+    def draw(self, ema: Variables) -> jax.Array | None:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
         return self._generate(ema)
 

@@ -1,10 +1,7 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
-import contextlib
 import dataclasses
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -12,13 +9,14 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, compilation, data, devices, health, parallel, preemption, report, watch
+from jaxgan import build, compilation, data, devices, health, hosts, loop, parallel, preemption, report, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
 from jaxgan.data import cache
 from jaxgan.errors import exits
 from jaxgan.features import Extractor
+from jaxgan.follower import FollowerRecorder, open_folder
 from jaxgan.integrity import NotFiniteError
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
@@ -62,16 +60,24 @@ def run(
     Raises:
         UserError: if what was asked for cannot be done; nothing is written then.
     """
+    if config.distributed:
+        hosts.join(config.coordinator, config.num_processes, config.process_id)
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
-    config = build.check(config)
+    with hosts.fail_together():
+        return _run(build.check(config), dataset, own, extractor)
+
+
+def _run(
+    config: Config, dataset: data.Dataset | None, own: dict[str, Any], extractor: Extractor | None
+) -> Result:
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = devices.place(build.experiment(config, dataset, **own), config)
     settings = dataclasses.asdict(config.replace(data=dataset.name))
-    judge = watch.judge(config, dataset, extractor)
+    judge = watch.judge(config, dataset, extractor) if hosts.is_first() else None
     used = [name for name, piece in own.items() if piece is not None]
     settings |= {"images": list(dataset.images.shape), "own": used}
     with (
-        Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
+        open_folder(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
@@ -107,78 +113,34 @@ def _train(
         device_bytes=config.device_data * 1e9,
         mesh=experiment.mesh,
     )
-    open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
+    recorder_of = Recorder if hosts.is_first() else FollowerRecorder
+    open_recorder = recorder_of(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
         recorder.say(report.header(config, dataset, experiment, devices.describe(experiment.mesh)))
         for note in (*dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
-        if step < config.steps and not watcher.why:
-            state = _loop(config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked)
+        if step < config.steps and not hosts.first(watcher.why):
+            state = loop.train_steps(
+                config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked
+            )
             step = int(state.step)
         watcher.measure(step, parallel.local(state.ema), last=step >= config.steps)
-        checkpoints.save(step, state, watcher.score(step))
+        checkpoints.save(step, state, hosts.first(watcher.score(step)))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
-        if not (why := watcher.why or "") and step < config.steps:
+        why = hosts.first(watcher.why or "")
+        if not why and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
             recorder.finish(step, recorder.draw(parallel.local(state.ema)))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
+    hosts.gather("recorded")
     folder.write_status(status, step, asked.signal.name if asked.signal else why)
     return status, state
-
-
-def _loop(
-    config: Config,
-    experiment: Experiment,
-    feed: data.Feed,
-    state: GANState,
-    key: jax.Array,
-    recorder: Recorder,
-    watcher: watch.Watch,
-    checkpoints: Checkpoints,
-    asked: preemption.Preemption,
-) -> GANState:
-    """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
-    step, key = int(state.step), parallel.replicate(key, experiment.mesh)
-    began = time.perf_counter()
-    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key, experiment.mesh)
-    recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
-
-    intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
-    late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
-    calls = 0
-    recorder.progress.start()
-    while step < config.steps and not asked and not watcher.why:
-        to_event = min(interval - step % interval for interval in intervals)
-        steps = min(recorder.progress.steps_per_call, feed.most_steps, config.steps - step, to_event)
-        profiled = config.profile and calls == 2  # the calls before have warmed up
-        trace = jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext()
-        with trace:
-            state, metrics = advance(state, feed.take(steps), key, steps)
-            if profiled:
-                jax.block_until_ready(metrics)
-        step, calls = step + steps, calls + 1
-        _do(late)
-        images = recorder.draw(parallel.local(state.ema)) if step % config.sample_every == 0 else None
-        is_best = watcher.measure(step, parallel.local(state.ema))
-        late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
-        if is_best or (step % config.save_every == 0 and step < config.steps):
-            _do(late)  # what belongs to a checkpoint is on disk before it
-            checkpoints.save(step, state, watcher.score(step))
-            late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
-    _do(late)
-    recorder.progress.close()
-    return state
-
-
-def _do(late: list[Callable[[], None]]) -> None:
-    while late:
-        late.pop(0)()
 
 
 def main(default: Config, description: str, args: list[str] | None = None) -> NoReturn:

@@ -36,8 +36,9 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "compilation": set(),
     "config": set(),
     "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
-    "checkpoint": {"integrity", "state"},
-    "health": {"config", "data", "integrity"},
+    "checkpoint": {"hosts", "integrity", "state"},
+    "hosts": set(),
+    "health": {"config", "data", "hosts", "integrity"},
     "export": {"build", "state"},
     "features": {"data", "features", "progress", "state"},
     "evaluate": {"config", "data", "evaluate", "export", "features", "metrics", "progress", "sampling"},
@@ -50,9 +51,13 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "watch": {
         "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
     },
+    "follower": {"config", "health", "hosts", "progress", "recorder", "state", "workdir"},
+    "loop": {
+        "build", "checkpoint", "config", "data", "hosts", "parallel", "preemption", "recorder", "state", "watch",
+    },
     "devices": {"build", "config", "parallel"},
     "train": {
-        "build", "checkpoint", "compilation", "config", "data", "devices", "features", "health", "integrity", "parallel",
+        "build", "checkpoint", "compilation", "config", "data", "devices", "features", "follower", "health", "hosts", "loop", "integrity", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
     "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},

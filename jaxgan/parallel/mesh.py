@@ -36,7 +36,11 @@ def shares(mesh: Mesh, axis: int = 0) -> NamedSharding:
 
 def replicate(tree: Any, mesh: Mesh | None) -> Any:
     """Return arrays of which every device of the mesh holds the whole; with no mesh, as they are."""
-    return tree if mesh is None else jax.device_put(tree, whole(mesh))
+    if mesh is None:
+        return tree
+    if whole(mesh).is_fully_addressable:
+        return jax.device_put(tree, whole(mesh))
+    return jax.jit(lambda tree: tree, out_shardings=whole(mesh))(tree)  # device_put takes no keys there
 
 
 def replicated_shapes(tree: Any, mesh: Mesh | None) -> Any:
