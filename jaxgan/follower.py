@@ -21,12 +21,11 @@ from jaxgan.workdir import Workdir
 
 def open_folder(path: str | Path, settings: dict[str, Any], **options: Any) -> Workdir:
     """Open a run folder, process 0 as `Workdir` does, the others when it has."""
-    if hosts.is_first():
-        folder = Workdir(path, settings, **options)
-        hosts.gather("open")
-        return folder
+    folder = Workdir(path, settings, **options) if hosts.is_first() else None
     hosts.gather("open")
-    return FollowerFolder(path)
+    folder = folder or FollowerFolder(path)
+    hosts.log_to(folder.log)
+    return folder
 
 
 class FollowerFolder(Workdir):

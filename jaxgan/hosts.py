@@ -17,6 +17,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,8 +29,16 @@ from jaxgan.errors import FAILED, INTERRUPTED, USER_ERROR, UserError
 
 HEARTBEAT_SECONDS = 20  # after which a process that says nothing is taken for dead
 DEADLINE_SECONDS = 20  # for what a failing process still has to save
-_WAIT_MILLISECONDS = 24 * 3600 * 1000  # one may evaluate for long; if it dies, heartbeats end the wait
+_POLL_SECONDS = 2
+_FAILED = "jaxgan/failed"
 _counter = itertools.count()
+
+
+_logs: list[Callable[[str], None]] = []
+
+
+class OtherProcessError(RuntimeError):
+    """Another process has failed; the message is its."""
 
 
 def join(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
@@ -76,7 +85,7 @@ def gather(value: Any) -> list[Any]:
     count, me = next(_counter), jax.process_index()
     client.key_value_set(f"jaxgan/{count}/{me}", json.dumps(value))
     keys = [f"jaxgan/{count}/{i}" for i in range(jax.process_count())]
-    values = [json.loads(client.blocking_key_value_get(key, _WAIT_MILLISECONDS)) for key in keys]
+    values = [json.loads(_wait(client, key, i)) for i, key in enumerate(keys)]
     if count > 0:
         client.key_value_delete(f"jaxgan/{count - 1}/{me}")  # who has come this far has read it
     return values
@@ -85,6 +94,29 @@ def gather(value: Any) -> list[Any]:
 def first(value: Any) -> Any:
     """Return what process 0 gave; all of them have to call this."""
     return gather(value)[0]
+
+
+def _wait(client: Any, key: str, process: int) -> str:
+    """Return what a process gives under a key: it may evaluate for long, but not fail."""
+    for waited in itertools.count(_POLL_SECONDS, _POLL_SECONDS):
+        with contextlib.suppress(jax.errors.JaxRuntimeError):  # not yet there
+            return client.blocking_key_value_get(key, 1000 * _POLL_SECONDS)
+        with contextlib.suppress(jax.errors.JaxRuntimeError):
+            raise OtherProcessError(client.key_value_try_get(_FAILED))
+        if waited == 10:
+            tell(f"waits for process {process}, which is busy or gone")
+    raise AssertionError
+
+
+def tell(line: str) -> None:
+    """Write a line where `log_to` says."""
+    for log in _logs:
+        log(line)
+
+
+def log_to(log: Callable[[str], None]) -> None:
+    """Choose where what happens between processes is logged."""
+    _logs[:] = [log]
 
 
 @contextlib.contextmanager
@@ -105,7 +137,19 @@ def fail_together() -> Iterator[None]:
         codes = {UserError: USER_ERROR, KeyboardInterrupt: INTERRUPTED}
         sys.stdout.flush()
         sys.stderr.flush()
+        within_deadline(lambda: _leave_word(error))
         os._exit(next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED))
+
+
+def _leave_word(error: BaseException) -> None:
+    """Tell the others why; who has the service that carries the word stays until they have polled it."""
+    if isinstance(error, OtherProcessError):
+        return
+    client: Any = distributed.global_state.client
+    text = f"process {jax.process_index()} failed: {type(error).__name__}: {error}"
+    client.key_value_set(_FAILED, text)
+    if is_first():
+        time.sleep(2 * _POLL_SECONDS)
 
 
 def within_deadline(work: Callable[[], Any]) -> None:

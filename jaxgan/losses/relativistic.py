@@ -88,11 +88,14 @@ def relativistic_average(*, form: str = "standard", axis_name: str | None = None
 
 
 def on_axis(loss: Any, axis_name: str | None) -> Any:
-    """Return a loss for a batch that is spread over a mapped axis: batch means are then taken over it.
+    """Make a loss one for a batch that is spread over a mapped axis.
 
     Args:
-        loss: any pair; one without batch means is returned as it is.
+        loss: any pair.
         axis_name: of the axis; None for a batch in one piece.
+
+    Returns:
+        The loss with its batch means taken over the axis; one without batch means as it is.
 
     References:
         Jolicoeur-Martineau 2019, section 4.3: the means are those of the batch.
