@@ -22,6 +22,7 @@ from jaxgan.files import write_json
 from jaxgan.networks.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv
 from jaxgan.networks.normalisation import BatchNorm
 from jaxgan.workdir import environment
+from sngan import ConvThenPool, RepeatThenConv
 from timing import Work, measure, quartiles
 
 
@@ -32,28 +33,6 @@ class Layer(NamedTuple):
     linens: nn.Module
     pixels: int
     channels: int
-
-
-class RepeatThenConv(nn.Module):
-    """What `UpsampleConv` fuses."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x):
-        """Return features of twice the size."""
-        return nn.Conv(self.features, (3, 3))(jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2))
-
-
-class ConvThenPool(nn.Module):
-    """What `ConvDownsample` fuses."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x):
-        """Return features of half the size."""
-        return nn.avg_pool(nn.Conv(self.features, (3, 3))(x), (2, 2), (2, 2))
 
 
 def layers(width: int) -> dict[str, Layer]:

@@ -18,7 +18,7 @@ from jaxgan import build
 from jaxgan.config import Config
 from jaxgan.files import write_json
 from step_time import training
-from timing import measure
+from timing import matmul_peak, measure
 
 BASE = Config(network="dcgan", image_size="32", channels=3, batch_size=64, width=32)
 SWEEPS: dict[str, list[Any]] = {
@@ -31,18 +31,18 @@ SWEEPS: dict[str, list[Any]] = {
 
 def sweep(field: str, values: list[Any], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure one step for each value of a field, the others as in `BASE`."""
-    rows = []
+    rows, peak = [], matmul_peak()
     for value in values:
         config = build.check(BASE.replace(**{field: value}))
         work, facts = training(config, max(1024, config.batch_size * config.d_steps))
         result = measure({"step": work}, repetitions=arguments.repetitions, seconds=arguments.seconds)["step"]
         rows.append({field: value, **facts, **result, "peak_gigabytes": peak_memory() / 1e9})
         jax.clear_caches()
-        print(row(field, rows[-1], rows[0]), flush=True)
+        print(row(field, rows[-1], rows[0], peak), flush=True)
     return rows
 
 
-def row(field: str, result: dict[str, Any], first: dict[str, Any]) -> str:
+def row(field: str, result: dict[str, Any], first: dict[str, Any], peak: float) -> str:
     """Return a line of the table: the step's time, and how it grew with its FLOPs since the first value."""
     milliseconds = [1e3 / rate for rate in result["batches_per_second"][::-1]]
     growth = first["batches_per_second"][1] / result["batches_per_second"][1]
@@ -50,7 +50,13 @@ def row(field: str, result: dict[str, Any], first: dict[str, Any]) -> str:
     speed = result["flops_per_step"] * result["batches_per_second"][1] / 1e9
     low, median, high = milliseconds
     cells = [field, f"{result[field]}", f"{median:.1f}", f"{low:.1f} .. {high:.1f}"]
-    cells += [f"{growth:.1f}x", f"{work:.1f}x", f"{speed:.0f}", f"{result['compile_seconds']:.1f}"]
+    cells += [
+        f"{growth:.1f}x",
+        f"{work:.1f}x",
+        f"{speed:.0f}",
+        f"{1e11 * speed / peak:.0f} %",
+        f"{result['compile_seconds']:.1f}",
+    ]
     cells += [f"{result['peak_gigabytes']:.2f}"]
     return f"| {' | '.join(cells)} |"
 
@@ -98,8 +104,8 @@ def main(args: Sequence[str] | None = None) -> None:
     if arguments.repetitions < 1 or not arguments.seconds > 0:
         print("error: --repetitions must be at least 1 and --seconds positive", file=sys.stderr)
         sys.exit(2)
-    print("| field | value | ms/step | quartiles | time | FLOPs | GFLOP/s | compile s | peak GB so far |")
-    print(f"|{'---|' * 9}", flush=True)
+    print("| field | value | ms/step | quartiles | time | FLOPs | GFLOP/s | of peak | compile s | peak GB |")
+    print(f"|{'---|' * 10}", flush=True)
     results = {}
     for field in arguments.sweeps:
         values = [v for v in SWEEPS[field] if not arguments.largest or int(v) <= arguments.largest]

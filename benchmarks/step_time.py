@@ -23,19 +23,19 @@ import jax
 
 import inputs
 import tables
-from jaxgan import build, data, parallel, report
+from jaxgan import build, choices, data, parallel, report
 from jaxgan.config import Config, choose, option, parse_size
 from jaxgan.errors import UserError
 from jaxgan.files import write_json
 from jaxgan.workdir import environment
-from timing import Work, measure
+from timing import Work, matmul_peak, measure
 
 NETWORKS = {
     "mlp": Config(network="mlp", image_size="28", channels=1, batch_size=128),
     "dcgan_28": Config(network="dcgan", image_size="28", channels=1, batch_size=64, width=32),
     "dcgan_32": Config(network="dcgan", image_size="32", channels=3, batch_size=64, width=64),
 }
-NAMES = ("loss", "penalty", "discriminator_norm")  # fields that can be changed, for all networks
+NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # fields that can be changed, for all networks
 COUNTS = ("batch_size", "width", "d_steps")
 
 
@@ -53,7 +53,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add, own = parser.add_argument, "instead of each network's own"
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
     for field in NAMES:
-        add(option(field), metavar="NAME", help=f"one of {', '.join(build.NAMES[field])}")
+        add(option(field), metavar="NAME", help=f"one of {', '.join(choices.NAMES[field])}")
     for field in COUNTS:
         add(option(field), type=int, metavar="N", help=own)
     add("--image-size", metavar="HxW", help=f"pixels, {own}")
@@ -158,7 +158,9 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         results = measure(works, repetitions=arguments.repetitions, seconds=arguments.seconds)
     networks = {name: facts[name] | results[name] for name in chosen}
     ways = {name: results[name] for name in results if name not in chosen}
-    print(f"\n{tables.networks(networks)}")
+    machine["matmul_peak"] = matmul_peak(arguments.precision or "float32")
+    print(f"\n{tables.networks(networks, machine['matmul_peak'])}")
+    print(f"\nA matrix product makes {machine['matmul_peak'] / 1e9:,.0f} GFLOP/s at best.")
     if ways:
         print(f"\n{tables.inputs(ways, networks)}\n\n{tables.opening(opening, arguments.pictures)}")
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}

@@ -7,17 +7,18 @@ from timing import quartiles
 Results = dict[str, dict[str, Any]]
 
 
-def networks(results: Results) -> str:
-    """Return the table of the train steps."""
+def networks(results: Results, peak: float) -> str:
+    """Return the table of the train steps, beside the operations a second of a matrix product."""
     head = ["network", "images", "batch", "D steps", "compile s", "steps/s", "quartiles", "images/s"]
-    rows = [[*head, "GFLOP/step", "GFLOP/s"]]
+    rows = [[*head, "GFLOP/step", "GFLOP/s", "of peak"]]
     for name, result in results.items():
         steps, flops = result["batches_per_second"], result["flops_per_step"] / 1e9
         shape = "x".join(map(str, result["image_shape"]))
         counts = [f"{result[field]}" for field in ("batch_size", "d_steps")]
         images = _spread(result["images_per_second"])[0]
         compiled, speed = f"{result['compile_seconds']:.1f}", f"{flops * steps[1]:.1f}"
-        rows.append([name, shape, *counts, compiled, *_spread(steps), images, f"{flops:.3g}", speed])
+        share = f"{1e11 * flops * steps[1] / peak:.1f} %"
+        rows.append([name, shape, *counts, compiled, *_spread(steps), images, f"{flops:.3g}", speed, share])
     return _table(rows)
 
 
@@ -49,6 +50,20 @@ def kernels(results: Results) -> str:
         ours, linens = (f"{1e3 * result[whose][1]:#.3g}" for whose in ("ours_seconds", "linens_seconds"))
         low, median, high = result["ratio"]
         rows.append([name, ours, linens, f"{median:.2f}", f"{low:.2f} .. {high:.2f}"])
+    return _table(rows)
+
+
+def populations(results: list[dict[str, Any]]) -> str:
+    """Return the table of the ways to run many GANs, each beside the loop over single runs."""
+    rows = [
+        ["workload", "runs", "way", "start, s", "steps/s of all", "runs/hour", "quartiles", "times the loop"]
+    ]
+    loops = {r["members"]: r["runs_per_hour"][1] for r in results if r["way"] == "loop"}
+    for result in results:
+        counts = [f"{result['members']}", result["way"], f"{result['start_seconds']:.1f}"]
+        speed, hourly = _spread(result["steps_per_second"])[0], result["runs_per_hour"]
+        times = f"{hourly[1] / loops[result['members']]:.2f}"
+        rows.append([result["workload"], *counts, speed, *_spread(hourly), times])
     return _table(rows)
 
 

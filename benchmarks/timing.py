@@ -1,8 +1,11 @@
 """How the benchmarks time things: warmed up, in turns, as a median between quartiles."""
 
+import timeit
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -21,6 +24,24 @@ class Work(NamedTuple):
 def quartiles(values: Any) -> list[float]:
     """Return the lower quartile, the median and the upper quartile."""
     return np.percentile(values, [25, 50, 75]).tolist()
+
+
+def matmul_peak(precision: str = "float32") -> float:
+    """Return the floating-point operations a second of the fastest square matrix product, as measured here.
+
+    Args:
+        precision: of the factors; sums are float32, and on GPUs float32 factors may be rounded to TF32.
+    """
+    rates = []
+    for size in (1024, 2048) if jax.default_backend() == "cpu" else (4096, 8192):
+        factor = jax.random.normal(jax.random.key(0), (size, size), precision)
+        multiply = jax.jit(lambda a, b: jax.lax.dot(a, b, preferred_element_type=jnp.float32))
+        jax.block_until_ready(multiply(factor, factor))
+        seconds = timeit.repeat(
+            lambda f=factor, m=multiply: jax.block_until_ready(m(f, f)), number=1, repeat=5
+        )
+        rates.append(2 * size**3 / min(seconds))
+    return max(rates)
 
 
 def measure(works: dict[str, Work], *, repetitions: int, seconds: float) -> dict[str, dict[str, Any]]:

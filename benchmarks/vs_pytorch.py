@@ -16,9 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxgan import choices
 from jaxgan.config import Config, choose
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
+from jaxgan.workdir import environment
+from step_time import commit
 
 IMAGES = 4096
 _DCGAN = Config(network="dcgan", batch_size=64)
@@ -27,8 +30,9 @@ NETWORKS = {
     "dcgan_28": _DCGAN.replace(image_size="28", channels=1, width=32),
     "dcgan_32": _DCGAN.replace(image_size="32", channels=3, width=64),
     "dcgan_64": _DCGAN.replace(image_size="64", channels=3, width=64),
+    "sngan_32": Config(image_size="32", channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
 }
-TORCH_VARIANTS = ["eager", "fused", "channels_last+fused", "compile"]
+TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
 HERE = Path(__file__).parent
 
 
@@ -36,12 +40,21 @@ class Worker:
     """One side: a process that trains when it is told to."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        """Start it, and wait until it is warmed up."""
+        """Start it."""
         self.times: list[float] = []
+        self.versions: dict[str, Any] = {}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-        self.versions = self._answer()
+
+    def wait(self) -> bool:
+        """Return when it is warmed up; False if it has ended, for want of a compiler or of memory."""
+        try:
+            self.versions = self._answer()
+        except UserError as error:
+            print(f"note: {error}", file=sys.stderr)
+            return False
+        return True
 
     def train(self, seconds: float) -> None:
         """Let it train for about so long, and note what a step took."""
@@ -64,20 +77,22 @@ class Worker:
         return json.loads(line)
 
 
-def compare(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train one network on all sides in turns; return every round's seconds per step."""
-    batch = str(arguments.batch_size or NETWORKS[name].batch_size)
     threads = str(arguments.threads)
-    environment = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    environment |= {"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": "100000"}
-    workers: dict[str, Worker] = {}
+    settings = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    settings |= {"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": "100000"}
+    settings |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share a GPU's memory
+    ours = [sys.executable, str(HERE / "worker_jaxgan.py"), name, str(batch)]
+    commands = {"jaxgan": [*ours, precision], "linen": [*ours, "linen"]}
+    for variant in arguments.variants if arguments.torch_python else ():
+        theirs = [arguments.torch_python, str(HERE / "worker_pytorch.py"), name, str(batch)]
+        commands[f"torch {variant}"] = [*theirs, variant + "+bfloat16" * (precision == "bfloat16")]
+    workers = {side: Worker(command, settings) for side, command in commands.items()}
     try:
-        for variant in ("jaxgan", "linen"):
-            command = [sys.executable, str(HERE / "worker_jaxgan.py"), name, batch, variant]
-            workers[variant] = Worker(command, environment)
-        for variant in arguments.variants if arguments.torch_python else ():
-            command = [arguments.torch_python, str(HERE / "worker_pytorch.py"), name, batch, variant]
-            workers[f"torch {variant}"] = Worker(command, environment)
+        workers = {side: worker for side, worker in workers.items() if worker.wait()}
+        if not {"jaxgan", "linen"} <= workers.keys():
+            raise UserError(f"{name} does not run with batch size {batch}")
         for round_ in range(arguments.rounds):
             for worker in [*workers.values()][:: 1 if round_ % 2 == 0 else -1]:
                 worker.train(arguments.seconds)
@@ -86,13 +101,15 @@ def compare(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             worker.stop()
     versions = {key: value for worker in workers.values() for key, value in worker.versions.items()}
     return {
-        "batch_size": int(batch),
+        "network": name,
+        "batch_size": batch,
+        "precision": precision,
         "versions": versions,
         "step_seconds": {side: worker.times for side, worker in workers.items()},
     }
 
 
-def row(name: str, result: dict[str, Any]) -> str:
+def row(result: dict[str, Any]) -> str:
     """Return a line of the table: images a second, and medians of the per-round ratios."""
     times, batch = result["step_seconds"], result["batch_size"]
     torch = [side for side in times if side.startswith("torch")]
@@ -105,7 +122,14 @@ def row(name: str, result: dict[str, Any]) -> str:
         ratios = sorted(other / ours for other, ours in zip(times[side], times["jaxgan"], strict=True))
         return f"{statistics.median(ratios):.2f}x ({ratios[0]:.2f} .. {ratios[-1]:.2f})"
 
-    cells = [name, str(batch), speed("jaxgan"), speed("linen"), ratio("linen")]
+    cells = [
+        result["network"],
+        result["precision"],
+        str(batch),
+        speed("jaxgan"),
+        speed("linen"),
+        ratio("linen"),
+    ]
     cells += [f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""]
     return f"| {' | '.join(cells)} |"
 
@@ -119,13 +143,18 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
     add("--torch-python", metavar="PATH", help="a Python that has torch; without it only linen is beside us")
     add("--variants", nargs="+", default=TORCH_VARIANTS, metavar="NAME", help="PyTorch's (%(default)s)")
-    add("--batch-size", type=int, metavar="N", help="instead of each network's own")
+    add("--all", action="store_true", help="every network, in float32 and bfloat16")
+    add("--precision", nargs="+", default=["float32"], metavar="NAME", help="float32, bfloat16 (%(default)s)")
+    add("--batch-size", nargs="+", type=int, metavar="N", help="instead of each network's own")
     add("--threads", type=int, default=os.cpu_count(), metavar="N", help="of OpenMP and MKL (%(default)s)")
     add("--rounds", type=int, default=5, metavar="N", help="(%(default)s)")
     add("--seconds", type=float, default=3.0, metavar="S", help="of training a side and round (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write every round")
     arguments = parser.parse_args(args)
     arguments.networks = [choose("networks", name, NETWORKS) for name in arguments.networks]
+    arguments.precision = [choose("precision", name, choices.PRECISIONS) for name in arguments.precision]
+    if arguments.all:
+        arguments.networks, arguments.precision = [*NETWORKS], [*choices.PRECISIONS]
     if arguments.rounds < 1 or not arguments.seconds > 0:
         raise UserError("--rounds must be at least 1 and --seconds positive")
     return arguments
@@ -135,14 +164,17 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run the comparison; exit code 2 and one sentence for a mistake of the user's."""
     with exits():
         arguments = parse(args)
-        print("| network | batch | jaxgan images/s | linen | ratio | PyTorch (best) | ratio |")
-        print("|---|---|---|---|---|---|---|", flush=True)
-        results = {}
+        print("| network | precision | batch | jaxgan images/s | linen | ratio | PyTorch (best) | ratio |")
+        print(f"|{'---|' * 8}", flush=True)
+        results = []
         for name in arguments.networks:
-            results[name] = compare(name, arguments)
-            print(row(name, results[name]), flush=True)
-        if arguments.json:
-            write_json(arguments.json, results)
+            for batch in arguments.batch_size or [NETWORKS[name].batch_size]:
+                for precision in arguments.precision:
+                    results.append(compare(name, batch, precision, arguments))
+                    print(row(results[-1]), flush=True)
+                    if arguments.json:  # after each, for who stops it halfway
+                        machine = environment() | {"commit": commit()}
+                        write_json(arguments.json, {"environment": machine, "rows": results})
 
 
 if __name__ == "__main__":

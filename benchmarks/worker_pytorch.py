@@ -1,8 +1,9 @@
 """The PyTorch side of vs_pytorch.py: the same networks and the same update, in a process of its own.
 
 It is started as ``python worker_pytorch.py NETWORK BATCH VARIANT``; a variant is ``eager``, or any of
-``channels_last``, ``fused`` and ``compile`` joined by +. Each line ``SECONDS`` on its standard input is
-answered by one line of JSON.
+``channels_last``, ``fused``, ``compile``, ``graphs`` (compiled, replayed as CUDA graphs) and ``bfloat16``
+(autocast) joined by +. A GPU is used where there is one, with TF32 as JAX has it. Each line ``SECONDS`` on
+its standard input is answered by one line of JSON.
 """
 
 import json
@@ -18,8 +19,10 @@ NETWORKS = {  # image size, channels, width; as in vs_pytorch.NETWORKS
     "dcgan_28": (28, 1, 32),
     "dcgan_32": (32, 3, 64),
     "dcgan_64": (64, 3, 64),
+    "sngan_32": (32, 3, 128),
 }
-LATENT_DIM, IMAGES, EMA_DECAY = 100, 4096, 0.999
+IMAGES, EMA_DECAY = 4096, 0.999
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Generator(nn.Module):
@@ -28,7 +31,7 @@ class Generator(nn.Module):
     def __init__(self, size: int, channels: int, width: int, rungs: int) -> None:
         super().__init__()
         self.base, self.features = size // 2**rungs, width * 2 ** (rungs - 1)
-        self.project = nn.Linear(LATENT_DIM, self.base**2 * self.features, bias=False)
+        self.project = nn.Linear(100, self.base**2 * self.features, bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(self.features), nn.ReLU(True)]
         for rung in reversed(range(rungs)):
             inputs, outputs = width * 2**rung, channels if rung == 0 else width * 2 ** (rung - 1)
@@ -44,13 +47,85 @@ class Generator(nn.Module):
         return self.layers(features)
 
 
+class GeneratorBlock(nn.Module):
+    """A block of `sngan.Generator`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(width)])
+        self.convs = nn.ModuleList([nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)])
+        self.short = nn.Conv2d(width, width, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return features of twice the size."""
+        hidden = F.interpolate(F.relu(self.norms[0](features)), scale_factor=2)
+        hidden = self.convs[1](F.relu(self.norms[1](self.convs[0](hidden))))
+        return hidden + F.interpolate(self.short(features), scale_factor=2)
+
+
+class ResNetGenerator(nn.Module):
+    """`sngan.Generator`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width, self.project = width, nn.Linear(128, 16 * width)
+        self.blocks = nn.Sequential(*(GeneratorBlock(width) for _ in range(3)))
+        self.norm, self.last = nn.BatchNorm2d(width), nn.Conv2d(width, 3, 3, 1, 1)
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return images."""
+        features = self.project(latents).view(-1, self.width, 4, 4)
+        if self.last.weight.is_contiguous(memory_format=torch.channels_last):
+            features = features.contiguous(memory_format=torch.channels_last)
+        return torch.tanh(self.last(F.relu(self.norm(self.blocks(features)))))
+
+
+class DiscriminatorBlock(nn.Module):
+    """A block of `sngan.Discriminator`."""
+
+    def __init__(self, inputs: int, width: int, *, halve: bool) -> None:
+        super().__init__()
+        spectral = nn.utils.parametrizations.spectral_norm
+        self.first, self.halve = inputs == 3, halve
+        self.convs = nn.ModuleList(
+            [spectral(nn.Conv2d(inputs, width, 3, 1, 1)), spectral(nn.Conv2d(width, width, 3, 1, 1))]
+        )
+        self.short = spectral(nn.Conv2d(inputs, width, 1)) if halve else None
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return features, of half the size where asked for."""
+        hidden = self.convs[0](features if self.first else F.relu(features))
+        hidden = self.convs[1](F.relu(hidden))
+        if self.short is not None:
+            hidden, features = F.avg_pool2d(hidden, 2), self.short(F.avg_pool2d(features, 2))
+        return hidden + features
+
+
+class ResNetDiscriminator(nn.Module):
+    """`sngan.Discriminator`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inputs = (3, width, width, width)
+        self.blocks = nn.Sequential(
+            *(DiscriminatorBlock(count, width, halve=i < 2) for i, count in enumerate(inputs))
+        )
+        self.last = nn.utils.parametrizations.spectral_norm(nn.Linear(width, 1))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits."""
+        return self.last(F.relu(self.blocks(images)).sum((2, 3)))
+
+
 def networks(name: str) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
     """Return generator, discriminator and image shape."""
     size, channels, width = NETWORKS[name]
+    if name == "sngan_32":
+        return ResNetGenerator(2 * width), ResNetDiscriminator(width), (channels, size, size)
     if width is None:
         pixels = size * size * channels
         generator = nn.Sequential(
-            nn.Linear(LATENT_DIM, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784),
+            nn.Linear(100, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784),
             nn.ReLU(), nn.Linear(784, pixels), nn.Tanh(),
         )  # fmt: skip
         discriminator = nn.Sequential(
@@ -81,30 +156,49 @@ def main() -> None:
     layout = (
         torch.channels_last if "channels_last" in variant and len(shape) == 3 else torch.contiguous_format
     )
-    generator, discriminator = (each.to(memory_format=layout) for each in (generator, discriminator))
+    generator, discriminator = (each.to(DEVICE, memory_format=layout) for each in (generator, discriminator))
     options = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": "fused" in variant}
     g_tx = torch.optim.Adam(generator.parameters(), **options)
     d_tx = torch.optim.Adam(discriminator.parameters(), **options)
     weights = [*generator.parameters(), *(b for b in generator.buffers() if b.is_floating_point())]
     average = [weight.detach().clone() for weight in weights]
-    images = torch.randint(0, 256, (IMAGES, *shape), dtype=torch.uint8)
+    images = torch.randint(0, 256, (IMAGES, *shape), dtype=torch.uint8, device=DEVICE)
     play, judge = generator, discriminator
-    if "compile" in variant:
-        play, judge = torch.compile(generator), torch.compile(discriminator)
+    if variant & {"compile", "graphs"}:
+        mode = "reduce-overhead" if "graphs" in variant else None
+        play, judge = (torch.compile(network, mode=mode) for network in (generator, discriminator))
+    hinge, latent_dim = name == "sngan_32", 128 if name == "sngan_32" else 100
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+
+    def autocast() -> torch.autocast:
+        return torch.autocast(DEVICE, dtype=torch.bfloat16, enabled="bfloat16" in variant)
+
+    def latents() -> torch.Tensor:
+        return torch.randn(batch, latent_dim, device=DEVICE)
 
     def step() -> torch.Tensor:
-        rows = torch.randint(0, IMAGES, (batch,))
+        if "graphs" in variant:
+            torch.compiler.cudagraph_mark_step_begin()
+        rows = torch.randint(0, IMAGES, (batch,), device=DEVICE)
         real = (images[rows].float() / 127.5 - 1).contiguous(memory_format=layout)
         d_tx.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            fake = play(torch.randn(batch, LATENT_DIM))
-        loss = F.softplus(-judge(real)).mean() + F.softplus(judge(fake)).mean()
+        with torch.no_grad(), autocast():
+            fake = play(latents()).clone()  # graphs write where they wrote before
+        with autocast():
+            real_logits, fake_logits = judge(real).clone(), judge(fake)
+        if hinge:
+            loss = F.relu(1 - real_logits.float()).mean() + F.relu(1 + fake_logits.float()).mean()
+        else:
+            loss = F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
         loss.backward()
         d_tx.step()
         g_tx.zero_grad(set_to_none=True)
         for weight in discriminator.parameters():
             weight.requires_grad_(False)
-        F.softplus(-judge(play(torch.randn(batch, LATENT_DIM)))).mean().backward()
+        with autocast():
+            logits = judge(play(latents())).float()
+        (-logits if hinge else F.softplus(-logits)).mean().backward()
         g_tx.step()
         for weight in discriminator.parameters():
             weight.requires_grad_(True)
@@ -112,14 +206,26 @@ def main() -> None:
             torch._foreach_lerp_(average, weights, 1 - EMA_DECAY)
         return loss.detach()
 
+    def finish() -> None:
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+
     for _ in range(3):
         step()
+    finish()
+    start = time.perf_counter()
+    for _ in range(2):
+        step()
+    finish()
+    chunk = max(1, round(0.1 / ((time.perf_counter() - start) / 2)))  # steps between looks at the clock
     print(json.dumps({"torch": torch.__version__}), flush=True)
     for line in sys.stdin:
         count, start = 0, time.perf_counter()
-        while (taken := time.perf_counter() - start) < float(line) or count < 2:
-            step()
-            count += 1
+        while (taken := time.perf_counter() - start) < float(line):
+            for _ in range(chunk):
+                step()
+            finish()
+            count += chunk
         print(json.dumps({"step_seconds": taken / count}), flush=True)
 
 

@@ -20,10 +20,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jaxgan import build, config, init_state, make_train_step, metrics, parallel, sampling
+from jaxgan import build, choices, config, init_state, make_train_step, metrics, parallel, sampling
 from jaxgan.errors import UserError, exits
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
+from jaxgan.step import Step
 
 SAMPLES = 2500  # the protocol: a mode counts when one of so many samples is within 3 sigma of it
 FRAMES = 40  # of the animation
@@ -93,8 +94,8 @@ class MixtureConfig:
             raise UserError("--beta1, --beta2 and --ema-decay must be at least 0 and below 1")
         return dataclasses.replace(
             self,
-            loss=config.choose("loss", self.loss, build.LOSSES),
-            penalty=config.choose("penalty", self.penalty, build.PENALTIES),
+            loss=config.choose("loss", self.loss, choices.LOSSES),
+            penalty=config.choose("penalty", self.penalty, choices.PENALTIES),
         )
 
 
@@ -113,6 +114,29 @@ class Trained(NamedTuple):
         return self.mixture.extent * np.asarray(generate(self.state.ema))
 
 
+def pieces(settings: MixtureConfig) -> tuple[nn.Module, nn.Module, Callable[[jax.Array], GANState], Step]:
+    """Return generator, discriminator, ``init(key) -> state`` and the train step."""
+    hidden = (settings.width,) * settings.depth
+    generator = mlp.Generator((2,), hidden, squash=False)
+    discriminator = mlp.Discriminator(hidden)
+    schedule = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    tx = optax.adam(schedule, b1=settings.beta1, b2=settings.beta2)
+    step = make_train_step(
+        generator,
+        discriminator,
+        choices.LOSSES[settings.loss],
+        penalty=choices.PENALTIES[settings.penalty](settings.penalty_weight),
+        ema_decay=build.ema_schedule(settings.ema_decay),
+    )
+
+    def init(key: jax.Array) -> GANState:
+        return init_state(
+            key, generator, discriminator, image_shape=(2,), latent_dim=settings.latent_dim, g_tx=tx, d_tx=tx
+        )
+
+    return generator, discriminator, init, step
+
+
 def train(
     settings: MixtureConfig, mixture: Mixture, watch: Callable[[Trained], None] | None = None
 ) -> Trained:
@@ -123,23 +147,7 @@ def train(
         mixture: what to learn.
         watch: called `FRAMES` times on the way, if given.
     """
-    hidden = (settings.width,) * settings.depth
-    generator = mlp.Generator((2,), hidden, squash=False)
-    discriminator = mlp.Discriminator(hidden)
-    schedule = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
-    tx = optax.adam(schedule, b1=settings.beta1, b2=settings.beta2)
-    step = make_train_step(
-        generator,
-        discriminator,
-        build.LOSSES[settings.loss],
-        penalty=build.PENALTIES[settings.penalty](settings.penalty_weight),
-        ema_decay=build.ema_schedule(settings.ema_decay),
-    )
-
-    def init(key: jax.Array) -> GANState:
-        return init_state(
-            key, generator, discriminator, image_shape=(2,), latent_dim=settings.latent_dim, g_tx=tx, d_tx=tx
-        )
+    generator, discriminator, init, step = pieces(settings)
 
     def batch_at(data: Any, step: jax.Array, seed: jax.Array) -> dict[str, jax.Array]:
         return mixture.batch_at(step, seed, count=settings.batch_size)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import grid
 import ring
-from jaxgan import build
+from jaxgan import choices
 from mixture import MixtureConfig, train
 
 FOLDER = Path(__file__).parent.parent / "docs"
@@ -24,7 +24,7 @@ CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
 MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
 WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
 MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
-OTHERS = tuple(loss for loss in build.LOSSES if loss not in MAIN)
+OTHERS = tuple(loss for loss in choices.LOSSES if loss not in MAIN)
 MAIN_CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
 OTHER_CELLS = [(loss, "r1_r2", 3) for loss in OTHERS]
 

@@ -7,6 +7,8 @@ leave out.
 from jaxgan import (
     augment,
     data,
+    diagnostics,
+    dynamics,
     evaluate,
     features,
     losses,
@@ -30,6 +32,8 @@ __all__ = [
     "__version__",
     "augment",
     "data",
+    "diagnostics",
+    "dynamics",
     "evaluate",
     "features",
     "init_state",

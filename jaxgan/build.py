@@ -1,4 +1,4 @@
-"""Names in a config -> networks, losses, penalties, augmentations, optimizers. A new one is one line here."""
+"""A config -> networks, step, optimizers, data: what its names stand for is in `jaxgan.choices`."""
 
 import math
 from collections.abc import Callable
@@ -10,88 +10,24 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from jaxgan import augment, data, losses, penalties, updates
+from jaxgan import augment, data
+from jaxgan.choices import (
+    AUGMENTATIONS,
+    LOSSES,
+    NAMES,
+    NETWORKS,
+    OPTIMIZERS,
+    PENALTIES,
+    PRECISIONS,
+    SCHEDULES,
+    UPDATES,
+)
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.limits import nbytes, require_memory
-from jaxgan.networks import dcgan, mlp
+from jaxgan.losses import on_axis
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
-
-LOSSES = {
-    "minimax": losses.minimax,
-    "non_saturating": losses.non_saturating,
-    "least_squares": losses.least_squares,
-    "wasserstein": losses.wasserstein,
-    "hinge": losses.hinge,
-    "relativistic": losses.relativistic,
-    "relativistic_average": losses.relativistic_average(),
-    "relativistic_average_least_squares": losses.relativistic_average(form="least_squares"),
-    "relativistic_average_hinge": losses.relativistic_average(form="hinge"),
-    **{divergence: losses.f_divergence(divergence) for divergence in losses.DIVERGENCES},
-}
-
-PENALTIES: dict[str, Callable[[float], Any]] = {
-    "none": lambda weight: None,
-    "r1": lambda weight: penalties.r1(gamma=weight),
-    "r2": lambda weight: penalties.r2(gamma=weight),
-    "r1_r2": lambda weight: penalties.r1_r2(gamma=weight),
-    "gradient_penalty": lambda weight: penalties.gradient_penalty(weight=weight),
-    "zero_centered_gradient_penalty": lambda weight: penalties.zero_centered_gradient_penalty(weight=weight),
-    "dragan": lambda weight: penalties.dragan(weight=weight),
-    "finite_difference_r1": lambda weight: penalties.finite_difference_r1(gamma=weight),
-}
-
-AUGMENTATIONS: dict[str, Callable[[Config], Any]] = {
-    "none": lambda config: augment.compose(),
-    "color": lambda config: augment.diff_augment(policy="color"),
-    "translation": lambda config: augment.diff_augment(policy="translation"),
-    "cutout": lambda config: augment.diff_augment(policy="cutout"),
-    "ada": lambda config: augment.ada(p=config.augment_p),
-}
-
-NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {
-    "mlp": lambda config, image_shape, num_classes: (
-        mlp.Generator(image_shape, num_classes=num_classes),
-        mlp.Discriminator(num_classes=num_classes),
-    ),
-    "dcgan": lambda config, image_shape, num_classes: (
-        dcgan.Generator(image_shape, config.width, num_classes),
-        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),
-    ),
-}
-
-GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
-
-UPDATES = {"alternating": updates.alternating, "simultaneous": updates.simultaneous}
-
-OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
-    "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
-    "sgd": lambda config, rate: optax.sgd(rate, momentum=config.beta1 or None),
-    "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.beta2),
-}
-
-SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
-    "constant": lambda rate, steps: optax.constant_schedule(rate),
-    "linear": lambda rate, steps: optax.linear_schedule(rate, 0.0, steps),
-    "cosine": lambda rate, steps: optax.cosine_decay_schedule(rate, steps),
-}
-
-NAMES = {
-    "network": NETWORKS,
-    "discriminator_norm": ("batch", "spectral", "none"),
-    "loss": LOSSES,
-    "penalty": PENALTIES,
-    "update": UPDATES,
-    "optimizer": OPTIMIZERS,
-    "learning_rate_schedule": SCHEDULES,
-    "on_nan": ("stop", "rollback"),
-    "parallel": ("auto", "pmap"),
-}
-
-HELP = "Names for " + "; ".join(
-    f"{name.replace('_', '-')}: {', '.join(known)}" for name, known in NAMES.items()
-)
 
 
 class Experiment(NamedTuple):
@@ -146,7 +82,7 @@ def dataset(config: Config) -> data.Dataset:
 
 
 def optimizer(
-    config: Config, learning_rate: float, *, updates_per_step: int = 1
+    config: Config, learning_rate: float | jax.Array, *, updates_per_step: int = 1
 ) -> optax.GradientTransformation:
     """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""
     schedule = SCHEDULES[config.learning_rate_schedule](learning_rate, config.decay_steps or 1)
@@ -166,9 +102,42 @@ def augmentation(config: Config) -> Any:
     return None if kinds == ["none"] else augment.compose(*(AUGMENTATIONS[kind](config) for kind in kinds))
 
 
-def ema_schedule(decay: float) -> Callable[[jax.Array], jax.Array]:
+def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     """Return ``min(decay, (1 + t) / (10 + t))``: an average that forgets its random start quickly."""
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
+
+
+def train_step(
+    config: Config,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    *,
+    loss: Any = None,
+    penalty: Any = None,
+    axis_name: str | None = None,
+) -> Step:
+    """Make the config's step; its penalty weight and EMA decay may be traced."""
+    return make_train_step(
+        generator,
+        discriminator,
+        on_axis(loss or LOSSES[config.loss], axis_name),
+        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
+        augment=augmentation(config),
+        d_steps=config.d_steps,
+        accumulate=config.accumulate,
+        update=UPDATES[config.update](config),
+        ema_decay=ema_schedule(config.ema_decay),
+        axis_name=axis_name,
+        dtype=PRECISIONS[config.precision],
+    )
+
+
+def optimizers(config: Config) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
+    return (
+        optimizer(config, config.generator_learning_rate),
+        optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps),
+    )
 
 
 def experiment(
@@ -205,34 +174,15 @@ def experiment(
     generator, discriminator = generator or ours[0], discriminator or ours[1]
 
     def make_step(axis_name: str | None) -> Step:
-        return make_train_step(
-            generator,
-            discriminator,
-            losses.on_axis(loss or LOSSES[config.loss], axis_name),
-            penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
-            augment=augmentation(config),
-            d_steps=config.d_steps,
-            accumulate=config.accumulate,
-            update=UPDATES[config.update],
-            ema_decay=ema_schedule(config.ema_decay),
-            axis_name=axis_name,
-        )
+        return train_step(config, generator, discriminator, loss=loss, penalty=penalty, axis_name=axis_name)
 
     step = make_step(None)
-    g_tx = optimizer(config, config.generator_learning_rate)
-    d_tx = optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps)
+    g_tx, d_tx = optimizers(config)
+
+    sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
-        return init_state(
-            key,
-            generator,
-            discriminator,
-            image_shape=image_shape,
-            latent_dim=config.latent_dim,
-            g_tx=g_tx,
-            d_tx=d_tx,
-            num_classes=num_classes,
-        )
+        return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
     arrays = {"image": dataset.images}
     if config.conditional and dataset.labels is not None:

@@ -72,7 +72,7 @@ class Checkpoints:
         if kind is not None and jax.process_count() > 1:  # whom a save waits for may be gone
             return hosts.within_deadline(self._manager.close)
         with self._writing():
-            return self._manager.close()
+            self._manager.close()
 
     def latest_step(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
@@ -86,8 +86,8 @@ class Checkpoints:
             saves: how many there will be at most, those that are there included.
         """
         most = min(self._keep + 2, saves)  # the best besides, and a new one is written before an old one goes
-        missing = max(1, most - len(steps_in(self._folder)))
-        require_space(self._folder, missing * nbytes(state), f"room for {missing} checkpoints")
+        new = max(1, most - len(steps_in(self._folder)))
+        require_space(self._folder, new * nbytes(state), f"room for {new} checkpoints")
 
     def save(self, step: int, state: Any, score: float | None = None) -> None:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
@@ -109,13 +109,12 @@ class Checkpoints:
             raise NotFiniteError(bad, step)
         if hosts.first((self._folder / str(step)).exists()):
             self._set_aside(step)
-        meta = {"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)}
+        meta = seal({"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)})
+        state_and_meta = {"state": ocp.args.StandardSave(leaves), "meta": ocp.args.JsonSave(meta)}
         with self._writing():
             self._manager.save(
                 step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(leaves), meta=ocp.args.JsonSave(seal(meta))
-                ),
+                args=ocp.args.Composite(**state_and_meta),
                 metrics={"score": score} if score is not None and math.isfinite(score) else None,
                 force=True,
             )
@@ -154,7 +153,7 @@ class Checkpoints:
         raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move it away to start over")
 
     def _set_aside(self, step: int) -> Path:
-        names = itertools.chain([f"corrupt-{step}"], (f"corrupt-{step}-{i}" for i in itertools.count(2)))
+        names = (f"corrupt-{step}" + f"-{i}" * (i > 1) for i in itertools.count(1))
         free = next(path for name in names if not (path := self._folder / name).exists())
         if hosts.is_first():
             (self._folder / str(step)).rename(free)

@@ -15,6 +15,7 @@ from jaxgan import export, sampling
 from jaxgan.config import Positional, argument, call
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
+from jaxgan.sweep import sweep
 
 
 def sample(
@@ -104,6 +105,8 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     inception_weights: Path | None = None,
+    efficientnet_weights: Path | None = None,
+    download: bool = False,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -119,8 +122,11 @@ def evaluate(
         metrics: names with commas between.
         n: fakes to make, and reals to take at most.
         seed: of the latents.
-        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn or inception-2015; None: the data set's own.
+        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn, inception-2015 or efficientnet-lite0; None: the
+            data set's own.
         inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
+        efficientnet_weights: the same of EfficientNet-Lite0.
+        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
         held_out: real images that were not trained on, for memorisation; None: the test split.
         data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
         out: folder for metric-NAME.json; None: the run's, and for pictures none.
@@ -135,6 +141,8 @@ def evaluate(
         seed=seed,
         extractor=extractor,
         inception_weights=inception_weights,
+        efficientnet_weights=efficientnet_weights,
+        download=download,
         held_out=held_out,
         data_dir=data_dir,
         out=out,
@@ -211,6 +219,7 @@ def main(args: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "check": check,
         "data": data,
+        "sweep": sweep,
     }
     with exits():
         call(commands, program="jaxgan", description=__doc__ or "", args=args)

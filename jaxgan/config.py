@@ -37,7 +37,10 @@ class Config:
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
     accumulate: int = 1  # parts of a batch whose gradients are computed one after the other, in less memory
-    update: str = "alternating"  # order of the players' moves: alternating or simultaneous
+    update: str = "alternating"  # order of the players' moves, or what they move by
+    update_weight: float = 0.1  # of consensus and symplectic: their weight; of unrolled: its step size
+    unrolled_steps: int = 5  # of the discriminator, which an unrolled generator sees ahead
+    precision: str = "float32"  # of the networks' arithmetic in training: float32 or bfloat16
     optimizer: str = "adam"  # of both players
     generator_learning_rate: float = 2e-4  # step size
     discriminator_learning_rate: float = 2e-4  # step size
@@ -52,8 +55,10 @@ class Config:
     evaluate_n: int = 2000  # fakes of an evaluation, and reals at most
     extractor: str | None = None  # network that makes features; None: the one that goes with the data set
     inception_weights: str | None = None  # file of the 2015 Inception's weights, which makes features then
+    efficientnet_weights: str | None = None  # the same of EfficientNet-Lite0, for colour photographs
     stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
     patience: int | None = None  # stop after as many evaluations without a new best
+    diagnose_every: int | None = 200  # steps between looks for trouble, such as mode collapse; None: none
     devices: str = "all"  # how many devices share each batch: all or a number
     parallel: str = "auto"  # how they share it: auto (the compiler spreads the batch) or pmap
     distributed: bool = False  # one of several processes that train together (SLURM, TPU, Open MPI, ...)
@@ -92,16 +97,20 @@ class Config:
             self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
         self._require("devices", "all or a number", self.devices == "all" or self.devices.isdecimal())
         self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
-        weight, clip = self.penalty_weight, self.gradient_clip
-        self._require("penalty_weight", "0 or a positive number", math.isfinite(weight) and weight >= 0)
+        for name in ("penalty_weight", "update_weight"):
+            value = getattr(self, name)
+            self._require(name, "0 or a positive number", math.isfinite(value) and value >= 0)
+        clip = self.gradient_clip
         self._require(
             "gradient_clip", "a positive number", clip is None or (math.isfinite(clip) and clip > 0)
         )
         self._require("device_data", "0 or more", self.device_data >= 0)
         self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
-        self._require("rollbacks", "at least 0", self._at_least("rollbacks", 0))
-        every = self.evaluate_every
-        self._require("evaluate_every", "at least 1", every is None or every >= 1)
+        for name in ("rollbacks", "unrolled_steps"):
+            self._require(name, "at least 0", self._at_least(name, 0))
+        for name in ("evaluate_every", "diagnose_every"):
+            every = getattr(self, name)
+            self._require(name, "at least 1", every is None or every >= 1)
         self._require("evaluate_n", "at least 2", self.evaluate_n >= 2)
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
@@ -120,6 +129,17 @@ class Config:
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)
 
+    def asked(self, source: str, shape: Sequence[int], own: dict[str, Any]) -> dict[str, Any]:
+        """Return what a run's numbers depend on, as its config.json holds it.
+
+        Args:
+            source: name of the data set.
+            shape: of its images.
+            own: pieces in place of ours by name; None for ours.
+        """
+        used = [name for name, piece in own.items() if piece is not None]
+        return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": used}
+
     def _at_least(self, name: str, least: int) -> bool:
         return getattr(self, name) >= least
 
@@ -130,10 +150,10 @@ class Config:
 
 Settings = TypeVar("Settings")
 
-Positional, argument = tyro.conf.Positional, tyro.conf.arg
+Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
-PRACTICAL |= {"evaluate_every", "stop_at", "patience", "on_nan", "rollbacks"}
+PRACTICAL |= {"evaluate_every", "diagnose_every", "stop_at", "patience", "on_nan", "rollbacks"}
 PRACTICAL |= {"devices", "parallel", "distributed", "coordinator", "num_processes", "process_id"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""

@@ -23,7 +23,10 @@ def place(experiment: Experiment, config: Config) -> Experiment:
     if count == 1:
         return experiment
     mesh = parallel.batch_mesh(there[:count])
-    step = experiment.make_step(parallel.AXIS) if config.parallel == "pmap" else experiment.step
+    step = experiment.step
+    if config.parallel == "pmap":
+        step = experiment.make_step(parallel.AXIS)
+        step.players = experiment.step.players  # one looks at them outside of the axis
     shapes = parallel.replicated_shapes(experiment.shapes, mesh)
     init = jax.jit(experiment.init, out_shardings=parallel.whole(mesh))
     return experiment._replace(step=step, shapes=shapes, init=init, mesh=mesh)

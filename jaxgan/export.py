@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from jaxgan import build
+from jaxgan import choices
 from jaxgan.errors import UserError
 from jaxgan.files import write_atomically, write_json
 from jaxgan.state import Variables, named_leaves, with_leaves
@@ -53,7 +53,7 @@ def save_generator(
         num_classes: for a conditional generator; None otherwise.
         step: at which training step it was.
     """
-    names = [name for name, kind in build.GENERATORS.items() if type(generator) is kind]
+    names = [name for name, kind in choices.GENERATORS.items() if type(generator) is kind]
     options = {
         field.name: getattr(generator, field.name)
         for field in dataclasses.fields(generator)
@@ -164,7 +164,7 @@ def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
 
 def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:
     network = description["network"]
-    if network not in build.GENERATORS:
+    if network not in choices.GENERATORS:
         raise UserError(
             f"a {network} generator can only be loaded with its module: load_generator(path, module)"
         )
@@ -172,7 +172,7 @@ def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_clas
         name: tuple(value) if isinstance(value, list) else value
         for name, value in description["options"].items()
     }
-    return build.GENERATORS[network](image_shape=image_shape, num_classes=num_classes, **options)
+    return choices.GENERATORS[network](image_shape=image_shape, num_classes=num_classes, **options)
 
 
 def _folder(path: str | Path) -> Path:

@@ -19,6 +19,11 @@ from jaxgan.state import Variables
 from jaxgan.workdir import Workdir
 
 
+def following(config: Config) -> Config:
+    """Return the config of a process that neither evaluates nor looks for trouble."""
+    return config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
+
+
 def open_folder(path: str | Path, settings: dict[str, Any], **options: Any) -> Workdir:
     """Open a run folder, process 0 as `Workdir` does, the others when it has."""
     folder = Workdir(path, settings, **options) if hosts.is_first() else None
@@ -36,6 +41,7 @@ class FollowerFolder(Workdir):
 
     def __init__(self, path: str | Path):
         self.path, self._step = Path(path), 0
+        self.warnings: dict[str, str] = {}
         self._log = self._lock = (self.path / f"log-{jax.process_index()}.txt").open("a")
         os.dup2(self._log.fileno(), 2)
 

@@ -70,6 +70,7 @@ class Game(NamedTuple):
     penalty: Penalty | None = None
     augment: Augmentation | None = None
     axis_name: str | None = None
+    dtype: Any = None  # of the networks' arithmetic in training; None: as parameters and inputs are
 
     def mean(self, tree: Any) -> Any:
         """Return the average over the mapped axis, if there is one."""
@@ -84,9 +85,10 @@ class Game(NamedTuple):
             raise ValueError(f"the generator makes images {images.shape}, the batch holds {turn.real.shape}")
         return images, collections
 
-    def discriminate(self, variables: Variables, images, labels, key):
+    def discriminate(self, variables: Variables, images, labels, key, *, full_precision: bool = False):
         """Return logits [B], and the discriminator's updated collections."""
-        logits, collections = self._apply(self.discriminator, variables, images, labels, key)
+        game = self._replace(dtype=None) if full_precision else self
+        logits, collections = game._apply(self.discriminator, variables, images, labels, key)
         if logits.shape != images.shape[:1]:
             raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}")
         return logits, collections
@@ -165,17 +167,35 @@ class Game(NamedTuple):
         return see(turn.real, keys=real_keys), see(fake, keys=fake_keys)
 
     def _critic(self, variables: Variables, labels, key, images):
-        return self.discriminate(variables, images, labels, key)[0]
+        # Bfloat16 is too coarse for a gradient's norm that is differentiated again.
+        return self.discriminate(variables, images, labels, key, full_precision=True)[0]
 
     def _apply(self, module: nn.Module, variables: Variables, inputs, labels, key):
         """Apply a module in training mode; return its output and its collections, updated."""
         if self.axis_name is not None:  # a dropout mask is one block: devices must not share it
             key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         collections = {name: value for name, value in variables.items() if name != "params"}
+        params, inputs = self._compute_dtype((variables["params"], inputs))
         output, updated = module.apply(
-            variables, inputs, labels, train=True, mutable=list(collections), rngs={"dropout": key}
+            {"params": params, **collections},
+            inputs,
+            labels,
+            train=True,
+            mutable=list(collections),
+            rngs={"dropout": key},
         )
+        if self.dtype is not None:
+            output = output.astype(jnp.float32)
+            updated = jax.tree.map(lambda new, old: new.astype(old.dtype), updated, collections)
         return output, {**collections, **updated}
+
+    def _compute_dtype(self, tree: Any) -> Any:
+        """Return floating-point leaves in the dtype of the networks' arithmetic."""
+        if self.dtype is None:
+            return tree
+        return jax.tree.map(
+            lambda x: x.astype(self.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
+        )
 
     def _example_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
         count, (part, parts) = turn.real.shape[0], turn.part

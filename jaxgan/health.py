@@ -30,8 +30,14 @@ def check(step: int, steps: int, metrics: dict[str, float]) -> None:
 
 def keys(seed: int, rollbacks: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Return a run's keys, of weights, of training, of the sample grids: after a rollback, other draws."""
-    init_key, train_key, grid_key = jax.random.split(jax.random.key(seed), 3)
+    init_key, train_key, grid_key = keys_of(jax.random.key(seed))
     return init_key, jax.random.fold_in(train_key, rollbacks) if rollbacks else train_key, grid_key
+
+
+def keys_of(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return the keys of weights, of training and of the sample grids that a run makes of its seed's."""
+    init_key, train_key, grid_key = jax.random.split(key, 3)
+    return init_key, train_key, grid_key
 
 
 def notes(rollbacks: int) -> list[str]:

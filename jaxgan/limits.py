@@ -20,7 +20,7 @@ def nbytes(shapes: Any) -> int:
 
 def require_memory(needed: int, what: str) -> None:
     """Raise `UserError` if `what` needs more bytes than the device that JAX uses, or this machine, has."""
-    available = _available_memory()
+    available = available_memory()
     if needed > available:
         raise UserError(
             f"{what} needs at least {_gigabytes(needed)} of memory; {_gigabytes(available)} are available"
@@ -34,7 +34,8 @@ def require_space(folder: Path, needed: int, what: str) -> None:
         raise UserError(f"{what} in {folder}: {_gigabytes(needed)} needed, {_gigabytes(free)} free")
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
+    """Return the bytes that the device that JAX uses, or this machine, has for arrays."""
     statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"]

@@ -11,6 +11,7 @@ from jaxgan import data, hosts, parallel, preemption, watch
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
+from jaxgan.monitor import Monitor
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 
@@ -23,6 +24,7 @@ def train_steps(
     key: jax.Array,
     recorder: Recorder,
     watcher: watch.Watch,
+    monitor: Monitor,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
 ) -> GANState:
@@ -35,7 +37,8 @@ def train_steps(
     advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key, experiment.mesh)
     recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
 
-    intervals = config.log_every, config.sample_every, config.save_every, *watcher.intervals
+    own = config.log_every, config.sample_every, config.save_every
+    intervals = own + watcher.intervals + monitor.intervals
     late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
     calls = 0
     recorder.progress.start()
@@ -57,6 +60,7 @@ def train_steps(
         images = recorder.draw(parallel.local(state.ema)) if step % config.sample_every == 0 else None
         is_best = hosts.first(watcher.measure(step, parallel.local(state.ema)))
         late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
+        late.extend(monitor.look(step, parallel.local(state)))
         if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it
             checkpoints.save(step, state, hosts.first(watcher.score(step)))

@@ -22,6 +22,12 @@ def counting(what: str, total: int, unit: str) -> Any:
     return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
 
 
+def write(line: str) -> None:
+    """Print a line, above the bar if there is one."""
+    tqdm.write(line, file=sys.stdout)
+    sys.stdout.flush()
+
+
 class Progress:
     """Follows a run from one step to its last.
 
@@ -89,8 +95,7 @@ class Progress:
     def write(self, line: str) -> None:
         """Print a line, above the bar if there is one."""
         if not self._quiet:
-            tqdm.write(line, file=sys.stdout)
-            sys.stdout.flush()
+            write(line)
 
     def write_unless_bar(self, line: str) -> None:
         """Print a line where there is no bar that says the same."""

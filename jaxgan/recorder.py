@@ -55,6 +55,7 @@ class Recorder:
         self.path = folder.path
         self._folder, self._config, self._experiment = folder, config, experiment
         self._failed: set[str] = set()
+        self.marks: dict[str, int] = {}  # steps to mark on the curves, by name
         make_board = partial(_board, folder.path, start)
         self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
         classes = experiment.num_classes
@@ -133,7 +134,8 @@ class Recorder:
         """Write the curves, and export the EMA generator (given as arrays on the host)."""
         rows = self._folder.read_metrics()
         if rows:
-            self.attempt("the plot", partial(report.plot_curves, rows, self.path / "plots/curves.png"))
+            draw = partial(report.plot_curves, rows, self.path / "plots/curves.png", self.marks)
+            self.attempt("the plot", draw)
         self.export(step, ema)
 
     def export(self, step: int, ema: Variables, name: str = "export") -> None:

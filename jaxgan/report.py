@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -43,7 +45,10 @@ def header(config: Config, dataset: Dataset, experiment: Experiment, where: str)
 
 
 def flops_per_step(config: Config, experiment: Experiment) -> float:
-    """Return how many floating-point operations a step takes: XLA's count, as compiled for this device."""
+    """Return how many floating-point operations a step takes: XLA's count of the step as it is written.
+
+    (Of what it compiles, XLA does not count convolutions on GPUs: cuDNN has them.)
+    """
     batch_size, d_steps = config.batch_size, config.d_steps
     batch = {
         name: jax.ShapeDtypeStruct((batch_size * d_steps, *array.shape[1:]), array.dtype)
@@ -51,7 +56,7 @@ def flops_per_step(config: Config, experiment: Experiment) -> float:
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
 
-    analysis: Any = jax.jit(experiment.step).lower(experiment.shapes, batch, key).compile().cost_analysis()
+    analysis: Any = jax.jit(experiment.step).lower(experiment.shapes, batch, key).cost_analysis()
     return analysis["flops"]
 
 
@@ -68,12 +73,15 @@ def dry_run(config: Config, experiment: Experiment) -> str:
     return "\n".join(f"{name:<32}{value}" for name, value in rows.items())
 
 
-def plot_curves(rows: list[dict[str, int | float]], file: Path) -> None:
+def plot_curves(
+    rows: list[dict[str, int | float]], file: Path, marks: Mapping[str, int] = MappingProxyType({})
+) -> None:
     """Draw the metrics of a run over its steps: each row faint, a moving average on top.
 
     Args:
         rows: of metrics.jsonl, in order.
         file: a ``.png``.
+        marks: steps at which something was noticed, by its name.
     """
     from matplotlib.figure import Figure  # a second to import, and only here
 
@@ -85,6 +93,9 @@ def plot_curves(rows: list[dict[str, int | float]], file: Path) -> None:
             label = name.removesuffix(f"_{title.replace(' ', '_')}").replace("_", " ")
             axes.plot(steps, values, color=f"C{i}", alpha=0.3, linewidth=0.8)
             axes.plot(steps, _smooth(values), color=f"C{i}", label=label)
+        for name, step in marks.items():
+            axes.axvline(step, color="tab:red", linestyle=":", linewidth=1)
+            axes.text(step, 0.02, name, transform=axes.get_xaxis_transform(), rotation=90, fontsize=7)
         axes.set(title=title, xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend()

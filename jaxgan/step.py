@@ -7,15 +7,13 @@ so a run can stop and go on anywhere.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxgan import updates
-from jaxgan.accumulate import mean_of_parts
 from jaxgan.game import Augmentation, Game, LossPair, Penalty, Turn
 from jaxgan.images import to_float
 from jaxgan.state import GANState
@@ -26,10 +24,17 @@ Metrics = dict[str, jax.Array]
 
 @runtime_checkable
 class Step(Protocol):
-    """A train step; `axis_name` is the mapped axis it was made for, `parts` into how many it cuts a batch."""
+    """A train step, and what adapters and diagnostics must know of it.
+
+    Attributes:
+        axis_name: the mapped axis that it was made for.
+        parts: into how many each device cuts its share of a batch.
+        players: have its gradients.
+    """
 
     axis_name: str | None
     parts: int
+    players: updates.Players
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         """Return the next state and the metrics of this step."""
@@ -48,6 +53,7 @@ def make_train_step(
     update: updates.Update = updates.alternating,
     ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
+    dtype: Any = None,
 ) -> Step:
     """Make the step that trains a GAN.
 
@@ -62,11 +68,13 @@ def make_train_step(
             longer with each.
         accumulate: parts of a batch whose gradients are computed one after the other, >= 1, in less memory;
             see `jaxgan.accumulate` for what then differs.
-        update: the order of the players' moves; see `jaxgan.updates`.
+        update: the order of the players' moves, or what they move by; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
             ``min(decay, (1 + step) / (10 + step))`` forgets it (`jaxgan.train` does so).
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
+        dtype: of the networks' arithmetic, e.g. ``jnp.bfloat16``; parameters, their updates, running
+            statistics, losses and penalties stay as they are (Micikevicius et al. 2018, section 3.1).
 
     Returns:
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
@@ -84,35 +92,9 @@ def make_train_step(
     if min(d_steps, accumulate) < 1:
         raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
-    game = Game(generator, discriminator, loss, penalty, augment, axis_name)
+    game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
 
-    def discriminator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        def of(turn: Turn):
-            make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
-            fake, made = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
-            gradient = jax.grad(game.discriminator_objective, has_aux=True)
-            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
-            return gradients, (after, made), metrics
-
-        gradients, (after, made), metrics = mean_of_parts(game, of, turn, accumulate)
-        discriminator, generator = state.discriminator, state.generator
-        state = state.replace(
-            discriminator=discriminator.replace(collections=after),
-            generator=generator.replace(collections=made),
-        )
-        return gradients, state, {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
-
-    def generator_gradients(state: GANState, turn: Turn) -> updates.Gradient:
-        def of(turn: Turn):
-            gradient = jax.grad(game.generator_objective, has_aux=True)
-            gradients, (after, metrics) = gradient(state.generator.params, state, turn)
-            return gradients, after, metrics
-
-        gradients, after, metrics = mean_of_parts(game, of, turn, accumulate)
-        state = state.replace(generator=state.generator.replace(collections=after))
-        return gradients, state, {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
-
-    players = updates.Players(discriminator_gradients, generator_gradients)
+    players = updates.players(game, accumulate)
 
     def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         game.check(state)
@@ -128,7 +110,7 @@ def make_train_step(
         d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
         return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
 
-    step.axis_name, step.parts = axis_name, d_steps * accumulate  # pyrefly: ignore
+    step.axis_name, step.parts, step.players = axis_name, d_steps * accumulate, players  # pyrefly: ignore
     return step  # pyrefly: ignore
 
 

@@ -1,6 +1,5 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
-import dataclasses
 import sys
 from functools import partial
 from pathlib import Path
@@ -9,15 +8,30 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, compilation, data, devices, health, hosts, loop, parallel, preemption, report, watch
+from jaxgan import (
+    build,
+    choices,
+    compilation,
+    data,
+    devices,
+    health,
+    hosts,
+    judging,
+    loop,
+    parallel,
+    preemption,
+    report,
+    watch,
+)
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
 from jaxgan.data import cache
 from jaxgan.errors import exits
 from jaxgan.features import Extractor
-from jaxgan.follower import FollowerRecorder, open_folder
+from jaxgan.follower import FollowerRecorder, following, open_folder
 from jaxgan.integrity import NotFiniteError
+from jaxgan.monitor import Monitor
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import Workdir
@@ -64,7 +78,8 @@ def run(
         hosts.join(config.coordinator, config.num_processes, config.process_id)
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
     with hosts.fail_together():
-        return _run(build.check(config), dataset, own, extractor)
+        config = build.check(config)
+        return _run(config if hosts.is_first() else following(config), dataset, own, extractor)
 
 
 def _run(
@@ -72,10 +87,8 @@ def _run(
 ) -> Result:
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = devices.place(build.experiment(config, dataset, **own), config)
-    settings = dataclasses.asdict(config.replace(data=dataset.name))
-    judge = watch.judge(config, dataset, extractor) if hosts.is_first() else None
-    used = [name for name, piece in own.items() if piece is not None]
-    settings |= {"images": list(dataset.images.shape), "own": used}
+    settings = config.asked(dataset.name, dataset.images.shape, own)
+    judge = judging.judge(config, dataset, extractor)
     with (
         open_folder(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
@@ -90,7 +103,7 @@ def _train(
     config: Config,
     dataset: data.Dataset,
     experiment: Experiment,
-    judge: watch.Judge | None,
+    judge: judging.Judge | None,
     folder: Workdir,
     checkpoints: Checkpoints,
     asked: preemption.Preemption,
@@ -103,7 +116,6 @@ def _train(
     step = int(state.step)
     folder.trim_metrics(step)
     folder.write_status("running", step)
-
     open_feed = data.feed(
         dataset,
         seed=config.seed,
@@ -117,16 +129,19 @@ def _train(
     open_recorder = recorder_of(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
+        monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
         recorder.say(report.header(config, dataset, experiment, devices.describe(experiment.mesh)))
         for note in (*dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)):
             recorder.say(f"note: {note}")
         recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
         if step < config.steps and not hosts.first(watcher.why):
-            state = loop.train_steps(
-                config, experiment, feed, state, train_key, recorder, watcher, checkpoints, asked
-            )
+            seers = recorder, watcher, monitor
+            state = loop.train_steps(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
             step = int(state.step)
-        watcher.measure(step, parallel.local(state.ema), last=step >= config.steps)
+        ema = parallel.local(state.ema)
+        watcher.measure(step, ema, last=step >= config.steps)
+        if jax.process_count() == 1:  # all of several would have to read
+            watcher.rebuild(step, ema)
         checkpoints.save(step, state, hosts.first(watcher.score(step)))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
@@ -136,7 +151,7 @@ def _train(
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
-            recorder.finish(step, recorder.draw(parallel.local(state.ema)))
+            recorder.finish(step, recorder.draw(ema))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
     hosts.gather("recorded")
     folder.write_status(status, step, asked.signal.name if asked.signal else why)
@@ -149,12 +164,13 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
     1 anything else: a full disk and NaN in one sentence too.
     """
-    config = parse(default, description=f"{description}\n\n{build.HELP}", args=args)
+    config = parse(default, description=f"{description}\n\n{choices.HELP}", args=args)
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
             compilation.keep_in(cache.folder() / "compiled")
         if config.dry_run:
             config = build.check(config)
+            judging.check(config, config.data)
             print(report.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])

@@ -5,84 +5,21 @@ parameters, bit for bit, with and without. What was measured goes to evaluations
 """
 
 import json
-import math
-import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 
-from jaxgan import data, features, goal, report
+from jaxgan import checkpoint, export, goal, judging, report
 from jaxgan.build import Experiment
-from jaxgan.config import Config
 from jaxgan.errors import UserError
-from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator, labels_like, split_names
-from jaxgan.evaluate import reals as there
-from jaxgan.evaluate.fakes import outputs
-from jaxgan.evaluate.reals import Reals
-from jaxgan.evaluate.scores import Evidence, scalars
-from jaxgan.features import Extractor, Outputs
 from jaxgan.files import write_atomically, write_json
-from jaxgan.goal import Goal, Row
+from jaxgan.goal import Row
+from jaxgan.judging import Judge
 from jaxgan.recorder import Recorder
-from jaxgan.state import Variables
+from jaxgan.state import Variables, named_leaves, with_leaves
 
-FILE = "evaluations.jsonl"
-
-
-class Judge(NamedTuple):
-    """What a run is judged by.
-
-    Attributes:
-        every: steps between evaluations.
-        n: fakes.
-        names: of the metrics.
-        goal: when to stop.
-        reals: what the fakes are compared with.
-        real: their features.
-        extractor: that made them.
-    """
-
-    every: int
-    n: int
-    names: tuple[str, ...]
-    goal: Goal
-    reals: Reals
-    real: Outputs
-    extractor: Extractor
-
-
-def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = None) -> Judge | None:
-    """Return what a run is to be judged by, or None if it is not; makes the features of the reals.
-
-    Args:
-        config: of the run.
-        dataset: of the run. A TFDS one is compared with its "test" split, any other with itself.
-        extractor: your own.
-
-    Raises:
-        UserError: if the options make no sense, or an extractor or data cannot be had.
-    """
-    known = tuple(name for name in METRICS if name not in WITH_TRAINING_SET)
-    names = split_names(config.metrics, known)
-    wanted = goal.parse(config.stop_at, config.patience, names, DISTANCES)
-    if config.evaluate_every is None:
-        if config.stop_at is not None or config.patience is not None:
-            raise UserError("--stop-at and --patience look at evaluations: set --evaluate-every")
-        return None
-    if extractor is None:
-        weights = config.inception_weights
-        extractor = features.get(
-            config.extractor, source=dataset.name, inception_weights=weights, data_dir=config.data_dir
-        )
-    if data.has_splits(dataset.name) and dataset.name == config.data:
-        shape = dataset.images.shape[1:]
-        reals = there.load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
-    else:
-        reals = there.from_dataset(dataset, config.evaluate_n)
-    real = there.outputs(reals, extractor)
-    return Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
+FILE, PLOT, BEST = "evaluations.jsonl", "plots/evaluations.png", "best"
 
 
 class Watch:
@@ -108,7 +45,7 @@ class Watch:
         )
         if judge is not None:
             self._write()
-            write_json(recorder.path / "evaluation.json", _protocol(judge))
+            write_json(recorder.path / "evaluation.json", judging.protocol(judge))
 
     @property
     def why(self) -> str | None:
@@ -148,34 +85,46 @@ class Watch:
             best = goal.best(self._rows, judge.goal)
             is_best = best == len(self._rows) - 1
             if best is not None:
-                plots, network = self._recorder.path / "plots", judge.extractor.name
-                draw = partial(report.plot_evaluations, self._rows, best, judge.names, network, plots)
-                self._recorder.attempt("the plot of evaluations", draw)
+                self._plot(judge, best)
             if is_best:
-                self._recorder.export(step, jax.device_get(ema), "best")
+                self._recorder.export(step, jax.device_get(ema), BEST)
         return is_best
 
-    def _scores(self, judge: Judge, ema: Variables) -> dict[str, float | None]:
-        classes = self._experiment.num_classes
-        fakes = from_generator(
-            lambda latents, labels: self._generate(ema, latents, labels),
-            latent_dim=self._experiment.shapes.latent_dim,
-            n=judge.n,
-            labels=labels_like(judge.reals, judge.n, classes),
-            key=self._key,
-        )
-        say = self._recorder.say
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
+    def rebuild(self, step: int, ema: Variables) -> None:
+        """Make the plot of evaluations and the export of the best generator anew, where they are missing.
+
+        Args:
+            step: the present one.
+            ema: the generator's average variables; those of another step come from its checkpoint.
+        """
+        best = None if self._judge is None else goal.best(self._rows, self._judge.goal)
+        if self._judge is None or best is None:
+            return
+        if not (self._recorder.path / PLOT).exists():
+            self._plot(self._judge, best)
+        at = int(self._rows[best]["step"] or 0)
+        if not (self._recorder.path / BEST / export.WEIGHTS).exists():
             try:
-                evidence = Evidence(judge.real, outputs(fakes, judge.extractor), judge.extractor)
-            except features.NotFiniteError as error:
-                say(f"cannot evaluate: {error}")
-                return {judge.goal.metric or judge.names[0]: None}
-            results = {name: METRICS[name](evidence) for name in judge.names}
-        for message in dict.fromkeys(str(warning.message) for warning in caught):
-            say(f"note: {message}")
-        return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}
+                best_ema = ema if at == step else self._saved(at)
+                self._recorder.export(at, jax.device_get(best_ema), BEST)
+            except (checkpoint.DamagedError, UserError) as error:
+                self._recorder.say(f"note: the generator of step {at:,}, the best, cannot be had: {error}")
+
+    def _saved(self, step: int) -> Variables:
+        shapes = self._experiment.shapes
+        leaves = checkpoint.read(self._recorder.path / f"checkpoints/{step}", named_leaves(shapes))
+        return with_leaves(shapes, leaves).ema
+
+    def _plot(self, judge: Judge, best: int) -> None:
+        plots, network = (self._recorder.path / PLOT).parent, judge.extractor.name
+        draw = partial(report.plot_evaluations, self._rows, best, judge.names, network, plots)
+        self._recorder.attempt("the plot of evaluations", draw)
+
+    def _scores(self, judge: Judge, ema: Variables) -> Row:
+        scores, notes = judging.measure(judge, self._experiment, partial(self._generate, ema), self._key)
+        for note in notes:
+            self._recorder.say(note)
+        return scores
 
     def _say(self, step: int, judge: Judge) -> None:
         numbers = [
@@ -194,20 +143,3 @@ class Watch:
 def _read(file: Path, *, up_to: int) -> list[Row]:
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     return [row for row in rows if row["step"] <= up_to]
-
-
-def _protocol(judge: Judge) -> dict[str, Any]:
-    return {
-        "weights": "EMA",
-        "latents": "standard normal, not truncated, the same at every evaluation",
-        "metrics": list(judge.names),
-        "n_fake": judge.n,
-        "against": judge.reals.source,
-        "split": judge.reals.split,
-        "n_real": len(judge.reals.images),
-        "bits": 8,
-        "extractor": judge.extractor.name,
-        "extractor_hash": judge.extractor.hash,
-        "extractor_details": judge.extractor.details,
-        "resize": judge.extractor.change(judge.reals.images.shape[1:]),
-    }

@@ -16,7 +16,7 @@ import socket
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any
@@ -89,6 +89,7 @@ class Workdir:
             self._lock.close()
             raise
         self._step = 0
+        self.warnings: dict[str, str] = {}  # by name; in status.json
         self._log = (self.path / "log.txt").open("a")
 
     def __enter__(self) -> "Workdir":
@@ -111,7 +112,10 @@ class Workdir:
     def write_status(self, state: str, step: int, why: str = "") -> None:
         """Say how the run is: "running", "done", "preempted" or "failed"."""
         self._step = step
-        write_json(self.path / "status.json", {"state": state, "step": step, "why": why})
+        status: dict[str, Any] = {"state": state, "step": step, "why": why}
+        if self.warnings:
+            status["warnings"] = list(self.warnings.values())
+        write_json(self.path / "status.json", status)
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
@@ -120,16 +124,7 @@ class Workdir:
 
     def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
         """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
-        file = self.path / "metrics.jsonl"
-        rows = []
-        for line in file.read_text().splitlines() if file.exists() else []:
-            try:
-                row = json.loads(line)
-                if up_to is None or row["step"] <= up_to:
-                    rows.append(row)
-            except (ValueError, TypeError, KeyError):
-                break
-        return rows
+        return read_rows(self.path, up_to)
 
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""
@@ -168,6 +163,20 @@ class Workdir:
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
 
 
+def read_rows(folder: Path, up_to: int | None = None) -> list[dict[str, int | float]]:
+    """Return the rows of a folder's metrics.jsonl; see `Workdir.read_metrics`."""
+    file = folder / "metrics.jsonl"
+    rows = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            row = json.loads(line)
+            if up_to is None or row["step"] <= up_to:
+                rows.append(row)
+        except (ValueError, TypeError, KeyError):
+            break
+    return rows
+
+
 def _is_strange(file: Path) -> bool:
     """Tell what a run that was killed at its very start does not leave."""
     return file.name != ".lock" and not file.name.startswith(".config.")
@@ -182,5 +191,13 @@ def environment() -> dict[str, Any]:
         "device": f"{jax.device_count()} x {device.device_kind}",
         "backend": device.platform,
         "disk_free_bytes": shutil.disk_usage(".").free,
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version; None where it is used without being installed, as from a checkout."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

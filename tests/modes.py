@@ -106,7 +106,7 @@ def train(name, mode, devices=1):
         traces.append(1)
         return step(*arguments)
 
-    counted.axis_name, counted.parts = step.axis_name, step.parts
+    counted.axis_name, counted.parts, counted.players = step.axis_name, step.parts, step.players
     run = adapted(mode, counted, parallel.batch_mesh(jax.devices()[:devices]))
     for t in range(STEPS):
         before, (state, metrics) = state, run(state, batch_at(stored, t), KEY)

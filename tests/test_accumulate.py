@@ -76,7 +76,7 @@ def test_parts_do_not_share_a_dropout_mask():
     logits = {}
     for part in (0, 1):
         key = turn()._replace(part=(part, 2)).mask_key(KEY)
-        logits[part] = game.discriminate({}, jnp.zeros((3, 1)), None, key)[0]
+        logits[part] = game.discriminate({"params": {}}, jnp.zeros((3, 1)), None, key)[0]
     assert np.abs(logits[0] - logits[1]).max() > 0.01
 
 

@@ -26,20 +26,23 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "networks": {"networks"},
     "state": set(),
     "game": {"state"},
-    "updates": {"game", "state"},
     "accumulate": {"game"},
-    "step": {"accumulate", "game", "state", "updates"},
+    "updates": {"accumulate", "game", "state", "updates"},
+    "dynamics": {"state", "updates"},
+    "diagnostics": {"diagnostics", "game", "state", "updates"},
+    "step": {"game", "state", "updates"},
     "parallel": {"game", "parallel", "step", "state"},
     "data": {"data"},
     "sampling": set(),
     "metrics": {"metrics"},
     "compilation": set(),
     "config": set(),
-    "build": {"augment", "config", "data", "losses", "networks", "penalties", "state", "step", "updates"},
+    "choices": {"augment", "config", "losses", "networks", "penalties", "updates"},
+    "build": {"augment", "choices", "config", "data", "losses", "state", "step"},
     "checkpoint": {"hosts", "integrity", "state"},
     "hosts": set(),
     "health": {"config", "data", "hosts", "integrity"},
-    "export": {"build", "state"},
+    "export": {"choices", "state"},
     "features": {"data", "features", "progress", "state"},
     "evaluate": {"config", "data", "evaluate", "export", "features", "metrics", "progress", "sampling"},
     "workdir": set(),
@@ -48,21 +51,29 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "config", "data", "export", "health", "progress", "report", "sampling", "state", "workdir",
     },
     "goal": set(),
+    "judging": {"build", "config", "data", "evaluate", "features", "goal"},
+    "monitor": {"build", "config", "data", "diagnostics", "recorder", "state", "workdir"},
     "watch": {
-        "build", "config", "data", "evaluate", "features", "goal", "recorder", "report", "state",
+        "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
     },
     "follower": {"config", "health", "hosts", "progress", "recorder", "state", "workdir"},
     "loop": {
-        "build", "checkpoint", "config", "data", "hosts", "parallel", "preemption", "recorder", "state", "watch",
+        "build", "checkpoint", "config", "data", "hosts", "monitor", "parallel", "preemption", "recorder", "state",
+        "watch",
     },
     "devices": {"build", "config", "parallel"},
     "train": {
-        "build", "checkpoint", "compilation", "config", "data", "devices", "features", "follower", "health", "hosts", "loop", "integrity", "parallel",
+        "build", "checkpoint", "choices", "compilation", "config", "data", "devices", "features", "follower",
+        "health", "hosts", "integrity", "judging", "loop", "monitor", "parallel",
         "preemption", "recorder", "report", "state", "watch", "workdir",
     },
-    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling"},
+    "sweep": {
+        "build", "checkpoint", "compilation", "config", "data", "features", "health", "judging", "parallel",
+        "preemption", "progress", "state", "step", "sweep", "train", "workdir",
+    },
+    "cli": {"__init__", "checkpoint", "config", "data", "evaluate", "export", "sampling", "sweep"},
     "__init__": {
-        "augment", "data", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
+        "augment", "data", "diagnostics", "dynamics", "evaluate", "export", "features", "losses", "metrics", "networks", "parallel",
         "penalties", "sampling", "state", "step", "updates",
     },
 }  # fmt: skip
@@ -74,12 +85,13 @@ ONLY = {  # third-party packages with one home
     "tyro": {"config"},
     "safetensors": {"export", "features"},
     "tqdm": {"progress", "data"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "sweep"},
     "tensorboardX": {"recorder"},
 }
 PURE = {"losses": {"jax", "jaxtyping", "jaxgan"}, "penalties": {"jax", "jaxtyping", "optax", "jaxgan"}}
 PURE["metrics"] = PURE["augment"] = {"jax", "jaxtyping", "numpy", "jaxgan"}
 PURE["updates"] = {"jax", "optax", "jaxgan"}
+PURE["dynamics"] = {"jax", "jaxtyping", "numpy", "scipy", "optax", "jaxgan"}
 PURE["networks"] = {"jax", "jaxtyping", "flax", "jaxgan"}
 
 

@@ -2,11 +2,12 @@
 
 import importlib
 import json
+import math
 
 import numpy as np
 import pytest
 
-from jaxgan import build
+from jaxgan import choices
 
 TINY = "--image-size 8 --width 4 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
 QUICK = "--repetitions 2 --seconds 0.01"
@@ -101,7 +102,7 @@ def test_mistakes_are_one_sentence(benchmarks, capsys, options, why):
 
 
 def test_every_network_of_the_library_is_measured(benchmarks):
-    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(build.NETWORKS)
+    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(choices.NETWORKS)
 
 
 def test_works_are_timed_in_turns_as_often_as_fits(benchmarks):
@@ -133,3 +134,39 @@ def test_the_input_on_the_device_gathers_every_batch(benchmarks, monkeypatch):
     inputs.on_device(inputs.made_images(10, (2, 2, 1)), 4).seconds(5)
     inputs.jax.effects_barrier()
     assert sorted(steps) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_populations_are_measured_beside_a_loop_and_processes(request, run_program, tmp_path):
+    program = request.config.rootpath / "benchmarks/populations.py"
+    command = "--quick --workloads ring --json out.json"
+    result = run_program(program, *command.split(), cwd=tmp_path)
+    lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 2 * 3
+    assert len({len(line) for line in lines}) == 1
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [row["way"] for row in rows[:2]] == ["population", "loop"]
+    for row in rows:
+        together = {"population": row["members"], "loop": 1}.get(row["way"]) or int(row["way"].split()[0])
+        waves = math.ceil(row["members"] / together)
+        seconds = waves * row["steps"] * together / row["steps_per_second"][1]
+        hourly = 3600 * row["members"] / (row["start_seconds"] + seconds)
+        assert row["runs_per_hour"][1] == pytest.approx(hourly)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("--workloads rings", "did you mean ring"),
+        ("--members 0", "--members must be at least 1"),
+        ("--images 5", "--images must be at least a batch"),
+        ("--seconds 0", "--seconds must be a positive number"),
+    ],
+)
+def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options, why):
+    with pytest.raises(SystemExit) as error:
+        benchmarks("populations").main(options.split())
+    assert error.value.code == 2
+    captured = capsys.readouterr()
+    assert why in captured.err
+    assert captured.err.count("\n") == 1

@@ -4,7 +4,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import build, data
+from jaxgan import build, choices, data
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.networks import mlp
@@ -13,7 +13,7 @@ from jaxgan.state import named_leaves
 DIGITS = data.digits()
 
 
-@pytest.mark.parametrize("network", build.NETWORKS)
+@pytest.mark.parametrize("network", choices.NETWORKS)
 @pytest.mark.parametrize("conditional", [False, True])
 def test_every_network_fits_the_digits(network, conditional):
     experiment = build.experiment(Config(network=network, conditional=conditional), DIGITS)
@@ -25,7 +25,10 @@ def test_every_network_fits_the_digits(network, conditional):
 
 @pytest.mark.parametrize(
     ("loss", "optimizer"),
-    [*((loss, "adam") for loss in build.LOSSES), *(("hinge", optimizer) for optimizer in build.OPTIMIZERS)],
+    [
+        *((loss, "adam") for loss in choices.LOSSES),
+        *(("hinge", optimizer) for optimizer in choices.OPTIMIZERS),
+    ],
 )
 def test_every_loss_and_optimizer_moves_both_players(loss, optimizer):
     config = Config(loss=loss, optimizer=optimizer, penalty="r1", batch_size=4, gradient_clip=1.0)

@@ -125,6 +125,20 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--stop-at", "fid=1"), "set --evaluate-every"),
+        (("--evaluate-every", "5", "--metrics", "fod"), "--metrics fod is unknown"),
+        (("--evaluate-every", "5", "--extractor", "inception-2015"), "needs --inception-weights"),
+        (("--evaluate-every", "5", "--efficientnet-weights", "none.pth"), "no file of weights none.pth"),
+    ],
+)
+def test_a_dry_run_looks_at_the_options_of_evaluations(options, what, tmp_path, capsys):
+    assert main("--dry-run", "--workdir", tmp_path / "run", *options) == 2
+    assert what in capsys.readouterr().err
+
+
 def test_profile_writes_a_trace(tmp_path):
     train.run(Config(workdir=str(tmp_path / "run"), steps=4, batch_size=8, log_every=1, profile=True))
     assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))

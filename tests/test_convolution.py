@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec
 from jax.test_util import check_grads
 
-from jaxgan.networks import dcgan, primitives
+from jaxgan.networks import dcgan, faces
 from jaxgan.networks.convolution import (
     Conv,
     ConvDownsample,
@@ -19,8 +19,8 @@ from jaxgan.networks.convolution import (
     conv,
     conv_downsample,
 )
+from jaxgan.networks.faces import Window
 from jaxgan.networks.normalisation import BatchNorm
-from jaxgan.networks.primitives import Window
 
 STRIDED = {"features": 3, "kernel_size": (4, 4), "strides": (2, 2)}
 ODD = {"features": 3, "kernel_size": (3, 3)}
@@ -262,9 +262,7 @@ def test_what_other_platforms_compute_is_what_a_cpu_computes(channels, strides):
     features = normal(2, *window.positions, 5)
     for form in ("spread", "overlap"):
         arguments = (features, kernel) if form == "spread" else (x, features)
-        one, other = (
-            jax.jit(getattr(primitives, f"{name}{form}"), static_argnums=2) for name in ("_", "_lax_")
-        )
+        one, other = (jax.jit(getattr(faces, f"{name}{form}"), static_argnums=2) for name in ("", "lax_"))
         check_equal(one(*arguments, window), other(*arguments, window), rtol=2e-5)
 
 

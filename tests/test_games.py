@@ -8,7 +8,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from jaxgan import losses, penalties
+from jaxgan import dynamics, losses, penalties
 from jaxgan.networks import mlp
 
 # The Dirac-GAN (Mescheder 2018, definition 2.1): the data are one point at 0, the generator makes one point at
@@ -61,7 +61,7 @@ def dirac_field(loss, penalty=None, noise=0.0):
 
 def eigenvalues(field):
     with jax.enable_x64(True):
-        return np.linalg.eigvals(jax.jacfwd(field)(jnp.zeros(2)))
+        return dynamics.eigenvalues(field, jnp.zeros(2))
 
 
 @pytest.mark.parametrize("name", DIRAC)

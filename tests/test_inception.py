@@ -1,5 +1,6 @@
 """The 2015 Inception against torch-fidelity's (tests/golden/make_inception.py), and weight files as data."""
 
+import hashlib
 import io
 import os
 import pickle
@@ -15,8 +16,9 @@ from safetensors.numpy import save_file
 
 from jaxgan import features
 from jaxgan.errors import UserError
-from jaxgan.features.inception import BLOCKS, ConvNorm, Inception, Mixed, resize
-from jaxgan.features.published import NAME, convert
+from jaxgan.features.inception import BLOCKS, ConvNorm, Mixed, resize
+from jaxgan.features.published import INCEPTION as NAME
+from jaxgan.features.published import NETWORKS, convert
 from jaxgan.features.weights import read_weights
 from jaxgan.metrics.result import INCEPTION
 
@@ -61,8 +63,8 @@ def test_resize_by_hand():
 
 
 def test_every_block_is_torch_fidelitys():
-    network = Inception()
-    variables = convert(network, drawn(), Path("drawn"))
+    network = NETWORKS[NAME].module
+    variables = convert(NETWORKS[NAME], drawn(), Path("drawn"))
     pixels = jnp.asarray(image(*SIZES["wide"]), jnp.float32)
     (outputs, logits), state = jax.jit(
         lambda variables, pixels: network.apply(
@@ -108,6 +110,31 @@ def test_other_weights_carry_their_hash_and_grey_is_colour(tmp_path):
         features.get(inception_weights=tmp_path / "b.safetensors")
     with pytest.raises(UserError, match="needs --inception-weights"):
         features.get("inception-2015")
+
+
+def test_a_download_is_checked_and_kept(tmp_path, monkeypatch, own_cache):
+    content = GOLDEN["pth/zip"].tobytes()
+    (tmp_path / "w.pth").write_bytes(content)
+    network = NETWORKS[NAME]
+    assert network.sha256[:8] in network.url
+    right = {"url": (tmp_path / "w.pth").as_uri(), "sha256": hashlib.sha256(content).hexdigest()}
+
+    def choose(download=True, **changes):
+        new = network._replace(**{**right, "size": len(content), **changes})
+        monkeypatch.setitem(NETWORKS, NAME, new)
+        return features.choose(None if download else NAME, source="digits", download=download)
+
+    with pytest.raises(UserError, match="or --download, which fetches it once"):
+        choose(download=False)
+    for wrong in ({"sha256": "0" * 64}, {"size": len(content) - 1}, {"size": len(content) + 1}):
+        with pytest.raises(UserError, match="not the published file"):
+            choose(**wrong)
+    with pytest.raises(UserError, match=r"cannot download file:.*none\.pth"):
+        choose(url=(tmp_path / "none.pth").as_uri())
+    assert not [path for path in own_cache.rglob("*") if path.is_file()]
+    assert choose() == (NAME, own_cache / "weights/w.pth")
+    (tmp_path / "w.pth").unlink()
+    assert choose(download=False)[1].read_bytes() == content
 
 
 @pytest.mark.parametrize("kind", ["zip", "older"])

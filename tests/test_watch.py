@@ -1,6 +1,7 @@
 """Evaluation in training: it disturbs nothing, keeps the best, and stops where it was told to."""
 
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import data, features, metrics, sampling, train, watch
+from jaxgan import data, features, judging, metrics, sampling, train, watch
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.export import load_generator, read_description
@@ -107,6 +108,24 @@ def test_the_best_is_found_again_after_an_interruption(tmp_path, script):
     assert [row["fid"] for row in rows(tmp_path / "run")] == list(values.values())
 
 
+def test_what_is_missing_of_a_finished_run_is_made_anew(tmp_path, script):
+    script({4: 3.0, 8: 5.0, 12: 4.0})
+    options = {"evaluate_every": 4, "save_every": 12}
+    folder = run(tmp_path / "run", **options).workdir
+    before = (folder / "best/generator.safetensors").read_bytes()
+    assert before != (folder / "export/generator.safetensors").read_bytes()
+    shutil.rmtree(folder / "best")
+    (folder / "plots/evaluations.png").unlink()
+    run(tmp_path / "run", **options)
+    assert (folder / "best/generator.safetensors").read_bytes() == before
+    assert read_description(folder / "best")["step"] == 4
+    assert (folder / "plots/evaluations.png").exists()
+    shutil.rmtree(folder / "best")
+    shutil.rmtree(folder / "checkpoints/4")
+    assert run(tmp_path / "run", **options).status == "done"
+    assert "the generator of step 4, the best, cannot be had" in (folder / "log.txt").read_text()
+
+
 def test_a_run_stops_on_its_target_and_stays_done(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: 8.0, 8: 2.0, 10: 1.0})
     goal = {"evaluate_every": 2, "stop_at": "fid=3.5"}
@@ -136,9 +155,9 @@ def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
     broken = features.from_function("broken", lambda images: jnp.full((len(images), 2), jnp.nan))
     reals = features.from_function("broken", lambda images: images[:, 0, :2, 0], hash="1")
     wanted = config(tmp_path / "run", evaluate_every=4, stop_at="fid=1e9", quiet=False)
-    judge = watch.judge(wanted, PICTURES, reals)._replace(extractor=broken)
+    judge = judging.judge(wanted, PICTURES, reals)._replace(extractor=broken)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watch, "judge", lambda *_: judge)
+        patch.setattr(judging, "judge", lambda *_: judge)
         result = train.run(wanted, dataset=PICTURES)
     assert int(result.state.step) == 12
     assert [row["fid"] for row in rows(result.workdir)] == [None, None, None]

@@ -177,7 +177,7 @@ def feed(
     if sum(array.nbytes for array in arrays.values()) <= device_bytes:
         on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
         shapes = jax.tree.map(_shape, on_device) if mesh else jax.eval_shape(lambda: on_device)
-        at = partial(batch_at, seed=seed, batch_size=batch_size)
+        at = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
         yield Feed(at, lambda steps: on_device, shapes, 2**31 - 1)
         return
     sharding = None if mesh is None else NamedSharding(mesh, PartitionSpec(None, *mesh.axis_names))

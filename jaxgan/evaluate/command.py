@@ -28,6 +28,8 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     inception_weights: Path | None = None,
+    efficientnet_weights: Path | None = None,
+    download: bool = False,
     held_out: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -43,6 +45,8 @@ def evaluate(
         seed: of the latents.
         extractor: name of the network; None: the one that goes with the data set.
         inception_weights: file of the weights of the 2015 Inception, which it chooses too.
+        efficientnet_weights: the same of EfficientNet-Lite0.
+        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
         held_out: for memorisation, a data set that was not trained on; None: the "test" split of a TFDS one.
         data_dir: where TFDS data sets are.
         out: folder for ``metric-<name>.json``; None: the run's, and for pictures none.
@@ -76,6 +80,8 @@ def evaluate(
         extractor,
         source=source,
         inception_weights=inception_weights,
+        efficientnet_weights=efficientnet_weights,
+        download=download,
         data_dir=data_dir or settings.get("data_dir"),
     )
     real = load(split=split or HELD_OUT, n=n)

@@ -4,17 +4,17 @@
     metrics.frechet_distance(extractor(real_images), extractor(fake_images), extractor=extractor.name)
 
 An `Extractor` is a name, a hash of all that its features depend on, and a jitted function of images. There
-are small classifiers of one data set each, the 2015 Inception of FID, and your own function through
-`from_function`.
+are small classifiers of one data set each, the 2015 Inception of FID, EfficientNet-Lite0, and your own
+function through `from_function`.
 """
 
 from pathlib import Path
 
 from jaxgan.errors import UserError
+from jaxgan.features import download as fetched
 from jaxgan.features.classifiers import RECIPES, classifier
 from jaxgan.features.extractor import Extractor, NotFiniteError, Outputs, eight_bits, from_function
-from jaxgan.features.published import NAME as INCEPTION
-from jaxgan.features.published import inception
+from jaxgan.features.published import EFFICIENTNET, INCEPTION, NETWORKS, published
 from jaxgan.features.store import content_hash, kept
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Extractor",
     "NotFiniteError",
     "Outputs",
+    "choose",
     "content_hash",
     "eight_bits",
     "from_function",
@@ -29,7 +30,7 @@ __all__ = [
     "kept",
 ]
 
-NAMES = (*RECIPES, INCEPTION)
+NAMES = (*RECIPES, *NETWORKS)
 OF_DATA = {recipe.source: name for name, recipe in RECIPES.items()}
 
 
@@ -38,30 +39,69 @@ def get(
     *,
     source: str | None = None,
     inception_weights: str | Path | None = None,
+    efficientnet_weights: str | Path | None = None,
+    download: bool = False,
     data_dir: str | None = None,
 ) -> Extractor:
     """Return an extractor by its name, or the one that goes with a data set.
 
     Args:
-        name: one of `NAMES`; None for Inception where there are weights for it, and otherwise for the one of
+        name: one of `NAMES`; None for the network that there are weights for, and otherwise for the one of
             `source`.
         source: name of a data set.
         inception_weights: file of the weights of "inception-2015".
+        efficientnet_weights: file of the weights of "efficientnet-lite0".
+        download: fetch the weights of "inception-2015" into the cache folder, where it has none.
         data_dir: where TFDS data sets are.
 
     Raises:
         UserError: if there is none, or it cannot be had; one sentence says why.
     """
-    if name is None and inception_weights is not None:
-        name = INCEPTION
-    if name is None and source in OF_DATA:
-        name = OF_DATA[source]
+    name, file = choose(
+        name,
+        source=source,
+        inception_weights=inception_weights,
+        efficientnet_weights=efficientnet_weights,
+        download=download,
+    )
+    return classifier(name, data_dir=data_dir) if file is None else published(name, file)
+
+
+def choose(
+    name: str | None,
+    *,
+    source: str | None,
+    inception_weights: str | Path | None = None,
+    efficientnet_weights: str | Path | None = None,
+    download: bool = False,
+) -> tuple[str, Path | None]:
+    """Return the name of the extractor that `get` would make, and the file of its weights if it takes one.
+
+    Raises:
+        UserError: if there is none, or no such file.
+    """
+    weights = {INCEPTION: inception_weights, EFFICIENTNET: efficientnet_weights}
+    given = [network for network, file in weights.items() if file is not None]
+    if name is None:
+        name = given[0] if given else INCEPTION if download else OF_DATA.get(source or "")
     if name is None:
         raise UserError(f"no extractor goes with {source}: choose an --extractor of {', '.join(NAMES)}")
     if name not in NAMES:
         raise UserError(f"--extractor {name} is unknown: there are {', '.join(NAMES)}")
-    if name == INCEPTION:
-        if inception_weights is None:
-            raise UserError(f"--extractor {INCEPTION} needs --inception-weights, a file of its weights")
-        return inception(Path(inception_weights).expanduser())
-    return classifier(name, data_dir=data_dir)
+    if name not in NETWORKS:
+        return name, None
+    network, file = NETWORKS[name], weights[name]
+    if file is None and network.url is not None:
+        file = fetched.place(network.url)
+        if not file.is_file():
+            file = (
+                fetched.download(network.url, sha256=network.sha256, size=network.size) if download else None
+            )
+    if file is None:
+        or_download = "" if network.url is None else ", or --download, which fetches it once"
+        option = f"--{name.split('-')[0]}-weights"
+        raise UserError(f"--extractor {name} needs {option}, a file of its weights{or_download}")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UserError(f"there is no file of weights {path}")
+    return name, path

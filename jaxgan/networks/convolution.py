@@ -24,7 +24,8 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
-from jaxgan.networks.primitives import Window, correlate, spread
+from jaxgan.networks.faces import Window
+from jaxgan.networks.primitives import correlate, spread
 
 Images = Float[Array, "batch height width channel"]
 Kernel = Float[Array, "rows columns channel feature"]

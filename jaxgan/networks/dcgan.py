@@ -11,6 +11,7 @@ References:
     Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -19,9 +20,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxgan.networks.convolution import Conv, ConvTranspose
+from jaxgan.networks.dense import dot_general
 from jaxgan.networks.layers import ConditionalBatchNorm, SpectralNorm, encode_labels
 from jaxgan.networks.normalisation import BatchNorm
 
+Dense = partial(nn.Dense, dot_general=dot_general)
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
 
@@ -93,7 +96,7 @@ class Generator(nn.Module):
         if one_hot is not None and classes is None:
             features = jnp.concatenate([latents, one_hot], axis=-1)
         channels = self.width * 2 ** (rungs - 1)
-        features = nn.Dense(height * width * channels, use_bias=False, kernel_init=_kernel_init)(features)
+        features = Dense(height * width * channels, use_bias=False, kernel_init=_kernel_init)(features)
         features = normalise(features.reshape(-1, height, width, channels))
         for rung in reversed(range(rungs)):
             last = rung == 0
@@ -162,9 +165,9 @@ class Discriminator(nn.Module):
             features = jax.nn.leaky_relu(features, 0.2)
 
         features = features.reshape(features.shape[0], -1)
-        logits = apply(nn.Dense(1, kernel_init=_kernel_init), features)[:, 0]
+        logits = apply(Dense(1, kernel_init=_kernel_init), features)[:, 0]
         one_hot = encode_labels(labels, self.num_classes)
         if one_hot is not None:
-            embedding = nn.Dense(features.shape[1], use_bias=False, kernel_init=_kernel_init)
+            embedding = Dense(features.shape[1], use_bias=False, kernel_init=_kernel_init)
             logits += jnp.sum(apply(embedding, one_hot) * features, axis=-1)
         return logits

@@ -9,13 +9,17 @@ References:
 """
 
 import math
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxgan.networks.dense import dot_general
 from jaxgan.networks.layers import encode_labels
+
+Dense = partial(nn.Dense, dot_general=dot_general)
 
 
 class Generator(nn.Module):
@@ -46,8 +50,8 @@ class Generator(nn.Module):
         one_hot = encode_labels(labels, self.num_classes)
         features = latents if one_hot is None else jnp.concatenate([latents, one_hot], axis=-1)
         for width in self.hidden:
-            features = nn.relu(nn.Dense(width)(features))
-        pixels = nn.Dense(math.prod(self.image_shape))(features)
+            features = nn.relu(Dense(width)(features))
+        pixels = Dense(math.prod(self.image_shape))(features)
         if self.squash:
             pixels = jnp.tanh(pixels)
         return pixels.reshape(-1, *self.image_shape)
@@ -79,5 +83,5 @@ class Discriminator(nn.Module):
         if one_hot is not None:
             features = jnp.concatenate([features, one_hot], axis=-1)
         for width in self.hidden:
-            features = jax.nn.leaky_relu(nn.Dense(width)(features), 0.2)
-        return nn.Dense(1)(features)[:, 0]
+            features = jax.nn.leaky_relu(Dense(width)(features), 0.2)
+        return Dense(1)(features)[:, 0]

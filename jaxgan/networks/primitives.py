@@ -20,13 +20,10 @@ stride 2 with a box-filtered kernel: `upsample_conv` and `conv_downsample` do le
 References:
     Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning, chapter 4,
     https://arxiv.org/abs/1603.07285
-    Shi et al. 2016, Is the deconvolution layer the same as a convolutional layer?,
-    https://arxiv.org/abs/1609.07009 (a transposed convolution by phases)
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,88 +31,13 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
+from jaxgan.networks import faces
+from jaxgan.networks.faces import Window
+
 Face = Callable[..., jax.Array]
 Images = Float[Array, "member batch height width channel"]
 Kernels = Float[Array, "member rows columns channel feature"]
 Features = Float[Array, "member batch vertical horizontal feature"]
-
-
-class Window(NamedTuple):
-    """The static sizes of a convolution: pixels of an image, taps of a kernel, how one meets the other."""
-
-    image: tuple[int, int]
-    taps: tuple[int, int]
-    strides: tuple[int, int]
-    padding: tuple[tuple[int, int], ...]
-
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """Height and width of the features."""
-        sizes = zip(self.image, self.taps, self.strides, self.padding, strict=True)
-        return tuple((image + sum(pad) - taps) // stride + 1 for image, taps, stride, pad in sizes)
-
-
-_convolution = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-
-def _correlate(images: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    return _convolution(images, kernel, window.strides, window.padding)
-
-
-def _spread(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`spread` in the canonical layout: the features, kept apart by zeros, under the flipped kernel."""
-    kernel = kernel.transpose(0, 1, 3, 2)
-    every_phase_has_taps = all(
-        taps >= stride for taps, stride in zip(window.taps, window.strides, strict=True)
-    )
-    if max(window.strides) > 1 and every_phase_has_taps and kernel.shape[3] > 16:  # else the zeros cost less
-        return _spread_by_phases(features, kernel, window)
-    axes = zip(window.image, window.taps, window.strides, window.padding, window.positions, strict=True)
-    padding = [
-        (taps - 1 - low, image + low - 1 - stride * (positions - 1))
-        for image, taps, stride, (low, _), positions in axes
-    ]
-    return _convolution(features, kernel[::-1, ::-1], (1, 1), padding, lhs_dilation=window.strides)
-
-
-def _spread_by_phases(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`spread` without the zeros (Shi 2016, section 2): pixels of one phase see the same few taps."""
-    counts = [-(-image // stride) for image, stride in zip(window.image, window.strides, strict=True)]
-
-    def taps(axis: int, phase: int) -> tuple[slice, tuple[int, int]]:
-        stride, low, positions = window.strides[axis], window.padding[axis][0], window.positions[axis]
-        shift, first = divmod(phase + low, stride)
-        count = len(range(first, window.taps[axis], stride))
-        return slice(first, None, stride), (count - 1 - shift, counts[axis] + shift - positions)
-
-    def phase(row: int, column: int) -> jax.Array:
-        (rows, vertical), (columns, horizontal) = taps(0, row), taps(1, column)
-        return _convolution(features, kernel[rows, columns][::-1, ::-1], (1, 1), (vertical, horizontal))
-
-    across = [
-        jnp.stack([phase(row, column) for column in range(window.strides[1])], axis=3)
-        for row in range(window.strides[0])
-    ]
-    height, width = (count * stride for count, stride in zip(counts, window.strides, strict=True))
-    images = jnp.stack(across, axis=2).reshape(features.shape[0], height, width, kernel.shape[3])
-    return images[:, : window.image[0], : window.image[1]]
-
-
-def _overlap(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`overlap` in the canonical layout: channels as the batch, the batch as channels."""
-    images, features = images.transpose(3, 1, 2, 0), features.transpose(1, 2, 0, 3)
-    kernel = _convolution(images, features, (1, 1), window.padding, rhs_dilation=window.strides)
-    return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)
-
-
-def _lax_spread(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    images = jax.ShapeDtypeStruct((len(features), *window.image, kernel.shape[2]), features.dtype)
-    return jax.linear_transpose(partial(_correlate, kernel=kernel, window=window), images)(features)[0]
-
-
-def _lax_overlap(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    kernel = jax.ShapeDtypeStruct((*window.taps, images.shape[3], features.shape[3]), images.dtype)
-    return jax.linear_transpose(partial(_correlate, images, window=window), kernel)(features)[0]
 
 
 def _bind(primitive: Primitive, first: jax.Array, second: jax.Array, window: Window) -> jax.Array:
@@ -128,7 +50,9 @@ def _bind(primitive: Primitive, first: jax.Array, second: jax.Array, window: Win
     return primitive.bind(first, second, window=window)
 
 
-def _primitive(name: str, shape: Callable, general: Face, cpu: Face, *, second_is_kernel: bool) -> Primitive:
+def _primitive(
+    name: str, shape: Callable, general: Face, cpu: Face, *, axes: tuple[int, int], second_is_kernel: bool
+) -> Primitive:
     """Make a face.
 
     Args:
@@ -136,6 +60,7 @@ def _primitive(name: str, shape: Callable, general: Face, cpu: Face, *, second_i
         shape: ``(shape of the first, of the second, window) -> shape`` of the result, without members.
         general: the face for one member, as `jax.lax` computes it.
         cpu: the face for one member, of canonical convolutions.
+        axes: that the face sums over where both arguments are matrices.
         second_is_kernel: the first argument then has examples that a mapped axis may join.
     """
     primitive = Primitive(name)
@@ -159,10 +84,21 @@ def _primitive(name: str, shape: Callable, general: Face, cpu: Face, *, second_i
         out = _bind(primitive, first, second, window)
         return out.reshape(size, -1, *out.shape[1:]), 0
 
+    def at_a_point(first, second, *, window):
+        def face(first, second):
+            result = shape(first.shape, second.shape, window)
+            return faces.product(first, second, axes).reshape(result)
+
+        return jax.vmap(face)(first, second)
+
     def lower(first, second, *, window):
+        if window.point:
+            return at_a_point(first, second, window=window)
         return jax.vmap(partial(general, window=window))(first, second)
 
     def lower_cpu(first, second, *, window):  # one member after the other: grouped convolutions are slow
+        if window.point:
+            return at_a_point(first, second, window=window)
         if len(first) == 1:
             return cpu(first[0], second[0], window)[None]
         return jax.lax.map(lambda pair: cpu(*pair, window), (first, second))
@@ -182,22 +118,25 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
 _correlate_p = _primitive(
     "correlate",
     lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-    _correlate,
-    _correlate,
+    faces.correlate,
+    faces.correlate,
+    axes=(1, 0),
     second_is_kernel=True,
 )
 _spread_p = _primitive(
     "spread",
     lambda features, kernel, window: (features[0], *window.image, kernel[2]),
-    _lax_spread,
-    _spread,
+    faces.lax_spread,
+    faces.spread,
+    axes=(1, 1),
     second_is_kernel=True,
 )
 _overlap_p = _primitive(
     "overlap",
     lambda images, features, window: (*window.taps, images[3], features[3]),
-    _lax_overlap,
-    _overlap,
+    faces.lax_overlap,
+    faces.overlap,
+    axes=(0, 0),
     second_is_kernel=False,
 )
 

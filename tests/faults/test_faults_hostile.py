@@ -140,7 +140,7 @@ def test_a_header_longer_than_the_file_is_refused(tmp_path):
 def test_a_zip_bomb_is_refused_by_its_directory(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", images=np.zeros((100, 1000, 1000, 1), np.uint8))
     assert (tmp_path / "a.npz").stat().st_size < 200_000
-    monkeypatch.setattr(limits, "_available_memory", lambda: 10**7)
+    monkeypatch.setattr(limits, "available_memory", lambda: 10**7)
     before = peak_memory()
     with pytest.raises(UserError, match=r"a\.npz needs at least 0\.1 GB of memory; 0\.01 GB are available"):
         data.load(str(tmp_path / "a.npz"))

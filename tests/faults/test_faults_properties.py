@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from jaxgan import build, data
+from jaxgan import build, choices, data
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
 from jaxgan.errors import UserError
@@ -39,9 +39,9 @@ def test_a_config_is_refused_or_in_range(changes):
 
 
 @quick
-@given(st.text(max_size=12), st.sampled_from(list(build.NAMES)))
+@given(st.text(max_size=12), st.sampled_from(list(choices.NAMES)))
 def test_any_name_is_known_or_refused_in_one_sentence(text, field):
-    known = list(build.NAMES[field])
+    known = list(choices.NAMES[field])
     if text.replace("-", "_") not in known:
         with pytest.raises(UserError, match=f"--{field.replace('_', '-')} .* is unknown"):
             build.check(Config(**{field: text.replace("\n", "")}))

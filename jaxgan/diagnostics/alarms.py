@@ -1,0 +1,149 @@
+"""When what was measured is alarming: named warnings with a cure.
+
+A finding counts when it holds at several looks in a row: one look is noise. Where the limits are, and how
+often they are right, was calibrated (docs/stability.md, experiments/alarms.py).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Row = dict[str, float]  # findings of one look, with "step"
+
+LOOKS = 3  # in a row
+WARM_UP = 2  # looks: a fresh generator makes one image, and updates are large
+
+
+class Alarm(NamedTuple):
+    """A warning.
+
+    Attributes:
+        name: what is suspected.
+        step: of the look.
+        evidence: what was measured, in words.
+        cure: what to try.
+    """
+
+    name: str
+    step: int
+    evidence: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.name} suspected at step {self.step:,}: {self.evidence}; try {self.cure}"
+
+
+class Rule(NamedTuple):
+    """When to warn of what.
+
+    Attributes:
+        name: of the alarm.
+        holds: whether a look is alarming.
+        evidence: the numbers of a look, in words.
+        cure: what to try.
+    """
+
+    name: str
+    holds: Callable[[Row], bool]
+    evidence: Callable[[Row], str]
+    cure: str
+
+
+RULES = (
+    Rule(
+        "mode collapse",
+        lambda row: row["diversity"] < 0.5,
+        lambda row: f"diversity {row['diversity']:.2f} of real, rank {row['rank']:.2f} of real",
+        "R1 with --penalty-weight 1 to 10, --loss relativistic, or a slower generator",
+    ),
+    Rule(
+        "divergence",
+        lambda row: max(abs(row["real_logit"]), abs(row["fake_logit"])) > 50 or row["diversity"] > 3,
+        lambda row: (
+            f"mean logits {row['real_logit']:+.3g} and {row['fake_logit']:+.3g}, "
+            f"fakes {row['diversity']:.3g} times as far apart as reals"
+        ),
+        "a tenth of the learning rates, --penalty r1, or --gradient-clip 1",
+    ),
+    Rule(
+        "steps too large",
+        lambda row: max(row["generator_update_ratio"], row["discriminator_update_ratio"]) > 0.02,
+        lambda row: (
+            f"an update is {row['generator_update_ratio']:.2g} of the generator's weights, "
+            f"{row['discriminator_update_ratio']:.2g} of the discriminator's"
+        ),
+        "a third of the learning rates, or --learning-rate-schedule cosine",
+    ),
+    Rule(
+        "discriminator saturation",
+        lambda row: row["accuracy"] > 0.98 and row["generator_gradient_norm"] < 1e-3,
+        lambda row: (
+            f"accuracy {row['accuracy']:.3f}, gradient of the generator {row['generator_gradient_norm']:.2g}"
+        ),
+        "--loss non_saturating or relativistic, --penalty r1, or a slower discriminator",
+    ),
+    Rule(
+        "dead units",
+        lambda row: max(row["generator_dead_units"], row["discriminator_dead_units"]) > 0.5,
+        lambda row: (
+            f"{row['generator_dead_units']:.0%} of the generator's units and "
+            f"{row['discriminator_dead_units']:.0%} of the discriminator's get no gradient"
+        ),
+        "smaller learning rates, or leaky activations",
+    ),
+    Rule(
+        "oscillation",
+        lambda row: row.get("oscillation", 0.0) > 0.6,
+        lambda row: f"the losses come back to where they were, correlation {row['oscillation']:.2f}",
+        "--penalty r1, --beta1 0, --update extragradient, or smaller learning rates",
+    ),
+)
+
+
+def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -> list[Alarm]:
+    """Return the alarms that the last look raises.
+
+    Args:
+        rows: findings of all looks so far (or of the last `looks`, then with `warm_up` 0), in order.
+        looks: for how many looks in a row a rule has to hold, >= 1. A number that is not finite is
+            alarming at once.
+        warm_up: looks at the start that count for nothing.
+    """
+    recent = rows[warm_up:][-looks:]
+    if len(recent) < looks:
+        return []
+    last = recent[-1]
+    if not all(math.isfinite(value) for row in recent for value in row.values()):
+        cure = next(rule.cure for rule in RULES if rule.name == "divergence")
+        return [Alarm("divergence", int(last["step"]), "numbers that are not finite", cure)]
+    return [
+        Alarm(rule.name, int(last["step"]), rule.evidence(last), rule.cure)
+        for rule in RULES
+        if all(rule.holds(row) for row in recent)
+    ]
+
+
+def oscillation_index(losses: Any) -> float:
+    """Return how much a series of losses comes back to where it was: 0 for noise, 1 for a pure wave.
+
+    The largest autocorrelation at a lag beyond the first at which it is negative, of what is left after a
+    straight line is taken out; a lag counts while half of the series overlaps with itself.
+
+    Args:
+        losses: numbers in equal distances, at least 8 (0 is returned for fewer, and for a constant).
+    """
+    series = np.asarray(losses, float)
+    if len(series) < 8 or not np.isfinite(series).all():
+        return 0.0
+    time = np.arange(len(series))
+    series = series - np.polyval(np.polyfit(time, series, 1), time)
+    if (power := np.mean(series**2)) < 1e-12:
+        return 0.0
+    lags = np.arange(1, len(series) // 2 + 1)
+    correlation = np.array([np.mean(series[lag:] * series[:-lag]) / power for lag in lags])
+    negative = np.flatnonzero(correlation < 0)
+    if not len(negative):
+        return 0.0
+    return float(np.clip(correlation[negative[0] :].max(), 0, 1))

@@ -1,0 +1,103 @@
+"""Looking for trouble while a run trains: what `jaxgan.diagnostics` finds, in the log and beside the curves.
+
+A look changes nothing: the parameters are the same, bit for bit, with and without. What was found goes to
+diagnostics.jsonl, a row a look; an alarm is said once while it lasts, and kept in status.json.
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import data, diagnostics
+from jaxgan.build import Experiment
+from jaxgan.config import Config
+from jaxgan.files import write_atomically
+from jaxgan.recorder import Recorder
+from jaxgan.state import GANState
+from jaxgan.workdir import Workdir
+
+IMAGES = 128  # of a look, in two halves
+WINDOW = 64  # rows of the log in which losses may come back
+LOSSES = ("discriminator_loss", "generator_loss")
+
+
+class Monitor:
+    """The looks of one run.
+
+    Args:
+        config: ``diagnose_every`` says how often; None: never.
+        dataset: some of its images are shown to the discriminator.
+        experiment: step and networks.
+        folder: of the run.
+        recorder: says what is found.
+        key: of the sample grid; latents come from it.
+        start: the step that the run starts or goes on from; later looks are forgotten.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        dataset: data.Dataset,
+        experiment: Experiment,
+        folder: Workdir,
+        recorder: Recorder,
+        *,
+        key: jax.Array,
+        start: int,
+    ):
+        self._folder, self._recorder = folder, recorder
+        self._key = jax.random.fold_in(key, 2)  # the sample grid and evaluations have their own
+        self._file = folder.path / "diagnostics.jsonl"
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        self._rows = [row for row in map(json.loads, lines) if row["step"] <= start]
+        self._find: Any = None
+        count = 2 * (min(IMAGES, len(dataset.images)) // 2)
+        self._every = config.diagnose_every if count >= 4 else None
+        if self._every is not None:
+            rows = np.linspace(0, len(dataset.images) - 1, count).astype(int)
+            self._images = jnp.asarray(dataset.images[rows])
+            labels = dataset.labels if config.conditional else None
+            self._labels = None if labels is None else jnp.asarray(labels[rows])
+            probe = diagnostics.make_probe(
+                experiment.step.players, experiment.generator, experiment.discriminator
+            )
+            self._find = jax.jit(probe)
+
+    @property
+    def intervals(self) -> tuple[int, ...]:
+        """After how many steps there is something to do, if anything."""
+        return () if self._every is None else (self._every,)
+
+    def look(self, step: int, state: GANState) -> list[Callable[[], None]]:
+        """Start to look, at a step to look at; return what is to be done when the numbers are there."""
+        if self._every is None or step % self._every:
+            return []
+        look = partial(self._find, state, self._images, self._labels, jax.random.fold_in(self._key, step))
+        found = self._recorder.attempt("a look for trouble", look)
+        return [] if found is None else [partial(self._judge, step, found)]
+
+    def _judge(self, step: int, found: dict[str, jax.Array]) -> None:
+        log = self._folder.read_metrics(up_to=step)[-WINDOW:]
+        row: dict[str, Any] = {"step": step}
+        row |= {name: float(value) for name, value in jax.device_get(found).items()}
+        row["oscillation"] = max(
+            diagnostics.oscillation_index([line[loss] for line in log if loss in line]) for loss in LOSSES
+        )
+        before = set(self._rows[-1]["alarms"]) if self._rows else set()
+        numbers = [{k: v for k, v in each.items() if k != "alarms"} for each in self._rows]
+        alarms = diagnostics.alarms([*numbers, row])
+        self._rows.append({**row, "alarms": [alarm.name for alarm in alarms]})
+        text = "".join(json.dumps(each) + "\n" for each in self._rows)
+        write_atomically(self._file, lambda file: file.write_text(text))
+        for alarm in alarms:
+            self._folder.warnings[alarm.name] = str(alarm)
+            if alarm.name not in before:
+                self._recorder.say(f"warning: {alarm}")
+                self._recorder.marks.setdefault(alarm.name, step)
+        if alarms:
+            self._folder.write_status("running", step)

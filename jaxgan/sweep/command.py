@@ -1,0 +1,60 @@
+"""``jaxgan sweep``: one experiment, many settings and seeds."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from jaxgan.config import Appended, Positional, option
+from jaxgan.errors import UserError, exits
+
+PREEMPTED = 75
+
+
+def sweep(
+    experiment: Positional[Path],
+    *,
+    grid: Appended[tuple[str, ...]] = (),
+    log_uniform: Appended[tuple[str, ...]] = (),
+    random: int | None = None,
+    seeds: int = 1,
+    at_once: int | None = None,
+    devices: int | None = None,
+    workdir: Path = Path("runs/sweep"),
+) -> None:
+    """Train many settings and seeds of an experiment side by side, and keep the best.
+
+    Learning rates, betas, penalty weight, EMA decay and seeds vary inside one program; what else varies makes
+    programs of its own, one after the other. The same command on the same folder goes on.
+
+    Args:
+        experiment: a file with a CONFIG, such as experiments/digits_mlp.py.
+        grid: an option and its values, such as generator-learning-rate=1e-4,2e-4; one value sets it for all.
+        log_uniform: an option and its range, such as generator-learning-rate=1e-5,1e-2, for --random.
+        random: so many draws from the ranges and the grids, instead of all combinations of the grids.
+        seeds: of each combination.
+        at_once: members in one program at most; None: as many as there is memory for.
+        devices: that share the members; None: all.
+        workdir: folder of the sweep: table.csv, sweep.png, best/; what is there already is not done again.
+    """
+    import jax  # these take seconds, and `jaxgan sample` needs none of them
+
+    from jaxgan import compilation
+    from jaxgan.data import cache
+    from jaxgan.sweep import members, populations
+
+    default = members.read_config(experiment)
+    some = members.make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
+    there = jax.devices()
+    for name, value in {"at_once": at_once, "devices": devices}.items():
+        if value is not None and value < 1:
+            raise UserError(f"{option(name)} must be at least 1, got {value}")
+    if devices is not None and devices > len(there):
+        raise UserError(f"--devices {devices} is more than the {len(there)} that there are")
+    asked = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
+    settings = dataclasses.asdict(default) | asked | {"at_once": at_once}
+    if default.compilation_cache:
+        compilation.keep_in(cache.folder() / "compiled")
+    with exits(OSError):
+        done = populations.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
+    if not done:
+        sys.exit(PREEMPTED)

@@ -1,0 +1,201 @@
+"""One compiled program for many members: what varies is traced, and who diverges is frozen.
+
+A member that meets NaN or infinity keeps the state that it had before, at every later step, and its metrics
+are NaN. That is written into the one counter of its state that nothing else reads, so a checkpoint holds it,
+and however a sweep is cut into calls, the numbers are the same.
+"""
+
+import copy
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from jaxgan import build, data, health, limits, parallel
+from jaxgan.build import Experiment
+from jaxgan.config import Config
+from jaxgan.state import GANState
+from jaxgan.step import Batch, Metrics, Step
+
+AXIS = "members"
+
+
+class Program:
+    """Trains as many members as it was compiled for.
+
+    Args:
+        config: of any of them.
+        varying: names of the settings in which they differ, of `members.TOGETHER`.
+        experiment: their networks and data.
+        size: members, a multiple of the devices.
+        devices: each takes its share of the members; they have nothing to say to each other.
+
+    Attributes:
+        size: members.
+        bytes: that the program needs on each device, by XLA's count.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        varying: Sequence[str],
+        experiment: Experiment,
+        *,
+        size: int,
+        devices: Sequence[jax.Device],
+    ):
+        self.size = size
+        self._config, self._experiment = config, experiment
+        self._hyper = [name for name in varying if name != "seed"]
+        self._mesh = jax.make_mesh(
+            (len(devices),), (AXIS,), devices=list(devices), axis_types=(jax.sharding.AxisType.Auto,)
+        )
+        each, shared = P(AXIS), P()
+        of_state = jax.tree.map(lambda _: each, experiment.shapes).replace(step=shared)
+        specs = (each, of_state, shared, each)
+        self._placements = jax.tree.map(partial(NamedSharding, self._mesh), specs)
+        mapped = jax.shard_map(
+            parallel.population(self._make_step, self._batch_at),
+            mesh=self._mesh,
+            in_specs=(*specs, shared),
+            out_specs=(of_state, each),
+            check_vma=False,
+        )
+        self._data = jax.device_put(
+            jax.tree.map(np.asarray, experiment.arrays), NamedSharding(self._mesh, shared)
+        )
+        hyper, seeds = self._settings([config] * size)
+        wanted = (hyper, self.shapes, self._data, seeds)
+        self._compiled = jax.jit(mapped, donate_argnums=1).lower(*wanted, 1).compile()
+        analysis: Any = self._compiled.memory_analysis()
+        self.bytes = sum(
+            getattr(analysis, f"{kind}_size_in_bytes", 0) for kind in ("temp", "argument", "output")
+        ) - getattr(analysis, "alias_size_in_bytes", 0)
+
+    @property
+    def shapes(self) -> GANState:
+        """Shapes, dtypes and places of the members' state."""
+        return jax.tree.map(
+            lambda leaf, place: jax.ShapeDtypeStruct(
+                (self.size, *leaf.shape) if place.spec else leaf.shape, leaf.dtype, sharding=place
+            ),
+            self._experiment.shapes,
+            self._placements[1],
+        )
+
+    def init(self, members: Sequence[Config]) -> GANState:
+        """Return the members' states at step 0."""
+        seeds = self._settings(members)[1]
+        return self.place(
+            parallel.init_population(lambda key: self._experiment.init(health.keys_of(key)[0]), seeds)
+        )
+
+    def place(self, state: GANState) -> GANState:
+        """Spread a state over the devices."""
+        return jax.device_put(state, self._placements[1])
+
+    def run(self, members: Sequence[Config], state: GANState, n: int) -> tuple[GANState, Metrics]:
+        """Train `n` steps; return the state and the metrics of the last, ``[size]`` each.
+
+        Args:
+            members: their settings; the last stands in for those that are missing.
+            state: donated.
+            n: steps, >= 1.
+        """
+        hyper, seeds = self._settings(members)
+        return self._compiled(hyper, state, self._data, seeds, n)
+
+    def _settings(self, members: Sequence[Config]) -> tuple[dict[str, jax.Array], jax.Array]:
+        filled = [*members, *[members[-1]] * (self.size - len(members))]
+        hyper = {name: np.array([getattr(m, name) for m in filled], np.float32) for name in self._hyper}
+        seeds = np.array([member.seed for member in filled], np.uint32)
+        return jax.device_put((hyper, seeds), NamedSharding(self._mesh, P(AXIS)))
+
+    def _batch_at(self, arrays: Any, step: jax.Array, seed: jax.Array) -> Batch:
+        taken = self._config.batch_size * self._config.d_steps
+        return data.batch_at(arrays, step, seed=seed, batch_size=taken)
+
+    def _make_step(self, hyper: dict[str, Any]) -> Step:
+        config = copy.copy(self._config)  # as `replace`, which takes the fields' own types only
+        vars(config).update(hyper)
+        inner = build.train_step(config, self._experiment.generator, self._experiment.discriminator)
+        traced = build.optimizers(config)
+
+        def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
+            started = state.generator.tx, state.discriminator.tx
+            after, metrics = inner(_with_optimizers(state, *traced), batch, health.keys_of(key)[1])
+            return _freeze(state, _with_optimizers(after, *started), metrics)
+
+        step.axis_name = inner.axis_name  # pyrefly: ignore
+        return step  # pyrefly: ignore
+
+
+def fitting(
+    config: Config,
+    varying: Sequence[str],
+    experiment: Experiment,
+    *,
+    count: int,
+    most: int | None,
+    devices: Sequence[jax.Device],
+) -> Program:
+    """Compile a program for `count` members, or for as many at once as there is memory for.
+
+    Args:
+        config: of any of them.
+        varying: as for `Program`.
+        experiment: their networks and data.
+        count: members in all.
+        most: at once, if somebody said so.
+        devices: to share them.
+
+    Raises:
+        UserError: if there is not enough memory for one a device.
+    """
+    devices = devices[:count]
+    parts = 1 if most is None else -(-count // most)
+    while True:
+        rows = -(-count // (parts * len(devices)))
+        program = Program(config, varying, experiment, size=rows * len(devices), devices=devices)
+        if program.bytes <= limits.available_memory() or rows == 1:
+            limits.require_memory(program.bytes, f"a program of {program.size} members")
+            return program
+        parts *= 2
+
+
+def member(state: GANState, i: int) -> GANState:
+    """Return the state of one member, as if it had been trained alone, on the host."""
+    of_one = jax.tree.map(lambda leaf: np.asarray(leaf[i]), state.replace(step=None))
+    return of_one.replace(step=np.asarray(state.step))
+
+
+def diverged(state: GANState) -> list[int | None]:
+    """Return for each member the step at which it diverged, or None."""
+    counts = np.asarray(state.generator.step).tolist()
+    return [-count if count < 0 else None for count in counts]
+
+
+def _freeze(before: GANState, after: GANState, metrics: Metrics) -> tuple[GANState, Metrics]:
+    """Return the state before where the one after is not finite, or was frozen already."""
+    # Gradients that are not finite show in their norms: averages and optimizers are finite where these are.
+    watched = jax.tree.leaves((after.generator.variables, after.discriminator.variables, metrics))
+    finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in watched]).all()
+    was_frozen = before.generator.step < 0
+    alive = finite & ~was_frozen
+    state = jax.tree.map(partial(jnp.where, alive), after, before)
+    mark = jnp.where(was_frozen, before.generator.step, -after.step)
+    count = jnp.where(alive, after.generator.step, mark)
+    state = state.replace(step=after.step, generator=state.generator.replace(step=count))
+    return state, jax.tree.map(lambda value: jnp.where(alive, value, jnp.nan), metrics)
+
+
+def _with_optimizers(state: GANState, g_tx: Any, d_tx: Any) -> GANState:
+    """Return the state with other transformations; what they keep is of the same structure."""
+    return state.replace(
+        generator=state.generator.replace(tx=g_tx), discriminator=state.discriminator.replace(tx=d_tx)
+    )

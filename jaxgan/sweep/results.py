@@ -1,0 +1,157 @@
+"""What a sweep shows: a table on the terminal and as files, and a figure."""
+
+import csv
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan.config import Config, option
+from jaxgan.files import write_atomically, write_json
+from jaxgan.sweep.members import varied
+from jaxgan.sweep.runner import GAP, Outcome, ranked, ranked_by
+
+MOST_ROWS = 20  # on a terminal; the files have all
+MOST_GROUPS = 8  # settings with a colour, a median and a band of their own
+CURVES = {
+    "discriminator_loss": "discriminator loss",
+    "generator_loss": "generator loss",
+    GAP: "D(real) - D(fake)",
+}
+APART = ("member", "population", "judged_by", "extractor")  # of an outcome: not in the table's later columns
+
+
+def table(members: Sequence[Config], found: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return a row for each member, from the best to the worst: what it was given, and what came of it."""
+    names = varied(members)
+    rows = []
+    for outcome in ranked(found):
+        settings = {name: getattr(members[outcome["member"]], name) for name in names}
+        results = {name: value for name, value in outcome.items() if name not in APART}
+        rows.append({"member": outcome["member"], **settings, **results})
+    return rows
+
+
+def write(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write ``table.json`` and ``table.csv``."""
+    write_json(folder / "table.json", rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+
+    def write_csv(file: Path) -> None:
+        with file.open("w", newline="") as opened:
+            writer = csv.DictWriter(opened, names)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    write_atomically(folder / "table.csv", write_csv)
+
+
+def text(rows: list[dict[str, Any]]) -> str:
+    """Return the table as aligned lines: the best rows and how many more there are."""
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "diverged_at"))
+    cells = [[name.replace("_", " ") for name in names]]
+    for row in rows[:MOST_ROWS]:
+        cells.append([_cell(row.get(name)) for name in names])
+        if row["diverged_at"] is not None:
+            cells[-1].append(f"diverged at step {row['diverged_at']:,}")
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=False)) for line in cells]
+    for line, row in zip(range(1, len(cells)), rows, strict=False):
+        if row["diverged_at"] is not None:
+            lines[line] += f"  {cells[line][-1]}"
+    left = len(rows) - MOST_ROWS
+    return "\n".join([*lines, *[f"and {left} more in table.csv"] * (left > 0)])
+
+
+def plot(members: Sequence[Config], found: Sequence[Outcome], rows: list[dict[str, Any]], file: Path) -> None:
+    """Draw the members' curves, medians with quartile bands, and what each member came to.
+
+    Args:
+        members: all of them.
+        found: their outcomes.
+        rows: of their metrics.
+        file: a ``.png``.
+    """
+    from matplotlib.figure import Figure  # a second to import, and only here
+
+    groups = _groups(members)
+    figure = Figure(figsize=(13, 6.5), layout="constrained")
+    panels = figure.subplots(2, 2)
+    for axes, (name, title) in zip(panels.flat, CURVES.items(), strict=False):
+        for i, (label, numbers) in enumerate(groups.items()):
+            _curves(axes, [row for row in rows if row["member"] in numbers], name, f"C{i}", label)
+        axes.set(title=title, xlabel="step")
+        axes.grid(alpha=0.3)
+    if len(groups) > 1:
+        panels[0, 0].legend(fontsize="small")
+    _finals(panels[1, 1], members, found, groups)
+    write_atomically(file, partial(figure.savefig, dpi=100))
+
+
+def _curves(axes: Any, rows: list[dict[str, Any]], name: str, colour: str, label: str) -> None:
+    """Draw a faint line a member, and where there are several the median and the quartiles over them."""
+    for row in rows:
+        row[GAP] = row["real_logit"] - row["fake_logit"]
+    curves = {number: [r for r in rows if r["member"] == number] for number in {r["member"] for r in rows}}
+    for curve in curves.values():
+        axes.plot(
+            [r["step"] for r in curve], [r[name] for r in curve], color=colour, alpha=0.25, linewidth=0.6
+        )
+    steps = sorted({row["step"] for row in rows})
+    at = {step: [row[name] for row in rows if row["step"] == step] for step in steps}
+    low, middle, high = np.array([np.percentile(at[step], [25, 50, 75]) for step in steps]).reshape(-1, 3).T
+    axes.plot(steps, middle, color=colour, label=label)
+    if len(curves) > 1:
+        axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def _finals(
+    axes: Any, members: Sequence[Config], found: Sequence[Outcome], groups: dict[str, list[int]]
+) -> None:
+    """Draw a point a member: over the setting that takes most values, or over the groups."""
+    by = ranked_by(found)
+    values = {outcome["member"]: outcome.get(by) for outcome in found}
+    numeric = [n for n in varied(members) if n != "seed" and isinstance(getattr(members[0], n), int | float)]
+    counts = {name: len({getattr(member, name) for member in members}) for name in numeric}
+    name = max(counts, key=lambda name: counts[name], default="seed")
+    places = {number: getattr(members[number], name) for number in values}
+    for i, numbers in enumerate(groups.values()):
+        some = [number for number in numbers if values[number] is not None]
+        axes.plot([places[n] for n in some], [values[n] for n in some], "o", color=f"C{i}", alpha=0.7)
+    reached = [value for value in values.values() if value is not None]
+    if reached and 0 < 10 * min(reached) < max(reached):
+        axes.set_yscale("log")
+    lost = [number for number, value in values.items() if value is None]
+    top = [0.97] * len(lost)
+    axes.plot([places[n] for n in lost], top, "x", color="black", transform=axes.get_xaxis_transform())
+    if name != "seed" and min(places.values()) > 0:
+        axes.set_xscale("log")
+        if counts[name] <= MOST_GROUPS:
+            ticks = sorted(set(places.values()))
+            axes.set_xticks(ticks, [_cell(tick) for tick in ticks])
+            axes.minorticks_off()
+    networks = {outcome["extractor"] for outcome in found if outcome.get("extractor") and by != GAP}
+    title = " ".join([by.replace("_", " "), *[f"({name})" for name in networks], "of each member"])
+    axes.set(title=f"{title}; x: diverged" if lost else title, xlabel=name.replace("_", " "))
+    axes.grid(alpha=0.3)
+
+
+def _groups(members: Sequence[Config]) -> dict[str, list[int]]:
+    """Return the members' numbers by setting, seeds apart; all as one where there are too many settings."""
+    names = [name for name in varied(members) if name != "seed"]
+    groups: dict[str, list[int]] = {}
+    for number, member in enumerate(members):
+        label = " ".join(f"{option(name)} {_cell(getattr(member, name))}" for name in names)
+        groups.setdefault(label, []).append(number)
+    return groups if len(groups) <= MOST_GROUPS else {"all": list(range(len(members)))}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else str(value)
+    return str(value)

@@ -1,0 +1,93 @@
+"""Rules that look where the game would go before they move.
+
+References:
+    Korpelevich 1976, The extragradient method for finding saddle points and other problems
+    Gidel et al. 2019, A Variational Inequality Perspective on GANs, https://arxiv.org/abs/1802.10551
+    Metz et al. 2017, Unrolled Generative Adversarial Networks, https://arxiv.org/abs/1611.02163
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import optax
+
+from jaxgan.game import Objective, Turn
+from jaxgan.state import GANState
+from jaxgan.updates.gradients import (
+    Players,
+    Update,
+    Updated,
+    discriminator_updates,
+    gradients_of,
+    joint_gradients,
+    move,
+    with_params,
+)
+
+
+def extragradient(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
+    """Both players look one simultaneous step ahead, and move with the gradients found there.
+
+    The look ahead is a step of the players' own optimizers on the same images and latents, and leaves no
+    trace in their averages: those see the gradients that move. It costs twice as much as `simultaneous`.
+
+    Args:
+        players: the gradients.
+        state: before the step.
+        d_turns: one for each discriminator update; all but the last go before, as in `simultaneous`.
+        g_turn: for the generator's update.
+
+    Returns:
+        As `alternating`; the metrics are those of the point ahead.
+
+    References:
+        Gidel et al. 2019, eqs. 10 and 11, with the same mini-batch in both.
+    """
+    state, d_metrics = discriminator_updates(players, state, d_turns[:-1])
+    here = joint_gradients(players, state, d_turns[-1], g_turn)
+    ahead = joint_gradients(players, move(here.state, **here.gradients), d_turns[-1], g_turn)
+    return move(here.state, **ahead.gradients), [*d_metrics, ahead.d_metrics], ahead.g_metrics
+
+
+def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
+    """Make the rule whose generator sees what the discriminator would answer.
+
+    The discriminator moves as in `alternating`. The generator's gradient is that of its objective against a
+    discriminator that is `steps` plain gradient steps further, on the images and latents of this turn, and
+    goes through those steps. They are forgotten afterwards.
+
+    Args:
+        steps: of the discriminator, >= 0; 0 is `alternating`. Time and memory grow with each.
+        learning_rate: of these steps, plain gradient descent whatever the discriminator's optimizer is
+            (the derivative of Adam is not finite where a gradient is zero).
+
+    Returns:
+        An update rule.
+
+    Raises:
+        ValueError: if `steps` is negative.
+
+    References:
+        Metz et al. 2017, eqs. 7 to 11.
+    """
+    if steps < 0:
+        raise ValueError(f"steps are at least 0, got {steps}")
+
+    def update(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
+        state, d_metrics = discriminator_updates(players, state, d_turns)
+
+        def objective(params: Any, state: GANState, turn: Turn) -> Objective:
+            answer = with_params(state, generator=params)
+            for _ in range(steps):
+                gradients, answer, _ = players.discriminator(answer, turn)
+                moved = optax.tree.add_scale(answer.discriminator.params, -learning_rate, gradients)
+                answer = with_params(answer, discriminator=moved)
+            return players.generator_objective(
+                params, state.replace(discriminator=answer.discriminator), turn
+            )
+
+        gradients, network, g_metrics = gradients_of(players, objective, state.generator, state, g_turn)
+        g_metrics["generator_gradient_norm"] = optax.tree.norm(gradients)
+        return move(state.replace(generator=network), generator=gradients), d_metrics, g_metrics
+
+    return update

@@ -1,0 +1,55 @@
+"""The two plain orders: one after the other, and both at once.
+
+References:
+    Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661
+    Mescheder et al. 2017, The Numerics of GANs, https://arxiv.org/abs/1705.10461
+"""
+
+from collections.abc import Sequence
+
+from jaxgan.game import Turn
+from jaxgan.state import GANState
+from jaxgan.updates.gradients import Players, Updated, discriminator_updates, joint_gradients, move
+
+
+def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
+    """Each discriminator update in turn, then the generator against the discriminator that came of them.
+
+    Args:
+        players: the gradients.
+        state: before the step.
+        d_turns: one for each discriminator update.
+        g_turn: for the generator's update.
+
+    Returns:
+        The state with new parameters, the metrics of each discriminator update, those of the generator's.
+
+    References:
+        Goodfellow et al. 2014, algorithm 1.
+    """
+    state, d_metrics = discriminator_updates(players, state, d_turns)
+    gradients, state, g_metrics = players.generator(state, g_turn)
+    return move(state, generator=gradients), d_metrics, g_metrics
+
+
+def simultaneous(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
+    """Both players move from where both stand: the generator does not see the discriminator's last update.
+
+    The last discriminator update and the generator's share their fakes, so that these are made once. With
+    more than one discriminator update, all but the last go before.
+
+    Args:
+        players: the gradients.
+        state: before the step.
+        d_turns: one for each discriminator update.
+        g_turn: for the generator's update.
+
+    Returns:
+        As `alternating`.
+
+    References:
+        Mescheder et al. 2017, section 2.2: simultaneous gradient ascent.
+    """
+    state, d_metrics = discriminator_updates(players, state, d_turns[:-1])
+    joint = joint_gradients(players, state, d_turns[-1], g_turn)
+    return move(joint.state, **joint.gradients), [*d_metrics, joint.d_metrics], joint.g_metrics

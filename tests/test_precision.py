@@ -1,0 +1,70 @@
+"""bfloat16 arithmetic in the networks: what stays float32, and how far the gradients go astray."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import losses, penalties
+from jaxgan.networks import dcgan, mlp
+from jaxgan.state import init_state
+from jaxgan.step import make_train_step
+
+SHAPE = (8, 8, 1)
+NETWORKS = {
+    "mlp": (mlp.Generator(SHAPE), mlp.Discriminator()),
+    "dcgan": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16)),
+    "spectral": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16, norm="spectral")),
+}
+
+
+def trained(name, *, dtype=None, penalty=None):
+    """The state before and after a step of SGD, and the metrics."""
+    generator, discriminator = NETWORKS[name]
+    tx = optax.sgd(1.0)
+    state = init_state(
+        jax.random.key(0), generator, discriminator, image_shape=SHAPE, latent_dim=16, g_tx=tx, d_tx=tx
+    )
+    step = make_train_step(generator, discriminator, losses.non_saturating, penalty=penalty, dtype=dtype)
+    images = jax.random.randint(jax.random.key(1), (32, *SHAPE), 0, 256).astype(jnp.uint8)
+    return state, *jax.jit(step)(state, {"image": images}, jax.random.key(2))
+
+
+def change(before, after):
+    leaves = jax.tree.map(lambda a, b: np.ravel(b - a), before, after)
+    return np.concatenate(jax.tree.leaves(leaves))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_point_the_same_way(name):
+    before, full, _ = trained(name)
+    _, half, metrics = trained(name, dtype=jnp.bfloat16)
+    for player in ("discriminator", "generator"):
+        params = getattr(before, player).params
+        one, other = (change(params, getattr(state, player).params) for state in (full, half))
+        cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+        assert 0.98 < cosine < 1 - 1e-7, player  # equal to rounding: it was not computed in bfloat16
+    for was, now in zip(jax.tree.leaves(before), jax.tree.leaves(half), strict=True):
+        assert now.dtype == was.dtype
+    assert all(value.dtype == jnp.float32 for value in metrics.values())
+
+
+def test_running_statistics_are_those_of_float32():
+    _, full, _ = trained("dcgan")
+    _, half, _ = trained("dcgan", dtype=jnp.bfloat16)
+    one, other = (state.generator.collections["batch_stats"] for state in (full, half))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.02, atol=0.01 * np.abs(a).max())
+
+
+def test_a_penalty_has_full_precision():
+    def difference_of_fakes(critic, real, fake, **_):
+        return critic(real) * (real.dtype == jnp.float32)
+
+    for penalty in (penalties.r1(gamma=1.0), difference_of_fakes):
+        values = [
+            trained("spectral", dtype=dtype, penalty=penalty)[2]["penalty"] for dtype in (None, jnp.bfloat16)
+        ]
+        np.testing.assert_allclose(values[1], values[0], rtol=1e-6)
+        assert values[0] != 0

@@ -1,0 +1,199 @@
+"""Update rules in games whose outcome is known in closed form."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import losses, penalties, updates
+from jaxgan.networks import dcgan, mlp
+from jaxgan.state import init_state
+from jaxgan.step import make_train_step
+
+RATE, WEIGHT, STEPS = 0.1, 0.5, 40
+
+
+class Generator(nn.Module):
+    """Mescheder et al. 2018, definition 2.1: every fake is the number theta."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        return jnp.full((latents.shape[0], 1), self.param("theta", nn.initializers.constant(1.0), ()))
+
+
+class Discriminator(nn.Module):
+    """The same: D(x) = psi x. With the data at 0 and the Wasserstein loss, psi theta: the bilinear game."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        return self.param("psi", nn.initializers.constant(0.5), ()) * images[:, 0]
+
+
+def path(update, loss=losses.wasserstein, penalty=None, *, steps=STEPS, rate=RATE, **options):
+    """Return theta and psi before each step and after the last, ``[steps + 1, 2]``, in float64."""
+    with jax.enable_x64(True):
+        tx = optax.sgd(rate)
+        modules, key = (Generator(), Discriminator()), jax.random.key(0)
+        state = init_state(key, *modules, image_shape=(1,), latent_dim=1, g_tx=tx, d_tx=tx)
+        state = jax.tree.map(lambda leaf: leaf.astype(float) if leaf.dtype == np.float32 else leaf, state)
+        step = make_train_step(*modules, loss, penalty=penalty, update=update, **options)
+
+        def body(state, _):
+            place = state.generator.params["theta"], state.discriminator.params["psi"]
+            return step(state, {"image": jnp.zeros((options.get("d_steps", 1), 1))}, key)[0], place
+
+        state, (theta, psi) = jax.jit(lambda state: jax.lax.scan(body, state, None, steps + 1))(state)
+        return np.stack([theta, psi], axis=1)
+
+
+def rate_of(places):
+    """Return the factor by which the distance from the equilibrium shrinks or grows in a step, on average."""
+    lengths = np.linalg.norm(places, axis=1)
+    return (lengths[-1] / lengths[0]) ** (1 / (len(lengths) - 1))
+
+
+J = np.array([[0.0, -1.0], [1.0, 0.0]])  # of (theta, psi)'s gradients in psi theta: -psi and theta
+BILINEAR = {  # the matrix of one step, by hand
+    "simultaneous": (updates.simultaneous, np.eye(2) - RATE * J),
+    "extragradient": (updates.extragradient, np.eye(2) - RATE * J @ (np.eye(2) - RATE * J)),
+    "consensus": (updates.consensus(weight=WEIGHT), np.eye(2) - RATE * (J + WEIGHT * J.T @ J)),
+    "symplectic": (updates.symplectic(weight=WEIGHT), np.eye(2) - RATE * (J + WEIGHT * J.T @ J)),
+    "alternating": (updates.alternating, [[1 - RATE**2, RATE], [-RATE, 1]]),
+    # psi' = psi - rate theta; the answer to theta after 3 steps is psi' - 3 w theta, and the generator's loss
+    # -theta (psi' - 3 w theta) has the slope -psi' + 6 w theta
+    "unrolled": (
+        updates.unrolled(steps=3, learning_rate=WEIGHT),
+        [[1 - RATE**2 - 6 * WEIGHT * RATE, RATE], [-RATE, 1]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BILINEAR)
+def test_the_bilinear_game_moves_by_the_matrix_of_the_rule(name):
+    update, matrix = BILINEAR[name]
+    places = path(update)
+    np.testing.assert_allclose(places[1:], places[:-1] @ np.asarray(matrix).T, atol=1e-14)
+
+
+def test_on_the_bilinear_game_each_rule_does_what_its_paper_says():
+    """Closed forms of the factor in a step; Gidel 2019, section 3.2; Mescheder 2017, lemma 4."""
+    factor = {name: rate_of(path(update)) for name, (update, _) in BILINEAR.items()}
+    np.testing.assert_allclose(factor["simultaneous"], np.sqrt(1 + RATE**2), rtol=1e-12)
+    np.testing.assert_allclose(factor["extragradient"], np.sqrt(1 - RATE**2 + RATE**4), rtol=1e-12)
+    for name in ("consensus", "symplectic"):
+        np.testing.assert_allclose(factor[name], np.sqrt((1 - RATE * WEIGHT) ** 2 + RATE**2), rtol=1e-12)
+    assert factor["simultaneous"] > 1 > factor["extragradient"] > factor["consensus"] > factor["unrolled"]
+    around = np.linalg.norm(path(updates.alternating, steps=2000), axis=1)
+    assert 0.9 < around[-200:].max() / around[:200].max() < 1.1, "alternating steps circle"
+
+
+def test_consensus_holds_up_to_the_step_size_that_its_docstring_names():
+    bound = 2 * WEIGHT / (1 + WEIGHT**2)
+    below, above = (rate_of(path(updates.consensus(weight=WEIGHT), rate=f * bound)) for f in (0.98, 1.02))
+    assert below < 1 < above
+
+
+def test_optimistic_gradients_converge_where_plain_ones_diverge():
+    """Daskalakis et al. 2018, section 3: the rule is optax's, both orders of ours take it."""
+    with jax.enable_x64(True):
+        tx = optax.optimistic_gradient_descent(RATE)
+        place, moved = jnp.array([1.0, 0.5]), []
+        memory = tx.init(place)
+        for _ in range(400):
+            change, memory = tx.update(jnp.asarray(J) @ place, memory)
+            place = optax.apply_updates(place, change)
+            moved.append(np.linalg.norm(place))
+    assert moved[-1] < 0.3 * moved[0]
+
+
+@pytest.mark.parametrize("loss", [losses.non_saturating, losses.minimax], ids=["non_saturating", "minimax"])
+def test_the_dirac_gan_converges_as_its_linearisation(loss):
+    """Near the equilibrium the slopes are 1/2: J / 2 in the place of J (Mescheder 2018, lemma 2.3); measured at the tail."""
+    for update, factor in (
+        (updates.extragradient, np.sqrt((1 - (RATE / 2) ** 2) ** 2 + (RATE / 2) ** 2)),
+        (updates.consensus(weight=4.0), np.sqrt((1 - RATE) ** 2 + (RATE / 2) ** 2)),
+        (updates.symplectic(weight=4.0), np.sqrt((1 - RATE) ** 2 + (RATE / 2) ** 2)),
+    ):
+        places = path(update, loss, steps=8000 if update is updates.extragradient else 400)
+        np.testing.assert_allclose(rate_of(places[-100:]), factor, rtol=1e-4)
+
+
+def test_alignment_leaves_an_unstable_equilibrium():
+    """Balduzzi et al. 2018, section 3.5: where the sum of Hessians is negative, lambda turns negative."""
+    repels = penalties.r1(gamma=-4.0)  # J = [[0, -1], [1, -4]]: the field points away from psi = 0
+    unaligned = path(updates.symplectic(weight=4.0, align=False), penalty=repels, steps=40)
+    np.testing.assert_allclose(rate_of(unaligned[-20:]), np.sqrt(0.77), rtol=0.1)  # [[4, -17], [1, 0]]
+    aligned = path(updates.symplectic(weight=4.0), penalty=repels, steps=40)
+    assert np.linalg.norm(aligned[-1]) > 1e3
+
+
+def test_discriminator_updates_before_the_last_go_ahead():
+    """On the bilinear game, by hand: psi moves alone, then both."""
+    alone = np.array([[1, 0], [-RATE, 1]])
+    for name in ("simultaneous", "extragradient", "consensus", "symplectic"):
+        update, matrix = BILINEAR[name]
+        places = path(update, steps=5, d_steps=3)
+        np.testing.assert_allclose(places[1:], places[:-1] @ (matrix @ alone @ alone).T, atol=1e-14)
+
+
+def test_extragradient_leaves_no_trace_of_the_look_ahead_in_the_averages():
+    tx = optax.adam(1e-2)
+    modules = Generator(), Discriminator()
+    state = init_state(jax.random.key(0), *modules, image_shape=(1,), latent_dim=1, g_tx=tx, d_tx=tx)
+    step = make_train_step(*modules, losses.wasserstein, update=updates.extragradient)
+    state, _ = step(state, {"image": jnp.zeros((2, 1))}, jax.random.key(0))
+    moments = state.generator.opt_state[0]
+    assert state.generator.step == moments.count == 1
+    ahead = 0.5 - 1e-2  # Adam's first step is the learning rate, against the gradient theta = 1
+    np.testing.assert_allclose(moments.mu["theta"], 0.1 * -ahead, rtol=1e-4)
+
+
+RULES = {
+    "extragradient": updates.extragradient,
+    "consensus": updates.consensus(weight=0.1),
+    "symplectic": updates.symplectic(weight=0.1),
+    "unrolled": updates.unrolled(steps=2, learning_rate=0.1),
+}
+NETWORKS = {
+    "mlp": (mlp.Generator((8, 8, 1), (8,)), mlp.Discriminator((8,))),
+    "spectral": (dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4, "spectral")),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("networks", NETWORKS)
+@pytest.mark.parametrize("name", RULES)
+def test_two_devices_agree_with_one(name, networks):
+    """Second derivatives go through the averages over the axis. SGD; in float64, as they amplify rounding."""
+    with jax.enable_x64(True):
+        generator, discriminator = NETWORKS[networks]
+        tx, shape, key = optax.sgd(0.1), (8, 8, 1), jax.random.key(2)
+        state = init_state(key, generator, discriminator, image_shape=shape, latent_dim=3, g_tx=tx, d_tx=tx)
+        state = jax.tree.map(lambda leaf: leaf.astype(float) if leaf.dtype == np.float32 else leaf, state)
+        images = jax.random.normal(jax.random.key(1), (8, *shape))
+
+        def make(axis_name):
+            return make_train_step(
+                generator, discriminator, losses.hinge, update=RULES[name], axis_name=axis_name
+            )
+
+        alone, _ = jax.jit(make(None))(state, {"image": images}, key)
+        run = jax.pmap(make("batch"), axis_name="batch", in_axes=(None, 0, None))
+        shared, _ = run(state, {"image": images.reshape(2, 4, *shape)}, key)
+        for player in ("generator", "discriminator"):
+            before, after, same = (getattr(each, player).variables for each in (state, alone, shared))
+            moved = jax.tree.map(lambda new, old: float(jnp.abs(new - old).max()), after, before)
+            assert max(jax.tree.leaves(moved)) > 1e-4
+            for each, other in zip(jax.tree.leaves(same), jax.tree.leaves(after), strict=True):
+                np.testing.assert_allclose(each[0], other, atol=1e-12)
+                np.testing.assert_allclose(each[1], other, atol=1e-12)
+
+
+def test_impossible_settings_are_refused():
+    for make in (updates.consensus, updates.symplectic):
+        with pytest.raises(ValueError, match="at least 0"):
+            make(weight=-1.0)
+    with pytest.raises(ValueError, match="at least 0"):
+        updates.unrolled(steps=-1, learning_rate=0.1)
