@@ -55,9 +55,9 @@ def work(name: str, mode: str, devices: int) -> Work:
     images = jax.random.randint(jax.random.key(1), (1000, *shape), 0, 256).astype("uint8")
     batch_at = partial(data.batch_at, seed=0, batch_size=BATCH)
     place = partial(parallel.replicate, mesh=None if devices == 1 else mesh)
-    held = place((state, {"image": images}, jax.random.key(2)))
+    held: Any = place((state, {"image": images}, jax.random.key(2)))
     if mode == "many steps a call":
-        run: Any = parallel.scan(step, batch_at, None if devices == 1 else mesh)
+        run = parallel.scan(step, batch_at, None if devices == 1 else mesh)
     else:
         single = {
             "one call a step": partial(parallel.jit, mesh=None if devices == 1 else mesh),
@@ -67,11 +67,12 @@ def work(name: str, mode: str, devices: int) -> Work:
         batch = batch_at({"image": images}, 0)
 
         def calls(state, arrays, key, n):
+            metrics: Any = None
             for _ in range(n):
                 state, metrics = single(state, batch, key)
             return state, metrics
 
-        run = calls
+        run: Any = calls
 
     def seconds(n: int) -> float:
         nonlocal held
