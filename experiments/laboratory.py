@@ -19,6 +19,7 @@ import optax
 import ring
 from jaxgan import (
     build,
+    choices,
     data,
     diagnostics,
     features,
@@ -33,7 +34,6 @@ from jaxgan.networks import dcgan, mlp
 
 Row = dict[str, Any]
 Pieces = Callable[[Any], tuple[Any, Any]]  # one member's hyperparameters -> (loss, penalty)
-FAKES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Arena:
         arrays: what `batch_at` takes.
         batch_at: ``(arrays, step, seed, count) -> batch``.
         measure: examples ``[n, ...]`` of one member -> its scores.
+        batch_size: examples per update.
+        fakes: how many of each member are measured.
     """
 
     name: str
@@ -61,11 +63,8 @@ class Arena:
     arrays: Any
     batch_at: Callable[[Any, jax.Array, jax.Array, int], Any]
     measure: Callable[[np.ndarray], Row]
-
-    @property
-    def batch_size(self) -> int:
-        """Examples per update."""
-        return 128 if self.name == "ring" else 64
+    batch_size: int = 64
+    fakes: int = 1000
 
 
 def ring_arena(width: int = 64) -> Arena:
@@ -86,32 +85,66 @@ def ring_arena(width: int = 64) -> Arena:
         arrays=None,
         batch_at=lambda arrays, step, seed, count: mixture.batch_at(step, seed, count=count),
         measure=measure,
+        batch_size=128,
     )
 
 
 def digits_arena(norm: str | None = None) -> Arena:
-    """Return the digits, for two hidden layers, or for a DCGAN whose discriminator has a normalisation."""
+    """Return the digits, for two hidden layers, or for a DCGAN whose discriminator has a normalisation.
+
+    A DCGAN of 8x8 pixels has one layer and no batch normalisation, so it gets pixels of twice the size.
+    """
     images = data.load("digits").images
     extractor = features.get("digits-cnn")
     moments = metrics.Moments.of(extractor(images))
-    mlps = mlp.Generator((8, 8, 1), (128, 128)), mlp.Discriminator((128, 128))
-    convolutions = dcgan.Generator((8, 8, 1), 32), dcgan.Discriminator(32, norm or "none")
+    if norm is None:
+        modules = mlp.Generator((8, 8, 1), (128, 128)), mlp.Discriminator((128, 128))
+    else:
+        images = images.repeat(2, axis=1).repeat(2, axis=2)
+        modules = dcgan.Generator((16, 16, 1), 32), dcgan.Discriminator(32, norm)
 
     def measure(fakes: np.ndarray) -> Row:
         if not np.isfinite(fakes).all():
             return {"fid": None}  # JSON has no infinity
+        if norm is not None:
+            fakes = fakes.reshape(-1, 8, 2, 8, 2, 1).mean((2, 4))
         return {"fid": metrics.frechet_distance(moments, extractor(fakes)).value}
 
     return Arena(
         name="digits",
         score="fid",
         steps=3000,
-        image_shape=(8, 8, 1),
+        image_shape=images.shape[1:],
         latent_dim=32,
-        modules=mlps if norm is None else convolutions,
+        modules=modules,
         arrays={"image": jnp.asarray(images)},
         batch_at=lambda arrays, step, seed, count: data.batch_at(arrays, step, seed=seed, batch_size=count),
         measure=measure,
+    )
+
+
+def mnist_arena(fakes: int, data_dir: str | None = None) -> Arena:
+    """Return MNIST for two hidden layers; the FID is that of mnist-cnn, against the test split."""
+    images = data.load("mnist", data_dir=data_dir).images
+    extractor = features.get("mnist-cnn", data_dir=data_dir)
+    moments = metrics.Moments.of(extractor(data.load("mnist", split="test", data_dir=data_dir).images))
+
+    def measure(fakes: np.ndarray) -> Row:
+        if not np.isfinite(fakes).all():
+            return {"fid": None}
+        return {"fid": round(metrics.frechet_distance(moments, extractor(fakes)).value, 2)}
+
+    return Arena(
+        name="mnist",
+        score="fid",
+        steps=10_000,
+        image_shape=(28, 28, 1),
+        latent_dim=64,
+        modules=(mlp.Generator((28, 28, 1), (256, 256)), mlp.Discriminator((256, 256))),
+        arrays={"image": jnp.asarray(images)},
+        batch_at=lambda arrays, step, seed, count: data.batch_at(arrays, step, seed=seed, batch_size=count),
+        measure=measure,
+        fakes=fakes,
     )
 
 
@@ -175,7 +208,7 @@ def any_loss(member: Members) -> tuple[Any, Any]:
     """Each member its own loss, the penalty none."""
 
     def choose(side: str) -> Callable[[jax.Array, jax.Array], jax.Array]:
-        sides = [getattr(build.LOSSES[name], side) for name in LOSSES]
+        sides = [getattr(choices.LOSSES[name], side) for name in LOSSES]
         return lambda real, fake: jnp.stack([each(real, fake) for each in sides])[member.loss]
 
     return losses.Loss(choose("discriminator"), choose("generator")), None
@@ -184,13 +217,13 @@ def any_loss(member: Members) -> tuple[Any, Any]:
 def any_loss_r1(member: Members) -> tuple[Any, Any]:
     """Each member its own loss and its own weight of R1."""
     weight: Any = member.r1
-    return any_loss(member)[0], build.PENALTIES["r1"](weight)
+    return any_loss(member)[0], choices.PENALTIES["r1"](weight)
 
 
 def any_penalty(member: Members) -> tuple[Any, Any]:
     """Each member its own loss and its own weights of three penalties."""
     weights: dict[str, Any] = {"r1": member.r1, "r2": member.r2, "gradient_penalty": member.gradient_penalty}
-    terms = [build.PENALTIES[name](weight) for name, weight in weights.items()]
+    terms = [choices.PENALTIES[name](weight) for name, weight in weights.items()]
 
     def penalty(*inputs: Any, **options: Any) -> Any:
         return sum(term(*inputs, **options) for term in terms)
@@ -205,7 +238,7 @@ class Game(NamedTuple):
         step: makes the step of one member.
         run: ``(state, n) -> (state, metrics)``.
         state: of all members.
-        generate: ``state -> fakes [members, FAKES, ...]`` of the average generators.
+        generate: ``state -> fakes [members, n, ...]`` of the average generators.
     """
 
     step: Any
@@ -252,7 +285,7 @@ def start(
         state = _set(state, name, learning_rate=rates, beta1=population.beta1)
     run = parallel.population(make_step, batch_at)
     hyper = jax.tree.map(jnp.asarray, population)
-    latents = sampling.draw_latents(jax.random.key(0), FAKES, arena.latent_dim)
+    latents = sampling.draw_latents(jax.random.key(0), arena.fakes, arena.latent_dim)
     make = jax.jit(
         jax.vmap(lambda variables, latents: generator.apply(variables, latents, train=False), (0, None))
     )

@@ -99,7 +99,7 @@ def floor(settings: BaselinesConfig, draw: int) -> dict[str, float]:
 def table(results: dict[str, dict[str, float]], names: list[str], extractor: str) -> str:
     """Lay means and spreads over the seeds (standard deviation, N - 1) out in Markdown."""
     heads = [head.format(extractor) for head in COLUMNS.values()]
-    lines = ["| | steps | " + " | ".join(heads) + " |", "|---" * (len(heads) + 2) + "|"]
+    lines = ["| | steps | runs | " + " | ".join(heads) + " |", "|---" * (len(heads) + 3) + "|"]
     for name in names:
         rows = [row for key, row in results.items() if key.split("/")[0] == name]
         cells = []
@@ -107,7 +107,7 @@ def table(results: dict[str, dict[str, float]], names: list[str], extractor: str
             values = [row[column] for row in rows]
             spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.3g}{spread}")
-        lines.append(f"| {name} | {rows[0]['steps']:,} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | {rows[0]['steps']:,} | {len(rows)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

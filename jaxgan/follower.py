@@ -12,7 +12,9 @@ from typing import Any
 import jax
 
 from jaxgan import health, hosts
+from jaxgan.build import Experiment
 from jaxgan.config import Config
+from jaxgan.data import Dataset
 from jaxgan.progress import Progress
 from jaxgan.recorder import Recorder
 from jaxgan.state import Variables
@@ -65,7 +67,18 @@ class FollowerFolder(Workdir):
 class FollowerRecorder(Recorder):
     """Takes what `jaxgan.recorder.Recorder` takes, and logs the metrics."""
 
-    def __init__(self, folder: Workdir, config: Config, *_: Any, start: int, **__: Any):
+    def __init__(
+        self,
+        folder: Workdir,
+        config: Config,
+        dataset: Dataset,
+        experiment: Experiment,
+        *,
+        key: jax.Array,
+        start: int,
+    ):
+        del dataset, key
+        self._config, self._experiment, self.marks = config, experiment, {}
         images = config.batch_size * config.d_steps
         self.progress = Progress(start, config.steps, images, bar=False, quiet=True)
         self.path, self.say = folder.path, folder.log

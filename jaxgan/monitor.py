@@ -21,7 +21,7 @@ from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import Workdir
 
-IMAGES = 128  # of a look, in two halves
+IMAGES = 128  # of a look at most, in two halves; no more than in a step
 WINDOW = 64  # rows of the log in which losses may come back
 LOSSES = ("discriminator_loss", "generator_loss")
 
@@ -56,7 +56,7 @@ class Monitor:
         lines = self._file.read_text().splitlines() if self._file.exists() else []
         self._rows = [row for row in map(json.loads, lines) if row["step"] <= start]
         self._find: Any = None
-        count = 2 * (min(IMAGES, len(dataset.images)) // 2)
+        count = 2 * (min(IMAGES, config.batch_size, len(dataset.images)) // 2)
         self._every = config.diagnose_every if count >= 4 else None
         if self._every is not None:
             rows = np.linspace(0, len(dataset.images) - 1, count).astype(int)

@@ -1,6 +1,6 @@
 """What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,15 @@ class Recorder:
         """Print a line and log it."""
         self.progress.write(line)
         self._folder.log(line)
+
+    def introduce(
+        self, dataset: data.Dataset, where: str, notes: Iterable[str], step: int, *, new: bool
+    ) -> None:
+        """Say what is trained, where, what is to be noted, and at which step the run starts or goes on."""
+        self.say(report.header(self._config, dataset, self._experiment, where))
+        for note in notes:
+            self.say(f"note: {note}")
+        self.say(f"{self.path}: {'starts' if new else 'goes on'} at step {step:,}")
 
     def draw(self, ema: Variables) -> jax.Array | None:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""

@@ -130,10 +130,8 @@ def _train(
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
         monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
-        recorder.say(report.header(config, dataset, experiment, devices.describe(experiment.mesh)))
-        for note in (*dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)):
-            recorder.say(f"note: {note}")
-        recorder.say(f"{folder.path}: {'starts' if found is None else 'goes on'} at step {step:,}")
+        notes = *dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)
+        recorder.introduce(dataset, devices.describe(experiment.mesh), notes, step, new=found is None)
         if step < config.steps and not hosts.first(watcher.why):
             seers = recorder, watcher, monitor
             state = loop.train_steps(config, experiment, feed, state, train_key, *seers, checkpoints, asked)

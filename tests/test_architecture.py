@@ -56,7 +56,9 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "watch": {
         "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
     },
-    "follower": {"config", "health", "hosts", "progress", "recorder", "state", "workdir"},
+    "follower": {
+        "build", "config", "data", "health", "hosts", "progress", "recorder", "state", "workdir",
+    },
     "loop": {
         "build", "checkpoint", "config", "data", "hosts", "monitor", "parallel", "preemption", "recorder", "state",
         "watch",

@@ -66,7 +66,7 @@ def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
 
 @pytest.mark.slow
 def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
-    quick = "--devices 1 2 --repetitions 1 --seconds 0.01 --networks".split()
+    quick = ["--devices", "1", "2", "--repetitions", "1", "--seconds", "0.01", "--networks"]
     benchmarks("parallel").main([*quick, "tiny MLP"])
     rows = capsys.readouterr().out.splitlines()[2:]
     modes = ["one call a step", "many steps a call", "shard_map", "pmap"]

@@ -128,7 +128,7 @@ def test_each_alarm_has_its_finding(name, finding):
     assert "; try " in str(alarm)
     if all(map(np.isfinite, bad.values())):  # of what is finite, one look or two are noise
         assert diagnostics.alarms([HEALTHY] * 5 + [bad] * 2) == []
-    assert diagnostics.alarms([bad] * 4) == []  # a fresh generator
+        assert diagnostics.alarms([bad] * 4) == []  # a fresh generator
         assert diagnostics.alarms([bad] * 3 + [HEALTHY]) == []
 
 

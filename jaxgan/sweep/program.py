@@ -131,7 +131,7 @@ class Program:
             after, metrics = inner(_with_optimizers(state, *traced), batch, health.keys_of(key)[1])
             return _freeze(state, _with_optimizers(after, *started), metrics)
 
-        step.axis_name = inner.axis_name  # pyrefly: ignore
+        vars(step).update(vars(inner))  # what adapters ask a step for
         return step  # pyrefly: ignore
 
 
