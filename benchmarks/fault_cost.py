@@ -42,12 +42,12 @@ def compiled(config: Config, *, checked: bool) -> tuple[Callable[..., Any], Any,
     dataset = build.dataset(config)
     experiment = build.experiment(config, dataset)
     key = jax.random.key(0)
-    keep = parallel._keep_not_finite
-    parallel._keep_not_finite = keep if checked else lambda earlier, later: later
+    keep = parallel.loops._keep_not_finite
+    parallel.loops._keep_not_finite = keep if checked else lambda earlier, later: later
     arrays = jax.device_put({"image": dataset.images})
     batch_at = partial(data.batch_at, seed=0, batch_size=config.batch_size)
     run = parallel.compile_run(experiment.step, batch_at, experiment.shapes, arrays, key)
-    parallel._keep_not_finite = keep
+    parallel.loops._keep_not_finite = keep
     return run, experiment.init(key), arrays, key
 
 

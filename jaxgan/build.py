@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.choices import (
@@ -24,6 +25,7 @@ from jaxgan.choices import (
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.limits import nbytes, require_memory
+from jaxgan.losses import on_axis
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
 
@@ -35,19 +37,23 @@ class Experiment(NamedTuple):
         generator: the module.
         discriminator: the module.
         step: the pure train step.
+        make_step: makes it for a mapped axis.
         init: ``key -> GANState`` at step 0.
         shapes: the state's shapes and dtypes.
         arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
         num_classes: None where unconditional.
+        mesh: of the devices that share the batches; None for one (`jaxgan.devices`).
     """
 
     generator: nn.Module
     discriminator: nn.Module
     step: Step
+    make_step: Callable[[str], Step]
     init: Callable[[jax.Array], GANState]
     shapes: GANState
     arrays: dict[str, Any]
     num_classes: int | None
+    mesh: Mesh | None = None
 
 
 def check(config: Config) -> Config:
@@ -102,18 +108,26 @@ def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
 
 
 def train_step(
-    config: Config, generator: nn.Module, discriminator: nn.Module, *, loss: Any = None, penalty: Any = None
+    config: Config,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    *,
+    loss: Any = None,
+    penalty: Any = None,
+    axis_name: str | None = None,
 ) -> Step:
     """Make the config's step; its penalty weight and EMA decay may be traced."""
     return make_train_step(
         generator,
         discriminator,
-        loss or LOSSES[config.loss],
+        on_axis(loss or LOSSES[config.loss], axis_name),
         penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
         augment=augmentation(config),
         d_steps=config.d_steps,
+        accumulate=config.accumulate,
         update=UPDATES[config.update](config),
         ema_decay=ema_schedule(config.ema_decay),
+        axis_name=axis_name,
         dtype=PRECISIONS[config.precision],
     )
 
@@ -158,7 +172,11 @@ def experiment(
     num_classes = dataset.num_classes if config.conditional else None
     ours = NETWORKS[config.network](config, image_shape, num_classes)
     generator, discriminator = generator or ours[0], discriminator or ours[1]
-    step = train_step(config, generator, discriminator, loss=loss, penalty=penalty)
+
+    def make_step(axis_name: str | None) -> Step:
+        return train_step(config, generator, discriminator, loss=loss, penalty=penalty, axis_name=axis_name)
+
+    step = make_step(None)
     g_tx, d_tx = optimizers(config)
 
     sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
@@ -183,4 +201,4 @@ def experiment(
     pixels = 4 * taken * math.prod(image_shape)
     needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
     require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
-    return Experiment(generator, discriminator, step, init, shapes, arrays, num_classes)
+    return Experiment(generator, discriminator, step, make_step, init, shapes, arrays, num_classes)

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
+from jaxgan import hosts
 from jaxgan.errors import UserError
 from jaxgan.files import free_space
 from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
@@ -68,13 +68,15 @@ class Checkpoints:
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and jax.process_count() > 1:  # whom a save waits for may be gone
+            return hosts.within_deadline(self._manager.close)
         with self._writing():
             self._manager.close()
 
     def latest_step(self) -> int | None:
         """Return the step of the newest checkpoint, or None."""
-        return max(steps_in(self._folder), default=None)
+        return hosts.first(max(steps_in(self._folder), default=None))
 
     def require_space(self, state: Any, saves: int) -> None:
         """Raise `UserError` if the disk has no room for the checkpoints of a run.
@@ -84,8 +86,8 @@ class Checkpoints:
             saves: how many there will be at most, those that are there included.
         """
         most = min(self._keep + 2, saves)  # the best besides, and a new one is written before an old one goes
-        missing = max(1, most - len(steps_in(self._folder)))
-        require_space(self._folder, missing * nbytes(state), f"room for {missing} checkpoints")
+        new = max(1, most - len(steps_in(self._folder)))
+        require_space(self._folder, new * nbytes(state), f"room for {new} checkpoints")
 
     def save(self, step: int, state: Any, score: float | None = None) -> None:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
@@ -99,22 +101,20 @@ class Checkpoints:
             NotFiniteError: if it holds NaN or infinity; nothing is saved then.
             OSError: if this save, or the one before, cannot be written.
         """
-        with self._writing():
-            self._manager.wait_until_finished()
-        if step in steps_in(self._folder):
+        self.wait()
+        if hosts.first(step in steps_in(self._folder)):
             return
         leaves = named_leaves(state)
         if bad := not_finite(leaves):
             raise NotFiniteError(bad, step)
-        if (self._folder / str(step)).exists():
+        if hosts.first((self._folder / str(step)).exists()):
             self._set_aside(step)
-        meta = {"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)}
+        meta = seal({"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)})
+        state_and_meta = {"state": ocp.args.StandardSave(leaves), "meta": ocp.args.JsonSave(meta)}
         with self._writing():
             self._manager.save(
                 step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(leaves), meta=ocp.args.JsonSave(seal(meta))
-                ),
+                args=ocp.args.Composite(**state_and_meta),
                 metrics={"score": score} if score is not None and math.isfinite(score) else None,
                 force=True,
             )
@@ -123,12 +123,13 @@ class Checkpoints:
         """Return when every save is on disk."""
         with self._writing():
             self._manager.wait_until_finished()
+        hosts.gather("saved")
 
     def restore(self, like: State) -> State:
         """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
 
         Args:
-            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved.
+            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved; placed as it is.
 
         Raises:
             UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
@@ -152,9 +153,11 @@ class Checkpoints:
         raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move it away to start over")
 
     def _set_aside(self, step: int) -> Path:
-        names = itertools.chain([f"corrupt-{step}"], (f"corrupt-{step}-{i}" for i in itertools.count(2)))
+        names = (f"corrupt-{step}" + f"-{i}" * (i > 1) for i in itertools.count(1))
         free = next(path for name in names if not (path := self._folder / name).exists())
-        (self._folder / str(step)).rename(free)
+        if hosts.is_first():
+            (self._folder / str(step)).rename(free)
+        free = self._folder / hosts.first(free.name)
         self._manager.reload()
         return free
 
@@ -204,7 +207,7 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
 
     Args:
         folder: of the checkpoint; its name is the step.
-        wanted: arrays, or shapes and dtypes, that it should hold; None takes what there is.
+        wanted: arrays, or shapes and dtypes (and shardings), that it should hold; None takes what there is.
 
     Raises:
         DamagedError: if it is not as it was saved.
@@ -222,10 +225,11 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
     if differing := [] if wanted is None else differences(saved, wanted):
         more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise UserError(f"{folder} is a checkpoint of another model: {'; '.join(differing[:3])}{more}")
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = wanted or {name: jax.ShapeDtypeStruct(shape, dtype) for name, (dtype, shape, _) in saved.items()}
     targets = {
-        name: jax.ShapeDtypeStruct(shape, wanted[name].dtype if wanted else jnp.dtype(dtype), sharding=device)
-        for name, (dtype, shape, _) in saved.items()
+        name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or device)
+        for name, x in wanted.items()
     }
     with _hushed():
         try:

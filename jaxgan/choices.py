@@ -91,6 +91,7 @@ NAMES = {
     "optimizer": OPTIMIZERS,
     "learning_rate_schedule": SCHEDULES,
     "on_nan": ("stop", "rollback"),
+    "parallel": ("auto", "pmap"),
 }
 
 HELP = "Names for " + "; ".join(

@@ -36,6 +36,7 @@ class Config:
     steps: int = 6000  # generator updates in all, those of earlier calls included
     batch_size: int = 128  # images per update, over all devices
     d_steps: int = 1  # discriminator updates per generator update, each on fresh images
+    accumulate: int = 1  # parts of a batch whose gradients are computed one after the other, in less memory
     update: str = "alternating"  # order of the players' moves, or what they move by
     update_weight: float = 0.1  # of consensus and symplectic: their weight; of unrolled: its step size
     unrolled_steps: int = 5  # of the discriminator, which an unrolled generator sees ahead
@@ -58,6 +59,12 @@ class Config:
     stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
     patience: int | None = None  # stop after as many evaluations without a new best
     diagnose_every: int | None = 200  # steps between looks for trouble, such as mode collapse; None: none
+    devices: str = "all"  # how many devices share each batch: all or a number
+    parallel: str = "auto"  # how they share it: auto (the compiler spreads the batch) or pmap
+    distributed: bool = False  # one of several processes that train together (SLURM, TPU, Open MPI, ...)
+    coordinator: str | None = None  # host:port of process 0, where the cluster does not say who is who
+    num_processes: int | None = None  # in all, with --coordinator
+    process_id: int | None = None  # of this one, with --coordinator
     seed: int = 0  # of weights, latents and data order
     workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
     log_every: int = 50  # steps
@@ -79,7 +86,7 @@ class Config:
         Raises:
             UserError: naming the option, the range and the value.
         """
-        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps"):
+        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps", "accumulate"):
             self._require(name, "at least 1", self._at_least(name, 1))
         for name in ("log_every", "sample_every", "save_every", "keep"):
             self._require(name, "at least 1", self._at_least(name, 1))
@@ -88,6 +95,7 @@ class Config:
             self._require(name, "a positive number", math.isfinite(value) and value > 0)
         for name in ("beta1", "beta2", "ema_decay"):
             self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
+        self._require("devices", "all or a number", self.devices == "all" or self.devices.isdecimal())
         self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
         for name in ("penalty_weight", "update_weight"):
             value = getattr(self, name)
@@ -107,6 +115,11 @@ class Config:
         self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
+        who = (self.coordinator, self.num_processes, self.process_id)
+        if any(value is not None for value in who) and (None in who or not self.distributed):
+            raise UserError("--coordinator, --num-processes and --process-id go together, with --distributed")
+        if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
+            raise UserError("--distributed takes --devices all and --parallel auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError('--tensorboard needs tensorboardX: pip install "jaxgan[tensorboard]"')
         if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
@@ -141,6 +154,7 @@ Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction
 
 PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
 PRACTICAL |= {"evaluate_every", "diagnose_every", "stop_at", "patience", "on_nan", "rollbacks"}
+PRACTICAL |= {"devices", "parallel", "distributed", "coordinator", "num_processes", "process_id"}
 PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
 """Fields that a run may change when it goes on: they have no part in what is computed at each step."""
 

@@ -20,6 +20,7 @@ from jaxgan.state import GANState, Variables
 LogitLoss = Callable[[jax.Array, jax.Array], jax.Array]  # (real_logits, fake_logits) -> [B]
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
+BATCH_AXIS = "batch"  # of a mesh over which the examples are spread
 Objective = tuple[jax.Array, tuple[Variables, dict[str, jax.Array]]]  # value, (collections, metrics)
 
 
@@ -46,12 +47,18 @@ class Turn(NamedTuple):
         labels: int32 ``[B]`` or None.
         key: for all that this update draws but the latents.
         latent_key: for those; two players with the same one meet the same fakes.
+        part: index and number of parts, where the turn is every n-th example of a larger one.
     """
 
     real: jax.Array
     labels: jax.Array | None
     key: jax.Array
     latent_key: jax.Array
+    part: tuple[int | jax.Array, int] = (0, 1)
+
+    def mask_key(self, key: jax.Array) -> jax.Array:
+        """Return a key for what is drawn as one block, such as a dropout mask: parts must not share it."""
+        return key if self.part[1] == 1 else jax.random.fold_in(key, self.part[0])
 
 
 class Game(NamedTuple):
@@ -71,9 +78,9 @@ class Game(NamedTuple):
 
     def generate(self, variables: Variables, latent_dim: int, turn: Turn, key):
         """Return one fake for each real image of the turn, and the generator's updated collections."""
-        keys = self._example_keys(turn.latent_key, turn.real.shape[0])
-        latents = jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
-        images, collections = self._apply(self.generator, variables, latents, turn.labels, key)
+        keys = self._example_keys(turn.latent_key, turn)
+        latents = _over_devices(jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys))
+        images, collections = self._apply(self.generator, variables, latents, turn.labels, turn.mask_key(key))
         if images.shape != turn.real.shape:
             raise ValueError(f"the generator makes images {images.shape}, the batch holds {turn.real.shape}")
         return images, collections
@@ -89,15 +96,16 @@ class Game(NamedTuple):
     def discriminator_objective(self, params, state: GANState, turn: Turn, fake) -> Objective:
         """Return loss plus penalty of the discriminator on real and fake images, one pass for each."""
         _, real_key, fake_key, critic_key, penalty_key, *see_keys = jax.random.split(turn.key, 7)
+        real_key, fake_key, critic_key = map(turn.mask_key, (real_key, fake_key, critic_key))
         labels = turn.labels
-        real, fake = self._see(turn.real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        real, fake = self._see(turn, fake, see_keys, state.step)
         before = {"params": params, **state.discriminator.collections}
         real_logits, after = self.discriminate(before, real, labels, real_key)
         fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, fake_key)
         adversarial = self.loss.discriminator(real_logits, fake_logits).mean()
         penalty = jnp.zeros(())
         if self.penalty is not None:
-            keys = self._example_keys(penalty_key, real.shape[0])
+            keys = self._example_keys(penalty_key, turn)
             critic = partial(self._critic, before, labels, critic_key)
             penalty = self.penalty(critic, real, fake, keys=keys, step=state.step).mean()
         metrics = {
@@ -112,9 +120,10 @@ class Game(NamedTuple):
     def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
         """Return the loss of the generator against the discriminator as it stands."""
         make_key, real_key, fake_key, *see_keys = jax.random.split(turn.key, 5)
+        real_key, fake_key = turn.mask_key(real_key), turn.mask_key(fake_key)
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
         fake, after = self.generate(variables, state.latent_dim, turn, make_key)
-        real, fake = self._see(turn.real, see_keys[0], state.step), self._see(fake, see_keys[1], state.step)
+        real, fake = self._see(turn, fake, see_keys, state.step)
         real_logits, _ = self.discriminate(critic, real, turn.labels, real_key)
         fake_logits, _ = self.discriminate(critic, fake, turn.labels, fake_key)
         value = self.loss.generator(real_logits, fake_logits).mean()
@@ -149,11 +158,13 @@ class Game(NamedTuple):
                     f"would differ between devices; give it one and pass it to nn.BatchNorm"
                 )
 
-    def _see(self, images, key, step):
-        """Return what the discriminator is shown of the images."""
+    def _see(self, turn: Turn, fake, keys, step):
+        """Return what the discriminator is shown of the turn's real images, and of the fakes."""
         if self.augment is None:
-            return images
-        return self.augment(images, keys=self._example_keys(key, images.shape[0]), step=step)
+            return turn.real, fake
+        see = partial(self.augment, step=step)
+        real_keys, fake_keys = (self._example_keys(key, turn) for key in keys)
+        return see(turn.real, keys=real_keys), see(fake, keys=fake_keys)
 
     def _critic(self, variables: Variables, labels, key, images):
         # Bfloat16 is too coarse for a gradient's norm that is differentiated again.
@@ -186,9 +197,18 @@ class Game(NamedTuple):
             lambda x: x.astype(self.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
         )
 
-    def _example_keys(self, key: jax.Array, count: int) -> jax.Array:
+    def _example_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
+        count, (part, parts) = turn.real.shape[0], turn.part
         first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
-        return jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(count))
+        return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
+
+
+def _over_devices(examples: jax.Array) -> jax.Array:
+    """Spread examples over the mesh that a step is traced for, or each device would compute them all."""
+    mesh = jax.sharding.get_abstract_mesh()
+    if BATCH_AXIS not in mesh.auto_axes:
+        return examples
+    return jax.lax.with_sharding_constraint(examples, jax.sharding.PartitionSpec(BATCH_AXIS))
 
 
 def _has_batch_statistics(collections: Variables) -> bool:

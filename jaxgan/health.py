@@ -13,6 +13,7 @@ from typing import TypeVar
 import jax
 import numpy as np
 
+from jaxgan import hosts
 from jaxgan.config import Config
 from jaxgan.data import batch_indices
 from jaxgan.files import write_json
@@ -61,13 +62,14 @@ def guard(train: Callable[[int], Result], config: Config, size: int, folder: Pat
         NotFiniteError: if the config does not allow another rollback.
     """
     while True:
-        rollbacks = len(list((folder / "crash").glob("*-rollback-*.json")))
+        rollbacks = hosts.first(len(list((folder / "crash").glob("*-rollback-*.json"))))
         try:
             return train(rollbacks)
         except NotFiniteError as error:
             goes_on = config.on_nan == "rollback" and rollbacks < config.rollbacks
             name = f"step_{error.step:08d}-{f'rollback-{rollbacks + 1}' if goes_on else 'stop'}.json"
-            write_json(folder / "crash" / name, _summary(error, config, size, rollbacks))
+            if hosts.is_first():
+                write_json(folder / "crash" / name, _summary(error, config, size, rollbacks))
             if not goes_on:
                 raise
 

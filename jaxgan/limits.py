@@ -36,7 +36,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
 
 def available_memory() -> int:
     """Return the bytes that the device that JAX uses, or this machine, has for arrays."""
-    statistics = jax.devices()[0].memory_stats()  # None on a CPU
+    statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"]
     try:

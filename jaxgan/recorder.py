@@ -16,7 +16,7 @@ from jaxgan.config import Config
 from jaxgan.files import write_atomically
 from jaxgan.images import to_uint8
 from jaxgan.progress import Progress
-from jaxgan.state import GANState, Variables
+from jaxgan.state import Variables
 from jaxgan.workdir import Workdir
 
 ROWS, COLUMNS = 8, 10
@@ -95,16 +95,18 @@ class Recorder:
         self.progress.write(line)
         self._folder.log(line)
 
-    def introduce(self, dataset: data.Dataset, notes: Iterable[str], step: int, *, new: bool) -> None:
-        """Say what is trained, what is to be noted, and where the run starts or goes on."""
-        self.say(report.header(self._config, dataset, self._experiment))
+    def introduce(
+        self, dataset: data.Dataset, where: str, notes: Iterable[str], step: int, *, new: bool
+    ) -> None:
+        """Say what is trained, where, what is to be noted, and at which step the run starts or goes on."""
+        self.say(report.header(self._config, dataset, self._experiment, where))
         for note in notes:
             self.say(f"note: {note}")
         self.say(f"{self.path}: {'starts' if new else 'goes on'} at step {step:,}")
 
-    def draw(self, state: GANState) -> jax.Array:
+    def draw(self, ema: Variables) -> jax.Array | None:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
-        return self._generate(state.ema)
+        return self._generate(ema)
 
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False

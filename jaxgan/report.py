@@ -33,14 +33,14 @@ def parameter_counts(experiment: Experiment) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def header(config: Config, dataset: Dataset, experiment: Experiment) -> str:
-    """Return one line on what is trained, on what, and where."""
+def header(config: Config, dataset: Dataset, experiment: Experiment, where: str) -> str:
+    """Return one line on what is trained, on what, and where (`jaxgan.devices.describe`)."""
     height, width, channels = dataset.images.shape[1:]
     generator, discriminator = parameter_counts(experiment)
     return (
         f"{len(dataset.images):,} images {height}x{width}x{channels} of {dataset.name}; "
         f"generator {generator:,} and discriminator {discriminator:,} parameters; "
-        f"{config.steps:,} steps on {jax.devices()[0].device_kind}"
+        f"{config.steps:,} steps on {where}"
     )
 
 

@@ -24,9 +24,16 @@ Metrics = dict[str, jax.Array]
 
 @runtime_checkable
 class Step(Protocol):
-    """A train step; `axis_name` is the mapped axis that it was made for, `players` have its gradients."""
+    """A train step, and what adapters and diagnostics must know of it.
+
+    Attributes:
+        axis_name: the mapped axis that it was made for.
+        parts: into how many each device cuts its share of a batch.
+        players: have its gradients.
+    """
 
     axis_name: str | None
+    parts: int
     players: updates.Players
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
@@ -42,6 +49,7 @@ def make_train_step(
     penalty: Penalty | None = None,
     augment: Augmentation | None = None,
     d_steps: int = 1,
+    accumulate: int = 1,
     update: updates.Update = updates.alternating,
     ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
     axis_name: str | None = None,
@@ -58,6 +66,8 @@ def make_train_step(
             with independent draws for real and fake images.
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
+        accumulate: parts of a batch whose gradients are computed one after the other, >= 1, in less memory;
+            see `jaxgan.accumulate` for what then differs.
         update: the order of the players' moves, or what they move by; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
@@ -75,16 +85,16 @@ def make_train_step(
         ``generator_gradient_norm``.
 
     Raises:
-        ValueError: here if `d_steps` < 1; at trace time if shapes do not fit, if a penalty meets a
+        ValueError: here if a number is below 1; at trace time if shapes do not fit, if a penalty meets a
             discriminator with batch normalisation, or if a module with batch normalisation and no
             ``axis_name`` field meets an `axis_name`.
     """
-    if d_steps < 1:
-        raise ValueError(f"d_steps is at least 1, got {d_steps}")
+    if min(d_steps, accumulate) < 1:
+        raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
     game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
 
-    players = updates.players(game)
+    players = updates.players(game, accumulate)
 
     def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         game.check(state)
@@ -100,7 +110,7 @@ def make_train_step(
         d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
         return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
 
-    step.axis_name, step.players = axis_name, players  # pyrefly: ignore
+    step.axis_name, step.parts, step.players = axis_name, d_steps * accumulate, players  # pyrefly: ignore
     return step  # pyrefly: ignore
 
 

@@ -1,9 +1,6 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
-import contextlib
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -11,13 +8,28 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import build, choices, compilation, data, health, judging, parallel, preemption, report, watch
+from jaxgan import (
+    build,
+    choices,
+    compilation,
+    data,
+    devices,
+    health,
+    hosts,
+    judging,
+    loop,
+    parallel,
+    preemption,
+    report,
+    watch,
+)
 from jaxgan.build import Experiment
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
 from jaxgan.data import cache
 from jaxgan.errors import exits
 from jaxgan.features import Extractor
+from jaxgan.follower import FollowerRecorder, following, open_folder
 from jaxgan.integrity import NotFiniteError
 from jaxgan.monitor import Monitor
 from jaxgan.recorder import Recorder
@@ -62,14 +74,23 @@ def run(
     Raises:
         UserError: if what was asked for cannot be done; nothing is written then.
     """
+    if config.distributed:
+        hosts.join(config.coordinator, config.num_processes, config.process_id)
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
-    config = build.check(config)
+    with hosts.fail_together():
+        config = build.check(config)
+        return _run(config if hosts.is_first() else following(config), dataset, own, extractor)
+
+
+def _run(
+    config: Config, dataset: data.Dataset | None, own: dict[str, Any], extractor: Extractor | None
+) -> Result:
     dataset = build.dataset(config) if dataset is None else dataset
-    experiment = build.experiment(config, dataset, **own)
+    experiment = devices.place(build.experiment(config, dataset, **own), config)
     settings = config.asked(dataset.name, dataset.images.shape, own)
     judge = judging.judge(config, dataset, extractor)
     with (
-        Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
+        open_folder(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
         preemption.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
@@ -102,82 +123,37 @@ def _train(
         conditional=config.conditional,
         start=step,
         device_bytes=config.device_data * 1e9,
+        mesh=experiment.mesh,
     )
-    open_recorder = Recorder(folder, config, dataset, experiment, key=grid_key, start=step)
+    recorder_of = Recorder if hosts.is_first() else FollowerRecorder
+    open_recorder = recorder_of(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
         watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
         monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
-        notes = *dataset.notes, *checkpoints.notes, *health.notes(rollbacks)
-        recorder.introduce(dataset, notes, step, new=found is None)
-        if step < config.steps and not watcher.why:
+        notes = *dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)
+        recorder.introduce(dataset, devices.describe(experiment.mesh), notes, step, new=found is None)
+        if step < config.steps and not hosts.first(watcher.why):
             seers = recorder, watcher, monitor
-            state = _loop(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
+            state = loop.train_steps(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
             step = int(state.step)
-        watcher.measure(step, state.ema, last=step >= config.steps)
-        watcher.rebuild(step, state.ema)
-        checkpoints.save(step, state, watcher.score(step))
+        ema = parallel.local(state.ema)
+        watcher.measure(step, ema, last=step >= config.steps)
+        if jax.process_count() == 1:  # all of several would have to read
+            watcher.rebuild(step, ema)
+        checkpoints.save(step, state, hosts.first(watcher.score(step)))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
-        if not (why := watcher.why or "") and step < config.steps:
+        why = hosts.first(watcher.why or "")
+        if not why and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
-            recorder.finish(step, recorder.draw(state))
+            recorder.finish(step, recorder.draw(ema))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
+    hosts.gather("recorded")
     folder.write_status(status, step, asked.signal.name if asked.signal else why)
     return status, state
-
-
-def _loop(
-    config: Config,
-    experiment: Experiment,
-    feed: data.Feed,
-    state: GANState,
-    key: jax.Array,
-    recorder: Recorder,
-    watcher: watch.Watch,
-    monitor: Monitor,
-    checkpoints: Checkpoints,
-    asked: preemption.Preemption,
-) -> GANState:
-    """Train until `config.steps`, or until somebody asks for an end; results are fetched one call late."""
-    step, calls = int(state.step), 0
-    began = time.perf_counter()
-    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key)
-    recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
-
-    own = config.log_every, config.sample_every, config.save_every
-    intervals = own + watcher.intervals + monitor.intervals
-    late: list[Callable[[], None]] = []  # the host's work, done while the device is at the next call
-    recorder.progress.start()
-    while step < config.steps and not asked and not watcher.why:
-        to_event = min(interval - step % interval for interval in intervals)
-        steps = min(recorder.progress.steps_per_call, feed.most_steps, config.steps - step, to_event)
-        profiled = config.profile and calls == 2  # the calls before have warmed up
-        trace = jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext()
-        with trace:
-            state, metrics = advance(state, feed.take(steps), key, steps)
-            if profiled:
-                jax.block_until_ready(metrics)
-        step, calls = step + steps, calls + 1
-        _do(late)
-        images = recorder.draw(state) if step % config.sample_every == 0 else None
-        is_best = watcher.measure(step, state.ema)
-        late.append(partial(recorder.call_ended, step, steps, metrics, images, bool(watcher.why)))
-        late.extend(monitor.look(step, state))
-        if is_best or (step % config.save_every == 0 and step < config.steps):
-            _do(late)  # what belongs to a checkpoint is on disk before it
-            checkpoints.save(step, state, watcher.score(step))
-            late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
-    _do(late)
-    recorder.progress.close()
-    return state
-
-
-def _do(late: list[Callable[[], None]]) -> None:
-    while late:
-        late.pop(0)()
 
 
 def main(default: Config, description: str, args: list[str] | None = None) -> NoReturn:

@@ -65,6 +65,15 @@ def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
 
 
 @pytest.mark.slow
+def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
+    quick = ["--devices", "1", "2", "--repetitions", "1", "--seconds", "0.01", "--networks"]
+    benchmarks("parallel").main([*quick, "tiny MLP"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    modes = ["one call a step", "many steps a call", "shard_map", "pmap"]
+    assert [row.split(" | ")[1] for row in rows] == modes
+
+
+@pytest.mark.slow
 def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
     benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --data digits".split())
     assert "| streamed " in capsys.readouterr().out

@@ -1,125 +1,143 @@
-"""One device, a compiled loop and pmap: the same step, the same numbers (SGD: Adam hides a wrong scale)."""
+"""One device, a compiled loop, and every way to share the work: the same step, the same numbers."""
 
-from functools import cache, partial
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import modes
 import numpy as np
 import optax
 import pytest
+from modes import FAST, KEY, difference, on_one_device
 
-from jaxgan import data, losses, parallel, penalties
-from jaxgan.networks import dcgan, mlp
+from jaxgan import losses, parallel
+from jaxgan.networks import mlp
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 
-KEY = jax.random.key(5)
-D_STEPS, STEPS = 3, 4
-BATCH_AT = partial(data.batch_at, seed=2, batch_size=8 * D_STEPS)
-
-GAMES = {
-    "mlp": (mlp.Generator((8, 8, 1), (16,)), mlp.Discriminator((16,)), penalties.r1(gamma=1.0)),
-    "batch-norm generator, spectral, R1": (
-        dcgan.Generator((8, 8, 1), 8),
-        dcgan.Discriminator(8, "spectral"),
-        penalties.r1(gamma=1.0),
-    ),
-    "batch norm in both": (dcgan.Generator((16, 16, 1), 4), dcgan.Discriminator(4), None),
-}
+MODES = ("jit", "shard_map", "pmap")
+MLP, BATCH_NORM = "MLP, R1, three critic steps", "DCGAN, batch norm in both"
 
 
-def arrays(generator):
-    images = jax.random.randint(jax.random.key(1), (50, *generator.image_shape), 0, 256)
-    return {"image": images.astype(jnp.uint8)}
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("game", FAST)
+def test_two_devices_give_the_numbers_of_one(game, mode):
+    assert difference(modes.train(game, mode, 2), on_one_device(game)) < 1e-5
 
 
-def make(game, axis_name=None):
-    generator, discriminator, penalty = GAMES[game]
-    tx = optax.sgd(0.02, momentum=0.5)  # two batch norms on top of each other amplify rounding
-    state = init_state(
-        jax.random.key(0),
-        generator,
-        discriminator,
-        image_shape=generator.image_shape,
-        latent_dim=6,
-        g_tx=tx,
-        d_tx=tx,
+@pytest.mark.slow
+@pytest.mark.parametrize(("devices", "modes"), [(3, ["jit", "shard_map"]), (8, MODES)])
+def test_many_devices_give_the_numbers_of_one(devices, modes):
+    program = Path(__file__).with_name("modes.py")
+    kept = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    result = subprocess.run(
+        [sys.executable, program, str(devices), *modes], env=kept, capture_output=True, text=True, check=False
     )
-    step = make_train_step(
-        generator,
-        discriminator,
-        losses.non_saturating,
-        penalty=penalty,
-        d_steps=D_STEPS,
-        ema_decay=0.9,
-        axis_name=axis_name,
-    )
-    return state, step, arrays(generator)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-@cache
-def on_one_device(game):
-    state, step, stored = make(game)
-    run = parallel.jit(step)
-    for t in range(STEPS):
-        state, metrics = run(state, BATCH_AT(stored, t), KEY)
-    return state, metrics
+@pytest.mark.parametrize("game", [MLP, pytest.param("DiffAugment", marks=pytest.mark.slow)])
+def test_the_compiler_shares_the_work_as_well_as_we_do(game):
+    """Without the constraint on the latents, each device makes all of the fakes."""
+    flops = {}
+    for mode in ("one", "jit", "shard_map"):
+        state, step, batch_at, stored = modes.make(game, modes.axis_of(mode))
+        run = modes.adapted(mode, step, parallel.batch_mesh())
+        batch = jax.eval_shape(lambda: batch_at(stored, 0))
+        flops[mode] = run.lower(state, batch, KEY).compile().cost_analysis()["flops"]
+    assert flops["jit"] < 1.03 * flops["shard_map"]
+    assert flops["shard_map"] < 0.56 * flops["one"]  # of two devices
 
 
-def assert_close(result, expected):
-    for ours, theirs in zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True):
-        largest = float(np.abs(theirs).max())
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * largest + 1e-7)
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_pmap_on_two_devices_gives_the_numbers_of_one(game):
-    state, step, stored = make(game, axis_name="batch")
-    run = jax.pmap(step, axis_name="batch", in_axes=(None, 0, None), out_axes=None)
-    for t in range(STEPS):
-        split = jax.tree.map(lambda x: x.reshape(2, -1, *x.shape[1:]), BATCH_AT(stored, t))
-        state, metrics = run(state, split, KEY)
-    assert_close((state, metrics), on_one_device(game))
-
-
-@pytest.mark.parametrize("game", GAMES)
-def test_a_loop_split_anywhere_gives_the_same_bits(game):
-    start, step, stored = make(game)
-    run = parallel.scan(step, BATCH_AT)
+def in_pieces(run, game, mesh=None):
+    """Return what 5 steps give as (5,), (1, 4) and (1, 1, 1, 2) calls."""
     results = []
-    for split in ((4,), (1, 3), (1, 1, 1, 1)):
-        state = jax.tree.map(jnp.copy, start)
+    for split in ((5,), (1, 4), (1, 1, 1, 2)):
+        state, _, _, stored = modes.make(game)
+        state, stored, key = parallel.replicate((state, stored, KEY), mesh)
         for n in split:
-            state, metrics = run(state, stored, KEY, n)
+            state, metrics = run(state, stored, key, n)
         results.append((state, metrics))
-    assert run._cache_size() == 1  # n is traced
+    return results
+
+
+def assert_equal_bits(results):
     for other in results[1:]:
         jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, (other, results[0])))
-    assert_close(results[0], on_one_device(game))
 
 
-@pytest.mark.parametrize("game", ["mlp", "batch norm in both"])
-def test_a_compiled_run_is_the_loop_or_single_calls(game):
-    """Dense networks loop; convolutions on CPU are called one by one. Both are the same however cut."""
-    start, step, stored = make(game)
-    run = parallel.compile_run(step, BATCH_AT, start, jax.eval_shape(lambda: stored), KEY)
-    assert isinstance(run, jax.stages.Compiled) == (game == "mlp")
-    results = []
-    for split in ((4,), (1, 3)):
-        state = jax.tree.map(jnp.copy, start)
-        for n in split:
-            state, metrics = run(state, stored, KEY, n)
-        results.append((state, metrics))
-    jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, results))
-    assert_close(results[0], on_one_device(game))
+@pytest.mark.parametrize("game", FAST)
+def test_a_loop_split_anywhere_gives_the_same_bits(game):
+    _, step, batch_at, _ = modes.make(game)
+    run = parallel.scan(step, batch_at)
+    results = in_pieces(run, game)
+    assert run._cache_size() == 1  # n is traced
+    assert_equal_bits(results)
+    assert difference(results[0], on_one_device(game)) < 1e-5
+
+
+@pytest.mark.parametrize("game", [MLP, pytest.param(BATCH_NORM, marks=pytest.mark.slow)])
+def test_a_loop_over_devices_gives_the_numbers_of_one(game):
+    _, step, batch_at, _ = modes.make(game)
+    mesh = parallel.batch_mesh()
+    run = parallel.scan(step, batch_at, mesh)
+    results = in_pieces(run, game, mesh)
+    assert run._cache_size() == 1
+    assert_equal_bits(results)
+    assert difference(results[0], on_one_device(game)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("game", "mode"),
+    [
+        (MLP, "one"),
+        (BATCH_NORM, "one"),
+        (MLP, "pmap"),
+        pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
+    ],
+)
+def test_a_compiled_run_is_the_loop_or_single_calls(game, mode):
+    """Dense networks loop; convolutions on CPU, and pmap, are called one by one. All are the same however cut."""
+    mesh = None if mode == "one" else parallel.batch_mesh()
+    state, step, batch_at, stored = modes.make(game, modes.axis_of(mode))
+    shapes = parallel.replicated_shapes(jax.eval_shape(lambda: (state, stored)), mesh)
+    run = parallel.compile_run(step, batch_at, *shapes, parallel.replicate(KEY, mesh), mesh)
+    assert isinstance(run, jax.stages.Compiled) == (game == MLP and mode == "one")
+    results = in_pieces(run, game, mesh)
+    assert_equal_bits(results)
+    assert difference(results[0], on_one_device(game)) < 1e-5
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_batch_that_does_not_divide_is_refused_before_anything_compiles(mode):
+    state, step, batch_at, stored = modes.make(MLP, modes.axis_of(mode), batch_size=7)
+    run = modes.adapted(mode, step, parallel.batch_mesh())
+    with pytest.raises(
+        ValueError, match="batch of 21 does not divide over 2 devices in 3 parts each: 18 and 24 do"
+    ):
+        run(state, batch_at(stored, 0), KEY)
+
+
+def test_a_loop_refuses_a_batch_that_does_not_divide():
+    state, step, batch_at, stored = modes.make(MLP, batch_size=7)
+    with pytest.raises(ValueError, match="18 and 24 do"):
+        parallel.scan(step, batch_at, parallel.batch_mesh()).lower(state, stored, KEY, 1)
 
 
 def test_a_step_for_another_axis_is_refused():
-    _, step, _ = make("mlp", axis_name="batch")
+    _, step, batch_at, _ = modes.make(MLP, axis_name="batch")
     assert step.axis_name == "batch"
-    for adapter in (parallel.jit, partial(parallel.scan, batch_at=BATCH_AT)):
+    for adapter in (parallel.jit, partial(parallel.scan, batch_at=batch_at)):
         with pytest.raises(ValueError, match="'batch'"):
+            adapter(step)
+    _, step, _, _ = modes.make(MLP)
+    for adapter in (parallel.pmap, partial(parallel.shard_map, mesh=parallel.batch_mesh())):
+        with pytest.raises(ValueError, match="axis_name='batch', got one for None"):
             adapter(step)
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.data.order import batch_at, batch_indices
 from jaxgan.data.sources import Dataset
@@ -34,6 +35,7 @@ class Stream:
         start: the step to start from, >= 0.
         ahead: how many blocks to gather ahead, >= 1.
         workers: how many threads gather, >= 1.
+        share: which rows of each batch to read, where others read the rest; None for all.
         block_bytes: about the size of a block; the stream holds about ``ahead + 2`` of them.
 
     Raises:
@@ -50,6 +52,7 @@ class Stream:
         start: int = 0,
         ahead: int = 2,
         workers: int = 2,
+        share: slice | None = None,
         block_bytes: int = 2**24,
     ):
         if conditional and dataset.labels is None:
@@ -60,7 +63,7 @@ class Stream:
         if conditional:
             self._arrays["label"] = np.asarray(dataset.labels)
         self._seed = seed
-        self._batch_size = batch_size
+        self._batch_size, self._share = batch_size, share or slice(None)
         self._step = start
         self._ahead = ahead
         self._steps_per_block = max(1, block_bytes // (batch_size * max(1, self._arrays["image"][0].nbytes)))
@@ -128,10 +131,8 @@ class Stream:
         shape = (self._steps_per_block, self._batch_size)
         size = len(self._arrays["image"])
         rows = batch_indices(self._seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
-        return {
-            name: np.take(values, rows, axis=0).reshape(*shape, *values.shape[1:])
-            for name, values in self._arrays.items()
-        }
+        rows = rows.reshape(shape)[:, self._share]
+        return {name: np.take(values, rows, axis=0) for name, values in self._arrays.items()}
 
 
 def batch_of(chunk: dict[str, jax.Array], step: jax.Array) -> dict[str, jax.Array]:
@@ -157,22 +158,60 @@ class Feed(NamedTuple):
 
 @contextlib.contextmanager
 def feed(
-    dataset: Dataset, *, seed: int, batch_size: int, conditional: bool, start: int, device_bytes: float
+    dataset: Dataset,
+    *,
+    seed: int,
+    batch_size: int,
+    conditional: bool,
+    start: int,
+    device_bytes: float,
+    mesh: Mesh | None = None,
 ) -> Iterator[Feed]:
-    """Put a data set on the device, or stream it if it is larger than `device_bytes`: the same batches."""
+    """Put a data set on the device, or stream it if it is larger than `device_bytes`: the same batches.
+
+    With a mesh, each of its devices gets the whole set, or its own share of each batch, which its host reads.
+    """
     arrays = {"image": np.asarray(dataset.images)}
     if conditional:
         arrays["label"] = np.asarray(dataset.labels)
     if sum(array.nbytes for array in arrays.values()) <= device_bytes:
-        on_device = jax.device_put(arrays)
-        shapes = jax.eval_shape(lambda: on_device)
+        on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
+        shapes = jax.tree.map(_shape, on_device) if mesh else jax.eval_shape(lambda: on_device)
         at = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
         yield Feed(at, lambda steps: on_device, shapes, 2**31 - 1)
         return
-    with Stream(dataset, seed=seed, batch_size=batch_size, conditional=conditional, start=start) as stream:
+    sharding = None if mesh is None else NamedSharding(mesh, PartitionSpec(None, *mesh.axis_names))
+    options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "conditional": conditional}
+    with Stream(dataset, **options, start=start, share=_own_share(batch_size, sharding)) as stream:
         shapes = {
-            name: jax.ShapeDtypeStruct((stream.chunk_steps, batch_size, *array.shape[1:]), array.dtype)
+            name: jax.ShapeDtypeStruct(
+                (stream.chunk_steps, batch_size, *array.shape[1:]), array.dtype, sharding=sharding
+            )
             for name, array in arrays.items()
         }
         shapes["first"] = jax.ShapeDtypeStruct((), np.int32)
-        yield Feed(batch_of, stream.chunk, shapes, stream.chunk_steps)
+        yield Feed(batch_of, partial(_spread, stream, shapes), shapes, stream.chunk_steps)
+
+
+def _own_share(batch_size: int, sharding: NamedSharding | None) -> slice | None:
+    """Return which rows of a batch this host's devices take: one piece, as the mesh keeps their order."""
+    if sharding is None or sharding.is_fully_addressable:
+        return None
+    pieces = sharding.addressable_devices_indices_map((1, batch_size)).values()
+    rows = [index[1] for index in pieces if index is not None]
+    return slice(min(row.start for row in rows), max(row.stop for row in rows))
+
+
+def _spread(stream: Stream, shapes: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Return a chunk whose arrays lie where `shapes` has them."""
+
+    def put(values: np.ndarray, shape: Any) -> Any:
+        if shape.sharding is None:
+            return values
+        return jax.make_array_from_process_local_data(shape.sharding, values, shape.shape)
+
+    return jax.tree.map(put, stream.chunk(steps), shapes)
+
+
+def _shape(array: jax.Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)

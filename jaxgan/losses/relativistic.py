@@ -11,6 +11,9 @@ References:
     https://arxiv.org/abs/2501.05441
 """
 
+from functools import partial
+from typing import Any
+
 import jax
 from jax.nn import relu, softplus
 
@@ -80,7 +83,25 @@ def relativistic_average(*, form: str = "standard", axis_name: str | None = None
         return discriminator(fake_logits, real_logits)
 
     discriminator.axis_name = axis_name  # pyrefly: ignore  # read by the step
+    discriminator.on_axis = partial(relativistic_average, form=form)  # pyrefly: ignore
     return Loss(discriminator, generator)
+
+
+def on_axis(loss: Any, axis_name: str | None) -> Any:
+    """Make a loss one for a batch that is spread over a mapped axis.
+
+    Args:
+        loss: any pair.
+        axis_name: of the axis; None for a batch in one piece.
+
+    Returns:
+        The loss with its batch means taken over the axis; one without batch means as it is.
+
+    References:
+        Jolicoeur-Martineau 2019, section 4.3: the means are those of the batch.
+    """
+    made = getattr(loss.discriminator, "on_axis", None)
+    return loss if made is None else made(axis_name=axis_name)
 
 
 _AVERAGE_FORMS = {  # loss of an example that should look real, of one that should look fake

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
+from jaxgan.accumulate import mean_of_parts
 from jaxgan.game import Game, Objective, Turn
 from jaxgan.state import GANState, TrainState
 
@@ -35,38 +36,47 @@ class Players(NamedTuple):
 Update = Callable[[Players, GANState, Sequence[Turn], Turn], Updated]
 
 
-def players(game: Game) -> Players:
+def players(game: Game, accumulate: int = 1) -> Players:
     """Return the two players of a game.
 
     Args:
         game: networks, losses and penalty.
+        accumulate: parts of a turn that are gone through one after the other.
 
     Returns:
         Their gradients; those of the discriminator are at fresh fakes.
     """
 
     def discriminator(state: GANState, turn: Turn) -> Gradient:
-        make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
-        fake, collections = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
-        gradients, network, metrics = gradients_of(
-            game, game.discriminator_objective, state.discriminator, state, turn, fake
-        )
-        generator_state = state.generator.replace(collections=game.mean(collections))
-        metrics["discriminator_gradient_norm"] = optax.tree.norm(gradients)
-        return gradients, state.replace(discriminator=network, generator=generator_state), metrics
+        def of_part(turn: Turn):
+            make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
+            fake, made = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
+            gradient = jax.grad(game.discriminator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
+            return gradients, (after, made), metrics
+
+        gradients, (after, made), metrics = mean_of_parts(game, of_part, turn, accumulate)
+        discriminator = state.discriminator.replace(collections=after)
+        generator = state.generator.replace(collections=made)
+        metrics = {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
+        return gradients, state.replace(discriminator=discriminator, generator=generator), metrics
 
     def generator(state: GANState, turn: Turn) -> Gradient:
-        gradients, network, metrics = gradients_of(
-            game, game.generator_objective, state.generator, state, turn
-        )
-        metrics["generator_gradient_norm"] = optax.tree.norm(gradients)
-        return gradients, state.replace(generator=network), metrics
+        def of_part(turn: Turn):
+            gradient = jax.grad(game.generator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.generator.params, state, turn)
+            return gradients, after, metrics
+
+        gradients, after, metrics = mean_of_parts(game, of_part, turn, accumulate)
+        generator = state.generator.replace(collections=after)
+        metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
+        return gradients, state.replace(generator=generator), metrics
 
     return Players(discriminator, generator, game.generator_objective, game.mean)
 
 
 def gradients_of(
-    game: Game | Players, objective: Callable[..., Objective], network: TrainState, *inputs: Any
+    players: Players, objective: Callable[..., Objective], network: TrainState, *inputs: Any
 ) -> tuple[Any, TrainState, Metrics]:
     """Return the gradients of an objective, the network with its updated collections, and the metrics.
 
@@ -76,7 +86,7 @@ def gradients_of(
     (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
         network.params, *inputs
     )
-    return game.mean(gradients), network.replace(collections=game.mean(collections)), dict(metrics)
+    return players.mean(gradients), network.replace(collections=players.mean(collections)), dict(metrics)
 
 
 def move(state: GANState, **gradients: Any) -> GANState:

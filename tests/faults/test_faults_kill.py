@@ -131,12 +131,13 @@ def test_what_was_saved_is_durable_whatever_comes_next(tmp_path, error, monkeypa
 
 @pytest.mark.slow
 def test_another_number_of_devices_goes_on_with_the_same_batches(tmp_path):
-    """8, then 1, then 2 devices: a run takes one of them today, whatever there is."""
+    """8, then 1, then 2 devices, all of which share the batches."""
     options = ["--log-every", "1", "--save-every", "100", "--sample-every", "100"]
     for devices, steps in ((8, 20), (1, 40), (2, 60)):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         said = run_to_end(tmp_path, "--workdir", "run", *options, "--steps", steps, environment=flags)
     assert "goes on at step 40" in said
+    assert "on 2 x cpu" in said
     run_to_end(tmp_path, "--workdir", "whole", *options, "--steps", 60)
     rows = [
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]

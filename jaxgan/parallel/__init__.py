@@ -1,0 +1,30 @@
+"""How a step is run: thin adapters around the one pure function.
+
+The first four take the same flat, global batch and give the same numbers to rounding.
+
+- `jit` and `scan` run it on one device, or leave it to the compiler to spread the batch over a mesh;
+- `shard_map` and `pmap` cut the batch: each device runs a step made with `axis_name` on its share;
+- `population` runs many GANs instead of one.
+"""
+
+from jaxgan.parallel.adapters import jit, pmap, shard_map
+from jaxgan.parallel.loops import compile_run, scan
+from jaxgan.parallel.mesh import AXIS, batch_mesh, check_batch, local, replicate, replicated_shapes, whole
+from jaxgan.parallel.population import init_population, population
+
+__all__ = [
+    "AXIS",
+    "batch_mesh",
+    "check_batch",
+    "compile_run",
+    "init_population",
+    "jit",
+    "local",
+    "pmap",
+    "population",
+    "replicate",
+    "replicated_shapes",
+    "scan",
+    "shard_map",
+    "whole",
+]

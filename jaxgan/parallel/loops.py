@@ -1,0 +1,146 @@
+"""Loops of steps in one compiled call.
+
+References:
+    JAX, https://docs.jax.dev/en/latest/control-flow.html
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from jaxgan.parallel.adapters import check_axis, check_step, cut, mapped_step, on_mesh
+from jaxgan.parallel.mesh import shares, whole
+from jaxgan.state import GANState
+from jaxgan.step import Batch, Metrics, Step
+
+BatchAt = Callable[[Any, jax.Array], Batch]  # (data, step) -> the batch of that step
+Loop = Callable[[GANState, Any, jax.Array, int], tuple[GANState, Metrics]]
+
+
+def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.Wrapped:
+    """Compile a loop of steps whose batches are made on the device.
+
+    The number of steps is traced: one compilation serves every n, and however a run is cut into calls, its
+    numbers are the same bit for bit.
+
+    Args:
+        step: made by `make_train_step` without an `axis_name`.
+        batch_at: ``(data, step) -> batch``, e.g. `functools.partial` of `jaxgan.data.batch_at`.
+        mesh: spread the batches over it, as `jaxgan.parallel.jit` does; state, data and key are put there
+            once, before the first call (`replicate`). None for one device.
+
+    Returns:
+        ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated, the
+        data are not. A metric that was NaN or infinite at an earlier step stays so.
+
+    Raises:
+        ValueError: if the step was made for a mapped axis; at trace time, if the batch does not divide.
+    """
+    one = _step_with_data(step, batch_at, mesh)
+
+    def run(state, data, key, n):
+        return repeat(lambda state: one(state, data, key), state, n)
+
+    return _compiled(on_mesh(run, mesh), mesh, arguments=4)
+
+
+def compile_run(
+    step: Step, batch_at: BatchAt, state: GANState, data: Any, key: jax.Array, mesh: Mesh | None = None
+) -> Loop:
+    """Compile what `scan` gives, ahead of time, in the form that is fastest where it will run.
+
+    That is the compiled loop, but for convolutions on CPU: there XLA computes the gradients of plain ones
+    several times slower in a loop than in single calls (benchmarks/README.md); our own layers do not care.
+    Either form gives the same bits however a run is cut into calls; the two agree with each other to
+    rounding. A step that was made for an axis runs under `jax.pmap`, in single calls too.
+
+    Args:
+        step: made by `make_train_step`.
+        batch_at: ``(data, step) -> batch``.
+        state: a state, or its shapes.
+        data: what `batch_at` takes, or its shapes.
+        key: the run's key.
+        mesh: of the devices that share the batches; state, data (or their shapes) and key lie on it. None for
+            one device.
+
+    Returns:
+        ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated.
+    """
+    if step.axis_name is not None and mesh is not None:
+        return _calls(_compile_mapped(step, batch_at, state, data, key, mesh))
+    lowered = scan(step, batch_at, mesh).lower(state, data, key, 1)
+    if jax.default_backend() != "cpu" or "stablehlo.convolution" not in lowered.as_text():
+        return lowered.compile()
+    single = on_mesh(_step_with_data(step, batch_at, mesh), mesh)
+    return _calls(_compiled(single, mesh, arguments=3).lower(state, data, key).compile())
+
+
+def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callable[..., Any]:
+    check_axis(step, None)
+
+    def one(state: GANState, data: Any, key: jax.Array) -> tuple[GANState, Metrics]:
+        batch = batch_at(data, state.step)
+        if mesh is not None:
+            check_step(step, batch, mesh)
+            batch = jax.lax.with_sharding_constraint(batch, shares(mesh))
+        return step(state, batch, key)
+
+    return one
+
+
+def _compiled(function: Callable[..., Any], mesh: Mesh | None, *, arguments: int) -> jax.stages.Wrapped:
+    """Compile a function of state, data (which lie where they lie), key, and perhaps n."""
+    if mesh is None:
+        return jax.jit(function, donate_argnums=0)
+    places = (whole(mesh), None, whole(mesh), None)[:arguments]
+    return jax.jit(function, in_shardings=places, out_shardings=whole(mesh), donate_argnums=0)
+
+
+def _compile_mapped(
+    step: Step, batch_at: BatchAt, state: GANState, data: Any, key: jax.Array, mesh: Mesh
+) -> Callable[..., Any]:
+    def batch_of(data, index):
+        batch = batch_at(data, index)
+        check_step(step, batch, mesh)
+        return cut(batch, mesh)
+
+    batches = jax.jit(batch_of, out_shardings=shares(mesh)).lower(data, state.step)
+    mapped = mapped_step(step, mesh).lower(state, batches.out_info, key).compile()
+    make_batch = batches.compile()
+    return lambda state, data, key: mapped(state, make_batch(data, state.step), key)
+
+
+def _calls(single: Callable[..., Any]) -> Loop:
+    """Return the loop over a compiled step, in single calls."""
+    merge = jax.jit(_keep_not_finite)
+
+    def run(state, data, key, n):
+        state, metrics = single(state, data, key)
+        for _ in range(n - 1):
+            state, later = single(state, data, key)
+            metrics = merge(metrics, later)
+        return state, metrics
+
+    return run
+
+
+def repeat(
+    step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: jax.Array
+) -> tuple[GANState, Metrics]:
+    """Return the state after n steps, and the metrics of the last one (but see `_keep_not_finite`)."""
+    shapes = jax.eval_shape(step, state)[1]
+    blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+    def body(_, carry):
+        state, metrics = step(carry[0])
+        return state, _keep_not_finite(carry[1], metrics)
+
+    return jax.lax.fori_loop(0, n, body, (state, blank))
+
+
+def _keep_not_finite(earlier: Metrics, later: Metrics) -> Metrics:
+    """Return the later metrics, but the earlier one where it is NaN or infinite: one look shows any."""
+    return jax.tree.map(lambda old, new: jnp.where(jnp.isfinite(old), new, old), earlier, later)

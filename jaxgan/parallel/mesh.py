@@ -1,0 +1,76 @@
+"""The devices of a run: one row of them, named "batch", and how arrays lie on it.
+
+Of the state every device holds the whole, of a batch its share. The row keeps the order of `jax.devices`, so
+a host's devices are neighbours and its share of a batch is one piece.
+
+References:
+    JAX, https://docs.jax.dev/en/latest/notebooks/Distributed_arrays_and_automatic_parallelization.html
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxgan.errors import UserError
+from jaxgan.game import BATCH_AXIS as AXIS
+
+
+def batch_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """Return a mesh of one axis, "batch", over these devices (all, if None), in this order."""
+    row = np.array(jax.devices() if devices is None else devices)
+    return Mesh(row, (AXIS,), axis_types=(AxisType.Auto,))
+
+
+def whole(mesh: Mesh) -> NamedSharding:
+    """Return the sharding of what every device holds."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def shares(mesh: Mesh, axis: int = 0) -> NamedSharding:
+    """Return the sharding of what is cut along an axis, a share for each device."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names[0]))
+
+
+def replicate(tree: Any, mesh: Mesh | None) -> Any:
+    """Return arrays of which every device of the mesh holds the whole; with no mesh, as they are."""
+    if mesh is None:
+        return tree
+    if whole(mesh).is_fully_addressable:
+        return jax.device_put(tree, whole(mesh))
+    return jax.jit(lambda tree: tree, out_shardings=whole(mesh))(tree)  # device_put takes no keys there
+
+
+def replicated_shapes(tree: Any, mesh: Mesh | None) -> Any:
+    """Return shapes (`jax.ShapeDtypeStruct`) as those of arrays that are replicated over the mesh."""
+    if mesh is None:
+        return tree
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole(mesh)), tree)
+
+
+def local(tree: Any) -> Any:
+    """Return the copy of replicated arrays that this host's first device has: nothing is moved."""
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
+
+
+def check_batch(size: int, devices: int, parts: int = 1, what: str = "a batch of") -> None:
+    """Refuse a batch that does not divide.
+
+    Args:
+        size: of the batch.
+        devices: that share it.
+        parts: into which each device cuts its share: discriminator updates, accumulated gradients.
+        what: the sentence's beginning.
+
+    Raises:
+        UserError: naming the nearest sizes that do.
+    """
+    unit = devices * parts
+    if size % unit:
+        over = f"over {devices} devices" if devices > 1 else ""
+        over += f" in {parts} parts" * (parts > 1) + " each" * (parts > 1 and devices > 1)
+        less, more = size // unit * unit, (size // unit + 1) * unit
+        near = f"{less} and {more} do" if less else f"{more} does"
+        raise UserError(f"{what} {size} does not divide {over.strip()}: {near}")
