@@ -21,6 +21,7 @@ NAME = "CONFIG"
 FIELDS = {field.name: field.type for field in dataclasses.fields(Config)}
 REFUSED = ("workdir", "profile", "tensorboard", "compilation_cache", "dry_run", "on_nan", "rollbacks")
 REFUSED += ("evaluate_every", "stop_at", "patience")  # members train to the end and are measured there
+REFUSED += ("devices", "parallel", "distributed", "coordinator", "num_processes", "process_id")
 SAME = (PRACTICAL - {"steps"}) | {"metrics", "evaluate_n", "extractor", "inception_weights"}
 SAME |= {"data", "image_size", "channels", "strict"}  # or the members could not be compared
 TOGETHER = ("generator_learning_rate", "discriminator_learning_rate", "beta1", "beta2")
