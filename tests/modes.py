@@ -125,7 +125,7 @@ def difference(result, expected):
     rounding (the last bias under relativistic averages), hence the 0.05."""
     pairs = zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True)
     return max(
-        float(np.abs(np.asarray(a) - np.asarray(b)).max() / (np.abs(b).max() + 1e-2)) for a, b in pairs
+        float(np.abs(np.asarray(a) - np.asarray(b)).max() / (np.abs(b).max() + 0.05)) for a, b in pairs
     )
 
 
