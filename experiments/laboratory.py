@@ -1,7 +1,7 @@
 """What the studies of stability.py share: two small arenas, and a population trained in one of them.
 
 The ring is eight Gaussians in the plane, learned by fully connected networks; a member's score is the share
-of its points within 3 sigma of a mode ("high_quality"), and how many of the modes it reaches. The digits are
+of its points within 3 sigma of a mode times the share of the modes that it reaches ("covered"). The digits are
 scikit-learn's 1,797 of 8x8 pixels; the score is the Fréchet distance of digits-cnn's features ("fid").
 """
 
@@ -42,7 +42,7 @@ class Arena:
 
     Attributes:
         name: "ring" or "digits".
-        score: "high_quality" (more is better) or "fid" (less is better).
+        score: "covered" (more is better) or "fid" (less is better).
         steps: that are enough to tell good settings from bad ones.
         image_shape: of one example.
         latent_dim: length of a latent vector.
@@ -73,11 +73,12 @@ def ring_arena(width: int = 64) -> Arena:
 
     def measure(points: np.ndarray) -> Row:
         found = mixture.score(np.nan_to_num(mixture.extent * points, nan=1e6))
-        return {"high_quality": found.high_quality, "modes": found.modes}
+        covered = found.high_quality * found.modes / len(mixture.centres)
+        return {"covered": covered, "high_quality": found.high_quality, "modes": found.modes}
 
     return Arena(
         name="ring",
-        score="high_quality",
+        score="covered",
         steps=3000,
         image_shape=(2,),
         latent_dim=2,

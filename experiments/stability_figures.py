@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from jaxgan.files import write_atomically
 
 Row = dict[str, Any]
-NAMES = {"high_quality": "share of high quality", "fid": "FID-digits-cnn"}
+NAMES = {"covered": "share of high quality x share of modes", "fid": "FID-digits-cnn"}
 PENALTIES = ("none", "r1", "r1_r2", "gradient_penalty")
 
 
 def score_name(rows: list[Row]) -> str:
     """Return which score an arena's rows have."""
-    return "high_quality" if "high_quality" in rows[0] else "fid"
+    return "covered" if "covered" in rows[0] else "fid"
 
 
 def values(rows: list[Row]) -> np.ndarray:
@@ -41,14 +41,14 @@ def said(scores: np.ndarray, name: str) -> str:
     if lost == len(scores):
         return "NaN"
     mean, spread = np.nanmean(scores), np.nanstd(scores)
-    text = f"{mean:.0%} ±{spread:.0%}" if name == "high_quality" else f"{mean:.3g} ±{spread:.2g}"
+    text = f"{mean:.0%} ±{spread:.0%}" if name == "covered" else f"{mean:.3g} ±{spread:.2g}"
     return text + (f"\n{lost} NaN" if lost else "")
 
 
 def heat_map(axes: Any, cells: list[list[np.ndarray]], rows: list[Any], columns: list[Any], name: str) -> Any:
     """Draw a table of scores; the better, the brighter. Distances are on a logarithmic scale."""
     means = np.array([[np.nanmean(c) if np.isfinite(c).any() else np.nan for c in line] for line in cells])
-    shown = means if name == "high_quality" else -np.log10(means)
+    shown = means if name == "covered" else -np.log10(means)
     axes.imshow(shown, cmap="viridis", aspect="auto", origin="lower")
     middle = np.nanmean([np.nanmin(shown), np.nanmax(shown)])
     for (i, j), value in np.ndenumerate(shown):
@@ -90,13 +90,13 @@ def draw_optimizers(rows: list[Row], figure: Figure) -> None:
             ticks.append(f"{optimizer} {beta1}")
         axes.set_xticks(range(len(ticks)), ticks, rotation=60, ha="right", fontsize=8)
         axes.set(ylabel=NAMES[name], title=f"{arena}: best learning rate, all seeds; grey: other rates")
-        axes.set_yscale("linear" if name == "high_quality" else "log")
+        axes.set_yscale("linear" if name == "covered" else "log")
         axes.grid(alpha=0.3)
 
 
 def _best(rows: list[Row]) -> list[tuple[str, float, np.ndarray, np.ndarray]]:
     """Return optimizer, beta1, scores at the best learning rate, means at all of them."""
-    found, sign = [], 1 if score_name(rows) == "high_quality" else -1
+    found, sign = [], 1 if score_name(rows) == "covered" else -1
     for optimizer in levels(rows, "optimizer"):
         for beta1 in levels(rows, "beta1"):
             here = select(rows, optimizer=optimizer, beta1=beta1)
@@ -119,7 +119,7 @@ def draw_d_steps(rows: list[Row], figure: Figure) -> None:
                 _line(axes, np.array(counts) + 0.05 * i, cells, f"C{i}", label, style)
         name = score_name(here)
         axes.set(xlabel="discriminator updates per step", ylabel=NAMES[name], title=arena)
-        axes.set_yscale("linear" if name == "high_quality" else "log")
+        axes.set_yscale("linear" if name == "covered" else "log")
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
 
