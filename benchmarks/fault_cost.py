@@ -24,9 +24,9 @@ from jaxgan.integrity import describe, not_finite
 from jaxgan.state import named_leaves
 
 CONFIGS = {
-    "digits, mlp": Config(penalty="r1"),
-    "28x28, mlp": Config(image_size="28"),
-    "digits, dcgan width 32": Config(network="dcgan", width=32, batch_size=64),
+    "digits_mlp": Config(penalty="r1"),
+    "mlp_28": Config(image_size="28"),
+    "digits_dcgan": Config(network="dcgan", width=32, batch_size=64),
 }
 
 

@@ -179,3 +179,26 @@ def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options,
     captured = capsys.readouterr()
     assert why in captured.err
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "options", "row"),
+    [
+        (
+            "kernels.py",
+            "--width 4 --batch-size 2 --only BatchNorm --repetitions 2 --seconds 0.001",
+            "| BatchNorm",
+        ),
+        ("scaling.py", "--sweeps d_steps --largest 2 --repetitions 2 --seconds 0.01", "| d_steps | 2 "),
+        (
+            "vs_pytorch.py",
+            "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
+            "| mlp | bfloat16 | 4 |",
+        ),
+        ("fault_cost.py", "--only digits_mlp --steps 5 --repetitions 2", "digits_mlp"),
+    ],
+)
+def test_the_other_programs_print_their_tables(request, run_program, tmp_path, program, options, row):
+    program = request.config.rootpath / "benchmarks" / program
+    assert row in run_program(program, *options.split(), cwd=tmp_path).stdout
