@@ -1,8 +1,8 @@
 """What the studies of stability.py share: two small arenas, and a population trained in one of them.
 
 The ring is eight Gaussians in the plane, learned by fully connected networks; a member's score is the share
-of its points within 3 sigma of a mode times the share of the modes that it reaches ("covered"). The digits are
-scikit-learn's 1,797 of 8x8 pixels; the score is the Fréchet distance of digits-cnn's features ("fid").
+of its points within 3 sigma of a mode times the share of the modes that it reaches ("covered"). The digits
+are scikit-learn's 1,797 of 8x8 pixels; the score is the Fréchet distance of digits-cnn's features ("fid").
 """
 
 import dataclasses
