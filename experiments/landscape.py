@@ -3,8 +3,8 @@
 python experiments/landscape.py
 
 Two small GANs on the ring, non-saturating, one of them with R1. At each stop: the eigenvalues of largest real
-part and of largest modulus of the Jacobian of the game's vector field, on one large batch; and, at the end,
-the angle of the field with the line from the stop before to the last one (Berard et al. 2020). Writes
+part and of largest modulus of the Jacobian of the game's vector field, on one large batch; at the end, the
+angle of the field with the line from the stop before to the last one (Berard et al. 2020). Writes
 docs/stability/landscape.json and docs/images/landscape.png.
 """
 
