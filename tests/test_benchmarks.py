@@ -20,6 +20,7 @@ def benchmarks(request, monkeypatch):
     return importlib.import_module
 
 
+@pytest.mark.slow
 def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_path):
     program = request.config.rootpath / "benchmarks/step_time.py"
     result = run_program(program, *f"{TINY} {QUICK} --json out.json".split(), cwd=tmp_path)

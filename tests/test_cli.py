@@ -144,6 +144,7 @@ def test_profile_writes_a_trace(tmp_path):
     assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_real_process(tmp_path, request):
     script = request.config.rootpath / "experiments/digits_mlp.py"
     command = [sys.executable, str(script), "--workdir", "run", "--log-every", "5"]

@@ -16,6 +16,7 @@ def stream(count, *, seed, batch_size, size):
     return np.concatenate(batches)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(size=st.integers(1, 500), batch_size=st.integers(1, 600), seed=st.integers(0, 2**32 - 1))
 def test_every_image_comes_once_an_epoch(size, batch_size, seed):

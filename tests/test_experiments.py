@@ -41,6 +41,7 @@ def test_an_experiment_fits_its_data_and_says_its_command(file):
     build.experiment(config, data.from_arrays(images, np.arange(count) % 10))
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_becomes_a_run(tmp_path):
     """Grey and colour, two classes, and a damaged file that is left out with a note."""
     rng = np.random.default_rng(0)
@@ -89,7 +90,8 @@ def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
     assert "200 images 32x32x3" in (result.workdir / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("name", ["ring", pytest.param("grid", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ring", "grid"])
 def test_a_mixture_is_learnt_scored_and_drawn(name, tmp_path, run_program):
     run = partial(run_program, FOLDER / f"{name}.py", "--seeds", "2", "--width", "8", cwd=tmp_path)
     result = run("--steps", "50", "--penalty", "gradient-penalty", "--loss", "wasserstein")

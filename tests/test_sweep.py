@@ -153,6 +153,7 @@ def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
         fit(5)
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_tables_a_figure_and_the_best_run(script, tmp_path, capsys):
     folder = tmp_path / "sweep"
     file = script(sample_every=2, metrics="prdc")

@@ -46,6 +46,7 @@ def test_the_likelihood_is_that_of_bernoulli_pixels(vae):
     assert np.isfinite(wrong).all()
 
 
+@pytest.mark.slow
 def test_it_learns_and_its_decoder_is_read_by_every_command(tmp_path, run_program):
     options = (
         "--data=digits",

@@ -55,6 +55,7 @@ SPOILS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPOILS)
 def test_a_spoilt_file_is_found_or_harmless_never_silent(sound, tmp_path, kind):
     """Every file of the newest checkpoint in turn; bits are flipped in each several times."""

@@ -18,6 +18,7 @@ from jaxgan.workdir import Workdir
 RUN = ["--workdir", "run", "--log-every", "1", "--save-every", "2", "--sample-every", "100"]
 
 
+@pytest.mark.slow
 def test_a_file_size_limit_stops_the_run_and_loses_nothing(tmp_path):
     """A checkpoint of this run holds a file of 5 MB; the limit is 2 MB."""
     run_to_end(tmp_path, *RUN, "--steps", 2)

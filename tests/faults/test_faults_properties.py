@@ -80,6 +80,7 @@ trees = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @few
 @given(trees, st.integers(0, 10**9))
 def test_any_pytree_comes_back_bit_for_bit(tree, step):
