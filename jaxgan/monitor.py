@@ -5,6 +5,7 @@ diagnostics.jsonl, a row a look; an alarm is said once while it lasts, and kept 
 """
 
 import json
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,10 +17,10 @@ import numpy as np
 from jaxgan import data, diagnostics
 from jaxgan.build import Experiment
 from jaxgan.config import Config
-from jaxgan.files import write_atomically
+from jaxgan.files import write_atomically, writing
 from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
-from jaxgan.workdir import Workdir
+from jaxgan.workdir import Workdir, read_rows
 
 IMAGES = 128  # of a look at most, in two halves; no more than in a step
 WINDOW = 64  # rows of the log in which losses may come back
@@ -53,8 +54,11 @@ class Monitor:
         self._folder, self._recorder = folder, recorder
         self._key = jax.random.fold_in(key, 2)  # the sample grid and evaluations have their own
         self._file = folder.path / "diagnostics.jsonl"
-        lines = self._file.read_text().splitlines() if self._file.exists() else []
-        self._rows = [row for row in map(json.loads, lines) if row["step"] <= start]
+        rows = read_rows(folder.path, start, self._file.name)
+        if self._file.exists():
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            write_atomically(self._file, lambda file: file.write_text(text))
+        self._count, self._recent = len(rows), deque[dict[str, Any]](rows, maxlen=diagnostics.LOOKS)
         self._find: Any = None
         count = 2 * (min(IMAGES, config.batch_size, len(dataset.images)) // 2)
         self._every = config.diagnose_every if count >= 4 else None
@@ -82,18 +86,20 @@ class Monitor:
         return [] if found is None else [partial(self._judge, step, found)]
 
     def _judge(self, step: int, found: dict[str, jax.Array]) -> None:
-        log = self._folder.read_metrics(up_to=step)[-WINDOW:]
+        log = self._folder.last_metrics(WINDOW)
         row: dict[str, Any] = {"step": step}
         row |= {name: float(value) for name, value in jax.device_get(found).items()}
         row["oscillation"] = max(
             diagnostics.oscillation_index([line[loss] for line in log if loss in line]) for loss in LOSSES
         )
-        before = set(self._rows[-1]["alarms"]) if self._rows else set()
-        numbers = [{k: v for k, v in each.items() if k != "alarms"} for each in self._rows]
-        alarms = diagnostics.alarms([*numbers, row])
-        self._rows.append({**row, "alarms": [alarm.name for alarm in alarms]})
-        text = "".join(json.dumps(each) + "\n" for each in self._rows)
-        write_atomically(self._file, lambda file: file.write_text(text))
+        before = set(self._recent[-1]["alarms"]) if self._recent else set()
+        self._count += 1
+        numbers = [{k: v for k, v in each.items() if k != "alarms"} for each in self._recent]
+        settled = self._count >= diagnostics.WARM_UP + diagnostics.LOOKS
+        alarms = diagnostics.alarms([*numbers, row], warm_up=0) if settled else []
+        self._recent.append({**row, "alarms": [alarm.name for alarm in alarms]})
+        with writing(self._file), self._file.open("a") as file:
+            file.write(json.dumps(self._recent[-1]) + "\n")
         for alarm in alarms:
             self._folder.warnings[alarm.name] = str(alarm)
             if alarm.name not in before:

@@ -23,6 +23,7 @@ PANELS = {
 }
 
 
+MOST_POINTS = 2000  # of a curve: more take time and memory, and show no more
 SPREADS = ("_deviation", "_standard_error", "_slope")  # measured, and not drawn
 
 
@@ -85,6 +86,7 @@ def plot_curves(
     """
     from matplotlib.figure import Figure  # a second to import, and only here
 
+    rows = rows[:: 1 + len(rows) // MOST_POINTS]
     steps = [row["step"] for row in rows]
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     for axes, (title, names) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):

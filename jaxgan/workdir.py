@@ -14,7 +14,7 @@ import shlex
 import shutil
 import socket
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +27,7 @@ from jaxgan.errors import UserError
 from jaxgan.files import remove_leftovers, write_atomically, write_json, writing
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
+_LONGEST_ROW = 1024  # bytes, of metrics.jsonl
 
 
 class OtherRunError(UserError):
@@ -126,6 +127,15 @@ class Workdir:
         """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
         return read_rows(self.path, up_to)
 
+    def last_metrics(self, count: int) -> list[dict[str, int | float]]:
+        """Return the last rows of metrics.jsonl, however long it is."""
+        if not (self.path / "metrics.jsonl").exists():
+            return []
+        with (self.path / "metrics.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - count * _LONGEST_ROW))
+            lines = file.read().decode().splitlines()[-count:]
+        return list(_parse(lines))
+
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""
         text = "".join(json.dumps(row) + "\n" for row in self.read_metrics(up_to=step))
@@ -163,18 +173,24 @@ class Workdir:
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
 
 
-def read_rows(folder: Path, up_to: int | None = None) -> list[dict[str, int | float]]:
-    """Return the rows of a folder's metrics.jsonl; see `Workdir.read_metrics`."""
-    file = folder / "metrics.jsonl"
-    rows = []
-    for line in file.read_text().splitlines() if file.exists() else []:
+def read_rows(
+    folder: Path, up_to: int | None = None, name: str = "metrics.jsonl"
+) -> list[dict[str, int | float]]:
+    """Return the rows of a file of a run folder; see `Workdir.read_metrics`."""
+    file = folder / name
+    rows = _parse(file.read_text().splitlines() if file.exists() else [])
+    return [row for row in rows if up_to is None or row["step"] <= up_to]
+
+
+def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield rows until the first that is none: the rest was lost in a crash."""
+    for line in lines:
         try:
             row = json.loads(line)
-            if up_to is None or row["step"] <= up_to:
-                rows.append(row)
+            row["step"]
         except (ValueError, TypeError, KeyError):
-            break
-    return rows
+            return
+        yield row
 
 
 def _is_strange(file: Path) -> bool:

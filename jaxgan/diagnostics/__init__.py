@@ -9,7 +9,16 @@ discriminator can tell, how far apart the fakes are, dead units. `alarms` says w
         print(alarm)
 """
 
-from jaxgan.diagnostics.alarms import RULES, Alarm, Rule, alarms, oscillation_index
+from jaxgan.diagnostics.alarms import LOOKS, RULES, WARM_UP, Alarm, Rule, alarms, oscillation_index
 from jaxgan.diagnostics.probe import make_probe
 
-__all__ = ["RULES", "Alarm", "Rule", "alarms", "make_probe", "oscillation_index"]
+__all__ = [
+    "LOOKS",
+    "RULES",
+    "WARM_UP",
+    "Alarm",
+    "Rule",
+    "alarms",
+    "make_probe",
+    "oscillation_index",
+]
