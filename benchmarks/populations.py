@@ -27,7 +27,7 @@ import inputs
 import tables
 from jaxgan import build, data, parallel
 from jaxgan.config import choose
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Step
@@ -250,7 +250,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
 def main(args: Sequence[str] | None = None) -> None:
     """Run the benchmark; exit code 2 and one sentence for a mistake of the user's."""
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes of their own share the device
-    try:
+    with exits():
         arguments = parse(args)
         if arguments.worker:
             worker(arguments.worker, arguments)
@@ -258,9 +258,6 @@ def main(args: Sequence[str] | None = None) -> None:
         record = benchmark(arguments)
         if arguments.json:
             write_json(arguments.json, record)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import dataclasses
 import math
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ import inputs
 import tables
 from jaxgan import build, choices, data, parallel, report
 from jaxgan.config import Config, choose, option, parse_size
-from jaxgan.errors import UserError
+from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
 from jaxgan.workdir import environment
 from timing import Work, matmul_peak, measure
@@ -175,14 +174,11 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the benchmark; exit code 2 and one sentence for a mistake of the user's."""
-    try:
+    with exits():
         arguments = parse(args)
         record = benchmark(arguments)
         if arguments.json:
             write_json(arguments.json, record)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

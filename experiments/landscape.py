@@ -44,7 +44,7 @@ def main() -> None:
     for stop, n in zip(STOPS, np.diff(STOPS, prepend=0), strict=True):
         state, _ = game.run(state, int(n))
         for i, name in enumerate(GANS):
-            step = game.step(jax.tree.map(lambda leaf: jnp.asarray(leaf[i]), population))  # noqa: B023
+            step = game.step(member(jax.tree.map(jnp.asarray, population), i))
             fields[name], params = dynamics.game_field(step.players, member(state, i), turn)
             places[name].append(jax.tree.map(jnp.copy, params))
             found = dynamics.eigenvalues(fields[name], params, count=8, steps=300)

@@ -1,7 +1,7 @@
 """Two GANs and a VAE on MNIST under one protocol, three seeds each: a table and a picture.
 
 python experiments/mnist_baselines.py
-python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out /tmp/baselines    # a trial
+python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out trial    # a trial
 
 Every generator's 10,000 fakes (its average weights) are compared with the 10,000 test images by features of
 `mnist-cnn`. The floor is what as many training images get: a generator that drew from the data would have it.

@@ -5,13 +5,13 @@ import io
 import os
 import pickle
 import zipfile
-import zlib
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn_weights import draw, image
 from safetensors.numpy import save_file
 
 from jaxgan import features
@@ -24,21 +24,6 @@ from jaxgan.metrics.result import INCEPTION
 
 GOLDEN = np.load(Path(__file__).parent / "golden/inception.npz")
 SIZES = {"small": (5, 7), "wide": (320, 600)}
-
-
-def draw(name, shape):
-    noise = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape, np.float32)
-    if len(shape) > 1:
-        return noise * np.float32(np.sqrt(2 / np.prod(shape[1:])))
-    if name.endswith("running_var"):
-        return np.exp(noise / 4)
-    return noise / 4 + np.float32(name.endswith("weight"))
-
-
-def image(height, width):
-    noise = np.random.default_rng(height * width).integers(0, 120, (1, height, width, 3))
-    ramp = np.linspace(0, 135, width)[None, None, :, None] * (np.arange(height) % 4 > 0)[None, :, None, None]
-    return (noise + ramp).astype(np.uint8)
 
 
 def drawn():
