@@ -17,9 +17,9 @@ import jax
 import numpy as np
 
 import laboratory
+from arenas import Row
 from jaxgan import config, diagnostics
 from jaxgan.errors import UserError, exits
-from laboratory import Row
 from stability import write
 
 KINDS: dict[str, tuple[str, list[Row]]] = {  # kind: the alarms that are right, rows without their seeds

@@ -25,11 +25,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+import arenas
 import laboratory
+from arenas import Row
 from jaxgan import choices, config, losses
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
-from laboratory import Row
 from stability import write
 
 GANS: dict[str, tuple[Any, Any]] = {  # name: loss, penalty of a weight
@@ -68,7 +69,7 @@ def drawn(settings: Settings) -> list[Row]:
     return rows
 
 
-def search(name: str, settings: Settings, arena: laboratory.Arena) -> list[Row]:
+def search(name: str, settings: Settings, arena: arenas.Arena) -> list[Row]:
     """Train one GAN with all settings; return a row a member."""
     loss, penalty = GANS[name]
 
@@ -127,7 +128,7 @@ def main() -> None:
             raise UserError(f"{file} is not there: run without --redraw first")
         if not settings.redraw:
             start = time.monotonic()
-            arena = laboratory.mnist_arena(settings.fakes, settings.data_dir)
+            arena = arenas.mnist_arena(settings.fakes, settings.data_dir)
             rows = [row for name in tqdm(GANS, desc="GANs") for row in search(name, settings, arena)]
             head = {"steps": settings.steps, "members": settings.members, "fakes": settings.fakes}
             head |= {"device": jax.devices()[0].device_kind, "jax": jax.__version__}

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
+import arenas
 import laboratory
 from jaxgan import dynamics
 from jaxgan.game import Turn
@@ -34,7 +35,7 @@ def member(tree: Any, i: int) -> Any:
 
 def main() -> None:
     """Train both, look at their landscapes, and draw."""
-    arena = laboratory.ring_arena(width=32)
+    arena = arenas.ring_arena(width=32)
     population = laboratory.members([{"seed": 0, "r1": weight} for weight in GANS.values()])
     game = laboratory.start(arena, population, pieces=laboratory.any_loss_r1)
     real = arena.batch_at(None, jnp.array(0), jnp.array(2**31 - 1), BATCH)["image"]

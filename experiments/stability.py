@@ -21,12 +21,14 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
+import arenas
 import laboratory
 import stability_figures
+from arenas import Row
 from jaxgan import config
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
-from laboratory import LOSSES, Row
+from laboratory import LOSSES
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 TUNED = {"sgd": (1e-2, 3e-2, 1e-1, 3e-1)}  # learning rates to choose from; SGD's are of another order
@@ -52,8 +54,8 @@ class Settings:
 
 def rates(settings: Settings) -> Iterator[list[Row]]:
     """(a) Both learning rates, with Adam: rows of both arenas."""
-    for name in laboratory.ARENAS:
-        arena = laboratory.ARENAS[name]()
+    for name in arenas.ARENAS:
+        arena = arenas.ARENAS[name]()
         cells = itertools.product(RATES, RATES, range(settings.seeds))
         rows = [{"arena": name, "g_rate": g, "d_rate": d, "seed": seed} for g, d, seed in cells]
         (scores,) = laboratory.train(arena, laboratory.members(rows), stops=[_steps(settings, arena)])
@@ -62,8 +64,8 @@ def rates(settings: Settings) -> Iterator[list[Row]]:
 
 def optimizers(settings: Settings) -> Iterator[list[Row]]:
     """(b) Optimizers and momentum, each at four learning rates that both players share."""
-    for name, optimizer in itertools.product(laboratory.ARENAS, laboratory.OPTIMIZERS):
-        arena = laboratory.ARENAS[name]()
+    for name, optimizer in itertools.product(arenas.ARENAS, laboratory.OPTIMIZERS):
+        arena = arenas.ARENAS[name]()
         tried = TUNED.get(optimizer, TUNED_ADAPTIVE)
         cells = itertools.product((0.0, 0.5, 0.9), tried, range(settings.seeds))
         rows = [{"beta1": beta1, "g_rate": rate, "d_rate": rate, "seed": seed} for beta1, rate, seed in cells]
@@ -74,8 +76,8 @@ def optimizers(settings: Settings) -> Iterator[list[Row]]:
 
 def d_steps(settings: Settings) -> Iterator[list[Row]]:
     """(c) Discriminator updates; at equal generator updates, and at equal work (one unit a gradient)."""
-    for name, count in itertools.product(laboratory.ARENAS, (1, 2, 3, 4, 5)):
-        arena = laboratory.ARENAS[name]()
+    for name, count in itertools.product(arenas.ARENAS, (1, 2, 3, 4, 5)):
+        arena = arenas.ARENAS[name]()
         cells = itertools.product((3e-4, 1e-3), range(settings.seeds))
         rows = [{"g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
         steps = _steps(settings, arena)
@@ -87,7 +89,7 @@ def d_steps(settings: Settings) -> Iterator[list[Row]]:
 
 def losses(settings: Settings) -> Iterator[list[Row]]:
     """(d) Losses and penalties on digits, all in one program."""
-    arena = laboratory.digits_arena()
+    arena = arenas.digits_arena()
     cells = list(itertools.product(LOSSES, PENALTIES, range(settings.seeds)))
     rows = [{"loss": loss, "seed": seed, **PENALTIES[penalty]} for loss, penalty, seed in cells]
     (scores,) = laboratory.train(
@@ -105,7 +107,7 @@ def losses(settings: Settings) -> Iterator[list[Row]]:
 def norms(settings: Settings) -> Iterator[list[Row]]:
     """(e) Normalisation in the discriminator of a DCGAN on digits, at four learning rates."""
     for norm in ("batch", "none", "spectral"):
-        arena = laboratory.digits_arena(norm)
+        arena = arenas.digits_arena(norm)
         cells = itertools.product((1e-4, 3e-4, 1e-3, 3e-3), range(settings.seeds))
         rows = [{"g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
         (scores,) = laboratory.train(arena, laboratory.members(rows), stops=[_steps(settings, arena)])
@@ -121,7 +123,7 @@ STUDIES: dict[str, Callable[[Settings], Iterator[list[Row]]]] = {
 }
 
 
-def _steps(settings: Settings, arena: laboratory.Arena) -> int:
+def _steps(settings: Settings, arena: arenas.Arena) -> int:
     return settings.steps or arena.steps
 
 
@@ -154,7 +156,7 @@ def main() -> None:
         device = jax.devices()[0]
         head: dict[str, Any] = {
             "study": study,
-            "steps": settings.steps or laboratory.ring_arena().steps,
+            "steps": settings.steps or arenas.ring_arena().steps,
             "device": device.device_kind,
             "jax": jax.__version__,
             "seconds": round(time.monotonic() - start, 1),
