@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from jaxgan import health, hosts
+from jaxgan import hosts
 from jaxgan.build import Experiment
 from jaxgan.config import Config
 from jaxgan.data import Dataset
@@ -82,7 +82,6 @@ class FollowerRecorder(Recorder):
         images = config.batch_size * config.d_steps
         self.progress = Progress(start, config.steps, images, bar=False, quiet=True)
         self.path, self.say = folder.path, folder.log
-        self._every, self._steps = config.log_every, config.steps
 
     def __enter__(self) -> "FollowerRecorder":
         return self
@@ -106,8 +105,6 @@ class FollowerRecorder(Recorder):
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
     ) -> None:
         """Check what a call has given, and log it."""
-        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-        health.check(step, steps, values)
-        line = self.progress.advance(steps, values)
-        if step % self._every == 0 or step == self._steps or last:
+        line = self._arrived(step, steps, metrics)[1]
+        if last or self._logs(step):
             self.say(line)

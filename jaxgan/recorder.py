@@ -108,14 +108,21 @@ class Recorder:
         """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
         return self._generate(ema)
 
+    def _arrived(self, step: int, steps: int, metrics: dict[str, jax.Array]) -> tuple[dict[str, float], str]:
+        """Wait for a call's metrics and check them; return them, and a line that tells them."""
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        health.check(step, steps, values)
+        return values, self.progress.advance(steps, values)
+
+    def _logs(self, step: int) -> bool:
+        return step % self._config.log_every == 0 or step == self._config.steps
+
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
     ) -> None:
         """Record what a call of `steps` steps, up to `step`, has given; waits for it."""
-        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-        health.check(step, steps, values)
-        line = self.progress.advance(steps, values)
-        if step % self._config.log_every == 0 or step == self._config.steps or last:
+        values, line = self._arrived(step, steps, metrics)
+        if last or self._logs(step):
             self._folder.append_metrics(step, values)
             if self._board is not None:
                 self.attempt("TensorBoard", partial(_add_scalars, self._board, values, step))

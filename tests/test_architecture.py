@@ -57,7 +57,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
         "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
     },
     "follower": {
-        "build", "config", "data", "health", "hosts", "progress", "recorder", "state", "workdir",
+        "build", "config", "data", "hosts", "progress", "recorder", "state", "workdir",
     },
     "loop": {
         "build", "checkpoint", "config", "data", "hosts", "monitor", "parallel", "preemption", "recorder", "state",
