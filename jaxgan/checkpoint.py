@@ -10,12 +10,9 @@ shape, dtype and fingerprint of each (`jaxgan.integrity`). One that reads otherw
 """
 
 import contextlib
-import gc
 import itertools
 import json
-import logging
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +26,7 @@ from jaxgan.errors import UserError
 from jaxgan.files import free_space
 from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
 from jaxgan.limits import nbytes, require_space
+from jaxgan.quiet import hushed, settle
 from jaxgan.state import named_leaves, with_leaves
 
 FORMAT_VERSION = 2
@@ -169,8 +167,7 @@ class Checkpoints:
         except Exception as error:  # a failed write comes out of Orbax as one of a dozen types
             why = str(error).strip().split("\n")[0]
         if why is not None:
-            with _hushed():
-                gc.collect()
+            settle()
             raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
 
 
@@ -231,29 +228,18 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
         name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or device)
         for name, x in wanted.items()
     }
-    with _hushed():
+    leaves, why = {}, None
+    with hushed():
         try:
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
                 arguments = ocp.args.StandardRestore(targets)
                 leaves = checkpointer.restore(folder.resolve() / "state", args=arguments)
         except Exception as error:  # every layer below has its own exceptions for every kind of damage
             why = type(error).__name__
-            del error
-            gc.collect()
-            raise DamagedError(f"its arrays cannot be read: {why}") from None
+    if why is not None:
+        settle()
+        raise DamagedError(f"its arrays cannot be read: {why}")
     found = describe(leaves)
     if changed := [name for name in saved if found.get(name) != saved[name]]:
         raise DamagedError(f"{changed[0]} has changed on disk")
     return leaves
-
-
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep quiet what fails beside the one error that Orbax raises: it prints pages when it is collected."""
-    asyncio_log = logging.getLogger("asyncio")
-    before = asyncio_log.disabled, sys.unraisablehook
-    asyncio_log.disabled, sys.unraisablehook = True, lambda _: None
-    try:
-        yield
-    finally:
-        asyncio_log.disabled, sys.unraisablehook = before

@@ -1,8 +1,10 @@
 """Rows 5, 6 and 7: what is in the checkpoint folder is not what was written."""
 
+import gc
 import json
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import jax
@@ -123,6 +125,21 @@ def test_a_run_goes_on_from_the_checkpoint_before_with_the_same_numbers(tmp_path
     assert same(result.state, whole)
     cli.main(["check", str(tmp_path / "run")])
     assert "corrupt-9  was set aside" in capsys.readouterr().out
+
+
+def test_reads_that_outlive_a_failed_one_print_nothing(tmp_path, monkeypatch):
+    """Orbax reads the arrays at once; when one fails, the others report a closed event loop, in threads."""
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, {f"{i}": jnp.array(RNG.normal(size=(100, 300))) for i in range(40)})
+    file = max((tmp_path / "1").rglob("d/*"), key=lambda path: path.stat().st_size)
+    file.write_bytes(file.read_bytes()[:1000])
+    for _ in range(3):
+        with pytest.raises(DamagedError, match="cannot be read"):
+            read(tmp_path / "1")
+    gc.collect()
+    assert reported == []
 
 
 def test_strange_folders_are_left_alone(tmp_path):
