@@ -41,4 +41,4 @@ def settle() -> None:
 
 
 def _is_left_behind(thing: object) -> bool:
-    return isinstance(thing, asyncio.Task) and thing.get_loop().is_closed()
+    return isinstance(thing, asyncio.Task) and not thing.done() and thing.get_loop().is_closed()

@@ -112,7 +112,9 @@ def test_swapped_checkpoints_are_found(sound, tmp_path):
 def test_a_run_goes_on_from_the_checkpoint_before_with_the_same_numbers(tmp_path, capsys):
     whole = train_tiny(tiny(tmp_path / "whole")).state
     train_tiny(tiny(tmp_path / "run", steps=9))
-    flip(max((tmp_path / "run/checkpoints/9").rglob("d/*"), key=lambda path: path.stat().st_size))  # numbers
+    for path in (tmp_path / "run/checkpoints/9").rglob("d/*"):
+        if path.stat().st_size > 1000:  # numbers, and Orbax's other copy of them
+            flip(path)
     with pytest.raises(SystemExit) as caught:
         cli.main(["check", str(tmp_path / "run")])
     assert caught.value.code == 1
