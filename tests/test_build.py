@@ -31,7 +31,7 @@ def test_every_network_fits_the_digits(network, conditional):
     ],
 )
 def test_every_loss_and_optimizer_moves_both_players(loss, optimizer):
-    config = Config(loss=loss, optimizer=optimizer, penalty="r1", batch_size=4, gradient_clip=1.0)
+    config = Config(loss=loss, optimizer=optimizer, batch_size=4, gradient_clip=1.0)
     generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
     experiment = build.experiment(config, DIGITS, generator=generator, discriminator=discriminator)
     before = experiment.init(jax.random.key(0))

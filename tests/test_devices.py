@@ -38,6 +38,7 @@ def assert_same_numbers(one, other):
         np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

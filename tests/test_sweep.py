@@ -70,6 +70,7 @@ def same(one, other):
     )
 
 
+@pytest.mark.slow
 def test_each_member_is_the_single_run_with_its_settings(three, tmp_path):
     some, population = three
     state, metrics = advance(population, some, 1, STEPS - 1)

@@ -39,6 +39,7 @@ def kept(folder):
     return sorted(int(path.name) for path in (folder / "checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_parameters_are_bit_equal_with_and_without(tmp_path):
     without = run(tmp_path / "without", conditional=True)
     watched = run(tmp_path / "with", conditional=True, evaluate_every=2, metrics="fid,kid,prdc")
@@ -108,6 +109,7 @@ def test_the_best_is_found_again_after_an_interruption(tmp_path, script):
     assert [row["fid"] for row in rows(tmp_path / "run")] == list(values.values())
 
 
+@pytest.mark.slow
 def test_what_is_missing_of_a_finished_run_is_made_anew(tmp_path, script):
     script({4: 3.0, 8: 5.0, 12: 4.0})
     options = {"evaluate_every": 4, "save_every": 12}

@@ -225,6 +225,7 @@ def test_a_run_on_pictures_as_they_come_never_stops_in_the_middle(tmp_path, caps
     assert not (tmp_path / "strict").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["é ü", "\u202egnp", "🙂", "a\nb", "a..b", "-rf", "x" * 200])
 def test_odd_names_of_folders_write_nothing_outside(tmp_path, name, capsys):
     outside = tmp_path / "outside"

@@ -95,6 +95,7 @@ train.main(Config(penalty="r1"), "A run whose end hangs.")
 """
 
 
+@pytest.mark.slow
 def test_one_signal_ends_with_75_and_a_second_one_at_once(tmp_path):
     program = tmp_path / "hangs.py"
     program.write_text(HANGS)
