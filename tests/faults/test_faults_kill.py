@@ -6,13 +6,14 @@ import random
 import signal
 import socket
 import time
+from functools import partial
 
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 from tiny_runs import run_to_end, started, tiny, train_tiny
 
-from jaxgan import parallel, train
+from jaxgan import features, judging, parallel, train
 from jaxgan.checkpoint import Checkpoints, read, steps_in
 from jaxgan.errors import UserError
 from jaxgan.workdir import Workdir
@@ -60,11 +61,17 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills):
     assert len(list((run / "checkpoints").iterdir())) == 3
 
 
-@pytest.mark.parametrize("moment", ["compile", "sample", "save", "publish"])
+CORNERS = features.from_function(
+    "corners", lambda images: images[:, ::3, ::3, 0].reshape(len(images), -1), hash="1"
+)
+
+
+@pytest.mark.parametrize("moment", ["compile", "sample", "evaluation", "save", "publish"])
 def test_sigterm_at_any_time_saves_the_present_step(tmp_path, moment, monkeypatch):
     owner, name = {
         "compile": (parallel, "compile_run"),
         "sample": (train.Recorder, "draw"),
+        "evaluation": (judging, "measure"),
         "save": (Checkpoints, "save"),
         "publish": (train.Recorder, "publish"),
     }[moment]
@@ -76,14 +83,16 @@ def test_sigterm_at_any_time_saves_the_present_step(tmp_path, moment, monkeypatc
         return true(*inputs, **options)
 
     monkeypatch.setattr(owner, name, interrupted)
-    result = train_tiny(tiny(tmp_path / "run", steps=400))
+    watched = {"evaluate_every": 6, "evaluate_n": 20} if moment == "evaluation" else {}
+    again = partial(train_tiny, extractor=CORNERS)
+    result = again(tiny(tmp_path / "run", steps=400, **watched))
     assert result.status == "preempted"
     step = int(result.state.step)
     assert step in steps_in(result.workdir / "checkpoints")
     read(result.workdir / f"checkpoints/{step}")
     status = json.loads((result.workdir / "status.json").read_text())
     assert status == {"state": "preempted", "step": step, "why": "SIGTERM"}
-    assert train_tiny(tiny(tmp_path / "run", steps=step + 2)).status == "done"
+    assert again(tiny(tmp_path / "run", steps=step + 2, **watched)).status == "done"
 
 
 HANGS = """
