@@ -8,6 +8,7 @@ bilinear game. Writes docs/images/dirac.png and prints, for each rule and game, 
 distance from the equilibrium shrinks in a step: measured at the tail, and as the eigenvalues of a step say.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,17 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from jaxgan import dynamics, init_state, losses, make_train_step, penalties, updates
+from jaxgan import config, dynamics, init_state, losses, make_train_step, penalties, updates
+from jaxgan.errors import exits
 
-PICTURE = Path(__file__).parent.parent / "docs/images/dirac.png"
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Of the figure."""
+
+    out: str = str(Path(__file__).parent.parent / "docs/images/dirac.png")  # the figure
+
+
 RATE, STEPS = 0.2, 400
 RULES: dict[str, tuple[Any, Any]] = {  # rule, optimizer
     "simultaneous": (updates.simultaneous, optax.sgd(RATE)),
@@ -93,6 +102,14 @@ def numbers(tree: Any) -> list[jax.Array]:
 
 def main() -> None:
     """Play all games by all rules; print the table and draw the figure."""
+    with exits(OSError):
+        picture = Path(config.parse(Settings(), description=__doc__ or "").out)
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        play_all(picture)
+
+
+def play_all(picture: Path) -> None:
+    """Print the table, and draw the figure."""
     jax.config.update("jax_enable_x64", True)
     figure = Figure(figsize=(2.3 * len(RULES), 2.6 * len(GAMES)), layout="constrained")
     panels = figure.subplots(len(GAMES), len(RULES), sharex=True, sharey=True)
@@ -112,8 +129,8 @@ def main() -> None:
         row[0].set_ylabel(f"{game}\n" + r"$\psi$")
     for axes in panels[-1]:
         axes.set_xlabel(r"$\theta$")
-    figure.savefig(PICTURE, dpi=80)
-    print(PICTURE)
+    figure.savefig(picture, dpi=80)
+    print(picture)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ angle of the field with the line from the stop before to the last one (Berard et
 docs/stability/landscape.json and docs/images/landscape.png.
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,21 @@ from matplotlib.figure import Figure
 
 import arenas
 import laboratory
-from jaxgan import dynamics
+from jaxgan import config, dynamics
+from jaxgan.errors import UserError, exits
 from jaxgan.game import Turn
 from stability import write
 
-DOCS = Path(__file__).parent.parent / "docs"
 GANS = {"without a penalty": 0.0, "R1": 0.02}
 STOPS, BATCH = (50, 200, 800, 2000, 4000), 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Of the study."""
+
+    out: str = str(Path(__file__).parent.parent / "docs")  # folder of stability/ and images/
+    redraw: bool = False  # draw from the JSON that is there
 
 
 def member(tree: Any, i: int) -> Any:
@@ -34,7 +43,22 @@ def member(tree: Any, i: int) -> Any:
 
 
 def main() -> None:
-    """Train both, look at their landscapes, and draw."""
+    """Train both and look at their landscapes, or only draw."""
+    with exits(OSError):
+        settings = config.parse(Settings(), description=__doc__ or "")
+        file = Path(settings.out) / "stability/landscape.json"
+        if settings.redraw and not file.exists():
+            raise UserError(f"{file} is not there: run without --redraw first")
+        picture = Path(settings.out) / "images/landscape.png"
+        for each in (file, picture):
+            each.parent.mkdir(parents=True, exist_ok=True)
+        if not settings.redraw:
+            write(file, {"stops": STOPS, "batch": BATCH}, study())
+        draw(json.loads(file.read_text())["rows"], picture)
+
+
+def study() -> list[dict[str, Any]]:
+    """Train both; return eigenvalues at each stop, and the path between the last two."""
     arena = arenas.ring_arena(width=32)
     population = laboratory.members([{"seed": 0, "r1": weight} for weight in GANS.values()])
     game = laboratory.start(arena, population, pieces=laboratory.any_loss_r1)
@@ -59,11 +83,10 @@ def main() -> None:
         rows.append(
             {"gan": name, "path": path.alphas.round(4).tolist(), "angle": angle, "norm": norm, **score}
         )
-    write(DOCS / "stability/landscape.json", {"stops": STOPS, "batch": BATCH}, rows)
-    draw(json.loads((DOCS / "stability/landscape.json").read_text())["rows"])
+    return rows
 
 
-def draw(rows: list[dict[str, Any]]) -> None:
+def draw(rows: list[dict[str, Any]], file: Path) -> None:
     """Draw eigenvalues at each stop, and the path angle, for each GAN."""
     figure = Figure(figsize=(11, 7), layout="constrained")
     for line, name in zip(figure.subplots(len(GANS), 2), GANS, strict=True):
@@ -83,7 +106,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
         for axes in line:
             axes.legend(fontsize=8)
             axes.grid(alpha=0.3)
-    figure.savefig(DOCS / "images/landscape.png", dpi=80)
+    figure.savefig(file, dpi=80)
 
 
 if __name__ == "__main__":

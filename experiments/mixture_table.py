@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 import grid
 import ring
-from jaxgan import choices
+from jaxgan import choices, config
+from jaxgan.errors import exits
 from mixture import MixtureConfig, train
 
-FOLDER = Path(__file__).parent.parent / "docs"
 CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
 MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
 WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
@@ -27,6 +27,13 @@ MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "r
 OTHERS = tuple(loss for loss in choices.LOSSES if loss not in MAIN)
 MAIN_CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
 OTHER_CELLS = [(loss, "r1_r2", 3) for loss in OTHERS]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Of the tables."""
+
+    out: str = str(Path(__file__).parent.parent / "docs/mixtures.json")  # what was measured
 
 
 def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[float] | float]:
@@ -60,7 +67,14 @@ def table(results: dict[str, dict], name: str, losses: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Measure what is missing, and write the tables."""
-    file = FOLDER / "mixtures.json"
+    with exits(OSError):
+        file = Path(config.parse(Settings(), description=__doc__ or "").out)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fill(file)
+
+
+def fill(file: Path) -> None:
+    """Measure what a file of results misses; print the tables."""
     results = json.loads(file.read_text()) if file.exists() else {}
     cells = [(name, *cell) for cells in (MAIN_CELLS, OTHER_CELLS) for name in MIXTURES for cell in cells]
     for name, loss, penalty, seeds in tqdm(cells, desc="cells"):

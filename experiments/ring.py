@@ -1,7 +1,9 @@
 """Eight Gaussians on a circle: ten GANs in one program, their modes counted.
 
 python experiments/ring.py
-python experiments/ring.py --loss wasserstein --penalty gradient_penalty --penalty-weight 0.1
+python experiments/ring.py --penalty none --workdir runs/ring_without
+
+A run starts anew each time, and overwrites its folder.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Stacked MNIST: three digits in red, green and blue make 1,000 modes. How many does a generator find?
 
     jaxgan data prepare mnist                  # once; --from FOLDER takes the official files from there
-    python experiments/stacked_mnist.py --recipe dcgan
+    python experiments/stacked_mnist.py --recipe dcgan --workdir runs/stacked_dcgan
     python experiments/stacked_mnist.py --recipe r3gan --workdir runs/stacked_r3gan
 
 "dcgan" is the non-saturating loss with batch normalisation. "r3gan" is relativistic pairing with R1 and R2
@@ -50,7 +50,7 @@ class Settings:
     scores: int = 5  # how often modes are counted, at equal distances
     seed: int = 0  # of weights, latents, stacks and data order
     data_dir: str | None = None  # where TFDS's mnist is; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
-    workdir: str = "runs/stacked_dcgan"  # run folder
+    workdir: str = "runs/stacked_mnist"  # run folder
 
 
 class Block(nn.Module):

@@ -43,7 +43,7 @@ class Turn(NamedTuple):
     """What one update of a player takes.
 
     Attributes:
-        real: images, ``[B, ...]``.
+        real: images, float in [-1, 1], ``[B, ...]``.
         labels: int32 ``[B]`` or None.
         key: for all that this update draws but the latents.
         latent_key: for those; two players with the same one meet the same fakes.

@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 
+from jaxgan import train
+from jaxgan.config import Config
+
 
 def blocks(root, language):
     return re.findall(rf"```{language}\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
@@ -19,8 +22,18 @@ def test_the_training_loop(request, capsys):
     assert "100 {'discriminator_accuracy'" in capsys.readouterr().out
 
 
-def test_one_loss_alone(request):
+def test_a_generator_comes_back(request, tmp_path, monkeypatch):
     code = blocks(request.config.rootpath, "python")[1]
+    monkeypatch.chdir(tmp_path)
+    train.run(Config(steps=2, batch_size=8, workdir="runs/digits_mlp", quiet=True))
+    scope = {}
+    exec(code, scope)
+    assert scope["images"].shape == (64, 8, 8, 1)
+    assert (tmp_path / "grid.png").exists()
+
+
+def test_one_loss_alone(request):
+    code = blocks(request.config.rootpath, "python")[2]
     assert len(code.strip().splitlines()) == 5
     scope = {}
     exec(code, scope)
