@@ -73,7 +73,8 @@ class Checkpoints:
             self._manager.close()
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest checkpoint, or None."""
+        """Return the step of the newest checkpoint, or None; one that is on its way is waited for."""
+        self.wait()
         return hosts.first(max(steps_in(self._folder), default=None))
 
     def require_space(self, state: Any, saves: int) -> None:

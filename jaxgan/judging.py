@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxgan import data, features, goal
 from jaxgan.build import Experiment
@@ -64,7 +65,23 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
     else:
         reals = there.from_dataset(dataset, config.evaluate_n)
     real = there.outputs(reals, extractor)
-    return Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
+    judge = Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
+    _rehearse(judge)
+    return judge
+
+
+def _rehearse(judge: Judge) -> None:
+    """Raise `UserError` if a metric cannot be had of so many images; reals stand in for the fakes."""
+    rows = np.resize(np.arange(len(judge.real.features)), judge.n)
+    features, logits = judge.real
+    fake = Outputs(features[rows], None if logits is None else logits[rows])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for name in judge.names:
+            try:
+                METRICS[name](Evidence(judge.real, fake, judge.extractor))
+            except ValueError as error:
+                raise UserError(f"--metrics {name}, --evaluate-n {judge.n}: {error}") from error
 
 
 def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:

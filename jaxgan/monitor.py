@@ -22,7 +22,7 @@ from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import Workdir, read_rows
 
-IMAGES = 128  # of a look at most, in two halves; no more than in a step
+IMAGES = 128  # of a look
 WINDOW = 64  # rows of the log in which losses may come back
 LOSSES = ("discriminator_loss", "generator_loss")
 
@@ -55,15 +55,15 @@ class Monitor:
         self._key = jax.random.fold_in(key, 2)  # the sample grid and evaluations have their own
         self._file = folder.path / "diagnostics.jsonl"
         rows = read_rows(folder.path, start, self._file.name)
+        self._tell_again(rows)
         if self._file.exists():
             text = "".join(json.dumps(row) + "\n" for row in rows)
             write_atomically(self._file, lambda file: file.write_text(text))
         self._count, self._recent = len(rows), deque[dict[str, Any]](rows, maxlen=diagnostics.LOOKS)
         self._find: Any = None
-        count = 2 * (min(IMAGES, config.batch_size, len(dataset.images)) // 2)
-        self._every = config.diagnose_every if count >= 4 else None
+        rows = examples(len(dataset.images), config)
+        self._every = config.diagnose_every if len(rows) else None
         if self._every is not None:
-            rows = np.linspace(0, len(dataset.images) - 1, count).astype(int)
             self._images = jnp.asarray(dataset.images[rows])
             labels = dataset.labels if config.conditional else None
             self._labels = None if labels is None else jnp.asarray(labels[rows])
@@ -76,6 +76,16 @@ class Monitor:
     def intervals(self) -> tuple[int, ...]:
         """After how many steps there is something to do, if anything."""
         return () if self._every is None else (self._every,)
+
+    def _tell_again(self, rows: list[dict[str, Any]]) -> None:
+        """Mark and keep the alarms of looks that were made before the run was stopped."""
+        self._folder.warnings.clear()
+        numbers = [_without_alarms(row) for row in rows]
+        for i, row in enumerate(rows):
+            if row["alarms"]:
+                for alarm in diagnostics.alarms(numbers[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0):
+                    self._folder.warnings[alarm.name] = str(alarm)
+                    self._recorder.marks.setdefault(alarm.name, row["step"])
 
     def look(self, step: int, state: GANState) -> list[Callable[[], None]]:
         """Start to look, at a step to look at; return what is to be done when the numbers are there."""
@@ -94,7 +104,7 @@ class Monitor:
         )
         before = set(self._recent[-1]["alarms"]) if self._recent else set()
         self._count += 1
-        numbers = [{k: v for k, v in each.items() if k != "alarms"} for each in self._recent]
+        numbers = [_without_alarms(each) for each in self._recent]
         settled = self._count >= diagnostics.WARM_UP + diagnostics.LOOKS
         alarms = diagnostics.alarms([*numbers, row], warm_up=0) if settled else []
         self._recent.append({**row, "alarms": [alarm.name for alarm in alarms]})
@@ -107,3 +117,19 @@ class Monitor:
                 self._recorder.marks.setdefault(alarm.name, step)
         if alarms:
             self._folder.write_status("running", step)
+
+
+def examples(available: int, config: Config) -> np.ndarray:
+    """Return which of the data a look shows, as two halves; none if there are too few.
+
+    Either half is spread over all the data, which may be in the order of classes, and can be cut into as many
+    parts as a batch is. There are at most `IMAGES` and no more than in a step, unless the parts need more.
+    """
+    unit = 2 * config.accumulate
+    count = max(4, unit, min(IMAGES, config.batch_size, available) // unit * unit)
+    rows = np.linspace(0, available - 1, count if count <= available else 0).astype(int)
+    return np.concatenate([rows[::2], rows[1::2]])
+
+
+def _without_alarms(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "alarms"}

@@ -88,7 +88,8 @@ class Progress:
             self._bar.set_postfix_str(f"{images}  {losses}", refresh=False)
             self._bar.update(steps)
         average = (self._step - self._first) / (now - self._begin)
-        left = time.strftime("%H:%M:%S", time.gmtime((self._total - self._step) / average))
+        minutes, seconds = divmod(int((self._total - self._step) / average), 60)
+        left = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
         speed = f"{self._rate:.1f} it/s  {images}  {left} left"
         return f"step {self._step:,}/{self._total:,}  {losses}  {speed}"
 

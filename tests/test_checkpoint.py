@@ -52,6 +52,12 @@ def test_the_newest_are_kept_and_the_newest_is_restored(tmp_path):
         assert checkpoints.restore(state).step == 30
 
 
+def test_a_save_that_is_on_its_way_counts(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, {"a": np.random.default_rng(0).normal(size=4_000_000)})
+        assert checkpoints.latest_step() == 3
+
+
 @pytest.mark.parametrize(
     ("other", "what"),
     [

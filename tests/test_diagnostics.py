@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.distance import pdist
 from test_updates import Discriminator, Generator
 
-from jaxgan import build, diagnostics, losses, train
+from jaxgan import build, diagnostics, losses, monitor, train
 from jaxgan.config import Config
 from jaxgan.diagnostics import probe as parts
 from jaxgan.networks import dcgan, mlp
@@ -73,6 +73,15 @@ def test_the_last_features_are_what_the_head_takes():
             5,
             64,
         )
+
+
+def test_the_last_features_of_a_projection_discriminator_are_not_its_labels():
+    images, labels = jax.random.normal(KEY, (5, 8, 8, 1)), jnp.arange(5) % 3
+    module = dcgan.Discriminator(4, num_classes=3)
+    variables = module.init(KEY, images, labels, train=False)
+    features = parts.last_features(module, variables, images, labels)
+    np.testing.assert_array_equal(features, parts.last_features(module, variables, images, labels[::-1]))
+    assert features.shape == (5, 64)
 
 
 def test_the_dirac_gan_looked_at():
@@ -178,6 +187,26 @@ def test_a_run_warns_and_a_look_changes_nothing(tmp_path):
     rows = (tmp_path / "looked/diagnostics.jsonl").read_text().splitlines()
     assert [json.loads(row)["step"] for row in rows] == [2, 4, 6, 8, 10, 12, 14, 16]
     assert (tmp_path / "looked/log.txt").read_text().count("warning: mode collapse") == 1
+
+    file = tmp_path / "looked/status.json"
+    told = file.read_text()
+    assert "mode collapse suspected at step 16" in told
+    run(tmp_path / "looked", 16, 2)  # there is nothing left to do, and nothing is forgotten either
+    assert file.read_text() == told
+
+
+@pytest.mark.parametrize(("batch", "parts"), [(8, 1), (12, 4), (192, 3), (1024, 128), (6, 6), (2, 1)])
+def test_each_half_of_a_look_is_of_all_the_data_and_divides_into_parts(batch, parts):
+    config = Config(batch_size=batch, accumulate=parts)
+    rows = monitor.examples(5000, config)
+    assert len(set(rows.tolist())) == len(rows) >= 4
+    assert len(rows) <= max(4, min(128, batch), 2 * parts)
+    halves = np.split(rows, 2)
+    for half in halves:
+        assert len(half) % parts == 0
+        assert half.min() <= 5000 / len(half)
+        assert half.max() >= 4999 - 5000 / len(half)
+    assert len(monitor.examples(3, config)) == 0
 
 
 def test_every_cure_is_something_one_can_ask_for():

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from jaxgan import build, data, report
+from jaxgan import build, data, progress, report
 from jaxgan.config import Config
 
 DIGITS = data.digits()
@@ -42,3 +42,12 @@ def test_the_dry_run_counts_every_discriminator_update():
     generator, discriminator = 2 * 609_872 * 16 / 1e9, 2 * 164_865 * 16 / 1e9
     update = generator + 6 * discriminator  # fakes; real and fake, each forward and twice backward
     assert abs((three - one) / 2 - update) < 0.2 * update
+
+
+def test_the_time_left_may_be_days(monkeypatch):
+    clock = iter([0.0, 0.0, 10.0])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
+    bar = progress.Progress(0, 10_001, 8, bar=False, quiet=True)
+    bar.start()
+    metrics = dict.fromkeys(("discriminator_loss", "generator_loss", "real_logit", "fake_logit"), 0.0)
+    assert bar.advance(1, metrics).endswith(" 27:46:40 left")  # 10,000 steps of 10 s

@@ -52,6 +52,16 @@ def test_parameters_are_bit_equal_with_and_without(tmp_path):
     assert not (without.workdir / "evaluations.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    ("metrics", "n", "sentence"),
+    [("fid,prdc", 5, "--metrics prdc, --evaluate-n 5"), ("is", 30, "--metrics is takes")],
+)
+def test_what_cannot_be_measured_is_said_before_anything_is_written(tmp_path, metrics, n, sentence):
+    with pytest.raises(UserError, match=sentence):
+        run(tmp_path / "run", evaluate_every=5, metrics=metrics, evaluate_n=n)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_row_is_what_the_metric_says_of_the_ema_generator(tmp_path):
     folder = run(tmp_path / "run", evaluate_every=12).workdir
     key = jax.random.fold_in(jax.random.split(jax.random.key(0), 3)[2], 1)

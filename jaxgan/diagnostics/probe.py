@@ -135,16 +135,20 @@ def directions(features: jax.Array) -> jax.Array:
 def last_features(
     discriminator: nn.Module, variables: Variables, images: jax.Array, labels: jax.Array | None
 ) -> jax.Array:
-    """Return what the discriminator's last layer with weights takes in, ``[n, d]``."""
-    seen = [images]
+    """Return what the discriminator's last layer with weights takes in, ``[n, d]``.
+
+    That is the last one of a single output, if there is any: a projection of labels comes later.
+    """
+    seen, scored = [images], []
 
     def listen(
         call: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any], context: Any
     ) -> Any:
         if context.method_name == "__call__" and context.module.has_variable("params", "kernel"):
-            seen.append(inputs[0])
+            one = context.module.get_variable("params", "kernel").shape[-1] == 1
+            (scored if one else seen).append(inputs[0])
         return call(*inputs, **options)
 
     with nn.intercept_methods(listen):
         discriminator.apply(variables, images, labels, train=False)
-    return seen[-1].reshape(len(images), -1)
+    return (scored or seen)[-1].reshape(len(images), -1)
