@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import build, cli, data, limits, preemption, train
+from jaxgan import build, cli, data, devices, limits, preemption, train
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.sweep import members, populations, program, results, runner
@@ -407,3 +407,46 @@ def test_figures_of_every_kind_of_sweep(tmp_path):
     figure(members.make(BASE, seeds=2), {0, 1})
     assert runner.ranked_by([]) == runner.GAP
     assert populations.PLAN.endswith(".json")
+
+
+def test_the_best_run_is_written_on_one_device_as_its_member_was_trained(tmp_path, monkeypatch):
+    """A batch of 15 does not divide over the two devices that there are."""
+    some, written = members.make(BASE.replace(batch_size=15), grid=["beta1=0,0.5"]), []
+    found = [
+        {"member": i, "diverged_at": None, "population": "0000", "judged_by": "fid", "fid": float(i)}
+        for i in range(2)
+    ]
+    (tmp_path / "populations").mkdir()
+    monkeypatch.setattr(results, "plot", lambda *_: None)
+    monkeypatch.setattr(runner, "write_run", lambda config, *_: written.append(config))
+    populations._show(tmp_path, some, found, lambda _: None)
+    with pytest.raises(UserError, match="batch-size 15"):
+        devices.place(build.experiment(some[0], data.digits()), some[0])
+    devices.place(build.experiment(some[0], data.digits()), written[0])
+
+
+def test_a_figure_of_a_setting_that_some_members_go_without_leaves_the_metrics_as_they_are(tmp_path):
+    some = members.make(BASE, grid=["gradient-clip=1.0,None"])
+    found = [
+        {"member": i, "diverged_at": None, "population": "0000", "judged_by": "fid", "fid": float(i)}
+        for i in range(2)
+    ]
+    names = ("discriminator_loss", "generator_loss", "real_logit", "fake_logit")
+    rows = [{"member": i, "step": 1, **dict.fromkeys(names, 1.0)} for i in range(2)]
+    before = [dict(row) for row in rows]
+    results.plot(some, found, rows, tmp_path / "sweep.png")
+    assert rows == before  # the best run's are written next
+
+
+def test_weights_of_efficientnet_make_a_judge_and_are_the_same_for_all_members(monkeypatch):
+    weights = "efficientnet-weights"
+    with pytest.raises(UserError, match=f"--{weights} must be the same"):
+        members.make(BASE, grid=[f"{weights}=one", f"{weights}=other"])
+    some, asked = members.make(BASE, grid=[f"{weights}=one"]), []
+    photographs = data.from_arrays(np.zeros((20, 8, 8, 3), np.uint8), name="photographs")
+    monkeypatch.setattr(build, "dataset", lambda _: photographs)
+    monkeypatch.setattr(populations.judging, "judge", lambda config, _: asked.append(config))
+    monkeypatch.setattr(populations, "fitting", lambda *_, **__: program.Program.__new__(program.Program))
+    monkeypatch.setattr(program.Program, "size", 1, raising=False)
+    populations._setting(some, [0], jax.devices(), lambda _: None)
+    assert [config.efficientnet_weights for config in asked] == ["one"]

@@ -111,7 +111,8 @@ def _setting(
             f"--grid device-data={math.ceil(taken / 1e9)} allows that"
         )
     judge = None
-    if config.extractor or config.inception_weights or dataset.name in features.OF_DATA:
+    chosen = config.extractor or config.inception_weights or config.efficientnet_weights
+    if chosen or dataset.name in features.OF_DATA:
         judge = judging.judge(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
@@ -139,7 +140,8 @@ def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say)
         return
     number = best["member"]
     of_best = [row for row in metrics if row["member"] == number]
-    config = members[number].replace(workdir=str(path / "best"), quiet=True)
+    # On one device, as it was trained: its batch need not divide over all that there are.
+    config = members[number].replace(workdir=str(path / "best"), quiet=True, devices="1")
     runner.write_run(config, path / "populations" / best["population"] / "winner", of_best)
     say(f"member {number} is the best by {runner.ranked_by(found)}: {path / 'best'} is its run")
     say(f"{path / 'table.csv'}, {path / 'sweep.png'}")

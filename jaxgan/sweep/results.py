@@ -93,8 +93,7 @@ def plot(members: Sequence[Config], found: Sequence[Outcome], rows: list[dict[st
 
 def _curves(axes: Any, rows: list[dict[str, Any]], name: str, colour: str, label: str) -> None:
     """Draw a faint line a member, and where there are several the median and the quartiles over them."""
-    for row in rows:
-        row[GAP] = row["real_logit"] - row["fake_logit"]
+    rows = [row | {GAP: row["real_logit"] - row["fake_logit"]} for row in rows]
     curves = {number: [r for r in rows if r["member"] == number] for number in {r["member"] for r in rows}}
     for curve in curves.values():
         axes.plot(
@@ -114,8 +113,8 @@ def _finals(
     """Draw a point a member: over the setting that takes most values, or over the groups."""
     by = ranked_by(found)
     values = {outcome["member"]: outcome.get(by) for outcome in found}
-    numeric = [n for n in varied(members) if n != "seed" and isinstance(getattr(members[0], n), int | float)]
-    counts = {name: len({getattr(member, name) for member in members}) for name in numeric}
+    settings = {n: {getattr(member, n) for member in members} for n in varied(members) if n != "seed"}
+    counts = {n: len(some) for n, some in settings.items() if all(isinstance(x, int | float) for x in some)}
     name = max(counts, key=lambda name: counts[name], default="seed")
     places = {number: getattr(members[number], name) for number in values}
     for i, numbers in enumerate(groups.values()):
