@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import load
+from jaxgan.data import first_shape, load
 from jaxgan.errors import UserError
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
@@ -47,6 +47,16 @@ def test_classes_are_first_level_subfolders_only_when_asked_for(tmp_path):
     assert dataset.labels.dtype == np.int32
     assert dataset.num_classes == 3
     assert dataset.notes == ("3 classes: cat, dog, emu",)
+
+
+def test_the_first_shape_is_that_of_the_first_picture_that_can_be_read(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    assert first_shape(str(tmp_path)) is None
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "b.png", RANDOM[:5, :, 0], exif=exif)
+    save(tmp_path / "c.png")
+    assert first_shape(str(tmp_path)) == (8, 5, 1)
 
 
 def test_labels_stay_with_their_pictures_when_one_is_skipped(tmp_path):

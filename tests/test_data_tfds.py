@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core.download import checksums
 
-from jaxgan.data import load, prepare, tfds_prepare
+from jaxgan.data import first_shape, load, prepare, tfds_prepare
 from jaxgan.errors import UserError
 
 REAL = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[2] / "shared/data") / "mnist"
@@ -300,6 +300,7 @@ def test_images_are_decoded_once_until_the_records_change(prepared, tmp_path, mo
 
 
 def test_another_size_and_colour(prepared, tmp_path):
+    assert first_shape(prepared[0], split="test[3:]", data_dir=str(tmp_path)) == (28, 28, 1)
     small = load(prepared[0], image_size=(14, 14), channels=3, data_dir=str(tmp_path))
     whole = load(prepared[0], data_dir=str(tmp_path))
     assert small.images.shape == (30, 14, 14, 3)

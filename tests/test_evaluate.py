@@ -163,9 +163,42 @@ def test_copies_are_found_and_shown(tmp_path, digits_cnn):
 def test_reals_of_another_size_are_fitted_and_said(tmp_path, digits_cnn):
     large = save(tmp_path / "large.npz", np.repeat(np.repeat(DIGITS.images[:200], 2, axis=1), 2, axis=2))
     report = evaluate.evaluate(large, against="digits", metrics="fid")
-    assert any("real images 8x8x1 of digits were cut" in note and "16x16x1" in note for note in report.notes)
+    assert any(
+        "real images of digits (the first is 8x8x1) were cut" in note and "16x16x1" in note
+        for note in report.notes
+    )
     assert any("resized (Lanczos) to 8x8x1 for digits-cnn" in note for note in report.notes)
     assert report.protocol["resize"]
+
+
+def test_a_folder_is_decoded_and_kept_in_the_size_of_the_fakes_only(tmp_path, own_cache):
+    """Photographs in their own size would fill the disk."""
+    folder, rng = tmp_path / "photographs", np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (40, 60, 3), np.uint8)).save(folder / f"{i}.png")
+    small = evaluate.reals.load(str(folder), (8, 8, 1))
+    kept = [np.load(file, mmap_mode="r").shape for file in own_cache.rglob("images.npy")]
+    assert kept == [(3, 8, 8, 1)]
+    assert "the first is 40x60x3" in small.notes[0]
+    np.testing.assert_array_equal(small.images, data.load(str(folder), image_size=(8, 8), channels=1).images)
+    trained_on = data.load(str(folder))
+    count = len(list(own_cache.rglob("images.npy")))
+    same = evaluate.reals.load(str(folder), (40, 60, 3))
+    assert same.notes == ()
+    np.testing.assert_array_equal(same.images, trained_on.images)
+    assert len(list(own_cache.rglob("images.npy"))) == count  # what training keeps is not kept twice
+    Image.fromarray(rng.integers(0, 256, (9, 7, 3), np.uint8)).save(folder / "last.png")
+    mixed = evaluate.reals.load(str(folder), (40, 60, 3))
+    assert "the first is 40x60x3" in mixed.notes[0]
+    np.testing.assert_array_equal(mixed.images[:3], trained_on.images)
+
+
+@pytest.mark.parametrize("shape", [(20, 2), (20, 8, 8)])
+def test_arrays_that_are_no_images_are_one_sentence(tmp_path, shape):
+    points = save(tmp_path / "points.npz", np.zeros(shape, np.float32))
+    with pytest.raises(UserError, match=r"points.npz: an image to measure is \[H, W, C\], got \["):
+        evaluate.evaluate(points, against="digits")
 
 
 def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):

@@ -5,7 +5,16 @@ from arrays on the device; `Stream` gathers the same batches, bit for bit, from 
 """
 
 from jaxgan.data.order import batch_at, batch_indices
-from jaxgan.data.sources import Dataset, digits, first_images, from_arrays, has_splits, load, prepare
+from jaxgan.data.sources import (
+    Dataset,
+    digits,
+    first_images,
+    first_shape,
+    from_arrays,
+    has_splits,
+    load,
+    prepare,
+)
 from jaxgan.data.stream import Feed, Stream, feed
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "digits",
     "feed",
     "first_images",
+    "first_shape",
     "from_arrays",
     "has_splits",
     "load",

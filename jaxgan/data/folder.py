@@ -58,6 +58,17 @@ def listing(folder: Path) -> Listing:
     return Listing(root, sorted(files), links_out)
 
 
+def first_shape(folder: Path) -> tuple[int, int, int] | None:
+    """Return the shape (H, W, C) of the first picture under a folder whose first bytes can be read."""
+    found = listing(folder)
+    with pictures.judging():
+        for name, _, _ in found.files:
+            size, grey, why = _look(found.root, name)
+            if not why:
+                return (*size, 1 if grey else 3)
+    return None
+
+
 def read(
     folder: Path,
     *,

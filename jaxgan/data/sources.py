@@ -102,6 +102,32 @@ def load(
     return Dataset(source, **read)
 
 
+def first_shape(source: str, *, split: str = "train", data_dir: str | None = None) -> tuple[int, ...] | None:
+    """Return the shape (H, W, C) of a folder's or a TFDS data set's first image; decodes no others.
+
+    Args:
+        source: as for `load`.
+        split: as for `load`.
+        data_dir: as for `load`.
+
+    Returns:
+        None for arrays, and where no picture can be read.
+
+    Raises:
+        UserError: as for `load`.
+    """
+    path = Path(source).expanduser()
+    if source == "digits" or path.suffix == ".npz":
+        return None
+    if has_splits(source):
+        from jaxgan.data import tfds_source
+
+        return tfds_source.first_shape(source, split, data_dir)
+    from jaxgan.data import folder
+
+    return folder.first_shape(path)
+
+
 def has_splits(source: str) -> bool:
     """Say whether a source is a TFDS data set, whose "train" and "test" are different images."""
     path = Path(source).expanduser()

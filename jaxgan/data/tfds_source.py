@@ -76,6 +76,13 @@ def read(
     return {"images": images, "labels": labels, "num_classes": num_classes}
 
 
+def first_shape(name: str, split: str, data_dir: str | None) -> tuple[int, ...]:
+    """Return the shape of the first image of a prepared TFDS data set, () if it has none."""
+    with quiet():
+        example = next(_examples(_open(name, split, data_dir), name, at_once=1), {})
+    return np.shape(example["image"]) if isinstance(example, dict) and "image" in example else ()
+
+
 def _open(name: str, split: str, data_dir: str | None) -> Any:
     try:
         return tfds.data_source(name, split=split, data_dir=data_dir, download=False)
@@ -102,9 +109,9 @@ def _open(name: str, split: str, data_dir: str | None) -> Any:
         raise UserError(why) from error
 
 
-def _examples(source: Any, name: str) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(source), _AT_ONCE):
-        block = range(start, min(start + _AT_ONCE, len(source)))
+def _examples(source: Any, name: str, at_once: int = _AT_ONCE) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(source), at_once):
+        block = range(start, min(start + at_once, len(source)))
         try:
             examples = source.__getitems__(list(block))  # three times as fast as one by one
         except RuntimeError as error:  # ArrayRecord checks its own checksums

@@ -68,6 +68,8 @@ def evaluate(
     description = export.read_description(path) if is_run else {}
     pictures = None if is_run else data.load(str(path))
     shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
+    if len(shape) != 3:
+        raise UserError(f"{path}: an image to measure is [H, W, C], got {list(shape)}")
     conditional = description.get("num_classes") is not None
     load = partial(
         there.load,

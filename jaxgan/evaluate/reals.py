@@ -1,6 +1,6 @@
 """What it is measured against: real images, whose features are extracted once and kept."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -60,18 +60,28 @@ def load(
     height, width, channels = image_shape
     split = split if data.has_splits(source) else None
     options = {"split": split or "train", "conditional": conditional, "data_dir": data_dir}
-    dataset = notes = None
-    try:
-        dataset = data.load(source, **options)
-    except UserError as error:
-        if "--image-size" not in str(error):  # a folder of many sizes can be had in one
-            raise
-    if dataset is None or dataset.images.shape[1:] != (height, width, channels):
-        before = "images of many sizes" if dataset is None else f"real images {_shape(dataset.images[0])}"
+    first = data.first_shape(source, split=split or "train", data_dir=data_dir)
+    dataset, notes = None, ()
+    if first is None or first[:2] == (height, width):  # or else a copy in another size would be kept
+        dataset = _as_they_are(source, options)
+    if dataset is not None:
+        first = dataset.images.shape[1:]
+    if dataset is None or first != (height, width, channels):
         dataset = data.load(source, image_size=(height, width), channels=channels, **options)
         done = "cut around their centre and resized (Lanczos)"
-        notes = f"{before} of {source} were {done} to the fakes' {_shape(dataset.images[0])}"
-    return from_dataset(dataset, n, split=split)._replace(notes=(notes,) if notes else ())
+        these = f"real images of {source} (the first is {_shape(first or ())})"
+        notes = (f"{these} were {done} to the fakes' {_shape(image_shape)}",)
+    return from_dataset(dataset, n, split=split)._replace(notes=notes)
+
+
+def _as_they_are(source: str, options: dict[str, Any]) -> data.Dataset | None:
+    """Load images in their own size, as a run does that was given none; None if they have several."""
+    try:
+        return data.load(source, **options)
+    except UserError as error:
+        if "--image-size" not in str(error):
+            raise
+    return None
 
 
 def from_dataset(dataset: data.Dataset, n: int | None = None, *, split: str | None = None) -> Reals:
@@ -112,5 +122,5 @@ def labels_like(reals: Reals, n: int, num_classes: int | None) -> Int[np.ndarray
     return np.resize(reals.labels, n).astype(np.int32)
 
 
-def _shape(image: np.ndarray) -> str:
-    return "x".join(map(str, image.shape))
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
