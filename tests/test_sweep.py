@@ -369,6 +369,10 @@ def test_mistakes_are_one_sentence(script, tmp_path, capsys, arguments, why):
         ("print(", "cannot read the experiment"),
         ("config = 1", "holds no CONFIG = Config(...)"),
         ("CONFIG = 1", "is of the type int: a sweep varies a jaxgan.config.Config"),
+        (
+            "from jaxgan.config import Config\nCONFIG = Config(distributed=True)",
+            "is distributed: a sweep runs in one process",
+        ),
         ("import nowhere\nCONFIG = 1", "fails before its CONFIG: ModuleNotFoundError"),
     ],
 )

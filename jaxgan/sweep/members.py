@@ -59,6 +59,8 @@ def read_config(script: Path) -> Config:
     if not isinstance(scope[NAME], Config):
         kind = type(scope[NAME]).__name__
         raise UserError(f"{NAME} of {script} is of the type {kind}: a sweep varies a jaxgan.config.Config")
+    if scope[NAME].distributed:
+        raise UserError(f"{NAME} of {script} is distributed: a sweep runs in one process")
     return scope[NAME]
 
 
