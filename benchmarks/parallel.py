@@ -64,12 +64,12 @@ def work(name: str, mode: str, devices: int) -> Work:
             "shard_map": partial(parallel.shard_map, mesh=mesh),
             "pmap": partial(parallel.pmap, devices=list(mesh.devices.flat)),
         }[mode](step)
-        batch = batch_at({"image": images}, 0)
+        drawn = jax.jit(batch_at)
 
         def calls(state, arrays, key, n):
             metrics: Any = None
-            for _ in range(n):
-                state, metrics = single(state, batch, key)
+            for i in range(n):
+                state, metrics = single(state, drawn(arrays, i), key)
             return state, metrics
 
         run: Any = calls
@@ -96,6 +96,8 @@ def main(args: Sequence[str] | None = None) -> None:
     add("--repetitions", type=int, default=3, metavar="N", help="(%(default)s)")
     add("--seconds", type=float, default=1.0, metavar="S", help="of a repetition, about (%(default)s)")
     arguments = parser.parse_args(args)
+    if bad := [n for n in arguments.devices if not 1 <= n <= len(jax.devices()) or BATCH % n]:
+        parser.error(f"--devices are 1 to {len(jax.devices())} and divide {BATCH}, got {bad[0]}")
     print(f"| network | mode | {' | '.join(f'{n} devices' for n in arguments.devices)} |")
     print(f"|{'---|' * (2 + len(arguments.devices))}", flush=True)
     timing = {"repetitions": arguments.repetitions, "seconds": arguments.seconds}

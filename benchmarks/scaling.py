@@ -104,7 +104,9 @@ def main(args: Sequence[str] | None = None) -> None:
     if arguments.repetitions < 1 or not arguments.seconds > 0:
         print("error: --repetitions must be at least 1 and --seconds positive", file=sys.stderr)
         sys.exit(2)
-    print("| field | value | ms/step | quartiles | time | FLOPs | GFLOP/s | of peak | compile s | peak GB |")
+    print(
+        "| field | value | ms/step | quartiles | time | FLOPs | GFLOP/s | of peak | compile s | GB so far |"
+    )
     print(f"|{'---|' * 10}", flush=True)
     results = {}
     for field in arguments.sweeps:

@@ -110,19 +110,19 @@ def main() -> None:
         file = folder / "alarms.json"
         if settings.redraw and not file.exists():
             raise UserError(f"{file} is not there: run without --redraw first")
-    if not settings.redraw:
-        start = time.monotonic()
-        runs = laboratory.looked_at(
-            cast(settings.share, settings.seed), steps=settings.steps, every=settings.every
-        )
-        head = {
-            "steps": settings.steps,
-            "every": settings.every,
-            "device": jax.devices()[0].device_kind,
-            "jax": jax.__version__,
-            "seconds": round(time.monotonic() - start, 1),
-        }
-        write(file, head, runs)
+        if not settings.redraw:
+            start = time.monotonic()
+            runs = laboratory.looked_at(
+                cast(settings.share, settings.seed), steps=settings.steps, every=settings.every
+            )
+            head = {
+                "steps": settings.steps,
+                "every": settings.every,
+                "device": jax.devices()[0].device_kind,
+                "jax": jax.__version__,
+                "seconds": round(time.monotonic() - start, 1),
+            }
+            write(file, head, runs)
     print(judge(json.loads(file.read_text())["rows"]))
 
 

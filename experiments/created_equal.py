@@ -7,8 +7,9 @@
 Lucic et al. 2018 gave each GAN the same budget of random hyperparameters and found that most reach similar
 FIDs. Here, smaller: fully connected networks of two hidden layers of 256, MNIST, and FID-mnist-cnn in the
 place of FID; the learning rate of both players log-uniform in 1e-5 to 1e-2, beta1 one of 0, 0.5, 0.9, the
-weight of a penalty log-uniform in 0.1 to 100. Every loss draws the same rates, betas and seeds. Writes
-docs/stability/created_equal.json and .png.
+weight of a penalty log-uniform in 0.1 to 100. Every loss draws the same rates, betas and seeds, makes one
+discriminator update a step, and is measured by its moving average. Writes created_equal.json and .png to
+docs/stability/.
 
 References:
     Lucic et al. 2018, Are GANs Created Equal? A Large-Scale Study, https://arxiv.org/abs/1711.10337
@@ -129,11 +130,15 @@ def main() -> None:
         if not settings.redraw:
             start = time.monotonic()
             arena = arenas.mnist_arena(settings.fakes, settings.data_dir)
-            rows = [row for name in tqdm(GANS, desc="GANs") for row in search(name, settings, arena)]
-            head = {"steps": settings.steps, "members": settings.members, "fakes": settings.fakes}
+            rows: list[Row] = []
+            head: Row = {"steps": settings.steps, "members": settings.members, "fakes": settings.fakes}
             head |= {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
+            for name in tqdm(GANS, desc="GANs"):
+                rows += search(name, settings, arena)
+                write(file.with_suffix(".part.json"), head, rows)  # or a stop in the last would cost all
             head["seconds"] = round(time.monotonic() - start, 1)
             write(file, head, rows)
+            file.with_suffix(".part.json").unlink()
     rows = json.loads(file.read_text())["rows"]
     for name in dict.fromkeys(row["gan"] for row in rows):
         found = distances(rows, name)

@@ -139,9 +139,10 @@ def main() -> None:
     with exits(OSError):
         settings = config.parse(DefectsConfig(), description=__doc__ or "")
         found = rows(settings)
+        print(f"{settings.data}, {next(iter(found.values()))['n']:,} images a row\n\n{as_table(found)}")
         if settings.out is not None:
+            Path(settings.out).parent.mkdir(parents=True, exist_ok=True)
             Path(settings.out).write_text(json.dumps(found, indent=1) + "\n")
-    print(f"{settings.data}, {next(iter(found.values()))['n']:,} images a row\n\n{as_table(found)}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from jaxgan.step import Step
 
 SAMPLES = 2500  # the protocol: a mode counts when one of so many samples is within 3 sigma of it
 FRAMES = 40  # of the animation
+FAR = 1e6  # from every mode
 
 
 class Mixture(NamedTuple):
@@ -108,10 +109,15 @@ class Trained(NamedTuple):
     state: GANState
 
     def points(self, count: int = SAMPLES) -> np.ndarray:
-        """Return what each member's average generator makes of the same latents, ``[members, count, 2]``."""
+        """Return what each member's average generator makes of the same latents, ``[members, count, 2]``.
+
+        What is no number lies far away, where it is of no mode.
+        """
         latents = sampling.draw_latents(jax.random.key(0), count, self.state.latent_dim)
         generate = jax.vmap(lambda variables: self.generator.apply(variables, latents, train=False))
-        return self.mixture.extent * np.asarray(generate(self.state.ema))
+        return np.nan_to_num(
+            self.mixture.extent * np.asarray(generate(self.state.ema)), nan=FAR, posinf=FAR, neginf=-FAR
+        )
 
 
 def pieces(settings: MixtureConfig) -> tuple[nn.Module, nn.Module, Callable[[jax.Array], GANState], Step]:
@@ -174,7 +180,7 @@ def draw(trained: Trained, *, member: int = 0) -> Image.Image:
     variables = jax.tree.map(lambda leaf: leaf[member], trained.state.discriminator.variables)
     inputs = jnp.asarray(plane / mixture.extent, jnp.float32)
     logits = np.asarray(trained.discriminator.apply(variables, inputs, train=False))
-    low, middle, high = np.percentile(logits, [2, 50, 98])
+    low, middle, high = np.percentile(np.nan_to_num(logits), [2, 50, 98])
     points = trained.points()[member]
     score = mixture.score(points)
     figure = Figure(figsize=(4.5, 4.8), dpi=96, layout="constrained")
@@ -201,25 +207,25 @@ def main(default: MixtureConfig, mixture: Mixture, description: str | None) -> N
         settings = config.parse(default, description=description or "").checked()
         folder = Path(settings.workdir)
         folder.mkdir(parents=True, exist_ok=True)
-    frames: list[Image.Image] = []
-    start = time.monotonic()
-    trained = train(settings, mixture, lambda trained: frames.append(draw(trained)))
-    seconds = time.monotonic() - start
-    scores = [mixture.score(points) for points in trained.points()]
-    for i, score in enumerate(scores):
-        print(f"seed {settings.seed + i}: {score}")
-    shares = [score.high_quality for score in scores]
-    complete = sum(score.modes == score.n_modes for score in scores)
-    print(
-        f"all modes in {complete} of {len(scores)} seeds; high quality {np.mean(shares):.1%} on average, "
-        f"{min(shares):.1%} in the worst seed; {seconds:.0f} s"
-    )
-    frames[-1].save(folder / "samples.png")
-    sampling.animate(frames, folder / "training.gif")
-    result = {
-        "settings": dataclasses.asdict(settings),
-        "modes": [score.modes for score in scores],
-        "high_quality": shares,
-    }
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(f"pictures: {folder}/samples.png, training.gif")
+        frames: list[Image.Image] = []
+        start = time.monotonic()
+        trained = train(settings, mixture, lambda trained: frames.append(draw(trained)))
+        seconds = time.monotonic() - start
+        scores = [mixture.score(points) for points in trained.points()]
+        for i, score in enumerate(scores):
+            print(f"seed {settings.seed + i}: {score}")
+        shares = [score.high_quality for score in scores]
+        complete = sum(score.modes == score.n_modes for score in scores)
+        print(
+            f"all modes in {complete} of {len(scores)} seeds; high quality {np.mean(shares):.1%} on average, "
+            f"{min(shares):.1%} in the worst seed; {seconds:.0f} s"
+        )
+        frames[-1].save(folder / "samples.png")
+        sampling.animate(frames, folder / "training.gif")
+        result = {
+            "settings": dataclasses.asdict(settings),
+            "modes": [score.modes for score in scores],
+            "high_quality": shares,
+        }
+        (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(f"pictures: {folder}/samples.png, training.gif")

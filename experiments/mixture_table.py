@@ -43,7 +43,7 @@ def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[fl
     )
     start = time.monotonic()
     trained = train(settings.checked(), MIXTURES[name])
-    scores = [MIXTURES[name].score(np.nan_to_num(points, nan=1e6)) for points in trained.points()]
+    scores = [MIXTURES[name].score(points) for points in trained.points()]
     return {
         "modes": [score.modes for score in scores],
         "high_quality": [score.high_quality for score in scores],

@@ -58,9 +58,14 @@ def steps_of(settings: BaselinesConfig, name: str) -> int:
     return max(1, round(whole * settings.steps_scale))
 
 
+def folder_of(settings: BaselinesConfig, name: str, seed: int) -> Path:
+    """Return where a run is; a trial of fewer steps is somewhere else than the whole."""
+    return Path(settings.workdir) / f"{name}-{seed}-{steps_of(settings, name)}"
+
+
 def trained(settings: BaselinesConfig, name: str, seed: int) -> Path:
     """Train one network, unless its folder says that it is; return the folder."""
-    folder, steps = Path(settings.workdir) / f"{name}-{seed}", steps_of(settings, name)
+    folder, steps = folder_of(settings, name, seed), steps_of(settings, name)
     given: dict[str, Any] = {"data": settings.data, "data_dir": settings.data_dir}
     given |= {"steps": steps, "seed": seed, "workdir": str(folder)}
     if name != VAE:
@@ -116,7 +121,7 @@ def picture(settings: BaselinesConfig, names: list[str]) -> Image.Image:
     reals = evaluate.load(settings.data, _shape(settings, names[0]), split="test", data_dir=settings.data_dir)
     heaps = []
     for name in names:
-        folder = Path(settings.workdir) / f"{name}-0"
+        folder = folder_of(settings, name, 0)
         latents = sampling.draw_latents(jax.random.key(0), 64, export.read_description(folder)["latent_dim"])
         heaps.append(sampling.sample(export.load_generator(folder), latents))
     grids = [sampling.grid(images, columns=8, size=240) for images in (*heaps, reals.images[:64])]
@@ -128,7 +133,7 @@ def picture(settings: BaselinesConfig, names: list[str]) -> Image.Image:
 
 
 def _shape(settings: BaselinesConfig, name: str) -> tuple[int, ...]:
-    return tuple(export.read_description(Path(settings.workdir) / f"{name}-0")["image_shape"])
+    return tuple(export.read_description(folder_of(settings, name, 0))["image_shape"])
 
 
 def run(settings: BaselinesConfig) -> None:

@@ -39,6 +39,7 @@ PENALTIES: dict[str, Row] = {
     "r1_r2": {"r1": 1.0, "r2": 1.0},
     "gradient_penalty": {"gradient_penalty": 10.0},
 }
+LOSSES_STEPS = 2000  # of that study
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,7 @@ def losses(settings: Settings) -> Iterator[list[Row]]:
     (scores,) = laboratory.train(
         arena,
         laboratory.members(rows),
-        stops=[settings.steps or 2000],  # three penalties each cost as much as four runs without
+        stops=[settings.steps or LOSSES_STEPS],  # three penalties each cost as much as four runs without
         pieces=laboratory.any_penalty,
     )
     named = [
@@ -138,6 +139,24 @@ def write(file: Path, head: Row, rows: list[Row]) -> None:
     write_atomically(file, lambda temporary: temporary.write_text(text))
 
 
+def run(study: str, settings: Settings, file: Path) -> None:
+    """Train, and write the scores."""
+    start, rows = time.monotonic(), []
+    head: dict[str, Any] = {
+        "study": study,
+        "steps": settings.steps or (LOSSES_STEPS if study == "losses" else arenas.ring_arena().steps),
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+    }
+    for part in tqdm(STUDIES[study](settings), desc=study):
+        rows += part
+        write(file.with_suffix(".part.json"), head, rows)  # or a stop in the last part would cost all
+    head["seconds"] = round(time.monotonic() - start, 1)
+    write(file, head, rows)
+    file.with_suffix(".part.json").unlink()
+    print(f"{len(rows)} scores in {head['seconds']} s on {head['device']}")
+
+
 def main() -> None:
     """Run a study, or draw it again."""
     with exits(OSError):
@@ -150,19 +169,8 @@ def main() -> None:
         file = folder / f"{study}.json"
         if settings.redraw and not file.exists():
             raise UserError(f"{file} is not there: run the study without --redraw first")
-    if not settings.redraw:
-        start = time.monotonic()
-        rows = [row for part in tqdm(STUDIES[study](settings), desc=study) for row in part]
-        device = jax.devices()[0]
-        head: dict[str, Any] = {
-            "study": study,
-            "steps": settings.steps or arenas.ring_arena().steps,
-            "device": device.device_kind,
-            "jax": jax.__version__,
-            "seconds": round(time.monotonic() - start, 1),
-        }
-        write(file, head, rows)
-        print(f"{len(rows)} scores in {head['seconds']} s on {device.device_kind}")
+        if not settings.redraw:
+            run(study, settings, file)
     results = json.loads(file.read_text())
     print(stability_figures.summary(study, results["rows"]))
     stability_figures.draw(study, results, folder / f"{study}.png")

@@ -35,7 +35,9 @@ from jaxgan.networks import dcgan
 from jaxgan.networks.convolution import Conv, ConvDownsample, UpsampleConv
 
 SAMPLES, STACKED = 26_000, 60_000
-_initial = nn.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
+BLOCKS = 3  # in either network
+_plain = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")  # after no activation
+_inner = nn.initializers.variance_scaling(2 / 1.04 * BLOCKS**-0.5, "fan_in", "truncated_normal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +56,16 @@ class Settings:
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions around a skip connection; it begins as the identity (Huang 2024, section 3)."""
+    """Two 3x3 convolutions around a skip connection; it begins as the identity.
+
+    A plainer one than Huang 2024 has (1x1, grouped 3x3, 1x1), with the same initial scales.
+    """
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         """Return features of the same shape."""
         channels = inputs.shape[-1]
-        inner = Conv(channels, (3, 3), kernel_init=_initial)(jax.nn.leaky_relu(inputs, 0.2))
+        inner = Conv(channels, (3, 3), kernel_init=_inner)(jax.nn.leaky_relu(inputs, 0.2))
         last = Conv(channels, (3, 3), use_bias=False, kernel_init=nn.initializers.zeros)
         return inputs + last(jax.nn.leaky_relu(inner, 0.2))
 
@@ -68,8 +73,8 @@ class Block(nn.Module):
 class Generator(nn.Module):
     """7x7, 14x14, 28x28, each with residual blocks and without normalisation.
 
-    Nothing bounds its images (as Huang 2024 has it): at the start a tanh would saturate, and did, so that
-    no gradient reached the generator.
+    Nothing bounds its images, and no activation comes before the last convolution (as Huang 2024 has it):
+    features whose mean is not zero would move all images alike before they moved apart.
 
     Attributes:
         width: channels next to the image.
@@ -81,11 +86,10 @@ class Generator(nn.Module):
     def __call__(self, latents: jax.Array, labels: Any = None, *, train: bool) -> jax.Array:
         """Return images ``[B, 28, 28, 3]``, about in [-1, 1]."""
         wide = 4 * self.width
-        outputs = nn.Dense(7 * 7 * wide, kernel_init=_initial)(latents).reshape(-1, 7, 7, wide)
+        outputs = nn.Dense(7 * 7 * wide, kernel_init=_plain)(latents).reshape(-1, 7, 7, wide)
         for channels in (2 * self.width, self.width):
-            outputs = UpsampleConv(channels, (3, 3), kernel_init=_initial)(Block()(outputs))
-        outputs = jax.nn.leaky_relu(Block()(outputs), 0.2)
-        return Conv(3, (3, 3))(outputs)
+            outputs = UpsampleConv(channels, (3, 3), kernel_init=_plain)(Block()(outputs))
+        return Conv(3, (3, 3), kernel_init=_plain)(Block()(outputs))
 
 
 class Discriminator(nn.Module):
@@ -100,13 +104,11 @@ class Discriminator(nn.Module):
     @nn.compact
     def __call__(self, pictures: jax.Array, labels: Any = None, *, train: bool) -> jax.Array:
         """Return logits ``[B]``."""
-        outputs = Block()(Conv(self.width, (3, 3), kernel_init=_initial)(pictures))
+        outputs = Block()(Conv(self.width, (3, 3), kernel_init=_plain)(pictures))
         for channels in (2 * self.width, 4 * self.width):
-            outputs = Block()(ConvDownsample(channels, (3, 3), kernel_init=_initial)(outputs))
-        outputs = jax.nn.leaky_relu(outputs, 0.2)
-        return nn.Dense(1, kernel_init=nn.initializers.lecun_normal())(outputs.reshape(len(outputs), -1))[
-            :, 0
-        ]
+            outputs = Block()(ConvDownsample(channels, (3, 3), kernel_init=_plain)(outputs))
+        logits = nn.Dense(1, kernel_init=_plain)(outputs.reshape(len(outputs), -1))
+        return logits[:, 0]
 
 
 def stacks(mnist: data.Dataset, count: int, seed: int) -> data.Dataset:
@@ -175,6 +177,25 @@ def modules(chosen: Settings) -> tuple[nn.Module, nn.Module]:
     return Generator(chosen.width), Discriminator(chosen.width)
 
 
+def counted(file: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what earlier calls counted, and print it.
+
+    Raises:
+        UserError: if they were of another run.
+    """
+    if not file.exists():
+        return []
+    found = json.loads(file.read_text())
+    for name in set(settings) - {"steps", "scores"}:
+        if found["settings"].get(name) != settings[name]:
+            raise UserError(
+                f"{file} is of a run with another --{name.replace('_', '-')}: choose another --workdir"
+            )
+    for row in found["rows"]:
+        print(f"step {row['step']:,}: modes {row['modes']}, kl {row['kl']} (counted before)")
+    return found["rows"]
+
+
 def main() -> None:
     """Train, and count modes on the way."""
     with exits(OSError, NotFiniteError):
@@ -188,7 +209,8 @@ def main() -> None:
         classifier = features.get("mnist-cnn", data_dir=chosen.data_dir)
         print(f"real: {classify(dataset.images[:SAMPLES], classifier)}")
         file = Path(chosen.workdir) / "modes.json"
-        rows = json.loads(file.read_text())["rows"] if file.exists() else []
+        settings = {**dataclasses.asdict(chosen), "data_dir": None, "workdir": None}
+        rows = counted(file, settings)
         generator, discriminator = modules(chosen)
         start = time.monotonic()
         for part in range(1, chosen.scores + 1):
@@ -203,7 +225,6 @@ def main() -> None:
             row = {"step": int(result.state.step), "modes": found.modes, "kl": round(found.kl, 4)}
             rows.append({**row, "seconds": round(time.monotonic() - start)})
             print(f"step {row['step']:,}: {found}")
-            settings = {**dataclasses.asdict(chosen), "data_dir": None, "workdir": None}
             write_json(file, {"settings": settings, "device": jax.devices()[0].device_kind, "rows": rows})
 
 

@@ -3,8 +3,13 @@
 import json
 import re
 import sys
+from types import SimpleNamespace
 
+import jax
+import jax.numpy as jnp
 import pytest
+
+from jaxgan.errors import UserError
 
 
 @pytest.fixture
@@ -13,7 +18,15 @@ def experiments(request, monkeypatch):
     folder = request.config.rootpath / "experiments"
     monkeypatch.syspath_prepend(folder)
     yield folder
-    for name in ("alarms", "laboratory", "ring", "mixture", "stability", "stability_figures"):
+    for name in (
+        "alarms",
+        "laboratory",
+        "ring",
+        "mixture",
+        "stability",
+        "stability_figures",
+        "stacked_mnist",
+    ):
         sys.modules.pop(name, None)
 
 
@@ -51,6 +64,7 @@ def test_a_study_trains_writes_and_draws(experiments, run_program, tmp_path):
     assert len(rows) == 24
     assert all(row["fid"] > 0 for row in rows)
     assert (tmp_path / "losses.png").stat().st_size > 1000
+    assert not list(tmp_path.glob("*.part.json"))
 
 
 @pytest.mark.parametrize(
@@ -66,3 +80,48 @@ def test_mistakes_are_one_sentence(experiments, run_program, tmp_path, arguments
     result = run_program(program, *arguments, "--out", tmp_path, cwd=tmp_path, expect=2)
     assert what in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_mixtures_member_without_numbers_has_no_modes(experiments):
+    import mixture
+    import ring
+
+    generator = mixture.mlp.Generator((2,), (4,), squash=False)
+    variables = generator.init(jax.random.key(0), jnp.zeros((1, 3)), train=False)
+    broken = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf * jnp.nan]), variables)
+    trained = mixture.Trained(ring.MIXTURE, generator, None, SimpleNamespace(ema=broken, latent_dim=3))
+    fine, none = (ring.MIXTURE.score(points) for points in trained.points())
+    assert fine.n_modes == none.n_modes == 8
+    assert (none.modes, none.high_quality) == (0, 0)
+
+
+def test_a_thousand_modes_are_counted_for_one_run_only(experiments, tmp_path, capsys):
+    import stacked_mnist
+
+    file, settings = tmp_path / "modes.json", {"recipe": "r3gan", "width": 8, "steps": 20}
+    assert stacked_mnist.counted(file, settings) == []
+    rows = [{"step": 10, "modes": 3, "kl": 2.0}]
+    file.write_text(json.dumps({"settings": settings, "rows": rows}))
+    assert stacked_mnist.counted(file, {**settings, "steps": 40}) == rows
+    assert "step 10: modes 3" in capsys.readouterr().out
+    with pytest.raises(UserError, match="another --width: choose another --workdir"):
+        stacked_mnist.counted(file, {**settings, "width": 16})
+
+
+def test_the_networks_of_a_thousand_modes_start_near_the_data(experiments):
+    """At the start pixels have about unit variance, whatever the width, and are centred for each image."""
+    import stacked_mnist
+
+    latents = jax.random.normal(jax.random.key(1), (64, 64))
+    for width in (8, 24):
+        generator, discriminator = stacked_mnist.modules(stacked_mnist.Settings(width=width))
+        variables = generator.init(jax.random.key(0), latents, train=False)
+        images = generator.apply(variables, latents, train=False)
+        assert images.shape == (64, 28, 28, 3)
+        assert 0.5 < float(images.std()) < 1.5
+        assert float(jnp.abs(images.mean(axis=0)).max()) < 0.6  # apart from each other, not moved alike
+        logits = discriminator.apply(
+            discriminator.init(jax.random.key(2), images, train=False), images, train=False
+        )
+        assert logits.shape == (64,)
+        assert 0.1 < float(logits.std()) < 3
