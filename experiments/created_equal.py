@@ -101,7 +101,8 @@ def draw(rows: list[Row], file: Path) -> None:
     names = list(dict.fromkeys(row["gan"] for row in rows))
     found = [distances(rows, name) for name in names]
     boxes.boxplot([each[np.isfinite(each)] for each in found], tick_labels=names)
-    boxes.tick_params(axis="x", rotation=40)
+    for label in boxes.get_xticklabels():
+        label.set(rotation=40, ha="right")
     boxes.set(yscale="log", ylabel="FID-mnist-cnn", title="all random settings")
     for name, each in zip(names, found, strict=True):
         counts = np.arange(1, len(each) + 1)
