@@ -9,7 +9,8 @@ from tiny_runs import run_to_end
 
 SECONDS = int(os.environ.get("JAXGAN_SOAK_SECONDS", "60"))
 MOST_MB_A_MINUTE = 1 if SECONDS >= 1800 else 60  # memory settles over the first hundred saves
-SAVE_EVERY = 1000 if SECONDS >= 1800 else 100  # the default: of each save Orbax keeps about 0.1 MB
+ORBAX_MB_A_SAVE = 0.2  # that it keeps; docs/reliability.md
+SAVE_EVERY = 1000 if SECONDS >= 1800 else 100  # the default
 
 SOAK = """
 import gc, json, os, signal, sys, threading, time
@@ -66,7 +67,7 @@ def test_memory_handles_threads_and_compilations_stay_as_they_are(tmp_path):
         f"{late[-1, 3]:.0f} compilations"
     )
     assert step >= 200  # grids were among it, and in the short run saves
-    assert slope < MOST_MB_A_MINUTE
+    assert slope < MOST_MB_A_MINUTE + ORBAX_MB_A_SAVE * (step / SAVE_EVERY) / (SECONDS / 60)
     assert np.ptp(late[:, 2]) <= 20  # a save opens some
     assert np.median(late[-5:, 2]) <= np.median(late[:5, 2]) + 10
     assert late[0, 3] == late[-1, 3]  # everything was compiled once
