@@ -23,6 +23,7 @@ def test_every_network_fits_the_digits(network, conditional):
     assert jax.eval_shape(lambda: state) == experiment.shapes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "optimizer"),
     [

@@ -154,6 +154,7 @@ def test_every_transformation_gives_what_linens_layers_give(name):
         check_equal(results(ours)(*double), results(linens)(*double), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_to_second_order_by_finite_differences(name):
     with jax.enable_x64(True):

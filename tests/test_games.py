@@ -132,6 +132,7 @@ def divergence(name):
     return quad(lambda x: FAKE.pdf(x) * GENERATING[name](REAL.pdf(x) / FAKE.pdf(x)), -9, 9, limit=200)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", losses.DIVERGENCES)
 def test_a_trained_discriminator_measures_its_divergence(name):
     """Only the discriminator learns; the expectations are sums over a fine line."""

@@ -153,6 +153,7 @@ def test_differentiable_twice_by_the_critics_parameters(name):
         check_grads(jax.jit(penalised), (weights,), order=2, modes=["rev"], atol=loose, rtol=loose)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PENALTIES)
 def test_under_jit_vmap_and_scan_the_numbers_are_the_same(name):
     """With a conditional critic, whose labels are closed over."""

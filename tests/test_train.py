@@ -63,6 +63,7 @@ def test_a_run_leaves_its_folder(tmp_path, capsys):
     np.testing.assert_allclose(load_generator(folder)(latents, labels), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_command_again_remakes_what_is_missing_and_more_steps_extend(tmp_path):
     first = train.run(tiny(tmp_path / "run"), dataset=PICTURES)
     before = rows(first.workdir)

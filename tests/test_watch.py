@@ -109,6 +109,7 @@ def test_the_best_checkpoint_is_kept_and_a_nan_never_wins(tmp_path, script):
     assert read_description(folder)["step"] == 12
 
 
+@pytest.mark.slow
 def test_the_best_is_found_again_after_an_interruption(tmp_path, script):
     values = {2: 3.0, 4: 9.0, 6: 8.0, 8: 7.0, 10: 2.0, 12: 5.0}
     script(values)

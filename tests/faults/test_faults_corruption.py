@@ -109,6 +109,7 @@ def test_swapped_checkpoints_are_found(sound, tmp_path):
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_checkpoint_before_with_the_same_numbers(tmp_path, capsys):
     whole = train_tiny(tiny(tmp_path / "whole")).state
     train_tiny(tiny(tmp_path / "run", steps=9))

@@ -66,7 +66,14 @@ CORNERS = features.from_function(
 )
 
 
-@pytest.mark.parametrize("moment", ["compile", "sample", "evaluation", "save", "publish"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "compile",
+        "save",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("sample", "evaluation", "publish")),
+    ],
+)
 def test_sigterm_at_any_time_saves_the_present_step(tmp_path, moment, monkeypatch):
     owner, name = {
         "compile": (parallel, "compile_run"),
