@@ -22,14 +22,6 @@ from matplotlib.figure import Figure
 from jaxgan import config, dynamics, init_state, losses, make_train_step, penalties, updates
 from jaxgan.errors import exits
 
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of the figure."""
-
-    out: str = str(Path(__file__).parent.parent / "docs/images/dirac.png")  # the figure
-
-
 RATE, STEPS = 0.2, 400
 RULES: dict[str, tuple[Any, Any]] = {  # rule, optimizer
     "simultaneous": (updates.simultaneous, optax.sgd(RATE)),
@@ -45,6 +37,13 @@ GAMES: dict[str, tuple[Any, Any]] = {
     "non-saturating": (losses.non_saturating, None),
     "non-saturating, R1": (losses.non_saturating, penalties.r1(gamma=0.5)),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Of the figure."""
+
+    out: str = str(Path(__file__).parent.parent / "docs/images/dirac.png")  # the figure
 
 
 class Generator(nn.Module):

@@ -14,9 +14,8 @@ import dataclasses
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 from tqdm import tqdm
@@ -139,22 +138,27 @@ def write(file: Path, head: Row, rows: list[Row]) -> None:
     write_atomically(file, lambda temporary: temporary.write_text(text))
 
 
+def collect(parts: Iterable[list[Row]], file: Path, head: Row) -> None:
+    """Write rows as they are made to a ``.part.json``, or a stop would cost all; at the end, to the file."""
+    start, rows, part_file = time.monotonic(), [], file.with_suffix(".part.json")
+    for part in parts:
+        rows += part
+        write(part_file, head, rows)
+    seconds = round(time.monotonic() - start, 1)
+    write(file, {**head, "seconds": seconds}, rows)
+    part_file.unlink()
+    print(f"{len(rows)} scores in {seconds} s on {head['device']}")
+
+
 def run(study: str, settings: Settings, file: Path) -> None:
     """Train, and write the scores."""
-    start, rows = time.monotonic(), []
-    head: dict[str, Any] = {
+    head: Row = {
         "study": study,
         "steps": settings.steps or (LOSSES_STEPS if study == "losses" else arenas.ring_arena().steps),
         "device": jax.devices()[0].device_kind,
         "jax": jax.__version__,
     }
-    for part in tqdm(STUDIES[study](settings), desc=study):
-        rows += part
-        write(file.with_suffix(".part.json"), head, rows)  # or a stop in the last part would cost all
-    head["seconds"] = round(time.monotonic() - start, 1)
-    write(file, head, rows)
-    file.with_suffix(".part.json").unlink()
-    print(f"{len(rows)} scores in {head['seconds']} s on {head['device']}")
+    collect(tqdm(STUDIES[study](settings), desc=study), file, head)
 
 
 def main() -> None:
@@ -171,10 +175,10 @@ def main() -> None:
             raise UserError(f"{file} is not there: run the study without --redraw first")
         if not settings.redraw:
             run(study, settings, file)
-    results = json.loads(file.read_text())
-    print(stability_figures.summary(study, results["rows"]))
-    stability_figures.draw(study, results, folder / f"{study}.png")
-    print(f"{file}, {folder / f'{study}.png'}")
+        results = json.loads(file.read_text())
+        print(stability_figures.summary(study, results["rows"]))
+        stability_figures.draw(study, results, folder / f"{study}.png")
+        print(f"{file}, {folder / f'{study}.png'}")
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Settings:
 class Block(nn.Module):
     """Two 3x3 convolutions around a skip connection; it begins as the identity.
 
-    A plainer one than Huang 2024 has (1x1, grouped 3x3, 1x1), with the same initial scales.
+    A plainer one than Huang 2024 has (1x1, grouped 3x3, 1x1), with the initial scales of the paper's code.
     """
 
     @nn.compact

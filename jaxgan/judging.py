@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -73,8 +74,7 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
 def _rehearse(judge: Judge) -> None:
     """Raise `UserError` if a metric cannot be had of so many images; reals stand in for the fakes."""
     rows = np.resize(np.arange(len(judge.real.features)), judge.n)
-    features, logits = judge.real
-    fake = Outputs(features[rows], None if logits is None else logits[rows])
+    fake = jax.tree.map(itemgetter(rows), judge.real)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         for name in judge.names:

@@ -22,7 +22,7 @@ from jaxgan.recorder import Recorder
 from jaxgan.state import GANState
 from jaxgan.workdir import Workdir, read_rows
 
-IMAGES = 128  # of a look
+IMAGES = 128  # that a look shows, about
 WINDOW = 64  # rows of the log in which losses may come back
 LOSSES = ("discriminator_loss", "generator_loss")
 
@@ -61,12 +61,12 @@ class Monitor:
             write_atomically(self._file, lambda file: file.write_text(text))
         self._count, self._recent = len(rows), deque[dict[str, Any]](rows, maxlen=diagnostics.LOOKS)
         self._find: Any = None
-        rows = examples(len(dataset.images), config)
-        self._every = config.diagnose_every if len(rows) else None
+        shown = examples(len(dataset.images), config)
+        self._every = config.diagnose_every if len(shown) else None
         if self._every is not None:
-            self._images = jnp.asarray(dataset.images[rows])
+            self._images = jnp.asarray(dataset.images[shown])
             labels = dataset.labels if config.conditional else None
-            self._labels = None if labels is None else jnp.asarray(labels[rows])
+            self._labels = None if labels is None else jnp.asarray(labels[shown])
             probe = diagnostics.make_probe(
                 experiment.step.players, experiment.generator, experiment.discriminator
             )

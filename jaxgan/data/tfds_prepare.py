@@ -121,6 +121,7 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
             force_checksums_validation=True,
         )
         # TFDS tries 10 times with doubling pauses, and keeps an offline user waiting for minutes.
+        # (By setattr, since the type checker takes it for a constant.)
         setattr(downloader, "MAX_RETRIES", 3)  # noqa: B010
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -79,7 +80,7 @@ class Extractor:
             count = len(batch)
             rows = np.minimum(np.arange(min(self.batch_size, len(images))), count - 1)
             made = self._compiled(self.variables, batch[rows])
-            parts.append(jax.tree.map(lambda array: np.asarray(array)[:count], made))  # noqa: B023
+            parts.append(jax.tree.map(itemgetter(slice(count)), jax.device_get(made)))
             ended(count)
         features = np.concatenate([part[0] for part in parts]).astype(np.float32)
         if features.shape[:1] != (len(images),) or features.ndim != 2:

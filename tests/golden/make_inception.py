@@ -3,45 +3,29 @@
     uv venv golden && uv pip install --python golden/bin/python torch torch-fidelity==0.4.0 scipy
     golden/bin/python tests/golden/make_inception.py
 
-The weights are 95 MB, so they are drawn from their names (`draw`; the test draws them again). Of each block's
+The weights are 95 MB, so they are drawn from their names (`tests/drawn_weights.py`, which the test uses too). Of each block's
 output there are the mean and the deviation of every channel, and the values at the edges of a few.
 """
 
 import io
 import sys
 import tempfile
-import zlib
 from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import MagicMock
 
 for part in ("", ".datasets", ".models", ".transforms", ".transforms.functional"):
     sys.modules[f"torchvision{part}"] = MagicMock()  # torch-fidelity imports it for other networks
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
+from drawn_weights import draw, image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 BLOCKS = ("Conv2d_", "Mixed_")
 SIZES = {"small": (5, 7), "wide": (320, 600)}
-
-
-def draw(name, shape):
-    """Return the weights of a name: He's for kernels, near the neutral ones for normalisation."""
-    noise = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape, np.float32)
-    if len(shape) > 1:
-        return noise * np.float32(np.sqrt(2 / np.prod(shape[1:])))
-    if name.endswith("running_var"):
-        return np.exp(noise / 4)
-    return noise / 4 + np.float32(name.endswith("weight"))
-
-
-def image(height, width):
-    """Return an image with edges, slopes and noise."""
-    noise = np.random.default_rng(height * width).integers(0, 120, (1, height, width, 3))
-    ramp = np.linspace(0, 135, width)[None, None, :, None] * (np.arange(height) % 4 > 0)[None, :, None, None]
-    return (noise + ramp).astype(np.uint8)
 
 
 def main():
