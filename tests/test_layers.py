@@ -375,6 +375,7 @@ def test_a_penalty_sees_the_slope_of_the_logits_of_the_group():
 # All three in a step
 
 
+@pytest.mark.slow
 def test_two_devices_give_the_numbers_of_one():
     generator = dcgan.Generator((8, 8, 1), 4, num_classes=3, conditioning="batch_norm")
     critic, tx = Critic(num_classes=3, group_size=4), optax.sgd(0.05)

@@ -96,8 +96,8 @@ def test_a_loop_over_devices_gives_the_numbers_of_one(game):
     ("game", "mode"),
     [
         (MLP, "one"),
-        (BATCH_NORM, "one"),
-        (MLP, "pmap"),
+        pytest.param(BATCH_NORM, "one", marks=pytest.mark.slow),
+        pytest.param(MLP, "pmap", marks=pytest.mark.slow),
         pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
     ],
 )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from jaxgan import data, losses, parallel, penalties
 from jaxgan.networks import mlp
@@ -52,6 +53,7 @@ HYPER = {"weight": jnp.array([1.0, 0.0, 3.0]), "ema_decay": jnp.array([0.5, 0.9,
 RATES = jnp.array([0.1, 0.02, 0.3])
 
 
+@pytest.mark.slow
 def test_each_member_is_the_single_run_with_its_settings():
     run = parallel.population(make_step, batch_at)
     state = with_rate(parallel.init_population(init, SEEDS), RATES)

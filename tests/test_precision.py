@@ -36,6 +36,7 @@ def change(before, after):
     return np.concatenate(jax.tree.leaves(leaves))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_point_the_same_way(name):
     before, full, _ = trained(name)

@@ -104,7 +104,7 @@ def test_own_modules_losses_and_penalties(tmp_path):
         train.run(config, dataset=PICTURES)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path, number):
     config = tiny(tmp_path / "run", steps=2000, log_every=1, save_every=1000, sample_every=1000)
     sent = []
