@@ -30,8 +30,13 @@ def test_two_devices_give_the_numbers_of_one(game, mode):
     assert difference(modes.train(game, mode, 2), on_one_device(game)) < 1e-5
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("devices", "modes"), [(3, ["jit", "shard_map"]), (8, MODES)])
+@pytest.mark.parametrize(
+    ("devices", "modes"),
+    [
+        pytest.param(3, ["jit", "shard_map"], marks=pytest.mark.slow),
+        pytest.param(8, MODES, marks=pytest.mark.long),
+    ],
+)
 def test_many_devices_give_the_numbers_of_one(devices, modes):
     program = Path(__file__).with_name("modes.py")
     kept = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}

@@ -14,8 +14,8 @@ NETWORKS = {
 CASES = [
     pytest.param("mlp", [7], id="mlp"),
     pytest.param("dcgan", [13], id="dcgan", marks=pytest.mark.slow),
-    pytest.param("spectral", [1, 8], id="spectral", marks=pytest.mark.slow),
-    pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.slow),
+    pytest.param("spectral", [8], id="spectral", marks=pytest.mark.slow),
+    pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
 
 
