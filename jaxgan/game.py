@@ -46,7 +46,7 @@ class Turn(NamedTuple):
         real: images, float in [-1, 1], ``[B, ...]``.
         labels: int32 ``[B]`` or None.
         key: for all that this update draws but the latents.
-        latent_key: for those; two players with the same one meet the same fakes.
+        latent_key: for those; two players with the same one meet the same fakes, dropout apart.
         part: index and number of parts, where the turn is every n-th example of a larger one.
     """
 
@@ -119,7 +119,9 @@ class Game(NamedTuple):
 
     def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
         """Return the loss of the generator against the discriminator as it stands."""
-        make_key, real_key, fake_key, *see_keys = jax.random.split(turn.key, 5)
+        make_key, real_key, fake_key, _, _, *see_keys = jax.random.split(
+            turn.key, 7
+        )  # as the discriminator's
         real_key, fake_key = turn.mask_key(real_key), turn.mask_key(fake_key)
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
         fake, after = self.generate(variables, state.latent_dim, turn, make_key)

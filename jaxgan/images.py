@@ -9,10 +9,11 @@ def to_float(images: jax.Array) -> Float[Array, "*shape"]:
     """Return images as the networks see them.
 
     Args:
-        images: uint8 in [0, 255], or floating point, which is taken as it is (points of a mixture, say).
+        images: uint8 in [0, 255], or floating point, whose values are taken as they are (points of a
+            mixture, say).
 
     Returns:
-        float32 in [-1, 1] for uint8 input.
+        float32 in [-1, 1] for uint8 input; float32 at least for any other, or penalties would be half ones.
 
     Raises:
         ValueError: for any other dtype.
@@ -21,7 +22,7 @@ def to_float(images: jax.Array) -> Float[Array, "*shape"]:
         return images.astype(jnp.float32) / 127.5 - 1
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
-    return images
+    return images.astype(jnp.promote_types(images.dtype, jnp.float32))
 
 
 def to_uint8(images: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:

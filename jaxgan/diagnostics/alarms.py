@@ -126,16 +126,17 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
 
 
 def oscillation_index(losses: Any) -> float:
-    """Return how much a series of losses comes back to where it was: 0 for noise, 1 for a pure wave.
+    """Return how much a series of losses comes back to where it was: about 0.3 for noise, 1 for a pure wave.
 
     The largest autocorrelation at a lag beyond the first at which it is negative, of what is left after a
     straight line is taken out; a lag counts while half of the series overlaps with itself.
 
     Args:
-        losses: numbers in equal distances, at least 8 (0 is returned for fewer, and for a constant).
+        losses: numbers in equal distances, at least 32 (0 is returned for fewer, in which noise may look like
+            a wave, and for a constant).
     """
     series = np.asarray(losses, float)
-    if len(series) < 8 or not np.isfinite(series).all():
+    if len(series) < 32 or not np.isfinite(series).all():
         return 0.0
     time = np.arange(len(series))
     series = series - np.polyval(np.polyfit(time, series, 1), time)

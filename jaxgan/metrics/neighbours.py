@@ -2,6 +2,7 @@
 
 A block of squared distances is ``|a|^2 + |b|^2 - 2 a.b``, one matrix product in float64. Taking a common
 centre off first keeps its rounding errors at 1e-16 of the spread of the features, wherever they lie.
+Rows that lie nearer to each other than a millionth of that spread count as one point.
 """
 
 import numpy as np
@@ -62,7 +63,10 @@ def count_balls(
 
 
 def nearest_distances(points: Rows, features: Float[np.ndarray, "m d"]) -> Float64[np.ndarray, " n"]:
-    """Return the Euclidean distance of each point to the nearest row of `features`; a copy's is exactly 0."""
+    """Return the Euclidean distance of each point to the nearest row of `features`.
+
+    A copy's is 0, but where another row differs from it by rounding alone.
+    """
     centre, result = centre_of(features), []
     for i, block in enumerate(blocks(points, centre)):
         best, index = np.full(len(block), np.inf), np.zeros(len(block), int)

@@ -82,7 +82,7 @@ class Generator(nn.Module):
 
         if self.conditioning not in ("concat", "batch_norm"):
             raise ValueError(f"conditioning is 'concat' or 'batch_norm', got {self.conditioning!r}")
-        one_hot = encode_labels(labels, self.num_classes)
+        one_hot = encode_labels(labels, self.num_classes, latents.dtype)
         classes = self.num_classes if self.conditioning == "batch_norm" else None
 
         def normalise(features):
@@ -166,7 +166,7 @@ class Discriminator(nn.Module):
 
         features = features.reshape(features.shape[0], -1)
         logits = apply(Dense(1, kernel_init=_kernel_init), features)[:, 0]
-        one_hot = encode_labels(labels, self.num_classes)
+        one_hot = encode_labels(labels, self.num_classes, features.dtype)
         if one_hot is not None:
             embedding = Dense(features.shape[1], use_bias=False, kernel_init=_kernel_init)
             logits += jnp.sum(apply(embedding, one_hot) * features, axis=-1)

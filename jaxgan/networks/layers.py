@@ -6,6 +6,7 @@ kernel that is zero once is never normalised again. Ours does neither.
 """
 
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -18,16 +19,17 @@ _SMALLEST_NORM = 1e-12  # below this a vector or a kernel counts as zero
 
 
 def encode_labels(
-    labels: Int[Array, " batch"] | None, num_classes: int | None
+    labels: Int[Array, " batch"] | None, num_classes: int | None, dtype: Any = jnp.float32
 ) -> Float[Array, "batch classes"] | None:
     """One-hot labels, or None for an unconditional network.
 
     Args:
         labels: class indices in [0, num_classes), or None.
         num_classes: how many classes the network was made for; None for an unconditional one.
+        dtype: of the rows: that of what they meet, or they would make it float32.
 
     Returns:
-        float32 one-hot rows, or None when both arguments are None.
+        One-hot rows, or None when both arguments are None.
 
     Raises:
         ValueError: if labels are given to an unconditional network (they would be dropped in silence), or
@@ -39,7 +41,7 @@ def encode_labels(
         return None
     if labels is None:
         raise ValueError(f"a network made for {num_classes} classes needs labels")
-    return jax.nn.one_hot(labels, num_classes)
+    return jax.nn.one_hot(labels, num_classes, dtype=dtype)
 
 
 class SpectralNorm(nn.Module):
@@ -93,7 +95,7 @@ class SpectralNorm(nn.Module):
         if train:
             u.value = jnp.where(is_zero, u.value, right)  # from zero, no iteration would come back
             stored_sigma.value = jax.lax.stop_gradient(sigma)
-        return kernel / jnp.where(is_zero, 1.0, sigma)
+        return (kernel / jnp.where(is_zero, 1.0, sigma)).astype(kernel.dtype)
 
     def _start(self, matrix: jax.Array) -> jax.Array:
         return jax.random.normal(self.make_rng("params"), matrix.shape[1:], matrix.dtype)

@@ -47,7 +47,7 @@ class Generator(nn.Module):
         train: bool,
     ) -> Float[Array, "batch *image"]:
         """Return images of shape ``[B, *image_shape]``; `train` changes nothing here."""
-        one_hot = encode_labels(labels, self.num_classes)
+        one_hot = encode_labels(labels, self.num_classes, latents.dtype)
         features = latents if one_hot is None else jnp.concatenate([latents, one_hot], axis=-1)
         for width in self.hidden:
             features = nn.relu(Dense(width)(features))
@@ -78,7 +78,7 @@ class Discriminator(nn.Module):
         train: bool,
     ) -> Float[Array, " batch"]:
         """Return logits of shape ``[B]``; `train` changes nothing here."""
-        one_hot = encode_labels(labels, self.num_classes)
+        one_hot = encode_labels(labels, self.num_classes, images.dtype)
         features = images.reshape(images.shape[0], -1)
         if one_hot is not None:
             features = jnp.concatenate([features, one_hot], axis=-1)

@@ -31,6 +31,7 @@ from jaxgan.updates.gradients import (
 Field = Callable[
     [Any], tuple[Any, Joint]
 ]  # the parameters of both -> (the gradients of both, what gave them)
+Mean = Callable[[Any], Any]  # over the mapped axis
 ALIGNMENT = 0.1  # epsilon of Balduzzi et al. 2018, algorithm 1
 
 
@@ -53,9 +54,9 @@ def consensus(*, weight: float) -> Update:
     if weight < 0:
         raise ValueError(f"the weight is at least 0, got {weight}")
 
-    def adjust(field: Field, params: Any) -> tuple[Any, Any, Joint]:
+    def adjust(field: Field, params: Any, mean: Mean) -> tuple[Any, Any, Joint]:
         gradients, pullback, joint = jax.vjp(field, params, has_aux=True)
-        (toward,) = pullback(gradients)
+        (toward,) = mean(pullback(gradients))
         return gradients, optax.tree.scale(weight, toward), joint
 
     return _adjusted(adjust)
@@ -80,10 +81,12 @@ def symplectic(*, weight: float = 1.0, align: bool = True) -> Update:
     if weight < 0:
         raise ValueError(f"the weight is at least 0, got {weight}")
 
-    def adjust(field: Field, params: Any) -> tuple[Any, Any, Joint]:
+    def adjust(field: Field, params: Any, mean: Mean) -> tuple[Any, Any, Joint]:
         gradients, pullback, joint = jax.vjp(field, params, has_aux=True)
-        (transposed,) = pullback(gradients)
-        (_, pushed) = jax.jvp(lambda params: field(params)[0], (params,), (gradients,))
+        (transposed,) = mean(
+            pullback(gradients)
+        )  # first of all: devices that see shares would see other signs
+        pushed = mean(jax.jvp(lambda params: field(params)[0], (params,), (gradients,))[1])
         turn = optax.tree.scale(0.5, optax.tree.sub(transposed, pushed))
         if not align:
             return gradients, optax.tree.scale(weight, turn), joint
@@ -95,7 +98,7 @@ def symplectic(*, weight: float = 1.0, align: bool = True) -> Update:
     return _adjusted(adjust)
 
 
-def _adjusted(adjust: Callable[[Field, Any], tuple[Any, Any, Joint]]) -> Update:
+def _adjusted(adjust: Callable[[Field, Any, Mean], tuple[Any, Any, Joint]]) -> Update:
     """Make the rule that moves both players by the gradients plus what `adjust` adds."""
 
     def update(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
@@ -106,8 +109,8 @@ def _adjusted(adjust: Callable[[Field, Any], tuple[Any, Any, Joint]]) -> Update:
             return joint.gradients, joint
 
         params = {"discriminator": state.discriminator.params, "generator": state.generator.params}
-        gradients, added, joint = adjust(field, params)
-        moved = move(joint.state, **optax.tree.add(gradients, players.mean(added)))
+        gradients, added, joint = adjust(field, params, players.mean)
+        moved = move(joint.state, **optax.tree.add(gradients, added))
         return moved, [*d_metrics, joint.d_metrics], joint.g_metrics
 
     return update

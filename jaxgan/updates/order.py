@@ -35,8 +35,8 @@ def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_tu
 def simultaneous(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
     """Both players move from where both stand: the generator does not see the discriminator's last update.
 
-    The last discriminator update and the generator's share their fakes, so that these are made once. With
-    more than one discriminator update, all but the last go before.
+    The last discriminator update and the generator's share their fakes (but for dropout), so that these are
+    made once. With more than one discriminator update, all but the last go before.
 
     Args:
         players: the gradients.
