@@ -149,7 +149,7 @@ class Checkpoints:
         if not damaged:
             raise UserError(f"there is no checkpoint in {self._folder}")
         why = "; ".join(f"{step}: {why}" for step, why in damaged.items())
-        raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move it away to start over")
+        raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move the run away to start over")
 
     def _set_aside(self, step: int) -> Path:
         names = (f"corrupt-{step}" + f"-{i}" * (i > 1) for i in itertools.count(1))

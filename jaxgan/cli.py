@@ -1,5 +1,6 @@
 """The ``jaxgan`` command: what one does with a run once it is there."""
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from jaxgan import export, sampling
 from jaxgan.config import Positional, argument, call
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
+from jaxgan.limits import require_memory
 from jaxgan.sweep import sweep
 
 
@@ -36,10 +38,11 @@ def sample(
     _check_seed(seed)
     if n < 1:
         raise UserError(f"--n must be at least 1, got {n}")
-    if out.suffix not in (".png", ".npz"):
+    if out.suffix.lower() != ".png" and out.suffix != ".npz":
         raise UserError(f"--out must end in .png or .npz, got {out}")
     description = export.read_description(run)
     generate = export.load_generator(run)
+    require_memory(n * _bytes_per_image(description), f"--n {n:,}")
     classes = description["num_classes"]
     labels = sampling.column_labels(n, classes)
     latents = sampling.draw_latents(jax.random.key(seed), n, description["latent_dim"])
@@ -77,10 +80,11 @@ def interpolate(
     _check_seed(seed)
     if rows < 1 or steps < 2:
         raise UserError(f"--rows must be at least 1 and --steps at least 2, got {rows} and {steps}")
-    if out.suffix != ".png":
+    if out.suffix.lower() != ".png":
         raise UserError(f"--out must end in .png, got {out}")
     description = export.read_description(run)
     generate = export.load_generator(run)
+    require_memory(rows * steps * _bytes_per_image(description), f"--rows {rows:,} of --steps {steps:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
     ends = sampling.draw_latents(jax.random.key(seed), 2 * rows, description["latent_dim"])
     columns = [
@@ -193,6 +197,10 @@ def check(run: Positional[Path]) -> None:
         print(f"{path.name:>10}  was set aside")
     if unsound:
         sys.exit(1)
+
+
+def _bytes_per_image(description: dict[str, Any]) -> int:
+    return 4 * description["latent_dim"] + math.prod(description["image_shape"])
 
 
 def _check_seed(seed: int) -> None:

@@ -110,6 +110,8 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
         weights and running statistics; labels are int32 [B] for a conditional generator.
 
+        It raises a `ValueError` for labels of other classes, where it can see them (not under `jax.jit`).
+
     Raises:
         UserError: if there is nothing to load, or the weights do not fit the network.
     """
@@ -136,6 +138,12 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
     )
 
     def generate(latents, labels=None):
+        if labels is not None and num_classes is not None and not isinstance(labels, jax.core.Tracer):
+            found = np.asarray(labels)
+            if found.size and not (found.min() >= 0 and found.max() < num_classes):
+                raise ValueError(
+                    f"labels are 0 to {num_classes - 1}, these go from {found.min()} to {found.max()}"
+                )
         return apply(variables, latents, labels)
 
     return generate

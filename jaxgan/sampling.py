@@ -42,7 +42,8 @@ def slerp(
         White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
     """
     lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
-    angle = jnp.arccos(jnp.clip((start * end).sum(-1) / lengths, -1, 1))[:, None]
+    cosine = jnp.where(lengths > 0, (start * end).sum(-1) / lengths, 1.0)  # from 0, the way is straight
+    angle = jnp.arccos(jnp.clip(cosine, -1, 1))[:, None]
     straight = (1 - share) * start + share * end
     along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
     return jnp.where(jnp.sin(angle) < 1e-3, straight, along)
@@ -65,8 +66,13 @@ def sample(
 
     Returns:
         uint8 images.
+
+    Raises:
+        ValueError: if there is no latent, or `batch_size` is below 1.
     """
     count = len(latents)
+    if count < 1 or batch_size < 1:
+        raise ValueError(f"it takes at least one latent and a batch of one, got {count} and {batch_size}")
     batch_size = min(batch_size, count)
     made = []
     for start in range(0, count, batch_size):
@@ -89,8 +95,13 @@ def grid(
 
     Returns:
         The picture.
+
+    Raises:
+        ValueError: if there is no image, or `columns` is below 1.
     """
     count, height, width, channels = images.shape
+    if count < 1 or columns < 1:
+        raise ValueError(f"a grid has at least one image and one column, got {count} and {columns}")
     if channels not in (1, 3):
         images = images.mean(axis=-1, keepdims=True).astype(np.uint8)
         channels = 1

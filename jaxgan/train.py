@@ -111,6 +111,8 @@ def _train(
 ) -> tuple[str, GANState]:
     init_key, train_key, grid_key = health.keys(config.seed, rollbacks)
     found = checkpoints.latest_step()
+    if found is None:
+        folder.require_new()
     checkpoints.require_space(experiment.shapes, 1 + config.steps // config.save_every)
     state = experiment.init(init_key) if found is None else checkpoints.restore(experiment.shapes)
     step = int(state.step)

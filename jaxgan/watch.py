@@ -6,7 +6,6 @@ parameters, bit for bit, with and without. What was measured goes to evaluations
 
 import json
 from functools import partial
-from pathlib import Path
 
 import jax
 
@@ -18,6 +17,7 @@ from jaxgan.goal import Row
 from jaxgan.judging import Judge
 from jaxgan.recorder import Recorder
 from jaxgan.state import Variables, named_leaves, with_leaves
+from jaxgan.workdir import read_rows
 
 FILE, PLOT, BEST = "evaluations.jsonl", "plots/evaluations.png", "best"
 
@@ -38,7 +38,7 @@ class Watch:
     ):
         self._judge, self._recorder, self._experiment, self._key = judge, recorder, experiment, key
         self._file = recorder.path / FILE
-        self._rows: list[Row] = _read(self._file, up_to=start)
+        self._rows: list[Row] = read_rows(self._recorder.path, start, self._file.name)
         generator = experiment.generator
         self._generate = jax.jit(
             lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
@@ -138,8 +138,3 @@ class Watch:
     def _write(self) -> None:
         text = "".join(json.dumps(row) + "\n" for row in self._rows)
         write_atomically(self._file, lambda file: file.write_text(text))
-
-
-def _read(file: Path, *, up_to: int) -> list[Row]:
-    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return [row for row in rows if row["step"] <= up_to]

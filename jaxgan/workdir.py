@@ -136,6 +136,14 @@ class Workdir:
             lines = file.read().decode().splitlines()[-count:]
         return list(_parse(lines))
 
+    def require_new(self) -> None:
+        """Raise `UserError` if a run saved here whose checkpoints are gone: a new one would drop its rows."""
+        if (self.path / "export").exists():
+            raise UserError(
+                f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
+                f"away, or choose another --workdir"
+            )
+
     def trim_metrics(self, step: int) -> None:
         """Drop the rows beyond `step`: they will be made again."""
         text = "".join(json.dumps(row) + "\n" for row in self.read_metrics(up_to=step))
@@ -157,8 +165,8 @@ class Workdir:
     ) -> None:
         try:
             saved = {**defaults, **json.loads(file.read_text())}
-        except ValueError as error:
-            raise UserError(f"{file} is not readable as JSON: {error}") from error
+        except (ValueError, TypeError, OSError) as error:
+            raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
         differing = [
             f"{name} {saved.get(name, 'unset')} there, {settings.get(name, 'unset')} here"
             for name in dict.fromkeys([*saved, *settings])
@@ -173,9 +181,7 @@ class Workdir:
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
 
 
-def read_rows(
-    folder: Path, up_to: int | None = None, name: str = "metrics.jsonl"
-) -> list[dict[str, int | float]]:
+def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
     """Return the rows of a file of a run folder; see `Workdir.read_metrics`."""
     file = folder / name
     rows = _parse(file.read_text().splitlines() if file.exists() else [])

@@ -55,7 +55,7 @@ MAY_IMPORT = {  # of jaxgan's own; the packages that a module may import at all 
     "judging": {"build", "config", "data", "evaluate", "features", "goal"},
     "monitor": {"build", "config", "data", "diagnostics", "recorder", "state", "workdir"},
     "watch": {
-        "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state",
+        "build", "checkpoint", "export", "goal", "judging", "recorder", "report", "state", "workdir",
     },
     "follower": {
         "build", "config", "data", "hosts", "progress", "recorder", "state", "workdir",

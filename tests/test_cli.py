@@ -31,8 +31,8 @@ def test_version(capsys):
 
 
 def test_sample_makes_a_grid_and_arrays(run_folder, tmp_path, capsys):
-    cli.main(["sample", str(run_folder), "--n", "20", "--seed", "1", "--out", str(tmp_path / "grid.png")])
-    with Image.open(tmp_path / "grid.png") as picture:
+    cli.main(["sample", str(run_folder), "--n", "20", "--seed", "1", "--out", str(tmp_path / "grid.PNG")])
+    with Image.open(tmp_path / "grid.PNG") as picture:
         assert picture.mode == "L"
     assert "20 images of step 2" in capsys.readouterr().out
     made = {}
@@ -76,6 +76,11 @@ def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
         (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),
         (["sample", "nothing"], "there is no checkpoint in nothing"),
         (["sample", "RUN", "--n", "0"], "--n must be at least 1, got 0"),
+        (["sample", "RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 464,000 GB"),
+        (
+            ["interpolate", "RUN", "--rows", "10000000", "--steps", "9999"],
+            "--rows 10,000,000 of --steps 9,999",
+        ),
         (["sample", "RUN", "--seed", "-1"], "--seed must be"),
         (["sample", "RUN", "--out", "grid.jpg"], "must end in .png or .npz"),
         (["sample", "RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),

@@ -34,7 +34,9 @@ def test_arrays_are_taken_as_they_are():
         (np.full((2, 3, 3, 1), np.nan), None, "not finite"),
         (np.zeros((2, 3, 3, 1), np.uint8), [0], r"\(2,\), got int64 \(1,\)"),
         (np.zeros((2, 3, 3, 1), np.uint8), [0.5, 1.0], "float64"),
-        (np.zeros((2, 3, 3, 1), np.uint8), [-1, 1], ">= 0"),
+        (np.zeros((2, 3, 3, 1), np.uint8), [-1, 1], "go from -1 to 1"),
+        (np.zeros((2, 3, 3, 1), np.uint8), [0, 2**31], "go from 0 to 2147483648"),
+        (np.full((2, 3, 3, 1), 1e300), None, "not finite"),
     ],
 )
 def test_arrays_that_are_no_images_are_refused(images, labels, what):
@@ -48,3 +50,21 @@ def test_first_images_come_class_by_class_if_asked():
     assert data.first_images(dataset, 3).ravel().tolist() == [0, 1, 2]
     assert data.first_images(dataset, 7, by_class=True).ravel().tolist() == [1, 3, 0, 2, 5, 4, 6]
     assert len(data.first_images(dataset, 100)) == 8
+
+
+def test_a_column_of_reals_is_one_class_whatever_the_classes_are():
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    dataset = data.from_arrays(images, [3, 0, 0, 0, 3, 3], name="mine")
+    assert dataset.notes == ("2 of the 4 classes of mine have no image",)
+    grey = 127
+    shown = data.first_images(dataset, 16, by_class=True).reshape(4, 4).tolist()
+    assert shown == [[1, grey, grey, 0], [2, grey, grey, 4], [3, grey, grey, 5], [1, grey, grey, 0]]
+
+
+def test_float_images_of_another_range_are_refused_or_remarked():
+    with pytest.raises(ValueError, match=r"lie in \[-1, 1\], these go from 0 to 255"):
+        data.from_arrays(np.linspace(0, 255, 32).reshape(2, 4, 4, 1))
+    (note,) = data.from_arrays(np.linspace(0, 1, 32).reshape(2, 4, 4, 1)).notes
+    assert "go from 0 to 1: black is -1" in note
+    assert data.from_arrays(np.linspace(-1, 1, 32).reshape(2, 4, 4, 1)).notes == ()
+    assert data.from_arrays(np.full((4, 2), 7.5)).notes == ()  # points of the plane

@@ -212,6 +212,15 @@ def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):
     assert len(list((own_cache / "features").iterdir())) == 2
 
 
+def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp_path):
+    for i, image in enumerate(DIGITS.images[:40]):
+        picture = Image.fromarray(image[..., 0])
+        (picture.resize((12, 10)) if i % 2 else picture).save(tmp_path / f"{i:02}.png")
+    report = evaluate.evaluate(tmp_path, against="digits", metrics="fid", n=300)
+    assert report.protocol["image_shape"] == [8, 8, 1]
+    assert "were cut around their centre and resized (Lanczos) to 8x8" in evaluate.table(report)
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -223,7 +232,9 @@ def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):
         (["RUN", "--against", "no/such"], "no/such"),
         (["RUN", "--seed", "-1"], "--seed must be"),
         (["EMPTY", "--against", "digits"], "empty holds no pictures"),
-        (["nothing.npz", "--against", "digits"], "there is no file nothing.npz"),
+        (["nothing.npz", "--against", "digits"], "there is no run, no folder and no file at nothing.npz"),
+        (["r/nope"], "there is no run, no folder and no file at r/nope"),
+        (["RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 400,000 GB"),
         (["EMPTY"], "--against is missing"),
         (["RUN", "--out", "/proc/nowhere", "--n", "50"], "cannot write to /proc/nowhere"),
     ],

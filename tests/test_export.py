@@ -44,6 +44,11 @@ def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classe
     for path in (tmp_path, tmp_path / "export", tmp_path / "export/generator.safetensors"):
         generate = jaxgan.load_generator(path)
         np.testing.assert_allclose(generate(latents, labels), expected, rtol=1e-5, atol=1e-6)
+        if num_classes is not None:
+            for wrong in (jnp.array([0, 1, 3, 0]), jnp.array([0, -1, 0, 0])):
+                with pytest.raises(ValueError, match="labels are 0 to 2, these go from"):
+                    generate(latents, wrong)
+            np.testing.assert_allclose(jax.jit(generate)(latents, labels), expected, rtol=1e-5, atol=1e-6)
     assert export.read_description(tmp_path)["step"] == 12
 
 

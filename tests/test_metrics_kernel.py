@@ -71,6 +71,10 @@ def test_subsets_are_clipped_and_say_so():
     result = kernel_distance(real, fake, subsets=4)
     assert (result.subset_size, result.clipped_from) == (30, 1000)
     assert "subset_size 30, clipped_from 1000" in str(result)
+    whole = kernel_distance(real[:30], fake, subsets=4)  # each would be the same two sets
+    assert whole.subsets == 1
+    assert np.isnan(whole.deviation)
+    assert np.isnan(whole.standard_error)
     result = kernel_distance(real, fake, subsets=4, subset_size=30)
     assert result.clipped_from is None
     assert "clipped" not in str(result)

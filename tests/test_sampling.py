@@ -66,6 +66,14 @@ def test_slerp_stays_on_the_sphere_and_meets_its_ends():
         np.testing.assert_allclose(jnp.linalg.norm(between, axis=-1), 1, rtol=1e-5)
         np.testing.assert_allclose(np.arccos((between * start).sum(-1)), share * angle, rtol=1e-3)
     np.testing.assert_allclose(sampling.slerp(start, start, 0.3), start, atol=1e-6)
+    np.testing.assert_allclose(sampling.slerp(0 * start, end, 0.3), 0.3 * end, atol=1e-6)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="at least one latent and a batch of one, got 0 and 256"):
+        sampling.sample(lambda latents, labels: latents, jnp.zeros((0, 3)))
+    with pytest.raises(ValueError, match="one image and one column, got 2 and 0"):
+        sampling.grid(np.zeros((2, 4, 4, 1), np.uint8), columns=0)
 
 
 def test_an_animation_holds_its_last_frame_and_is_small(tmp_path):

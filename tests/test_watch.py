@@ -109,6 +109,20 @@ def test_the_best_checkpoint_is_kept_and_a_nan_never_wins(tmp_path, script):
     assert read_description(folder)["step"] == 12
 
 
+def test_a_torn_row_and_missing_checkpoints(tmp_path, script):
+    script({2: 9.0, 4: 3.0, 6: 4.0, 8: 5.0, 10: 6.0, 12: 7.0})
+    folder = run(tmp_path / "run", evaluate_every=2, keep=2, save_every=4, steps=4).workdir
+    with (folder / "evaluations.jsonl").open("a") as file:
+        file.write('{"step": 4, "x":')
+    run(tmp_path / "run", evaluate_every=2, keep=2, save_every=4, steps=6)
+    assert [row["step"] for row in rows(folder)] == [2, 4, 6]
+    shutil.rmtree(folder / "checkpoints")
+    before = (folder / "metrics.jsonl").read_bytes()
+    with pytest.raises(UserError, match="has the results of a run but no checkpoint to go on from"):
+        run(tmp_path / "run", evaluate_every=2, keep=2, save_every=4, steps=6)
+    assert (folder / "metrics.jsonl").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_the_best_is_found_again_after_an_interruption(tmp_path, script):
     values = {2: 3.0, 4: 9.0, 6: 8.0, 8: 7.0, 10: 2.0, 12: 5.0}

@@ -45,6 +45,15 @@ def test_practical_settings_may_change_and_others_may_not(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("damage", ["[]", "{", "3"])
+def test_settings_that_are_none_are_one_sentence(tmp_path, damage):
+    with Workdir(tmp_path / "run", SETTINGS):
+        pass
+    (tmp_path / "run/config.json").write_text(damage)
+    with pytest.raises(UserError, match="does not hold a run's settings as JSON"):
+        Workdir(tmp_path / "run", SETTINGS)
+
+
 def test_what_is_no_run_folder_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     before = contents(tmp_path)

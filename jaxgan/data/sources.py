@@ -7,38 +7,18 @@ load("points.npz")                           arrays "images" and, if you like, "
 """
 
 import re
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from jaxgan.data.arrays import Dataset, read_npz
 from jaxgan.errors import UserError
 from jaxgan.limits import require_memory
 
 PREPARABLE = ("mnist", "fashion_mnist", "cifar10")  # by `prepare`
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
-
-
-class Dataset(NamedTuple):
-    """Images at rest.
-
-    Attributes:
-        name: what to call it.
-        images: uint8 ``[N, H, W, C]`` in [0, 255], perhaps a read-only memory map, or float32 ``[N, ...]``
-            used as it is.
-        labels: int32 ``[N]`` in [0, num_classes), or None.
-        num_classes: None without labels.
-        notes: lines for the user: what was left out, and what was changed.
-    """
-
-    name: str
-    images: np.ndarray
-    labels: np.ndarray | None = None
-    num_classes: int | None = None
-    notes: tuple[str, ...] = ()
 
 
 def load(
@@ -88,7 +68,9 @@ def load(
     if source == "digits":
         return _fitted(digits(), image_size, channels)
     if path.suffix == ".npz":
-        return _fitted(_npz(source, path), image_size, channels)
+        return _fitted(read_npz(source, path), image_size, channels)
+    if path.is_file():
+        raise UserError(f'{source} is a file: --data takes a folder of pictures, or an .npz with "images"')
     if has_splits(source):
         from jaxgan.data import tfds_source  # half a second to import
 
@@ -156,57 +138,6 @@ def digits() -> Dataset:
     return Dataset("digits", images, bunch.target.astype(np.int32), 10)
 
 
-def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:
-    """Make a data set of your own arrays.
-
-    Args:
-        images: uint8 ``[N, H, W, C]`` or ``[N, H, W]`` (one channel), or float ``[N, ...]`` in [-1, 1].
-        labels: integers ``[N]``, >= 0, or None.
-        name: what to call it.
-
-    Returns:
-        A `Dataset` with at least one image.
-
-    Raises:
-        ValueError: for other dtypes or shapes, values that are not finite, or labels that do not match.
-    """
-    images = np.asarray(images)
-    if images.ndim < 2 or 0 in images.shape:
-        raise ValueError(f"images have shape [N, H, W, C], got {images.shape}")
-    if np.issubdtype(images.dtype, np.floating):
-        images = images.astype(np.float32)
-        if not np.isfinite(images).all():
-            raise ValueError("images hold values that are not finite")
-    elif images.dtype == np.uint8:
-        images = images[..., None] if images.ndim == 3 else images
-    else:
-        raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
-    if labels is None:
-        return Dataset(name, images)
-    labels = np.asarray(labels)
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise ValueError(
-            f"labels are integers >= 0 of shape {images.shape[:1]}, got {labels.dtype} {labels.shape}"
-        )
-    return Dataset(name, images, labels.astype(np.int32), int(labels.max()) + 1)
-
-
-def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
-    """Return `count` images to look at, fewer where there are fewer.
-
-    Args:
-        dataset: where from.
-        count: how many.
-        by_class: take the first of each class, then the second of each, and so on.
-    """
-    if not by_class or dataset.labels is None:
-        return dataset.images[:count]
-    order = np.argsort(dataset.labels, kind="stable")
-    starts = np.searchsorted(dataset.labels[order], dataset.labels[order])
-    rank = np.arange(len(order)) - starts  # how many of its class come before an image
-    return dataset.images[order[np.lexsort((dataset.labels[order], rank))[:count]]]
-
-
 def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int | None) -> Dataset:
     """Return a data set with images of another size or channels."""
     images = dataset.images
@@ -220,36 +151,3 @@ def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int 
     height, width = image_size or images.shape[1:3]
     require_memory(len(images) * height * width * wanted, f"{dataset.name} at {height}x{width}")
     return dataset._replace(images=np.stack([pictures.fit_array(x, image_size, wanted) for x in images]))
-
-
-def _npz(source: str, path: Path) -> Dataset:
-    """Read "images" and "labels" of an ``.npz``.
-
-    Raises:
-        UserError: if it is missing, damaged, holds pickled objects, or the arrays make no data set.
-    """
-    if not path.is_file():
-        raise UserError(f"there is no file {source}")
-    if not zipfile.is_zipfile(path):  # NumPy would speak of pickle
-        raise UserError(f"{source} is no .npz file")
-    try:
-        with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
-            require_memory(sum(member.file_size for member in archive.infolist()), source)
-        with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise UserError(f'{source} has no array "images": it has {", ".join(arrays) or "none"}')
-            dataset = from_arrays(arrays["images"], arrays.get("labels"), name=source)
-    except UserError:
-        raise
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-        raise UserError(f"{source} cannot be read: {error or type(error).__name__}") from error
-    except ValueError as error:
-        if "pickle" in str(error):
-            error = ValueError("it holds pickled objects, which could run code: save plain arrays instead")
-        raise UserError(f"{source} is refused: {error}") from error
-    shape = dataset.images.shape
-    if (len(shape) == 4 and shape[-1] not in (1, 3)) or (
-        len(shape) != 4 and dataset.images.dtype == np.uint8
-    ):
-        raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")
-    return dataset

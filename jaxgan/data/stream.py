@@ -17,8 +17,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.data.arrays import Dataset
 from jaxgan.data.order import batch_at, batch_indices
-from jaxgan.data.sources import Dataset
 
 
 class Stream:

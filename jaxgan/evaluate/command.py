@@ -14,6 +14,7 @@ from jaxgan.evaluate.reals import Reals, labels_like
 from jaxgan.evaluate.reports import Report, measure, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.files import write_atomically
+from jaxgan.limits import require_memory
 
 HELD_OUT = "test"
 
@@ -60,13 +61,16 @@ def evaluate(
     names = split_names(metrics)
     if n < 2:
         raise UserError(f"--n must be at least 2, got {n}")
+    if not path.exists():
+        raise UserError(f"there is no run, no folder and no file at {path}")
     is_run = _is_run(path)
     settings = _settings(path) if is_run else {}
     source = against or settings.get("data")
     if source is None:
-        raise UserError("--against is missing: the name of a data set of real images, such as mnist")
+        unknown = f" ({path} does not say what it was trained on)" if is_run else ""
+        raise UserError(f"--against is missing: the name of real images, such as mnist{unknown}")
     description = export.read_description(path) if is_run else {}
-    pictures = None if is_run else data.load(str(path))
+    pictures = None if is_run else _pictures(path)
     shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
     if len(shape) != 3:
         raise UserError(f"{path}: an image to measure is [H, W, C], got {list(shape)}")
@@ -90,7 +94,7 @@ def evaluate(
     if pictures is None:
         fakes = _of_run(path, description, real, n, seed)
     else:
-        fakes = from_dataset(pictures, n)._replace(protocol={"images": str(path)})
+        fakes = from_dataset(pictures, n)._replace(protocol={"images": pictures.name})
     train = beside = None
     if set(names) & set(WITH_TRAINING_SET):
         if held_out is None and not data.has_splits(source):
@@ -101,6 +105,8 @@ def evaluate(
         report = measure(fakes, real, network, names, train=train, held_out=beside)
     except features.NotFiniteError as error:
         raise UserError(f"{path}: {error}") from error
+    if pictures is not None:
+        report = report._replace(notes=(*pictures.notes, *report.notes))
     folder = out or (_folder(path) if is_run else None)
     if folder is not None:
         try:
@@ -113,10 +119,23 @@ def evaluate(
     return report
 
 
+def _pictures(path: Path) -> data.Dataset:
+    """Load a folder or an .npz; pictures of several sizes are cut and resized to that of the first."""
+    found = there.as_they_are(str(path))
+    if found is not None:
+        return found
+    height, width, _ = data.first_shape(str(path)) or (0, 0, 0)
+    found = data.load(str(path), image_size=(height, width))
+    note = f"the pictures in {path} were cut around their centre and resized (Lanczos) to {height}x{width}"
+    return found._replace(notes=(*found.notes, note))
+
+
 def _of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
     classes = description["num_classes"]
+    generate = export.load_generator(path)
+    require_memory(4 * n * description["latent_dim"], f"--n {n:,}")
     fakes = from_generator(
-        export.load_generator(path),
+        generate,
         latent_dim=description["latent_dim"],
         n=n,
         labels=labels_like(real, n, classes),

@@ -63,7 +63,7 @@ def load(
     first = data.first_shape(source, split=split or "train", data_dir=data_dir)
     dataset, notes = None, ()
     if first is None or first[:2] == (height, width):  # or else a copy in another size would be kept
-        dataset = _as_they_are(source, options)
+        dataset = as_they_are(source, **options)
     if dataset is not None:
         first = dataset.images.shape[1:]
     if dataset is None or first != (height, width, channels):
@@ -74,7 +74,7 @@ def load(
     return from_dataset(dataset, n, split=split)._replace(notes=notes)
 
 
-def _as_they_are(source: str, options: dict[str, Any]) -> data.Dataset | None:
+def as_they_are(source: str, **options: Any) -> data.Dataset | None:
     """Load images in their own size, as a run does that was given none; None if they have several."""
     try:
         return data.load(source, **options)

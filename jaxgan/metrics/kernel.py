@@ -27,7 +27,7 @@ class KernelDistance(PairResult):
         deviation: standard deviation over the subsets (over subsets - 1); NaN for one subset.
         standard_error: of the mean over subsets: ``deviation / sqrt(subsets)``. Subsets of one set overlap,
             so it says how well the subsets pin down the value of *these* features, not of the generator.
-        subsets: number of subsets.
+        subsets: number of subsets; 1 where each would be the whole sets.
         subset_size: rows in each.
         clipped_from: the subset size that was asked for, where there were too few rows for it.
         seed: of the subsets.
@@ -82,6 +82,8 @@ def kernel_distance(
     size = min(subset_size, len(real), len(fake))
     rng = np.random.default_rng(seed)
     values = []
+    if size == len(real) == len(fake):
+        subsets = 1  # all would be the two sets themselves
     for _ in range(subsets):
         real_part = real[rng.choice(len(real), size, replace=False)].astype(np.float64)
         fake_part = fake[rng.choice(len(fake), size, replace=False)].astype(np.float64)

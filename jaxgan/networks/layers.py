@@ -32,8 +32,8 @@ def encode_labels(
         One-hot rows, or None when both arguments are None.
 
     Raises:
-        ValueError: if labels are given to an unconditional network (they would be dropped in silence), or
-            are missing for a conditional one.
+        ValueError: if labels are given to an unconditional network (they would be dropped in silence), are
+            missing for a conditional one, or are no integers ``[B]``.
     """
     if num_classes is None:
         if labels is not None:
@@ -41,6 +41,8 @@ def encode_labels(
         return None
     if labels is None:
         raise ValueError(f"a network made for {num_classes} classes needs labels")
+    if labels.ndim != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"labels are integers [B], got {labels.dtype}{list(labels.shape)}")
     return jax.nn.one_hot(labels, num_classes, dtype=dtype)
 
 

@@ -266,7 +266,7 @@ def test_a_run_folder_of_somebody_else_is_read_as_data(tmp_path, monkeypatch, ca
     with pytest.raises(UserError, match="holds a run with other settings"):
         train_tiny(tiny(tmp_path / "run", steps=1))
     file.write_text("__import__('os').mkdir('marker')")
-    with pytest.raises(UserError, match="not readable as JSON"):
+    with pytest.raises(UserError, match="does not hold a run's settings as JSON"):
         train_tiny(tiny(tmp_path / "run", steps=1))
     cli.main(["check", "run"])
     assert "1  sound" in capsys.readouterr().out
