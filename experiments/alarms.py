@@ -1,7 +1,7 @@
 """How often are the warnings right? Eighty runs on the ring: 40 go wrong by construction, 40 do not.
 
-python experiments/alarms.py             train, write docs/stability/alarms.json, print the rates
-python experiments/alarms.py --redraw    the rates from the looks in the JSON, with the limits of today
+    python experiments/alarms.py             train, write docs/stability/alarms.json, print the rates
+    python experiments/alarms.py --redraw    the rates from the looks in the JSON, with the limits of today
 
 Wrong are: collapse (a generator 30 times as fast as its discriminator), divergence (steps far too large),
 oscillation (no penalty, momentum 0.9, a Wasserstein loss without any bound on its critic). Right are the

@@ -1,6 +1,6 @@
 """Every update rule on the smallest games: who diverges, who circles, who converges.
 
-python experiments/dirac.py
+    python experiments/dirac.py
 
 Two numbers play: the generator's theta, which makes each fake, and the discriminator's psi, D(x) = psi x;
 the data are one point at 0 (Mescheder et al. 2018, definition 2.1). With the Wasserstein loss that is the

@@ -1,7 +1,7 @@
 """Twenty-five Gaussians on a grid: ten GANs in one program, their modes counted.
 
-python experiments/grid.py
-python experiments/grid.py --loss non_saturating --penalty none --workdir runs/grid_without
+    python experiments/grid.py
+    python experiments/grid.py --loss non_saturating --penalty none --workdir runs/grid_without
 
 A run starts anew each time, and overwrites its folder.
 """

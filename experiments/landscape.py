@@ -1,6 +1,6 @@
 """Does training circle or converge? The game's eigenvalues along training, with R1 and without.
 
-python experiments/landscape.py
+    python experiments/landscape.py
 
 Two small GANs on the ring, non-saturating, one of them with R1. At each stop: the eigenvalues of largest real
 part and of largest modulus of the Jacobian of the game's vector field, on one large batch; at the end, the
@@ -95,13 +95,16 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
             values = np.array(row["eigenvalues"])
             line[0].plot(*values.T, "o", color=f"C{i}", markersize=4, label=f"step {row['step']:,}")
         line[0].set(xscale="symlog", yscale="symlog", xlabel="real part", ylabel="imaginary part", title=name)
+        line[0].set(xlim=(-2000, 100), xticks=[-1000, -100, -10, -1, 0, 1, 10, 100])
         line[0].axvline(0, color="black", linewidth=0.6)
         (path,) = (row for row in here if "path" in row)
         line[1].plot(path["path"], path["angle"], label="cosine of the angle")
         line[1].plot(path["path"], np.array(path["norm"]) / max(path["norm"]), label="length of the field")
         line[1].axvline(1, color="black", linewidth=0.6)
         line[1].set(
-            xlabel="from stop to stop", title=f"{name}: path from step {STOPS[-2]:,} to {STOPS[-1]:,}"
+            xlabel=f"share of the way from step {STOPS[-2]:,} to {STOPS[-1]:,}",
+            ylabel="cosine; length over its largest",
+            title=f"{name}: path from step {STOPS[-2]:,} to {STOPS[-1]:,}",
         )
         for axes in line:
             axes.legend(fontsize=8)

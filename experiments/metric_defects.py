@@ -1,7 +1,7 @@
 """Which metric sees which defect? Real images, spoilt in known ways, in the place of a generator's.
 
-python experiments/metric_defects.py
-python experiments/metric_defects.py --runs runs/mnist_dcgan runs/mnist_vae
+    python experiments/metric_defects.py
+    python experiments/metric_defects.py --runs runs/mnist_dcgan runs/mnist_vae
 
 Every row is N images against the same N real ones, by the data set's own classifier; N is a third of the
 test images, so that "three classes dropped" needs no image twice. Memorisation looks at N training images:

@@ -1,6 +1,6 @@
 """Every loss with every penalty on the ring and the grid: the table of docs/mixtures.md.
 
-python experiments/mixture_table.py
+    python experiments/mixture_table.py
 
 Ten seeds each for six losses, three for the others, each cell one program. What is in docs/mixtures.json
 already is not trained again: remove it, or a line of it, to measure anew.
@@ -18,6 +18,7 @@ import grid
 import ring
 from jaxgan import choices, config
 from jaxgan.errors import exits
+from jaxgan.files import write_atomically
 from mixture import MixtureConfig, train
 
 CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
@@ -82,7 +83,8 @@ def fill(file: Path) -> None:
         if key not in results:
             results[key] = measure(name, loss, penalty, seeds)
             lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in results.items())
-            file.write_text("{\n" + lines + "\n}\n")
+            text = "{\n" + lines + "\n}\n"
+            write_atomically(file, lambda temporary, text=text: temporary.write_text(text))
     tables = [table(results, name, losses) for name in MIXTURES for losses in (MAIN, OTHERS)]
     print("\n\n".join(tables))
 

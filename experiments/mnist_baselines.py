@@ -1,7 +1,7 @@
 """Two GANs and a VAE on MNIST under one protocol, three seeds each: a table and a picture.
 
-python experiments/mnist_baselines.py
-python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out trial    # a trial
+    python experiments/mnist_baselines.py
+    python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out trial    # a trial
 
 Every generator's 10,000 fakes (its average weights) are compared with the 10,000 test images by features of
 `mnist-cnn`. The floor is what as many training images get: a generator that drew from the data would have it.
@@ -37,6 +37,7 @@ COLUMNS = {
 }
 GANS = {"mnist_mlp": mnist_mlp.CONFIG, "mnist_dcgan": mnist_dcgan.CONFIG}
 VAE = "mnist_vae"
+SHOWN = ["mnist_dcgan", VAE]  # in the picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +141,15 @@ def run(settings: BaselinesConfig) -> None:
     """Measure what is missing, and write the figures, the table and the picture."""
     file = Path(settings.out) / "baselines.json"
     known = json.loads(file.read_text())["results"] if file.exists() else {}
+    about = {
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+    }
+    if file.exists() and (others := json.loads(file.read_text())["about"]) != about:
+        raise UserError(
+            f"{file} was measured on {others}, whose numbers go with no others: give --out FOLDER"
+        )
     networks = [*GANS, VAE]
     results = {}
     for seed in range(settings.seeds):
@@ -153,18 +163,13 @@ def run(settings: BaselinesConfig) -> None:
                 row |= like
             results[key] = row
             print(f"{key}: FID {row['fid']:.3f}", flush=True)
-            about = {
-                "device": jax.devices()[0].device_kind,
-                "jax": jax.__version__,
-                "python": platform.python_version(),
-            }
             write_json(file, {"about": about, "results": known | results})
     extractor = features.get(source=settings.data, data_dir=settings.data_dir)
     print(f"\n{table(results, [*networks, 'real'], extractor.name)}\n")
     image = file.parent / "images/baselines.png"
     image.parent.mkdir(parents=True, exist_ok=True)
-    picture(settings, networks).save(image)
-    print(f"figures: {file}\npicture, {', '.join(networks)}, real: {image}")
+    picture(settings, SHOWN).save(image)
+    print(f"figures: {file}\npicture, {', '.join(SHOWN)}, real: {image}")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Eight Gaussians on a circle: ten GANs in one program, their modes counted.
 
-python experiments/ring.py
-python experiments/ring.py --penalty none --workdir runs/ring_without
+    python experiments/ring.py
+    python experiments/ring.py --penalty none --workdir runs/ring_without
 
 A run starts anew each time, and overwrites its folder.
 """

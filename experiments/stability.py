@@ -1,11 +1,11 @@
 """What makes GAN training stable? Five questions, each a population, a JSON and a figure in docs/stability/.
 
-python experiments/stability.py rates         learning rate of G against that of D, six by six
-python experiments/stability.py optimizers    Adam, SGD, RMSProp, optimistic Adam; beta1 0, 0.5, 0.9
-python experiments/stability.py d-steps       1 to 5 discriminator updates per generator update
-python experiments/stability.py losses        six losses with four penalties, on digits
-python experiments/stability.py norms         BatchNorm, spectral normalisation, none, on digits
-python experiments/stability.py rates --redraw    the figure from its JSON, without training
+    python experiments/stability.py rates         learning rate of G against that of D, six by six
+    python experiments/stability.py optimizers    Adam, SGD, RMSProp, optimistic Adam; beta1 0, 0.5, 0.9
+    python experiments/stability.py d-steps       1 to 5 discriminator updates per generator update
+    python experiments/stability.py losses        six losses with four penalties, on digits
+    python experiments/stability.py norms         BatchNorm, spectral normalisation, none, on digits
+    python experiments/stability.py rates --redraw    the figure from its JSON, without training
 
 Ring and grid with all losses are in docs/mixtures.json (mixture_table.py). What was found: docs/stability.md.
 """
@@ -165,7 +165,10 @@ def main() -> None:
     """Run a study, or draw it again."""
     with exits(OSError):
         settings = config.parse(Settings("rates"), description=__doc__ or "")
-        study = config.choose("study", settings.study, STUDIES)
+        study = settings.study.replace("-", "_")
+        if study not in STUDIES:
+            names = ", ".join(STUDIES).replace("_", "-")
+            raise UserError(f"there is no study {settings.study}: there are {names}")
         if settings.seeds < 1 or (settings.steps is not None and settings.steps < 2):
             raise UserError("--seeds must be at least 1 and --steps at least 2")
         folder = Path(settings.out)

@@ -12,14 +12,13 @@ shape, dtype and fingerprint of each (`jaxgan.integrity`). One that reads otherw
 import contextlib
 import itertools
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
 from jaxgan import hosts
 from jaxgan.errors import UserError
@@ -47,17 +46,12 @@ class Checkpoints:
     def __init__(self, folder: Path, *, keep: int = 3):
         self.notes: list[str] = []
         self._folder, self._keep = folder.resolve(), keep
-        best = BestN(
-            n=1,
-            get_metric_fn=lambda metrics: metrics["score"],
-            reverse=True,  # less is better
-            keep_checkpoints_without_metrics=False,
-        )
+        self._best = _Best()
         self._manager = ocp.CheckpointManager(
             self._folder,
             item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+                preservation_policy=AnyPreservationPolicy([LatestN(keep), self._best]),
                 cleanup_tmp_directories=True,
                 step_name_format=_OnlyCheckpoints(),
             ),
@@ -88,19 +82,20 @@ class Checkpoints:
         new = max(1, most - len(steps_in(self._folder)))
         require_space(self._folder, new * nbytes(state), f"room for {new} checkpoints")
 
-    def save(self, step: int, state: Any, score: float | None = None) -> None:
+    def save(self, step: int, state: Any, *, best: int | None = None) -> None:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
 
         Args:
             step: of the state.
             state: to save.
-            score: by which the best is found, less is better; None or not finite is never the best.
+            best: the step of the best checkpoint so far, which is kept besides the newest ones.
 
         Raises:
             NotFiniteError: if it holds NaN or infinity; nothing is saved then.
             OSError: if this save, or the one before, cannot be written.
         """
         self.wait()
+        self._best.step = best
         if hosts.first(step in steps_in(self._folder)):
             return
         leaves = named_leaves(state)
@@ -114,7 +109,6 @@ class Checkpoints:
             self._manager.save(
                 step,
                 args=ocp.args.Composite(**state_and_meta),
-                metrics={"score": score} if score is not None and math.isfinite(score) else None,
                 force=True,
             )
 
@@ -170,6 +164,16 @@ class Checkpoints:
         if why is not None:
             settle()
             raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
+
+
+class _Best:
+    """A preservation policy: keep the best checkpoint (Orbax's own forgets which it is when it is closed)."""
+
+    step: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        del context
+        return [checkpoint.step == self.step for checkpoint in checkpoints]
 
 
 class _OnlyCheckpoints(ocp.path.step.NameFormat):

@@ -130,7 +130,7 @@ def fail_together() -> Iterator[None]:
     except BaseException as error:
         if jax.process_count() == 1:
             raise
-        if isinstance(error, UserError):
+        if isinstance(error, (UserError, OSError, ArithmeticError)):  # a full disk and NaN among them
             print(f"error: {error}", file=sys.stderr)
         else:
             traceback.print_exc()

@@ -63,7 +63,7 @@ def train_steps(
         late.extend(monitor.look(step, parallel.local(state)))
         if is_best or (step % config.save_every == 0 and step < config.steps):
             _do(late)  # what belongs to a checkpoint is on disk before it
-            checkpoints.save(step, state, hosts.first(watcher.score(step)))
+            checkpoints.save(step, state, best=hosts.first(watcher.best))
             late.append(partial(recorder.publish, step, jax.device_get(state.ema)))
     _do(late)
     recorder.progress.close()

@@ -142,7 +142,7 @@ def _train(
         watcher.measure(step, ema, last=step >= config.steps)
         if jax.process_count() == 1:  # all of several would have to read
             watcher.rebuild(step, ema)
-        checkpoints.save(step, state, hosts.first(watcher.score(step)))
+        checkpoints.save(step, state, best=hosts.first(watcher.best))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
         why = hosts.first(watcher.why or "")
@@ -153,8 +153,8 @@ def _train(
             status = "done"
             recorder.finish(step, recorder.draw(ema))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
-    hosts.gather("recorded")
-    folder.write_status(status, step, asked.signal.name if asked.signal else why)
+    signals = hosts.gather(asked.signal and asked.signal.name)  # also: all have recorded what they had to
+    folder.write_status(status, step, next(filter(None, signals), why))
     return status, state
 
 

@@ -57,10 +57,11 @@ class Watch:
         """After how many steps there is something to do, if anything."""
         return () if self._judge is None else (self._judge.every,)
 
-    def score(self, step: int) -> float | None:
-        """Return the number that a step is judged by; None if it was not measured, or is no number."""
-        rows = [row for row in self._rows if row["step"] == step]
-        return goal.score(rows[0], self._judge.goal) if rows and self._judge else None
+    @property
+    def best(self) -> int | None:
+        """The step of the best evaluation so far."""
+        found = None if self._judge is None else goal.best(self._rows, self._judge.goal)
+        return None if found is None else int(self._rows[found]["step"] or 0)
 
     def measure(self, step: int, ema: Variables, *, last: bool = False) -> bool:
         """Evaluate where a step is one to evaluate at, and was not yet; say whether it is a new best.
@@ -91,7 +92,7 @@ class Watch:
         return is_best
 
     def rebuild(self, step: int, ema: Variables) -> None:
-        """Make the plot of evaluations and the export of the best generator anew, where they are missing.
+        """Make the plot of evaluations and the export of the best generator anew, where they are not right.
 
         Args:
             step: the present one.
@@ -103,12 +104,20 @@ class Watch:
         if not (self._recorder.path / PLOT).exists():
             self._plot(self._judge, best)
         at = int(self._rows[best]["step"] or 0)
-        if not (self._recorder.path / BEST / export.WEIGHTS).exists():
+        if self._exported() != at:
             try:
                 best_ema = ema if at == step else self._saved(at)
                 self._recorder.export(at, jax.device_get(best_ema), BEST)
             except (checkpoint.DamagedError, UserError) as error:
                 self._recorder.say(f"note: the generator of step {at:,}, the best, cannot be had: {error}")
+
+    def _exported(self) -> int | None:
+        """Return the step of the generator in best/; None where there is none."""
+        folder = self._recorder.path / BEST
+        try:
+            return export.read_description(folder)["step"] if (folder / export.WEIGHTS).exists() else None
+        except (UserError, KeyError):
+            return None
 
     def _saved(self, step: int) -> Variables:
         shapes = self._experiment.shapes

@@ -274,7 +274,7 @@ def test_mixed_sizes_need_a_size(tmp_path):
     [
         (lambda folder: None, "there is no folder"),
         (lambda folder: folder.mkdir(), "holds no pictures"),
-        (lambda folder: folder.write_text("x"), "is no folder"),
+        (lambda folder: folder.write_text("x"), "is a file: --data takes a folder"),
     ],
 )
 def test_no_folder_no_pictures(tmp_path, make, message):
@@ -292,6 +292,26 @@ def test_changes_to_the_folder_are_seen(tmp_path):
     save(tmp_path / "a.png", 255 - RANDOM)
     os.utime(tmp_path / "a.png", ns=(0, 12345))
     assert (load(str(tmp_path)).images[0] == 255 - RANDOM).all()
+
+
+def test_a_change_is_seen_that_keeps_size_and_time(tmp_path):
+    save(tmp_path / "a.bmp")
+    before = (tmp_path / "a.bmp").stat()
+    load(str(tmp_path))
+    save(tmp_path / "a.bmp", 255 - RANDOM)
+    os.utime(tmp_path / "a.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "a.bmp").stat().st_size == before.st_size
+    assert (load(str(tmp_path)).images[0] == 255 - RANDOM).all()
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "png", "jpg"])
+def test_a_turned_picture_has_the_size_that_it_is_shown_in(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.fromarray(np.zeros((12, 20, 3), np.uint8)).save(tmp_path / f"a.{suffix}", exif=exif)
+    Image.fromarray(np.zeros((20, 12, 3), np.uint8)).save(tmp_path / f"b.{suffix}")
+    assert load(str(tmp_path)).images.shape == (2, 20, 12, 3)
+    assert first_shape(str(tmp_path)) == (20, 12, 3)
 
 
 def test_a_second_look_decodes_nothing(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -210,6 +211,15 @@ def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):
     assert first.results == again.results
     evaluate.evaluate(file, against="digits", metrics="fid", n=299)
     assert len(list((own_cache / "features").iterdir())) == 2
+
+
+def test_a_folder_named_as_a_data_set_is_the_folder(digits_cnn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    for i, image in enumerate(DIGITS.images[:40]):
+        Image.fromarray(255 - image[..., 0]).save(tmp_path / f"digits/{i:02}.png")
+    report = evaluate.evaluate(Path("digits"), against="digits", metrics="fid", n=1000)
+    assert (report.protocol["n_fake"], report.protocol["images"]) == (40, "digits")
 
 
 def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp_path):

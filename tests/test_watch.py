@@ -109,6 +109,23 @@ def test_the_best_checkpoint_is_kept_and_a_nan_never_wins(tmp_path, script):
     assert read_description(folder)["step"] == 12
 
 
+def test_the_best_checkpoint_outlives_a_stop_and_ties(tmp_path, script):
+    script({2: 9.0, 4: 3.0, 6: 3.0, 8: 5.0, 10: 6.0, 12: 7.0})
+    options = {"evaluate_every": 2, "keep": 1, "save_every": 2}
+    run(tmp_path / "run", steps=6, **options)
+    assert kept(tmp_path / "run") == [4, 6]
+    run(tmp_path / "run", **options)
+    assert kept(tmp_path / "run") == [4, 12]
+    description = tmp_path / "run/best/config.json"
+    said = json.loads(description.read_text())
+    assert said["step"] == 4
+    description.write_text(
+        json.dumps({**said, "step": 8})
+    )  # as a run leaves it that is killed before it saves
+    run(tmp_path / "run", **options)
+    assert json.loads(description.read_text())["step"] == 4
+
+
 def test_a_torn_row_and_missing_checkpoints(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: 4.0, 8: 5.0, 10: 6.0, 12: 7.0})
     folder = run(tmp_path / "run", evaluate_every=2, keep=2, save_every=4, steps=4).workdir

@@ -51,7 +51,7 @@ def listing(folder: Path) -> Listing:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             links_out += 1
         elif path.suffix.lower() in pictures.SUFFIXES and (status := _status(path)) is not None:
-            files.append((path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns))
+            files.append((path.relative_to(root).as_posix(), status.st_size, status.st_ctime_ns))
     if not files:
         links = f"; {_links(links_out)}" if links_out else ""
         raise UserError(f"{folder} holds no pictures ({', '.join(pictures.SUFFIXES)}){links}")

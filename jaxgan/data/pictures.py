@@ -45,6 +45,7 @@ def open_picture(path: Path) -> Image.Image:
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return the height and width that a picture has when it is turned as its EXIF data say."""
+    image = ImageOps.exif_transpose(image) if image.format == "TIFF" else image  # Pillow has turned its size
     turned = image.getexif().get(_UPRIGHT, 1) in (5, 6, 7, 8)
     return (image.width, image.height) if turned else (image.height, image.width)
 

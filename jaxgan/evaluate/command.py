@@ -100,7 +100,9 @@ def evaluate(
         if held_out is None and not data.has_splits(source):
             raise UserError(f"{source} has no split to hold out: name other real images with --held-out")
         train = load(split="train")
-        beside = there.load(held_out or source, shape, split=HELD_OUT, data_dir=data_dir)
+        beside = there.load(
+            held_out or source, shape, split=HELD_OUT, data_dir=data_dir or settings.get("data_dir")
+        )
     try:
         report = measure(fakes, real, network, names, train=train, held_out=beside)
     except features.NotFiniteError as error:
@@ -121,13 +123,16 @@ def evaluate(
 
 def _pictures(path: Path) -> data.Dataset:
     """Load a folder or an .npz; pictures of several sizes are cut and resized to that of the first."""
-    found = there.as_they_are(str(path))
-    if found is not None:
-        return found
-    height, width, _ = data.first_shape(str(path)) or (0, 0, 0)
-    found = data.load(str(path), image_size=(height, width))
-    note = f"the pictures in {path} were cut around their centre and resized (Lanczos) to {height}x{width}"
-    return found._replace(notes=(*found.notes, note))
+    source = str(path.absolute())  # or a folder named mnist would be the data set
+    found = there.as_they_are(source)
+    if found is None:
+        height, width, _ = data.first_shape(source) or (0, 0, 0)
+        found = data.load(source, image_size=(height, width))
+        note = (
+            f"the pictures in {path} were cut around their centre and resized (Lanczos) to {height}x{width}"
+        )
+        found = found._replace(notes=(*found.notes, note))
+    return found._replace(name=str(path))
 
 
 def _of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:

@@ -89,7 +89,7 @@ def make(
     for name, ends in ranges.items():
         if float not in _kinds(name):
             raise UserError(f"--log-uniform takes numbers that are not whole, and {option(name)} is none")
-        if len(ends) != 2 or not 0 < ends[0] < ends[1] < math.inf:
+        if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
             raise UserError(f"--log-uniform {name}=low,high takes two positive numbers, got {ends}")
         if name in values:
             raise UserError(f"{option(name)} has a --grid and a --log-uniform range: choose one")
