@@ -119,9 +119,8 @@ class Game(NamedTuple):
 
     def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
         """Return the loss of the generator against the discriminator as it stands."""
-        make_key, real_key, fake_key, _, _, *see_keys = jax.random.split(
-            turn.key, 7
-        )  # as the discriminator's
+        keys = jax.random.split(turn.key, 7)  # as the discriminator's, whose turn it may be too
+        make_key, real_key, fake_key, _, _, *see_keys = keys
         real_key, fake_key = turn.mask_key(real_key), turn.mask_key(fake_key)
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
         fake, after = self.generate(variables, state.latent_dim, turn, make_key)

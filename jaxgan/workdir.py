@@ -137,8 +137,15 @@ class Workdir:
         return list(_parse(lines))
 
     def require_new(self) -> None:
-        """Raise `UserError` if a run saved here whose checkpoints are gone: a new one would drop its rows."""
-        if (self.path / "export").exists():
+        """Raise `UserError` if a run ended here, so it was saved: a new one would drop what it measured."""
+        try:
+            state = json.loads((self.path / "status.json").read_text())["state"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        if state in (
+            "done",
+            "preempted",
+        ):  # a run that goes on may be killed while it saves for the first time
             raise UserError(
                 f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
                 f"away, or choose another --workdir"

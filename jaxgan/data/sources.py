@@ -69,7 +69,7 @@ def load(
         return _fitted(digits(), image_size, channels)
     if path.suffix == ".npz":
         return _fitted(read_npz(source, path), image_size, channels)
-    if path.is_file():
+    if path.is_file() and source not in PREPARABLE:
         raise UserError(f'{source} is a file: --data takes a folder of pictures, or an .npz with "images"')
     if has_splits(source):
         from jaxgan.data import tfds_source  # half a second to import
