@@ -71,7 +71,7 @@ def test_a_study_trains_writes_and_draws(experiments, run_program, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("rate", "--redraw"), "did you mean rates"),
+        (("rate", "--redraw"), "there is no study rate: there are rates, optimizers, d-steps"),
         (("rates", "--redraw"), "run the study without --redraw first"),
         (("rates", "--seeds", 0), "--seeds must be at least 1"),
     ],

@@ -126,6 +126,7 @@ def test_the_best_checkpoint_outlives_a_stop_and_ties(tmp_path, script):
     assert json.loads(description.read_text())["step"] == 4
 
 
+@pytest.mark.slow
 def test_a_torn_row_and_missing_checkpoints(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: 4.0, 8: 5.0, 10: 6.0, 12: 7.0})
     folder = run(tmp_path / "run", evaluate_every=2, keep=2, save_every=4, steps=4).workdir
