@@ -146,7 +146,7 @@ def test_the_input_on_the_device_gathers_every_batch(benchmarks, monkeypatch):
     assert sorted(steps) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_populations_are_measured_beside_a_loop_and_processes(request, run_program, tmp_path):
     program = request.config.rootpath / "benchmarks/populations.py"
     command = "--quick --workloads ring --json out.json"

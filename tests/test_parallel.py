@@ -33,8 +33,9 @@ def test_two_devices_give_the_numbers_of_one(game, mode):
 @pytest.mark.parametrize(
     ("devices", "modes"),
     [
-        pytest.param(3, ["jit", "shard_map"], marks=pytest.mark.slow),
+        pytest.param(3, ["jit"], marks=pytest.mark.slow),
         pytest.param(8, MODES, marks=pytest.mark.long),
+        pytest.param(3, MODES[1:], marks=pytest.mark.long),
     ],
 )
 def test_many_devices_give_the_numbers_of_one(devices, modes):
