@@ -89,13 +89,12 @@ def study() -> list[dict[str, Any]]:
 def draw(rows: list[dict[str, Any]], file: Path) -> None:
     """Draw eigenvalues at each stop, and the path angle, for each GAN."""
     figure = Figure(figsize=(11, 7), layout="constrained")
-    for line, name in zip(figure.subplots(len(GANS), 2), GANS, strict=True):
+    for line, name in zip(figure.subplots(len(GANS), 2, sharex="col"), GANS, strict=True):
         here = [row for row in rows if row["gan"] == name]
         for i, row in enumerate(row for row in here if "eigenvalues" in row):
             values = np.array(row["eigenvalues"])
             line[0].plot(*values.T, "o", color=f"C{i}", markersize=4, label=f"step {row['step']:,}")
         line[0].set(xscale="symlog", yscale="symlog", xlabel="real part", ylabel="imaginary part", title=name)
-        line[0].set(xlim=(-2000, 100), xticks=[-1000, -100, -10, -1, 0, 1, 10, 100])
         line[0].axvline(0, color="black", linewidth=0.6)
         (path,) = (row for row in here if "path" in row)
         line[1].plot(path["path"], path["angle"], label="cosine of the angle")

@@ -1,11 +1,12 @@
 """Two GANs and a VAE on MNIST under one protocol, three seeds each: a table and a picture.
 
-    python experiments/mnist_baselines.py
+    python experiments/mnist_baselines.py --out FOLDER
     python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out trial    # a trial
 
 Every generator's 10,000 fakes (its average weights) are compared with the 10,000 test images by features of
 `mnist-cnn`. The floor is what as many training images get: a generator that drew from the data would have it.
-What is in baselines.json with as many steps and images is not trained or measured again.
+What is in FOLDER/baselines.json with as many steps and images is not trained or measured again; figures of
+another machine (docs/ has some) are not added to, as its classifier is another one.
 """
 
 import dataclasses
@@ -140,16 +141,15 @@ def _shape(settings: BaselinesConfig, name: str) -> tuple[int, ...]:
 def run(settings: BaselinesConfig) -> None:
     """Measure what is missing, and write the figures, the table and the picture."""
     file = Path(settings.out) / "baselines.json"
-    known = json.loads(file.read_text())["results"] if file.exists() else {}
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    known = kept.get("results", {})
     about = {
         "device": jax.devices()[0].device_kind,
         "jax": jax.__version__,
         "python": platform.python_version(),
     }
-    if file.exists() and (others := json.loads(file.read_text())["about"]) != about:
-        raise UserError(
-            f"{file} was measured on {others}, whose numbers go with no others: give --out FOLDER"
-        )
+    if kept and kept["about"] != about:
+        raise UserError(f"{file} is of {kept['about']}, whose numbers go with no others: give --out FOLDER")
     networks = [*GANS, VAE]
     results = {}
     for seed in range(settings.seeds):

@@ -98,12 +98,11 @@ class Watch:
             step: the present one.
             ema: the generator's average variables; those of another step come from its checkpoint.
         """
-        best = None if self._judge is None else goal.best(self._rows, self._judge.goal)
-        if self._judge is None or best is None:
+        at = self.best
+        if self._judge is None or at is None:
             return
         if not (self._recorder.path / PLOT).exists():
-            self._plot(self._judge, best)
-        at = int(self._rows[best]["step"] or 0)
+            self._plot(self._judge, [row["step"] for row in self._rows].index(at))
         if self._exported() != at:
             try:
                 best_ema = ema if at == step else self._saved(at)

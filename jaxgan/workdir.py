@@ -142,10 +142,7 @@ class Workdir:
             state = json.loads((self.path / "status.json").read_text())["state"]
         except (OSError, ValueError, TypeError, KeyError):
             return
-        if state in (
-            "done",
-            "preempted",
-        ):  # a run that goes on may be killed while it saves for the first time
+        if state in ("done", "preempted"):  # while it runs, a run may be killed in its first save
             raise UserError(
                 f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
                 f"away, or choose another --workdir"

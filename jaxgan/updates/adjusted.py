@@ -83,9 +83,7 @@ def symplectic(*, weight: float = 1.0, align: bool = True) -> Update:
 
     def adjust(field: Field, params: Any, mean: Mean) -> tuple[Any, Any, Joint]:
         gradients, pullback, joint = jax.vjp(field, params, has_aux=True)
-        (transposed,) = mean(
-            pullback(gradients)
-        )  # first of all: devices that see shares would see other signs
+        (transposed,) = mean(pullback(gradients))  # at once: of their shares, devices would see other signs
         pushed = mean(jax.jvp(lambda params: field(params)[0], (params,), (gradients,))[1])
         turn = optax.tree.scale(0.5, optax.tree.sub(transposed, pushed))
         if not align:
