@@ -14,6 +14,7 @@ References:
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,7 @@ from jaxgan.errors import UserError, exits
 from jaxgan.export import load_generator, save_generator
 from jaxgan.files import write_json
 from jaxgan.images import to_float
+from jaxgan.integrity import NotFiniteError
 from jaxgan.networks.convolution import Conv
 from jaxgan.networks.dcgan import Generator, ladder
 from jaxgan.networks.normalisation import BatchNorm
@@ -194,6 +196,8 @@ def train(settings: VAEConfig, folder: Path) -> None:
         state, metrics = run(state, images, key, count)
         done += count
         rows.append({"step": done, **{name: float(value) for name, value in metrics.items()}})
+        if not math.isfinite(rows[-1]["bound"]):
+            raise NotFiniteError(["bound"], done)
         bound, likelihood, kl = (f"{rows[-1][name]:.1f}" for name in ("bound", "likelihood", "kl"))
         speed = done / (time.monotonic() - began)
         print(
@@ -209,7 +213,7 @@ def train(settings: VAEConfig, folder: Path) -> None:
 
 def main() -> None:
     """Run the experiment as a command."""
-    with exits(OSError):
+    with exits(OSError, NotFiniteError):
         settings = config.parse(VAEConfig(), description=__doc__ or "")
         settings.check()
         folder = Path(settings.workdir)

@@ -191,6 +191,9 @@ def check(run: Positional[Path]) -> None:
             arrays = checkpoint.read(run / "checkpoints" / str(step))
             print(f"{step:>10,}  sound, {len(arrays)} arrays")
         except (checkpoint.DamagedError, UserError) as error:
+            if step not in checkpoint.steps_in(run / "checkpoints"):
+                print(f"{step:>10,}  was removed meanwhile, by the run")
+                continue
             print(f"{step:>10,}  NOT SOUND: {error}")
             unsound += 1
     for path in sorted((run / "checkpoints").glob("corrupt-*")):
@@ -229,7 +232,7 @@ def main(args: list[str] | None = None) -> None:
         "data": data,
         "sweep": sweep,
     }
-    with exits():
+    with exits(OSError):
         call(commands, program="jaxgan", description=__doc__ or "", args=args)
 
 

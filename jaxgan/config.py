@@ -75,7 +75,7 @@ class Config:
     rollbacks: int = 3  # how often, in the whole run
     progress: bool = True  # a bar on a terminal; plain lines without it
     quiet: bool = False  # print nothing but mistakes (log.txt has all)
-    tensorboard: bool = False  # write for TensorBoard too (pip install "jaxgan[tensorboard]")
+    tensorboard: bool = False  # write for TensorBoard too (pip install tensorboardX)
     compilation_cache: bool = True  # keep compiled programs in the user's cache folder
     profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
     dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
@@ -121,7 +121,7 @@ class Config:
         if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
             raise UserError("--distributed takes --devices all and --parallel auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
-            raise UserError('--tensorboard needs tensorboardX: pip install "jaxgan[tensorboard]"')
+            raise UserError("--tensorboard needs tensorboardX: pip install tensorboardX")
         if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
             raise UserError("steps x batch size x d_steps is limited to 2**32 images in all")
 

@@ -73,13 +73,17 @@ class Game(NamedTuple):
     dtype: Any = None  # of the networks' arithmetic in training; None: as parameters and inputs are
 
     def mean(self, tree: Any) -> Any:
-        """Return the average over the mapped axis, if there is one."""
-        return tree if self.axis_name is None else jax.lax.pmean(tree, self.axis_name)
+        """Return the average over the mapped axis, if there is one; what is counted stays an integer."""
+        if self.axis_name is None:
+            return tree
+        return jax.tree.map(lambda x: jax.lax.pmean(x, self.axis_name).astype(jnp.result_type(x)), tree)
 
     def generate(self, variables: Variables, latent_dim: int, turn: Turn, key):
         """Return one fake for each real image of the turn, and the generator's updated collections."""
         keys = self._example_keys(turn.latent_key, turn)
-        latents = _over_devices(jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys))
+        latents = _over_devices(
+            jax.vmap(lambda key: jax.random.normal(key, (latent_dim,), jnp.float32))(keys)
+        )
         images, collections = self._apply(self.generator, variables, latents, turn.labels, turn.mask_key(key))
         if images.shape != turn.real.shape:
             raise ValueError(f"the generator makes images {images.shape}, the batch holds {turn.real.shape}")
@@ -183,7 +187,7 @@ class Game(NamedTuple):
             labels,
             train=True,
             mutable=list(collections),
-            rngs={"dropout": key},
+            rngs={"dropout": key, "params": jax.random.fold_in(key, 1)},  # the latter for any other name
         )
         if self.dtype is not None:
             output = output.astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, or the SIGTERM of a scheduler."""
+"""Being asked to stop: Ctrl-C, the SIGTERM of a scheduler, or the SIGHUP of a closed terminal."""
 
 import contextlib
 import signal
@@ -19,7 +19,9 @@ class Preemption:
 
 @contextlib.contextmanager
 def listen() -> Iterator[Preemption]:
-    """Note the first SIGINT or SIGTERM instead of dying of it; a second one ends the program at once.
+    """Note the first SIGINT, SIGTERM or SIGHUP instead of dying of it; a second one ends the program at once.
+
+    A signal that is ignored, as SIGHUP under ``nohup``, stays so.
 
     Outside the main thread, where Python takes no handlers, signals keep their meaning.
     """
@@ -36,7 +38,8 @@ def listen() -> Iterator[Preemption]:
             signal.signal(number, handler)
 
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
         for number in before:
             signal.signal(number, handle)
     try:

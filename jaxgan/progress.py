@@ -1,6 +1,7 @@
 """What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +24,12 @@ def counting(what: str, total: int, unit: str) -> Any:
 
 
 def write(line: str) -> None:
-    """Print a line, above the bar if there is one."""
-    tqdm.write(line, file=sys.stdout)
-    sys.stdout.flush()
+    """Print a line, above the bar if there is one; where nobody reads any more, a run goes on in silence."""
+    try:
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()
+    except OSError:  # the pipe's reader has ended, or the terminal is closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 class Progress:

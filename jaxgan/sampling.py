@@ -18,7 +18,7 @@ GUTTER_GREY = 96
 def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Array, "count latent"]:
     """Return standard normal latents; the i-th depends on the key and on i alone, whatever the count."""
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count))
-    return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,)))(keys)
+    return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,), jnp.float32))(keys)
 
 
 def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] | None:

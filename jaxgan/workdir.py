@@ -133,7 +133,7 @@ class Workdir:
             return []
         with (self.path / "metrics.jsonl").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - count * _LONGEST_ROW))
-            lines = file.read().decode().splitlines()[-count:]
+            lines = file.read().decode(errors="replace").splitlines()[-count:]
         return list(_parse(lines))
 
     def require_new(self) -> None:
@@ -188,19 +188,19 @@ class Workdir:
 def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
     """Return the rows of a file of a run folder; see `Workdir.read_metrics`."""
     file = folder / name
-    rows = _parse(file.read_text().splitlines() if file.exists() else [])
+    rows = _parse(file.read_text(errors="replace").splitlines() if file.exists() else [])
     return [row for row in rows if up_to is None or row["step"] <= up_to]
 
 
 def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield rows until the first that is none: the rest was lost in a crash."""
+    """Yield the rows that are whole: a crash tears the last one, and a failing disk any."""
     for line in lines:
         try:
             row = json.loads(line)
-            row["step"]
-        except (ValueError, TypeError, KeyError):
-            return
-        yield row
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and type(row.get("step")) is int:
+            yield row
 
 
 def _is_strange(file: Path) -> bool:

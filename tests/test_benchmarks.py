@@ -182,22 +182,33 @@ def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options,
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "options", "row"),
     [
-        (
+        pytest.param(
             "kernels.py",
             "--width 4 --batch-size 2 --only BatchNorm --repetitions 2 --seconds 0.001",
             "| BatchNorm",
+            marks=pytest.mark.slow,
         ),
-        ("scaling.py", "--sweeps d_steps --largest 2 --repetitions 2 --seconds 0.01", "| d_steps | 2 "),
-        (
+        pytest.param(
+            "scaling.py",
+            "--sweeps d_steps --largest 2 --repetitions 2 --seconds 0.01",
+            "| d_steps | 2 ",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             "vs_pytorch.py",
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
             "| mlp | bfloat16 | 4 |",
+            marks=pytest.mark.slow,
         ),
-        ("fault_cost.py", "--only digits_mlp --steps 5 --repetitions 2", "digits_mlp"),
+        pytest.param(
+            "fault_cost.py",
+            "--only digits_mlp --steps 5 --repetitions 2",
+            "digits_mlp",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_other_programs_print_their_tables(request, run_program, tmp_path, program, options, row):

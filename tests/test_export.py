@@ -96,3 +96,10 @@ def test_what_cannot_be_loaded_is_said(tmp_path):
     (tmp_path / "generator.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(UserError, match="cannot be read"):
         jaxgan.load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["workdir", "grid"])
+def test_a_run_before_its_first_save_says_so(tmp_path, name):
+    (tmp_path / "config.json").write_text(json.dumps({name: "x"}))
+    with pytest.raises(UserError, match="no exported generator yet"):
+        export.load_generator(tmp_path)

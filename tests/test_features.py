@@ -139,3 +139,11 @@ def test_an_unknown_extractor_is_one_sentence():
         features.get("resnet")
     with pytest.raises(UserError, match="no extractor goes with pictures"):
         features.get(source="pictures")
+
+
+def test_bfloat16_images_are_floats():
+    images = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
+    halves = np.asarray(jnp.asarray(images, jnp.bfloat16))
+    assert (
+        np.abs(features.eight_bits(halves).astype(int) - features.eight_bits(images).astype(int)).max() <= 1
+    )

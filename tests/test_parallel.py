@@ -167,3 +167,42 @@ def test_pmap_shows_the_step_its_shard_alone():
     shapes = []
     jax.pmap(lambda x: shapes.append(x.shape) or x, axis_name="batch")(jnp.zeros((2, 5)))
     assert shapes == [(5,)]
+
+
+class Counting(nn.Module):
+    """A generator that counts its calls, and draws noise from a stream of its own."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        calls = self.variable("counters", "calls", jnp.zeros, (), jnp.int32)
+        if train and not self.is_initializing():
+            calls.value = calls.value + 1
+        noise = jax.random.normal(self.make_rng("noise"), (len(latents), 16)) if train else 0.0
+        return jnp.tanh(nn.Dense(16)(latents) + noise).reshape(-1, 4, 4, 1)
+
+
+@pytest.mark.parametrize("mode", ["jit", "pmap", "shard_map"])
+def test_counters_stay_integers_and_streams_may_have_any_name(mode):
+    generator, discriminator = Counting(), mlp.Discriminator((8,))
+    state = init_state(
+        KEY,
+        generator,
+        discriminator,
+        image_shape=(4, 4, 1),
+        latent_dim=3,
+        g_tx=optax.sgd(0.1),
+        d_tx=optax.sgd(0.1),
+    )
+    axis = None if mode == "jit" else "batch"
+    step = make_train_step(generator, discriminator, losses.hinge, axis_name=axis)
+    many = parallel.jit(step) if mode == "jit" else None
+    if mode == "pmap":
+        many = parallel.pmap(step)
+    if mode == "shard_map":
+        many = parallel.shard_map(step, parallel.batch_mesh())
+    before = state.generator.collections["counters"]["calls"]
+    batch = {"image": jnp.zeros((4, 4, 4, 1), jnp.uint8)}
+    after, _ = many(state, batch, KEY)
+    calls = after.generator.collections["counters"]["calls"]
+    assert calls.dtype == before.dtype == jnp.int32
+    assert int(np.max(calls)) >= 1

@@ -1,3 +1,7 @@
+import contextlib
+import os
+import sys
+
 import numpy as np
 from PIL import Image
 
@@ -51,3 +55,15 @@ def test_the_time_left_may_be_days(monkeypatch):
     bar.start()
     metrics = dict.fromkeys(("discriminator_loss", "generator_loss", "real_logit", "fake_logit"), 0.0)
     assert bar.advance(1, metrics).endswith(" 27:46:40 left")  # 10,000 steps of 10 s
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_prints(monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        monkeypatch.setattr(sys, "stdout", closed)
+        progress.write("nobody hears this")
+        progress.write("nor this")
+        sys.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            closed.close()

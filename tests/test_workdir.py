@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from jaxgan.errors import UserError
-from jaxgan.workdir import OtherRunError, Workdir
+from jaxgan.workdir import OtherRunError, Workdir, read_rows
 
 SETTINGS = {"loss": "hinge", "steps": 10}
 
@@ -100,6 +100,15 @@ def test_metrics_are_trimmed_to_the_step_and_a_torn_line_is_dropped(tmp_path):
         assert file.read_text() == whole
         folder.trim_metrics(20)
         assert file.read_text() == "".join(whole.splitlines(keepends=True)[:2])
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"[]", b'{"step": null}', b'{"step": 20, "lo\xffss": 1', b"\x00" * 9]
+)
+def test_a_damaged_row_costs_that_row_alone(tmp_path, damaged):
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(b'{"step": 10}\n' + damaged + b'\n{"step": 30}\n')
+    assert [row["step"] for row in read_rows(tmp_path)] == [10, 30]
 
 
 def test_a_run_that_was_killed_while_it_began_can_begin_again(tmp_path):

@@ -74,7 +74,7 @@ def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module)
             told = _of(getattr(state, name), gradients, others)
             found |= {f"{name}_{what}": value for what, value in told.items()}
         real, worn = cut(slice(half))
-        latents = jax.random.normal(latent_key, (half, state.latent_dim))
+        latents = jax.random.normal(latent_key, (half, state.latent_dim), jnp.float32)
         fake: Any = generator.apply(state.generator.variables, latents, worn, train=False)
         found["diversity"] = spread(fake) / jnp.maximum(spread(real), 1e-12)
         ranks = [

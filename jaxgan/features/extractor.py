@@ -126,12 +126,13 @@ def eight_bits(images: Any) -> UInt8[np.ndarray, "n h w c"]:
         raise ValueError(f"images have shape [N, H, W, C], got {list(images.shape)}")
     if images.dtype == np.uint8:
         return images
-    if not np.issubdtype(images.dtype, np.floating):
+    if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
+    images = images.astype(np.float32)  # NumPy does not know bfloat16
     bad = np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
     if bad:
         raise NotFiniteError(f"{bad} of {len(images)} images hold NaN or infinite values")
-    return np.asarray(to_uint8(jnp.asarray(images, jnp.float32)))
+    return np.asarray(to_uint8(jnp.asarray(images)))
 
 
 def from_function(

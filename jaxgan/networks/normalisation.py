@@ -69,7 +69,8 @@ class BatchNorm(nn.Module):
             )
             if not self.is_initializing():
                 for average, value in zip(averages, (mean, variance), strict=True):
-                    average.value = self.momentum * average.value + (1 - self.momentum) * value
+                    mixed = self.momentum * average.value + (1 - self.momentum) * value
+                    average.value = mixed.astype(average.value.dtype)
         slope = jax.lax.rsqrt(variance + self.epsilon)
         parameters = []
         if self.use_scale:

@@ -29,7 +29,7 @@ def saved_leaves(run):
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(2, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)]
+    "kills", [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)]
 )
 def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills):
     """A checkpoint is being written most of the time; the first kill comes before there is one."""
