@@ -217,9 +217,9 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
     """
     try:
         meta = unseal(json.loads((folder / "meta/metadata").read_bytes()))
-    except (OSError, ValueError) as error:
+        version, saved = meta["format_version"], dict(meta.get("leaves", {}))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedError(f"its description cannot be read: {type(error).__name__}") from error
-    version, saved = meta["format_version"], meta.get("leaves", {})
     if version != FORMAT_VERSION:
         raise UserError(f"checkpoint {folder} has format {version}; this version reads {FORMAT_VERSION}")
     if str(meta["step"]) != folder.name:

@@ -60,7 +60,9 @@ class Watch:
     @property
     def best(self) -> int | None:
         """The step of the best evaluation so far."""
-        found = None if self._judge is None else goal.best(self._rows, self._judge.goal)
+        if self._judge is None:  # a stretch without evaluations: what an earlier one found
+            return self._exported()
+        found = goal.best(self._rows, self._judge.goal)
         return None if found is None else int(self._rows[found]["step"] or 0)
 
     def measure(self, step: int, ema: Variables, *, last: bool = False) -> bool:

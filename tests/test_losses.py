@@ -231,3 +231,22 @@ def test_unknown_names_and_impossible_targets_are_refused():
     ):
         with pytest.raises(ValueError, match=r"compares real with fake"):
             losses.one_sided_label_smoothing(loss)
+
+
+def relativistic_hinge(real, fake):
+    return jax.nn.relu(1 - (real - fake))
+
+
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [
+        (losses.wasserstein, "moving all logits alike"),
+        (
+            losses.Loss(relativistic_hinge, lambda real, fake: relativistic_hinge(fake, real)),
+            "no label to smooth",
+        ),
+    ],
+)
+def test_what_has_no_labels_is_not_smoothed(loss, why):
+    with pytest.raises(ValueError, match=why):
+        losses.one_sided_label_smoothing(loss)

@@ -27,8 +27,8 @@ Write = Callable[[np.ndarray], Any]
 def folder() -> Path:
     """Return what keeps things between runs: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's cache folder."""
     if own := os.environ.get("JAXGAN_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxgan"
+        return Path(os.path.expanduser(own))  # which raises nothing where there is no home
+    return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "jaxgan"
 
 
 def cached(

@@ -48,7 +48,7 @@ def listing(folder: Path) -> Listing:
     root = folder.resolve()
     files, links_out = [], 0
     for path in _walk(root):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
             links_out += 1
         elif path.suffix.lower() in pictures.SUFFIXES and (status := _status(path)) is not None:
             files.append((path.relative_to(root).as_posix(), status.st_size, status.st_ctime_ns))

@@ -19,7 +19,8 @@ def one_sided_label_smoothing(loss: Loss, *, target: float = 0.9) -> Loss:
     staying where it is (Salimans 2016, section 3.4), so that is not offered.
 
     Args:
-        loss: a loss without comparisons between real and fake logits: all but the relativistic ones. Where
+        loss: a loss without comparisons between real and fake logits: all but the relativistic ones; and not
+            Wasserstein's, whose critic has no labels. Where
             ``A(0)`` differs from ``B(0)`` (`least_squares`, the f-divergences) a constant is added to the
             value, which changes no gradient.
         target: label of real examples, in (0.5, 1].
@@ -28,7 +29,7 @@ def one_sided_label_smoothing(loss: Loss, *, target: float = 0.9) -> Loss:
         A `Loss`.
 
     Raises:
-        ValueError: if the target is out of range, or the loss is relativistic.
+        ValueError: for a target out of range, a relativistic loss, or one without a minimum when smoothed.
 
     References:
         Salimans et al. 2016, section 3.4.
@@ -49,6 +50,10 @@ def one_sided_label_smoothing(loss: Loss, *, target: float = 0.9) -> Loss:
         )
         return target * loss.discriminator(real_logits, fake_logits) + (1 - target) * as_fakes
 
+    with jax.ensure_compile_time_eval():
+        far = jnp.array([-1e3, 1e3])
+        if (discriminator(far, far) < -1).any():
+            raise ValueError("a smoothed critic would win by moving all logits alike: no Wasserstein loss")
     return Loss(discriminator, loss.generator)
 
 
@@ -57,6 +62,7 @@ def _separates(loss: Loss) -> bool:
     if hasattr(loss.discriminator, "axis_name"):
         return False
     with jax.ensure_compile_time_eval():
-        real, fake = jnp.array([0.0, 0.0, 0.5, 0.5]), jnp.array([0.0, 0.5, 0.0, 0.5])
-        a, b, c, d = loss.discriminator(real, fake)
-        return abs(float(a - b - c + d)) < 1e-5
+        at = jnp.array([-3.0, -1.0, 0.0, 0.5, 2.0])  # either side of a hinge's kinks
+        values = loss.discriminator(jnp.repeat(at, 5), jnp.tile(at, 5)).reshape(5, 5)
+        mixed = values - values[:1] - values[:, :1] + values[:1, :1]
+        return bool((abs(mixed) < 1e-5 * jnp.maximum(1, abs(values))).all())
