@@ -139,9 +139,9 @@ def write(file: Path, head: Row, rows: list[Row]) -> None:
 
 
 def collect(parts: Iterable[list[Row]], file: Path, head: Row) -> None:
-    """Write rows as they are made to a ``.part.json``, or a stop would cost all; at the end, to the file."""
+    """Write rows as they are made to a ``.part.json``, which outlives a stop; at the end, to the file."""
     start, rows, part_file = time.monotonic(), [], file.with_suffix(".part.json")
-    if part_file.exists():  # of a study that was stopped: its rows may be all there is of hours
+    if part_file.exists():  # of a study that was stopped: it is not gone on with, but kept
         part_file.rename(file.with_suffix(f".part-{time.strftime('%Y%m%d-%H%M%S')}.json"))
     for part in parts:
         rows += part

@@ -4,7 +4,9 @@ import dataclasses
 import difflib
 import importlib.util
 import math
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -202,11 +204,19 @@ def parse(default: Settings, *, description: str, args: Sequence[str] | None = N
         description: the help's first lines.
         args: in the place of the command line's.
     """
-    return tyro.cli(type(default), default=default, description=description, args=args)
+    return tyro.cli(type(default), default=default, description=description, args=_expanded(args))
 
 
 def call(
     commands: dict[str, Any], *, program: str, description: str, args: Sequence[str] | None = None
 ) -> Any:
     """Call the one of `commands` that the command line names, with its arguments."""
-    return tyro.extras.subcommand_cli_from_dict(commands, prog=program, description=description, args=args)
+    return tyro.extras.subcommand_cli_from_dict(
+        commands, prog=program, description=description, args=_expanded(args)
+    )
+
+
+def _expanded(args: Sequence[str] | None) -> list[str]:
+    """Return a command line with the ``~`` of ``--option=~/path`` replaced, which shells leave as it is."""
+    parts = [argument.partition("=") for argument in (sys.argv[1:] if args is None else args)]
+    return [name + equals + os.path.expanduser(value) for name, equals, value in parts]

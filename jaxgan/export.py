@@ -89,14 +89,12 @@ def read_description(path: str | Path) -> dict[str, Any]:
         if file.stat().st_size > _MOST_BYTES:
             raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         description = json.loads(file.read_text())
-        if "format_version" not in description and {"workdir", "grid"} & set(description):
-            raise UserError(f"{path} has no exported generator yet: a run's comes with its first save")
         version = description["format_version"]
     except OSError as error:
         raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
-    except UserError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except KeyError as error:  # the settings of a run or a sweep
+        raise UserError(f"{path} has no exported generator: a run's comes with its first save") from error
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{file} does not describe a generator: {error}") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION}")

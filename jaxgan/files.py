@@ -12,6 +12,11 @@ from typing import Any
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` replaced; where there is no such home it stays (`Path.expanduser` raises)."""
+    return Path(os.path.expanduser(path))
+
+
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, then rename it: readers never see half of it.
 

@@ -29,7 +29,7 @@ def write(line: str) -> None:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
     except OSError:  # the pipe's reader has ended, or the terminal is closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:

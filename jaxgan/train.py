@@ -69,7 +69,7 @@ def run(
         extractor: your own images to features, for evaluations.
 
     Returns:
-        The `Result`. Its status is "preempted" if Ctrl-C or SIGTERM asked for an end; all is saved then.
+        The `Result`. Its status is "preempted" if a signal asked for an end; all is saved then.
 
     Raises:
         UserError: if what was asked for cannot be done; nothing is written then.

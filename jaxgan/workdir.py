@@ -69,7 +69,7 @@ class Workdir:
         practical: Collection[str] = (),
         defaults: Mapping[str, Any] = MappingProxyType({}),
     ):
-        self.path = Path(os.path.expanduser(path))
+        self.path = Path(path)
         file = self.path / "config.json"
         if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
             raise UserError(f"{self.path} holds files but no run of jaxgan: choose another --workdir")

@@ -106,3 +106,10 @@ def test_an_unknown_option_is_refused_with_a_suggestion(capsys):
         parse("--batchsize", "3")
     assert caught.value.code == 2
     assert "--batch-size" in capsys.readouterr().err
+
+
+def test_a_home_behind_an_equals_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = ["--workdir=~/run", "--data=~nobody-has-this-name/pictures"]
+    read = config.parse(Config(), description="", args=given)
+    assert (read.workdir, read.data) == (f"{tmp_path}/run", "~nobody-has-this-name/pictures")

@@ -327,3 +327,14 @@ def test_more_pictures_than_are_decoded_at_once(tmp_path, monkeypatch):
     for i in range(10):
         save(tmp_path / f"{i}.png", np.full((2, 2), i, np.uint8))
     assert load(str(tmp_path)).images[:, 0, 0, 0].tolist() == list(range(10))
+
+
+def test_a_link_that_leads_to_itself_is_left_out(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert len(load(str(tmp_path), image_size=(4, 4)).images) == 1
+
+
+def test_a_home_that_nobody_has_is_one_sentence():
+    with pytest.raises(UserError, match="there is no folder ~nobody-has-this-name"):
+        load("~nobody-has-this-name/pictures", image_size=(4, 4))

@@ -101,5 +101,5 @@ def test_what_cannot_be_loaded_is_said(tmp_path):
 @pytest.mark.parametrize("name", ["workdir", "grid"])
 def test_a_run_before_its_first_save_says_so(tmp_path, name):
     (tmp_path / "config.json").write_text(json.dumps({name: "x"}))
-    with pytest.raises(UserError, match="no exported generator yet"):
+    with pytest.raises(UserError, match="no exported generator"):
         export.load_generator(tmp_path)

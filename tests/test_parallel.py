@@ -181,7 +181,7 @@ class Counting(nn.Module):
         return jnp.tanh(nn.Dense(16)(latents) + noise).reshape(-1, 4, 4, 1)
 
 
-@pytest.mark.parametrize("mode", ["jit", "pmap", "shard_map"])
+@pytest.mark.parametrize("mode", MODES)
 def test_counters_stay_integers_and_streams_may_have_any_name(mode):
     generator, discriminator = Counting(), mlp.Discriminator((8,))
     state = init_state(
@@ -195,14 +195,10 @@ def test_counters_stay_integers_and_streams_may_have_any_name(mode):
     )
     axis = None if mode == "jit" else "batch"
     step = make_train_step(generator, discriminator, losses.hinge, axis_name=axis)
-    many = parallel.jit(step) if mode == "jit" else None
-    if mode == "pmap":
-        many = parallel.pmap(step)
-    if mode == "shard_map":
-        many = parallel.shard_map(step, parallel.batch_mesh())
+    run = parallel.pmap(step) if mode == "pmap" else getattr(parallel, mode)(step, parallel.batch_mesh())
     before = state.generator.collections["counters"]["calls"]
     batch = {"image": jnp.zeros((4, 4, 4, 1), jnp.uint8)}
-    after, _ = many(state, batch, KEY)
+    after, _ = run(state, batch, KEY)
     calls = after.generator.collections["counters"]["calls"]
     assert calls.dtype == before.dtype == jnp.int32
     assert int(np.max(calls)) >= 1

@@ -1,4 +1,3 @@
-import contextlib
 import os
 import sys
 
@@ -64,6 +63,3 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(monkeypatch):
         monkeypatch.setattr(sys, "stdout", closed)
         progress.write("nobody hears this")
         progress.write("nor this")
-        sys.stdout.close()
-        with contextlib.suppress(BrokenPipeError):
-            closed.close()

@@ -114,6 +114,8 @@ def test_the_best_checkpoint_outlives_a_stop_and_ties(tmp_path, script):
     options = {"evaluate_every": 2, "keep": 1, "save_every": 2}
     run(tmp_path / "run", steps=6, **options)
     assert kept(tmp_path / "run") == [4, 6]
+    run(tmp_path / "run", steps=8, keep=1, save_every=2)  # without evaluations
+    assert kept(tmp_path / "run") == [4, 8]
     run(tmp_path / "run", **options)
     assert kept(tmp_path / "run") == [4, 12]
     description = tmp_path / "run/best/config.json"

@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxgan.errors import UserError
+from jaxgan.files import expanded
 from jaxgan.limits import require_space
 
 Write = Callable[[np.ndarray], Any]
@@ -27,8 +28,8 @@ Write = Callable[[np.ndarray], Any]
 def folder() -> Path:
     """Return what keeps things between runs: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's cache folder."""
     if own := os.environ.get("JAXGAN_CACHE"):
-        return Path(os.path.expanduser(own))  # which raises nothing where there is no home
-    return Path(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")) / "jaxgan"
+        return expanded(own)
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxgan"
 
 
 def cached(

@@ -6,15 +6,14 @@ load("pictures/", image_size=(64, 64))       a folder of pictures
 load("points.npz")                           arrays "images" and, if you like, "labels"
 """
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxgan.data.arrays import Dataset, read_npz
 from jaxgan.errors import UserError
+from jaxgan.files import expanded
 from jaxgan.limits import require_memory
 
 PREPARABLE = ("mnist", "fashion_mnist", "cifar10")  # by `prepare`
@@ -65,7 +64,7 @@ def load(
             raise UserError(f"--image-size is at most 8192x8192 pixels, got {height}x{width}")
     if channels not in (None, 1, 3):
         raise UserError(f"--channels are 1 (grey) or 3 (colour), got {channels}")
-    path = Path(os.path.expanduser(source))
+    path = expanded(source)
     if source == "digits":
         return _fitted(digits(), image_size, channels)
     if path.suffix == ".npz":
@@ -99,7 +98,7 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
     Raises:
         UserError: as for `load`.
     """
-    path = Path(os.path.expanduser(source))
+    path = expanded(source)
     if source == "digits" or path.suffix == ".npz":
         return None
     if has_splits(source):
@@ -113,7 +112,7 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
 
 def has_splits(source: str) -> bool:
     """Say whether a source is a TFDS data set, whose "train" and "test" are different images."""
-    path = Path(os.path.expanduser(source))
+    path = expanded(source)
     if source == "digits" or path.suffix == ".npz":
         return False
     return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())

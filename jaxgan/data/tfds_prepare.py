@@ -26,6 +26,7 @@ from tensorflow_datasets.image_classification import cifar, mnist
 from jaxgan.data.sources import PREPARABLE
 from jaxgan.data.tfds_source import first_line, quiet
 from jaxgan.errors import UserError
+from jaxgan.files import expanded
 
 # Under their stock names: the names are what TFDS calls a data set, its folder and its files.
 with registered.skip_registration():
@@ -114,9 +115,9 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
     done = builder.data_path.exists()
     if not done:
         if from_folder is not None:
-            _check_official(builder, Path(from_folder).expanduser())
+            _check_official(builder, expanded(from_folder))
         config = tfds.download.DownloadConfig(
-            manual_dir=from_folder and Path(from_folder).expanduser(),
+            manual_dir=from_folder and expanded(from_folder),
             try_download_gcs=False,
             force_checksums_validation=True,
         )

@@ -13,7 +13,7 @@ from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, labels_like
 from jaxgan.evaluate.reports import Report, measure, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
-from jaxgan.files import write_atomically
+from jaxgan.files import expanded, write_atomically
 from jaxgan.limits import require_memory
 
 HELD_OUT = "test"
@@ -159,7 +159,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _is_folder(source: str) -> bool:
-    return Path(source).expanduser().is_dir() and not data.has_splits(source)
+    return expanded(source).is_dir() and not data.has_splits(source)
 
 
 def _folder(path: Path) -> Path:

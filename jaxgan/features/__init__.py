@@ -16,6 +16,7 @@ from jaxgan.features.classifiers import RECIPES, classifier
 from jaxgan.features.extractor import Extractor, NotFiniteError, Outputs, eight_bits, from_function
 from jaxgan.features.published import EFFICIENTNET, INCEPTION, NETWORKS, published
 from jaxgan.features.store import content_hash, kept
+from jaxgan.files import expanded
 
 __all__ = [
     "NAMES",
@@ -101,7 +102,7 @@ def choose(
         or_download = "" if network.url is None else ", or --download, which fetches it once"
         option = f"--{name.split('-')[0]}-weights"
         raise UserError(f"--extractor {name} needs {option}, a file of its weights{or_download}")
-    path = Path(file).expanduser()
+    path = expanded(file)
     if not path.is_file():
         raise UserError(f"there is no file of weights {path}")
     return name, path

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_runs import tiny, train_tiny
 
-from jaxgan import cli
+from jaxgan import checkpoint, cli
 from jaxgan.checkpoint import Checkpoints, read, steps_in
 from jaxgan.errors import UserError
 from jaxgan.integrity import DamagedError, seal, unseal
@@ -107,6 +107,31 @@ def test_swapped_checkpoints_are_found(sound, tmp_path):
             checkpoints.restore(NEW)
         assert sorted(steps_in(folder)) == [1, 2]  # where none is sound, none is renamed
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("description", [[], {"format_version": 2, "leaves": 3}, {"step": 1}, "nested"])
+def test_a_description_that_makes_no_sense_is_damage(sound, tmp_path, description):
+    folder = shutil.copytree(sound / "1", tmp_path / "1")
+    text = "[" * 200_000 if description == "nested" else json.dumps(seal(dict(description)))
+    (folder / "meta/metadata").write_text(text)
+    with pytest.raises(DamagedError, match="description cannot be read"):
+        read(folder)
+
+
+def test_a_checkpoint_that_the_run_removes_during_a_check_is_not_unsound(
+    sound, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(sound, tmp_path / "checkpoints")
+
+    def removed(folder):
+        if folder.name == "1":
+            shutil.rmtree(folder)
+            raise DamagedError("its arrays cannot be read")
+        return {}
+
+    monkeypatch.setattr(checkpoint, "read", removed)
+    cli.main(["check", str(tmp_path)])
+    assert "1  was removed meanwhile" in capsys.readouterr().out
 
 
 @pytest.mark.slow
