@@ -21,7 +21,7 @@ class Preemption:
 def listen() -> Iterator[Preemption]:
     """Note the first SIGINT, SIGTERM or SIGHUP instead of dying of it; a second one ends the program at once.
 
-    A signal that is ignored, as SIGHUP under ``nohup``, stays so.
+    SIGHUP stays ignored under ``nohup``; SIGINT does not in the background, where shells ignore it.
 
     Outside the main thread, where Python takes no handlers, signals keep their meaning.
     """
@@ -38,8 +38,10 @@ def listen() -> Iterator[Preemption]:
             signal.signal(number, handler)
 
     if threading.current_thread() is threading.main_thread():
-        numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-        before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.getsignal(number) for number in numbers}
         for number in before:
             signal.signal(number, handle)
     try:

@@ -7,6 +7,14 @@ import pytest
 from jaxgan import preemption
 
 
+@pytest.fixture(autouse=True)
+def _on_a_terminal():
+    """SIGHUP as it is where the tests are not run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_noted_and_the_second_works_as_before(number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -39,12 +47,14 @@ def test_in_another_thread_signals_keep_their_meaning():
     assert seen == [(False, signal.getsignal(signal.SIGINT))]
 
 
-def test_what_is_ignored_stays_ignored():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+def test_nohup_keeps_its_meaning_and_a_run_in_the_background_takes_ctrl_c():
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells begin what ends in &
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with preemption.listen() as asked:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not asked
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGINT)
+            assert asked
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, interrupt)
