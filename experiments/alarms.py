@@ -9,18 +9,16 @@ losses of docs/mixtures.md at 1e-3, with R1 and without. A look every 100 of 3,0
 """
 
 import dataclasses
-import json
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 
 import laboratory
-from arenas import Row
+import results
 from jaxgan import config, diagnostics
 from jaxgan.errors import UserError, exits
-from stability import write
+from results import Row
 
 KINDS: dict[str, tuple[str, list[Row]]] = {  # kind: the alarms that are right, rows without their seeds
     "collapse": (
@@ -108,22 +106,16 @@ def main() -> None:
         folder = Path(settings.out)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "alarms.json"
-        if settings.redraw and not file.exists():
-            raise UserError(f"{file} is not there: run without --redraw first")
         if not settings.redraw:
+            asked = {name: getattr(settings, name) for name in ("steps", "every", "share", "seed")}
+            head = results.head_of(**asked)
+            results.require_same(file, head)
             start = time.monotonic()
             runs = laboratory.looked_at(
                 cast(settings.share, settings.seed), steps=settings.steps, every=settings.every
             )
-            head = {
-                "steps": settings.steps,
-                "every": settings.every,
-                "device": jax.devices()[0].device_kind,
-                "jax": jax.__version__,
-                "seconds": round(time.monotonic() - start, 1),
-            }
-            write(file, head, runs)
-    print(judge(json.loads(file.read_text())["rows"]))
+            results.write(file, {**head, "seconds": round(time.monotonic() - start, 1)}, runs)
+    print(judge(results.read(file)["rows"]))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ import numpy as np
 import ring
 from jaxgan import data, features, metrics
 from jaxgan.networks import dcgan, mlp
-
-Row = dict[str, Any]
+from results import Row
 
 
 @dataclasses.dataclass(frozen=True)

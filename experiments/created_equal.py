@@ -9,29 +9,28 @@ FIDs. Here, smaller: fully connected networks of two hidden layers of 256, MNIST
 place of FID; the learning rate of both players log-uniform in 1e-5 to 1e-2, beta1 one of 0, 0.5, 0.9, the
 weight of a penalty log-uniform in 0.1 to 100. Every loss draws the same rates, betas and seeds, makes one
 discriminator update a step, and is measured by its moving average. Writes created_equal.json and .png to
-docs/stability/.
+docs/stability/. A search that was stopped goes on with the same command; one of other settings wants another
+--out.
 
 References:
     Lucic et al. 2018, Are GANs Created Equal? A Large-Scale Study, https://arxiv.org/abs/1711.10337
 """
 
 import dataclasses
-import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 import arenas
 import laboratory
-from arenas import Row
+import results
 from jaxgan import choices, config, losses
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_atomically
-from stability import collect
+from results import Row
 
 GANS: dict[str, tuple[Any, Any]] = {  # name: loss, penalty of a weight
     "minimax": (losses.minimax, None),
@@ -122,14 +121,14 @@ def main() -> None:
         folder = Path(settings.out)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "created_equal.json"
-        if settings.redraw and not file.exists():
-            raise UserError(f"{file} is not there: run without --redraw first")
         if not settings.redraw:
+            asked = {name: getattr(settings, name) for name in ("steps", "members", "fakes", "seed")}
+            head = results.head_of(**asked)
+            results.require_same(file, head)
             arena = arenas.mnist_arena(settings.fakes, settings.data_dir)
-            head: Row = {"steps": settings.steps, "members": settings.members, "fakes": settings.fakes}
-            head |= {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
-            collect((search(name, settings, arena) for name in tqdm(GANS, desc="GANs")), file, head)
-    rows = json.loads(file.read_text())["rows"]
+            parts = [partial(search, name, settings, arena) for name in GANS]
+            results.collect(parts, file, head, name="GANs")
+    rows = results.read(file)["rows"]
     for name in dict.fromkeys(row["gan"] for row in rows):
         found = distances(rows, name)
         print(f"{name:<24}best {found[0]:.4g}, median {np.median(found):.4g}")

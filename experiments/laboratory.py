@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from arenas import Arena, Row, ring_arena
+from arenas import Arena, ring_arena
 from jaxgan import (
     build,
     choices,
@@ -20,6 +20,7 @@ from jaxgan import (
     parallel,
     sampling,
 )
+from results import Row
 
 Pieces = Callable[[Any], tuple[Any, Any]]  # one member's hyperparameters -> (loss, penalty)
 

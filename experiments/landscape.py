@@ -9,7 +9,6 @@ docs/stability/landscape.json and docs/images/landscape.png.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from matplotlib.figure import Figure
 
 import arenas
 import laboratory
+import results
 from jaxgan import config, dynamics
-from jaxgan.errors import UserError, exits
+from jaxgan.errors import exits
 from jaxgan.game import Turn
-from stability import write
 
 GANS = {"without a penalty": 0.0, "R1": 0.02}
 STOPS, BATCH = (50, 200, 800, 2000, 4000), 1024
@@ -47,14 +46,12 @@ def main() -> None:
     with exits(OSError):
         settings = config.parse(Settings(), description=__doc__ or "")
         file = Path(settings.out) / "stability/landscape.json"
-        if settings.redraw and not file.exists():
-            raise UserError(f"{file} is not there: run without --redraw first")
         picture = Path(settings.out) / "images/landscape.png"
         for each in (file, picture):
             each.parent.mkdir(parents=True, exist_ok=True)
         if not settings.redraw:
-            write(file, {"stops": STOPS, "batch": BATCH}, study())
-        draw(json.loads(file.read_text())["rows"], picture)
+            results.write(file, {"stops": STOPS, "batch": BATCH}, study())
+        draw(results.read(file)["rows"], picture)
 
 
 def study() -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import grid
+import results
 import ring
 from jaxgan import choices, config
 from jaxgan.errors import exits
@@ -52,14 +53,14 @@ def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[fl
     }
 
 
-def table(results: dict[str, dict], name: str, losses: tuple[str, ...]) -> str:
+def table(cells: dict[str, dict], name: str, losses: tuple[str, ...]) -> str:
     """Lay the cells out in Markdown: mean modes, mean share of high quality, and that of the worst seed."""
-    penalties = [p for p in WEIGHTS if f"{name}/{losses[0]}/{p}" in results]
+    penalties = [p for p in WEIGHTS if f"{name}/{losses[0]}/{p}" in cells]
     lines = [f"| {name} | " + " | ".join(penalties) + " |", "|---" * (len(penalties) + 1) + "|"]
     for loss in losses:
         texts = []
         for penalty in penalties:
-            cell = results[f"{name}/{loss}/{penalty}"]
+            cell = cells[f"{name}/{loss}/{penalty}"]
             shares = cell["high_quality"]
             texts.append(f"{np.mean(cell['modes']):.1f}, {np.mean(shares):.0%} ({min(shares):.0%})")
         lines.append(f"| {loss} | " + " | ".join(texts) + " |")
@@ -76,16 +77,16 @@ def main() -> None:
 
 def fill(file: Path) -> None:
     """Measure what a file of results misses; print the tables."""
-    results = json.loads(file.read_text()) if file.exists() else {}
+    found = results.parsed(file)
     cells = [(name, *cell) for cells in (MAIN_CELLS, OTHER_CELLS) for name in MIXTURES for cell in cells]
     for name, loss, penalty, seeds in tqdm(cells, desc="cells"):
         key = f"{name}/{loss}/{penalty}"
-        if key not in results:
-            results[key] = measure(name, loss, penalty, seeds)
-            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in results.items())
+        if key not in found:
+            found[key] = measure(name, loss, penalty, seeds)
+            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in found.items())
             text = "{\n" + lines + "\n}\n"
             write_atomically(file, lambda temporary, text=text: temporary.write_text(text))
-    tables = [table(results, name, losses) for name in MIXTURES for losses in (MAIN, OTHERS)]
+    tables = [table(found, name, losses) for name in MIXTURES for losses in (MAIN, OTHERS)]
     print("\n\n".join(tables))
 
 

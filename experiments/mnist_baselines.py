@@ -10,7 +10,6 @@ another machine (docs/ has some) are not added to, as its classifier is another 
 """
 
 import dataclasses
-import json
 import platform
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from jaxgan import compilation, config, data, evaluate, export, features, sampli
 from jaxgan.data import cache
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
+from results import parsed
 
 METRICS = ("fid", "kid", "prdc")
 COLUMNS = {
@@ -74,9 +74,17 @@ def trained(settings: BaselinesConfig, name: str, seed: int) -> Path:
         result = train.run(GANS[name].replace(**given))  # goes on where it was, if it was
         if result.status != "done":
             raise KeyboardInterrupt
-    elif not (folder / "export").exists() or export.read_description(folder)["step"] != steps:
+    elif not _whole(folder, steps):
         mnist_vae.train(dataclasses.replace(mnist_vae.VAEConfig(), **given), folder)
     return folder
+
+
+def _whole(folder: Path, steps: int) -> bool:
+    """Tell whether a VAE was trained and exported to its end."""
+    try:
+        return export.read_description(folder)["step"] == steps
+    except UserError:
+        return False
 
 
 def measure(settings: BaselinesConfig, name: str, seed: int) -> dict[str, float]:
@@ -141,15 +149,17 @@ def _shape(settings: BaselinesConfig, name: str) -> tuple[int, ...]:
 def run(settings: BaselinesConfig) -> None:
     """Measure what is missing, and write the figures, the table and the picture."""
     file = Path(settings.out) / "baselines.json"
-    kept = json.loads(file.read_text()) if file.exists() else {}
+    kept = parsed(file)
     known = kept.get("results", {})
     about = {
         "device": jax.devices()[0].device_kind,
         "jax": jax.__version__,
         "python": platform.python_version(),
     }
-    if kept and kept["about"] != about:
-        raise UserError(f"{file} is of {kept['about']}, whose numbers go with no others: give --out FOLDER")
+    if kept and kept.get("about") != about:
+        raise UserError(
+            f"{file} is of {kept.get('about')}, whose numbers go with no others: give --out FOLDER"
+        )
     networks = [*GANS, VAE]
     results = {}
     for seed in range(settings.seeds):
@@ -176,8 +186,8 @@ def main() -> None:
     """Run the comparison as a command."""
     with exits(OSError):
         settings = config.parse(BaselinesConfig(), description=__doc__ or "")
-        if settings.seeds < 1 or not settings.steps_scale > 0:
-            raise UserError("--seeds must be at least 1 and --steps-scale positive")
+        if settings.seeds < 1 or settings.n < 2 or not settings.steps_scale > 0:
+            raise UserError("--seeds must be at least 1, --n at least 2 and --steps-scale positive")
         compilation.keep_in(cache.folder() / "compiled")
         run(settings)
 

@@ -177,11 +177,12 @@ def make_vae(
 
 
 def train(settings: VAEConfig, folder: Path) -> None:
-    """Train, print the bound along the way, and write ``export/``, ``samples.png`` and ``metrics.jsonl``."""
+    """Train; at every look write ``export/`` and a row of ``metrics.jsonl``, at the end ``samples.png``."""
     dataset = data.load(settings.data, data_dir=settings.data_dir)
     if dataset.images.ndim != 4:
         raise UserError(f"images have shape [N, H, W, C], got {list(dataset.images.shape)}")
     folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", dataclasses.asdict(settings))
     shape = dataset.images.shape[1:]
     decoder, init, step = make_vae(settings, shape)
     key, init_key = jax.random.split(jax.random.key(settings.seed))
@@ -190,22 +191,25 @@ def train(settings: VAEConfig, folder: Path) -> None:
     untyped: Any = step  # the adapter is written for a GAN's state, and asks nothing of it but its step
     run = parallel.scan(untyped, batch_at)
     images = {"image": jax.device_put(dataset.images)}
-    rows, done, began = [], 0, time.monotonic()
+    log = folder / "metrics.jsonl"
+    log.unlink(missing_ok=True)  # of a training that was killed
+    done, began = 0, time.monotonic()
     while done < settings.steps:
         count = min(settings.log_every, settings.steps - done)
         state, metrics = run(state, images, key, count)
         done += count
-        rows.append({"step": done, **{name: float(value) for name, value in metrics.items()}})
-        if not math.isfinite(rows[-1]["bound"]):
+        row: dict[str, float] = {name: float(value) for name, value in metrics.items()}
+        if not math.isfinite(row["bound"]):
             raise NotFiniteError(["bound"], done)
-        bound, likelihood, kl = (f"{rows[-1][name]:.1f}" for name in ("bound", "likelihood", "kl"))
+        with log.open("a") as file:
+            file.write(json.dumps({"step": done, **row}) + "\n")
+        about = {"image_shape": shape, "latent_dim": settings.latent_dim, "num_classes": None, "step": done}
+        save_generator(folder / "export", decoder, jax.device_get(state.ema), **about)
+        bound, likelihood, kl = (f"{row[name]:.1f}" for name in ("bound", "likelihood", "kl"))
         speed = done / (time.monotonic() - began)
         print(
             f"step {done:,}: bound {bound} = likelihood {likelihood} - KL {kl}  {speed:.1f} it/s", flush=True
         )
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    about = {"image_shape": shape, "latent_dim": settings.latent_dim, "num_classes": None, "step": done}
-    save_generator(folder / "export", decoder, jax.device_get(state.ema), **about)
     latents = sampling.draw_latents(jax.random.key(settings.seed), 80, settings.latent_dim)
     fakes = sampling.sample(load_generator(folder), latents)
     sampling.grid(fakes, columns=10).save(folder / "samples.png")
@@ -221,7 +225,6 @@ def main() -> None:
             raise UserError(f"{folder} is not empty: choose another --workdir, or remove it")
         compilation.keep_in(cache.folder() / "compiled")
         train(settings, folder)
-        write_json(folder / "config.json", dataclasses.asdict(settings))
         print(f"done: see {folder}, and: jaxgan evaluate {folder} --metrics fid")
 
 

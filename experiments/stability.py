@@ -7,27 +7,27 @@
     python experiments/stability.py norms         BatchNorm, spectral normalisation, none, on digits
     python experiments/stability.py rates --redraw    the figure from its JSON, without training
 
+A study that was stopped goes on with the same command; one of other --steps or --seeds wants another --out.
 Ring and grid with all losses are in docs/mixtures.json (mixture_table.py). What was found: docs/stability.md.
 """
 
 import dataclasses
 import itertools
-import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-
-import jax
-from tqdm import tqdm
+from typing import Any
 
 import arenas
 import laboratory
+import results
 import stability_figures
-from arenas import Row
 from jaxgan import config
 from jaxgan.errors import UserError, exits
-from jaxgan.files import write_atomically
 from laboratory import LOSSES
+from results import Row
+
+Part = Callable[[], list[Row]]  # a population to train
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 TUNED = {"sgd": (1e-2, 3e-2, 1e-1, 3e-1)}  # learning rates to choose from; SGD's are of another order
@@ -52,69 +52,93 @@ class Settings:
     redraw: bool = False  # draw from the JSON that is there
 
 
-def rates(settings: Settings) -> Iterator[list[Row]]:
+def rates(settings: Settings) -> Iterator[Part]:
     """(a) Both learning rates, with Adam: rows of both arenas."""
     for name in arenas.ARENAS:
-        arena = arenas.ARENAS[name]()
         cells = itertools.product(RATES, RATES, range(settings.seeds))
         rows = [{"arena": name, "g_rate": g, "d_rate": d, "seed": seed} for g, d, seed in cells]
-        (scores,) = laboratory.train(arena, laboratory.members(rows), stops=[_steps(settings, arena)])
-        yield _joined(rows, scores)
+        yield partial(trained, arenas.ARENAS[name], rows, settings.steps)
 
 
-def optimizers(settings: Settings) -> Iterator[list[Row]]:
+def optimizers(settings: Settings) -> Iterator[Part]:
     """(b) Optimizers and momentum, each at four learning rates that both players share."""
     for name, optimizer in itertools.product(arenas.ARENAS, laboratory.OPTIMIZERS):
-        arena = arenas.ARENAS[name]()
         tried = TUNED.get(optimizer, TUNED_ADAPTIVE)
+        told = {"arena": name, "optimizer": optimizer}
         cells = itertools.product((0.0, 0.5, 0.9), tried, range(settings.seeds))
-        rows = [{"beta1": beta1, "g_rate": rate, "d_rate": rate, "seed": seed} for beta1, rate, seed in cells]
-        stops = [_steps(settings, arena)]
-        (scores,) = laboratory.train(arena, laboratory.members(rows), stops=stops, optimizer=optimizer)
-        yield _joined([{"arena": name, "optimizer": optimizer, **row} for row in rows], scores)
+        rows = [
+            {**told, "beta1": beta1, "g_rate": rate, "d_rate": rate, "seed": seed}
+            for beta1, rate, seed in cells
+        ]
+        yield partial(trained, arenas.ARENAS[name], rows, settings.steps, optimizer=optimizer)
 
 
-def d_steps(settings: Settings) -> Iterator[list[Row]]:
+def d_steps(settings: Settings) -> Iterator[Part]:
     """(c) Discriminator updates; at equal generator updates, and at equal work (one unit a gradient)."""
-    for name, count in itertools.product(arenas.ARENAS, (1, 2, 3, 4, 5)):
+
+    def compared(name: str, count: int) -> list[Row]:
         arena = arenas.ARENAS[name]()
         cells = itertools.product((3e-4, 1e-3), range(settings.seeds))
         rows = [{"g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
-        steps = _steps(settings, arena)
+        steps = settings.steps or arena.steps
         stops = sorted({max(1, 2 * steps // (count + 1)), steps})
-        results = laboratory.train(arena, laboratory.members(rows), stops=stops, d_steps=count)
-        for equal, scores in (("work", results[0]), ("updates", results[-1])):
-            yield _joined([{"arena": name, "d_steps": count, "equal": equal, **row} for row in rows], scores)
+        scores = laboratory.train(arena, laboratory.members(rows), stops=stops, d_steps=count)
+        told = {"arena": name, "d_steps": count}
+        work = _joined([{**told, "equal": "work", **row} for row in rows], scores[0])
+        return work + _joined([{**told, "equal": "updates", **row} for row in rows], scores[-1])
+
+    for name, count in itertools.product(arenas.ARENAS, (1, 2, 3, 4, 5)):
+        yield partial(compared, name, count)
 
 
-def losses(settings: Settings) -> Iterator[list[Row]]:
+def losses(settings: Settings) -> Iterator[Part]:
     """(d) Losses and penalties on digits, all in one program."""
-    arena = arenas.digits_arena()
     cells = list(itertools.product(LOSSES, PENALTIES, range(settings.seeds)))
-    rows = [{"loss": loss, "seed": seed, **PENALTIES[penalty]} for loss, penalty, seed in cells]
-    (scores,) = laboratory.train(
-        arena,
-        laboratory.members(rows),
-        stops=[settings.steps or LOSSES_STEPS],  # three penalties each cost as much as four runs without
-        pieces=laboratory.any_penalty,
-    )
-    named = [
+    rows = [
         {"arena": "digits", "loss": loss, "penalty": penalty, "seed": seed} for loss, penalty, seed in cells
     ]
-    yield _joined(named, scores)
+    members = [{**row, **PENALTIES[row["penalty"]]} for row in rows]
+    steps = settings.steps or LOSSES_STEPS  # three penalties each cost as much as four runs without
+    yield partial(trained, arenas.digits_arena, rows, steps, members=members, pieces=laboratory.any_penalty)
 
 
-def norms(settings: Settings) -> Iterator[list[Row]]:
+def norms(settings: Settings) -> Iterator[Part]:
     """(e) Normalisation in the discriminator of a DCGAN on digits, at four learning rates."""
     for norm in ("batch", "none", "spectral"):
-        arena = arenas.digits_arena(norm)
+        told = {"arena": "digits", "norm": norm}
         cells = itertools.product((1e-4, 3e-4, 1e-3, 3e-3), range(settings.seeds))
-        rows = [{"g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
-        (scores,) = laboratory.train(arena, laboratory.members(rows), stops=[_steps(settings, arena)])
-        yield _joined([{"arena": "digits", "norm": norm, **row} for row in rows], scores)
+        rows = [{**told, "g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
+        yield partial(trained, partial(arenas.digits_arena, norm), rows, settings.steps)
 
 
-STUDIES: dict[str, Callable[[Settings], Iterator[list[Row]]]] = {
+def trained(
+    make_arena: Callable[[], arenas.Arena],
+    rows: list[Row],
+    steps: int | None,
+    *,
+    members: list[Row] | None = None,
+    **options: Any,
+) -> list[Row]:
+    """Train one population; return its rows with their scores.
+
+    Args:
+        make_arena: where.
+        rows: what to say of each member.
+        steps: generator updates; None: as the arena has it.
+        members: hyperparameters, if the rows do not say all of them.
+        options: those of `laboratory.start`.
+    """
+    arena = make_arena()
+    population = laboratory.members(members or rows)
+    (scores,) = laboratory.train(arena, population, stops=[steps or arena.steps], **options)
+    return _joined(rows, scores)
+
+
+def _joined(rows: list[Row], scores: list[Row]) -> list[Row]:
+    return [{**row, **score} for row, score in zip(rows, scores, strict=True)]
+
+
+STUDIES: dict[str, Callable[[Settings], Iterator[Part]]] = {
     "rates": rates,
     "optimizers": optimizers,
     "d_steps": d_steps,
@@ -123,44 +147,11 @@ STUDIES: dict[str, Callable[[Settings], Iterator[list[Row]]]] = {
 }
 
 
-def _steps(settings: Settings, arena: arenas.Arena) -> int:
-    return settings.steps or arena.steps
-
-
-def _joined(rows: list[Row], scores: list[Row]) -> list[Row]:
-    return [{**row, **score} for row, score in zip(rows, scores, strict=True)]
-
-
-def write(file: Path, head: Row, rows: list[Row]) -> None:
-    """Write a study's results, a row a line."""
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    text = json.dumps(head)[:-1] + ',\n"rows": [\n' + lines + "\n]}\n"
-    write_atomically(file, lambda temporary: temporary.write_text(text))
-
-
-def collect(parts: Iterable[list[Row]], file: Path, head: Row) -> None:
-    """Write rows as they are made to a ``.part.json``, which outlives a stop; at the end, to the file."""
-    start, rows, part_file = time.monotonic(), [], file.with_suffix(".part.json")
-    if part_file.exists():  # of a study that was stopped: it is not gone on with, but kept
-        part_file.rename(file.with_suffix(f".part-{time.strftime('%Y%m%d-%H%M%S')}.json"))
-    for part in parts:
-        rows += part
-        write(part_file, head, rows)
-    seconds = round(time.monotonic() - start, 1)
-    write(file, {**head, "seconds": seconds}, rows)
-    part_file.unlink()
-    print(f"{len(rows)} scores in {seconds} s on {head['device']}")
-
-
 def run(study: str, settings: Settings, file: Path) -> None:
     """Train, and write the scores."""
-    head: Row = {
-        "study": study,
-        "steps": settings.steps or (LOSSES_STEPS if study == "losses" else arenas.ring_arena().steps),
-        "device": jax.devices()[0].device_kind,
-        "jax": jax.__version__,
-    }
-    collect(tqdm(STUDIES[study](settings), desc=study), file, head)
+    steps = settings.steps or (LOSSES_STEPS if study == "losses" else arenas.ring_arena().steps)
+    head = results.head_of(study=study, steps=steps, seeds=settings.seeds)
+    results.collect(list(STUDIES[study](settings)), file, head, name=study)
 
 
 def main() -> None:
@@ -176,13 +167,11 @@ def main() -> None:
         folder = Path(settings.out)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{study}.json"
-        if settings.redraw and not file.exists():
-            raise UserError(f"{file} is not there: run the study without --redraw first")
         if not settings.redraw:
             run(study, settings, file)
-        results = json.loads(file.read_text())
-        print(stability_figures.summary(study, results["rows"]))
-        stability_figures.draw(study, results, folder / f"{study}.png")
+        found = results.read(file)
+        print(stability_figures.summary(study, found["rows"]))
+        stability_figures.draw(study, found, folder / f"{study}.png")
         print(f"{file}, {folder / f'{study}.png'}")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxgan.files import write_atomically
+from results import Row
 
-Row = dict[str, Any]
 NAMES = {"covered": "share of high quality x share of modes", "fid": "FID-digits-cnn"}
 PENALTIES = ("none", "r1", "r1_r2", "gradient_penalty")
 

@@ -215,7 +215,7 @@ def _write(out: Path, write: Callable[[Path], Any]) -> None:
     try:
         write_atomically(out, write)
     except OSError as error:
-        raise UserError(f"cannot write --out {out}: {error.strerror}") from error
+        raise UserError(f"cannot write --out {out}: {error.strerror or error}") from error
 
 
 def main(args: list[str] | None = None) -> None:

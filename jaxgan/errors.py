@@ -1,6 +1,7 @@
 """Errors that are told in one sentence, and the exit codes of programs."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -33,4 +34,8 @@ def exits(*failures: type[Exception]) -> Iterator[None]:
         sys.exit(FAILED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        sys.stdout.flush()
+        if "jax" in sys.modules:  # its threads may compute still, and crash when the interpreter ends
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
         sys.exit(INTERRUPTED)

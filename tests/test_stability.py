@@ -22,6 +22,7 @@ def experiments(request, monkeypatch):
     for name in (
         "alarms",
         "laboratory",
+        "results",
         "ring",
         "mixture",
         "stability",
@@ -72,7 +73,7 @@ def test_a_study_trains_writes_and_draws(experiments, run_program, tmp_path):
     ("arguments", "what"),
     [
         (("rate", "--redraw"), "there is no study rate: there are rates, optimizers, d-steps"),
-        (("rates", "--redraw"), "run the study without --redraw first"),
+        (("rates", "--redraw"), "run without --redraw first"),
         (("rates", "--seeds", 0), "--seeds must be at least 1"),
     ],
 )
@@ -123,3 +124,55 @@ def test_the_networks_of_a_thousand_modes_start_near_the_data(experiments):
         logits, _ = jax.jit(partial(discriminator.init_with_output, train=False))(jax.random.key(2), images)
         assert logits.shape == (64,)
         assert 0.1 < float(logits.std()) < 3
+
+
+def test_a_stopped_study_goes_on_where_it_was(experiments, tmp_path):
+    import results
+
+    file, head, computed = tmp_path / "x.json", results.head_of(study="x", steps=3), []
+
+    def part(i):
+        if i == 2 and computed.count(2) == 0:
+            computed.append(i)
+            raise KeyboardInterrupt
+        computed.append(i)
+        return [{"part": i, "fid": float(i)}]
+
+    parts = [partial(part, i) for i in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        results.collect(parts, file, head, name="x")
+    assert not file.exists()
+    with pytest.raises(UserError, match="steps 3 there, 4 here"):
+        results.collect(parts, file, {**head, "steps": 4}, name="x")
+    with pytest.raises(UserError, match=r"device .* there, another here"):
+        results.collect(parts, file, {**head, "device": "another"}, name="x")
+    results.collect(parts, file, head, name="x")
+    assert computed == [0, 1, 2, 2, 3]
+    assert [row["part"] for row in results.read(file)["rows"]] == [0, 1, 2, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_study_does_not_take_the_place_of_another(experiments, run_program, tmp_path):
+    """The committed ones are of other settings than a trial, and what is no study stays as it is."""
+    for name, options in {"norms": ("--steps", 2), "rates": ("--seeds", 1)}.items():
+        result = run_program(experiments / "stability.py", name, *options, cwd=tmp_path, expect=2)
+        assert "holds another study" in result.stderr
+        assert "choose another --out" in result.stderr
+    (tmp_path / "losses.json").write_text('{"study": "lo')
+    options = ("losses", "--redraw", "--out", tmp_path)
+    result = run_program(experiments / "stability.py", *options, cwd=tmp_path, expect=2)
+    assert "is not JSON" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_is_committed_says_what_it_was_asked_for(request, experiments):
+    """So that a trial is told from it."""
+    import results
+
+    for name in ("rates", "optimizers", "d_steps", "losses", "norms", "alarms", "created_equal"):
+        found = results.read(request.config.rootpath / f"docs/stability/{name}.json")
+        assert {"steps", "device", "jax", "seconds"} < set(found), name
+        if "seeds" in found:
+            assert {row["seed"] for row in found["rows"]} == set(range(found["seeds"])), name
+        if name == "created_equal":
+            assert len(found["rows"]) == 8 * found["members"]

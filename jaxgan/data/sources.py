@@ -67,7 +67,7 @@ def load(
     path = expanded(source)
     if source == "digits":
         return _fitted(digits(), image_size, channels)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return _fitted(read_npz(source, path), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
         raise UserError(f'{source} is a file: --data takes a folder of pictures, or an .npz with "images"')
@@ -99,7 +99,7 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
         UserError: as for `load`.
     """
     path = expanded(source)
-    if source == "digits" or path.suffix == ".npz":
+    if source == "digits" or path.suffix.lower() == ".npz":
         return None
     if has_splits(source):
         from jaxgan.data import tfds_source
@@ -113,7 +113,7 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
 def has_splits(source: str) -> bool:
     """Say whether a source is a TFDS data set, whose "train" and "test" are different images."""
     path = expanded(source)
-    if source == "digits" or path.suffix == ".npz":
+    if source == "digits" or path.suffix.lower() == ".npz":
         return False
     return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())
 

@@ -1,6 +1,7 @@
 """``jaxgan evaluate``: what to measure, against what, with which extractor."""
 
 import json
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from jaxgan.evaluate import reals as there
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, labels_like
-from jaxgan.evaluate.reports import Report, measure, write
+from jaxgan.evaluate.reports import Report, measure, table, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.files import expanded, write_atomically
 from jaxgan.limits import require_memory
@@ -91,6 +92,9 @@ def evaluate(
         data_dir=data_dir or settings.get("data_dir"),
     )
     real = load(split=split or HELD_OUT, n=n)
+    folder = out or (_folder(path) if is_run else None)
+    if folder is not None:
+        _require_writable(folder)
     if pictures is None:
         fakes = _of_run(path, description, real, n, seed)
     else:
@@ -109,7 +113,6 @@ def evaluate(
         raise UserError(f"{path}: {error}") from error
     if pictures is not None:
         report = report._replace(notes=(*pictures.notes, *report.notes))
-    folder = out or (_folder(path) if is_run else None)
     if folder is not None:
         try:
             write(report, folder)
@@ -117,8 +120,19 @@ def evaluate(
                 picture = nearest_picture(fakes, train, network)
                 write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
         except OSError as error:
-            raise UserError(f"cannot write to {folder}: {error.strerror}") from error
+            why = f"cannot write to {folder}: {error.strerror or error}"
+            raise UserError(f"{why}. What was measured:\n{table(report)}") from error
     return report
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise `UserError` where the report could not be written: measuring takes long."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def _pictures(path: Path) -> data.Dataset:

@@ -37,7 +37,7 @@ def kept(kind: str, key: dict[str, Any], make: Callable[[], Arrays]) -> Arrays:
         write_atomically(file, lambda temporary: np.savez(temporary, allow_pickle=False, **arrays))
     except OSError as error:
         raise UserError(
-            f"cannot write to the cache folder {file.parent} ({error.strerror}): "
+            f"cannot write to the cache folder {file.parent} ({error.strerror or error}): "
             "set JAXGAN_CACHE to a folder with space that you may write"
         ) from error
     return arrays
