@@ -9,6 +9,7 @@ the parts.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,20 +30,33 @@ def mean_of_parts(game: Game, gradient: Callable[[Turn], Any], turn: Turn, parts
     Raises:
         ValueError: at trace time, if B does not divide.
     """
-    gradients, collections, metrics = gradient(turn) if parts == 1 else _loop(gradient, turn, parts)
+    gradients, collections, metrics = over_parts(gradient, turn, parts)
     return game.mean(gradients), game.mean(collections), metrics
 
 
-def _loop(gradient: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
+def over_parts(function: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
+    """Return the mean of a function of a turn over its parts; differentiated, it computes them again.
+
+    Args:
+        function: ``turn -> tree of arrays``.
+        turn: with ``[B, ...]``.
+        parts: a divisor of B; 1 calls the function with the turn as it is.
+
+    Raises:
+        ValueError: at trace time, if B does not divide.
+    """
+    if parts == 1:
+        return function(turn)
     if len(turn.real) % parts:
         raise ValueError(f"a batch of {len(turn.real)} does not divide into {parts} parts to accumulate")
     examples = jax.tree.map(
         lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), (turn.real, turn.labels)
     )
 
+    @partial(jax.checkpoint, prevent_cse=False)  # what a rule differentiates again would keep all parts
     def of_part(i: Any, part: Any) -> Any:
         real, labels = part
-        return gradient(turn._replace(real=real, labels=labels, part=(i, parts)))
+        return function(turn._replace(real=real, labels=labels, part=(i, parts)))
 
     def add(total: Any, inputs: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, of_part(*inputs)), None

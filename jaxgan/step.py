@@ -80,17 +80,19 @@ def make_train_step(
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
         [-1, 1], ``[B * d_steps, ...]``, and where wanted ``"label"``, int32 ``[B * d_steps]``. The key is the
         run's, the same at every step. The metrics are scalars: ``discriminator_loss`` (without the penalty),
-        ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` and
-        ``discriminator_gradient_norm``, means over the discriminator updates; ``generator_loss`` and
-        ``generator_gradient_norm``.
+        ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` (the share of pairs of a real
+        and a fake in which the real has the larger logit) and ``discriminator_gradient_norm``, means over the
+        discriminator updates; ``generator_loss`` and ``generator_gradient_norm``.
 
     Raises:
-        ValueError: here if a number is below 1; at trace time if shapes do not fit, if a penalty meets a
+        ValueError: here if a number is out of range; at trace time if shapes do not fit, if a penalty meets a
             discriminator with batch normalisation, or if a module with batch normalisation and no
             ``axis_name`` field meets an `axis_name`.
     """
     if min(d_steps, accumulate) < 1:
         raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
+    if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:
+        raise ValueError(f"ema_decay is in [0, 1], got {ema_decay}")
     generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
     game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
 

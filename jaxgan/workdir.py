@@ -120,6 +120,7 @@ class Workdir:
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
+        self._step = step
         with writing(self.path / "metrics.jsonl"), (self.path / "metrics.jsonl").open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 

@@ -5,12 +5,14 @@ import jax
 import jax.numpy as jnp
 import modes
 import numpy as np
+import optax
 import pytest
 from modes import KEY, STEPS, difference, on_one_device
 
-from jaxgan import losses, parallel
+from jaxgan import init_state, losses, parallel, updates
 from jaxgan.accumulate import mean_of_parts
 from jaxgan.game import Game, Turn
+from jaxgan.networks import mlp
 from jaxgan.step import make_train_step
 
 MLP = "MLP, R1, three critic steps"
@@ -64,6 +66,29 @@ def test_running_statistics_are_those_of_the_parts():
         after[parts] = jax.jit(step)(state, batch, KEY)[0].generator.collections["batch_stats"]["BatchNorm_0"]
     np.testing.assert_allclose(after[3]["mean"], after[1]["mean"], atol=1e-6)
     assert (after[3]["var"] < after[1]["var"]).all()  # within parts there is less
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [updates.unrolled(steps=2, learning_rate=0.01), updates.consensus(weight=0.1)],
+    ids=["unrolled", "consensus"],
+)
+def test_rules_that_differentiate_gradients_keep_one_part_at_a_time(rule):
+    tx, (generator, discriminator) = (
+        optax.sgd(0.1),
+        (mlp.Generator((8, 8, 1), (32,)), mlp.Discriminator((32,))),
+    )
+    shapes = {"image_shape": (8, 8, 1), "latent_dim": 16}
+    state = init_state(jax.random.key(0), generator, discriminator, **shapes, g_tx=tx, d_tx=tx)
+    batch = {"image": jax.random.uniform(jax.random.key(1), (512, 8, 8, 1), minval=-1)}
+    after, memory = {}, {}
+    for parts in (1, 8):
+        step = make_train_step(generator, discriminator, losses.non_saturating, update=rule, accumulate=parts)
+        compiled = jax.jit(step).lower(state, batch, KEY).compile()
+        after[parts] = compiled(state, batch, KEY)
+        memory[parts] = compiled.memory_analysis().temp_size_in_bytes
+    assert difference(after[8], after[1]) < 1e-5
+    assert memory[8] < memory[1] / 3
 
 
 def test_parts_do_not_share_a_dropout_mask():

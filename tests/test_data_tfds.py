@@ -100,6 +100,17 @@ def test_preparing_again_does_nothing(tiny, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / name).rglob("*")} == written
 
 
+def test_a_folder_without_a_data_set_is_not_a_prepared_one(tiny, tmp_path):
+    name, folder, _ = tiny
+    place = tmp_path / name / "3.0.1"
+    place.mkdir(parents=True)
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="is there, but is no data set: move it away"):
+        prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
+    (place / "notes.txt").unlink()
+    assert "is prepared in" in prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
+
+
 def test_another_file_under_an_official_name_is_refused(tiny, tmp_path):
     name, folder, arrays = tiny
     file = folder / "train-labels-idx1-ubyte.gz"

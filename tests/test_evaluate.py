@@ -1,5 +1,6 @@
 """Runs, folders and arrays against real images: the numbers, the files, the mistakes."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from jaxgan import cli, data, evaluate, export, features, metrics, sampling, train
 from jaxgan.config import Config
 from jaxgan.errors import UserError
+from jaxgan.evaluate import command, reals
 
 DIGITS = data.digits()
 
@@ -202,7 +204,7 @@ def test_arrays_that_are_no_images_are_one_sentence(tmp_path, shape):
         evaluate.evaluate(points, against="digits")
 
 
-def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):
+def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache, monkeypatch):
     file = save(tmp_path / "some.npz", DIGITS.images[:100])
     first = evaluate.evaluate(file, against="digits", metrics="fid", n=300)
     assert len(list((own_cache / "features").iterdir())) == 1
@@ -211,6 +213,27 @@ def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache):
     assert first.results == again.results
     evaluate.evaluate(file, against="digits", metrics="fid", n=299)
     assert len(list((own_cache / "features").iterdir())) == 2
+    monkeypatch.setattr(reals, "VERSION", 0)  # of another version of the code
+    evaluate.evaluate(file, against="digits", metrics="fid", n=300)
+    assert len(list((own_cache / "features").iterdir())) == 3
+
+
+def test_where_nothing_can_be_written_nothing_is_measured(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(command, "measure", None)
+    points = save(tmp_path / "some.npz", DIGITS.images[:100])
+    with pytest.raises(UserError, match=r"cannot write to .*file/out: Not a directory"):
+        evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "file/out")
+
+
+def test_what_was_measured_is_told_where_it_cannot_be_written(tmp_path, digits_cnn, monkeypatch):
+    def fails(report, folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "write", fails)
+    points = save(tmp_path / "some.npz", DIGITS.images[:100])
+    with pytest.raises(UserError, match=r"No space left on device. What was measured:\nFID-digits-cnn +value"):
+        evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "out")
 
 
 def test_a_folder_named_as_a_data_set_is_the_folder(digits_cnn, tmp_path, monkeypatch):

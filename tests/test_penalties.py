@@ -226,6 +226,13 @@ def test_every_weight_may_be_a_schedule():
         np.testing.assert_allclose(penalty(*arguments, keys=keys()), expected, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("weight", [-1, -0.1, float("nan")])
+def test_a_negative_weight_is_refused(weight):
+    penalty = penalties.r1_r2(gamma=weight)
+    with pytest.raises(ValueError, match="weight of a penalty is at least 0, got"):
+        penalty(lambda x: x.sum((1, 2, 3)), images(0), images(0))
+
+
 @pytest.mark.parametrize("critic", [lambda x: x.sum((2, 3)), lambda x: x.sum((1, 2, 3))[:, None], jnp.sum])
 @pytest.mark.parametrize("name", ["r1", "r2", "r1_r2", "gradient_penalty", "dragan", "lazy", "consistency"])
 def test_a_critic_that_does_not_return_one_logit_per_image_is_refused(critic, name):

@@ -128,7 +128,7 @@ def test_metrics_are_what_their_names_say():
         "discriminator_loss": (0 + 1.5) / 2 + 1.4,  # without the penalty
         "penalty": 2 * 0.5**2,
         "generator_loss": -0.4,
-        "discriminator_accuracy": (0.5 + 0.0) / 2,
+        "discriminator_accuracy": 0.5,  # 1.5 is above a fake's 0.4, -0.5 is not
     }
     for name, value in expected.items():
         assert metrics[name].shape == ()
@@ -203,6 +203,12 @@ def test_one_trace_however_many_steps_and_the_state_is_donated():
         assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before.generator.params))
     assert run._cache_size() == 1
     assert state.step == 3
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.5, float("nan")])
+def test_an_average_needs_a_decay_between_0_and_1(decay):
+    with pytest.raises(ValueError, match=r"ema_decay is in \[0, 1\], got"):
+        make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, ema_decay=decay)
 
 
 @pytest.mark.parametrize("decay", [0.9, lambda step: jnp.where(step == 0, 0.9, 0.0)])

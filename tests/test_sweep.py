@@ -172,6 +172,8 @@ def test_a_sweep_leaves_tables_a_figure_and_the_best_run(script, tmp_path, capsy
     assert [int(row["member"]) for row in read] == [row["member"] for row in rows]
     assert float(read[0]["logit_gap"]) == rows[0]["logit_gap"]
     assert (folder / "sweep.png").stat().st_size > 10_000
+    status = json.loads((folder / "status.json").read_text())
+    assert (status["state"], status["step"]) == ("done", 3)
 
     best = folder / "best"
     settings = json.loads((best / "config.json").read_text())
@@ -279,6 +281,8 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(script, tmp_path, monkeypatch
             sweep(*options)
     assert caught.value.code == 75
     assert "stopped; the same command goes on" in capsys.readouterr().out
+    status = json.loads((tmp_path / "sweep/status.json").read_text())
+    assert (status["state"], status["step"]) == ("preempted", 1)
     sweep(*options)
     assert "goes on at step 1" in capsys.readouterr().out
     assert len(table(tmp_path / "sweep")) == 2
@@ -361,6 +365,7 @@ def test_mistakes_are_one_sentence(script, tmp_path, capsys, arguments, why):
     assert why in message
     assert message.startswith("error: ")
     assert message.count("\n") == 1
+    assert not (tmp_path / "sweep").exists()  # the folder is free for the command that was meant
 
 
 @pytest.mark.parametrize(

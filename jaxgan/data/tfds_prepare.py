@@ -112,8 +112,9 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
         builder = BUILDERS[name](data_dir=data_dir, file_format="array_record")
     except Exception as error:  # a TFRecord version, or files that are damaged
         raise UserError(f"cannot prepare {name} where something else is: {first_line(error)}") from error
-    done = builder.data_path.exists()
+    done = bool(builder.info.splits)
     if not done:
+        _make_room(Path(builder.data_path))
         if from_folder is not None:
             _check_official(builder, expanded(from_folder))
         config = tfds.download.DownloadConfig(
@@ -144,6 +145,15 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
             ) from error
     counts = ", ".join(f"{split} {info.num_examples:,}" for split, info in builder.info.splits.items())
     return f"{name} is {'already ' if done else ''}prepared in {builder.data_path} ({counts})"
+
+
+def _make_room(folder: Path) -> None:
+    """Remove an empty folder, which TFDS would take for the data set."""
+    try:
+        if folder.exists():
+            folder.rmdir()
+    except OSError as error:
+        raise UserError(f"{folder} is there, but is no data set: move it away") from error
 
 
 def _check_official(builder: Any, folder: Path) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Int, UInt8
 from jaxgan import data
 from jaxgan.errors import UserError
 from jaxgan.evaluate.fakes import some_rows
-from jaxgan.features import Extractor, Outputs, content_hash, eight_bits, kept
+from jaxgan.features import VERSION, Extractor, Outputs, content_hash, eight_bits, kept
 from jaxgan.progress import counting
 
 CHUNK = 2048  # images between two movements of the bar
@@ -107,7 +107,7 @@ def outputs(reals: Reals, extractor: Extractor) -> Outputs:
             "split": reals.split,
             "size": len(reals.images),
             "images": content_hash({"images": np.asarray(reals.images)}),
-            "extractor": [extractor.name, extractor.hash],
+            "extractor": [extractor.name, extractor.hash, VERSION],
         }
         arrays = kept("features", key, extract)
     return Outputs(arrays["features"], arrays.get("logits"))

@@ -14,6 +14,8 @@ from jaxtyping import Float32, UInt8
 from jaxgan.data import pictures
 from jaxgan.images import to_float, to_uint8
 
+VERSION = 1  # of what is done to images here and in the networks of this folder: cached features depend on it
+
 
 class NotFiniteError(ValueError):
     """Images or features hold NaN or infinite values: nothing can be measured."""

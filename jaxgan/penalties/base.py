@@ -13,7 +13,13 @@ Weight = float | jax.Array | Callable[[int | jax.Array], Any]  # a number (trace
 
 
 def value_at(weight: Weight, step: int | jax.Array) -> Any:
-    """Return the number, or the schedule's value at this step."""
+    """Return the number, or the schedule's value at this step.
+
+    Raises:
+        ValueError: if the number is negative or NaN: such a penalty would be a reward.
+    """
+    if isinstance(weight, (int, float)) and not weight >= 0:
+        raise ValueError(f"the weight of a penalty is at least 0, got {weight}")
     return weight(step) if callable(weight) else weight
 
 
@@ -25,7 +31,8 @@ def per_example(function: Callable[..., jax.Array], keys: jax.Array | None, imag
     """
     if keys is None or keys.shape != images.shape[:1]:
         got = "none" if keys is None else f"shape {keys.shape}"
-        raise ValueError(f"this penalty draws: keys are one per example, shape {images.shape[:1]}, got {got}")
+        wanted = f"one per example, shape {images.shape[:1]}, made of jax.random.key"
+        raise ValueError(f"this penalty draws: keys are {wanted}, got {got}")
     return jax.vmap(function)(keys)
 
 

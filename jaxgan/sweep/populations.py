@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -43,22 +44,44 @@ def run(
         at_once: members in one program at most.
         devices: that share the members.
     """
-    groups = kinds.programs(members)
+    groups, fresh = kinds.programs(members), not path.exists()
+    try:
+        return _run(path, members, groups, settings, at_once, devices)
+    except UserError:
+        if fresh and path.is_dir() and not (path / "populations").exists():
+            shutil.rmtree(path)  # a mistake does not occupy the folder
+        raise
+
+
+def _run(
+    path: Path,
+    members: Sequence[Config],
+    groups: list[list[int]],
+    settings: dict[str, Any],
+    at_once: int | None,
+    devices: Sequence[jax.Device],
+) -> bool:
     with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, preemption.listen() as asked:
         say = partial(_say, folder, quiet=members[0].quiet)
         say(f"{len(members)} members in {len(groups)} program{'s' * (len(groups) > 1)}: {path}")
-        folder.write_status("running", 0)
+        folder.write_status("running", _step(path))
         found: list[Outcome] = []
         for group in groups:
             some = _run_group(path, members, group, at_once, devices, say, asked)
             if some is None:
                 say("stopped; the same command goes on from there")
-                folder.write_status("preempted", 0, asked.signal.name if asked.signal else "")
+                folder.write_status("preempted", _step(path), asked.signal.name if asked.signal else "")
                 return False
             found += some
         _show(path, members, found, say)
-        folder.write_status("done", 0)
+        folder.write_status("done", _step(path))
     return True
+
+
+def _step(path: Path) -> int:
+    """Return the furthest step of all populations."""
+    told = (json.loads(file.read_text()) for file in (path / "populations").glob("*/status.json"))
+    return max((status["step"] for status in told), default=0)
 
 
 def _run_group(

@@ -1,12 +1,13 @@
 """The gradient of each player's objective at a state, and the state after a move."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import optax
 
-from jaxgan.accumulate import mean_of_parts
+from jaxgan.accumulate import mean_of_parts, over_parts
 from jaxgan.game import Game, Objective, Turn
 from jaxgan.state import GANState, TrainState
 
@@ -72,7 +73,10 @@ def players(game: Game, accumulate: int = 1) -> Players:
         metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(generator=generator), metrics
 
-    return Players(discriminator, generator, game.generator_objective, game.mean)
+    def generator_objective(params: Any, state: GANState, turn: Turn) -> Objective:
+        return over_parts(partial(game.generator_objective, params, state), turn, accumulate)
+
+    return Players(discriminator, generator, generator_objective, game.mean)
 
 
 def gradients_of(
