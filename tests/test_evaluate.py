@@ -232,7 +232,9 @@ def test_what_was_measured_is_told_where_it_cannot_be_written(tmp_path, digits_c
 
     monkeypatch.setattr(command, "write", fails)
     points = save(tmp_path / "some.npz", DIGITS.images[:100])
-    with pytest.raises(UserError, match=r"No space left on device. What was measured:\nFID-digits-cnn +value"):
+    with pytest.raises(
+        UserError, match=r"No space left on device. What was measured:\nFID-digits-cnn +value"
+    ):
         evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "out")
 
 
