@@ -137,6 +137,17 @@ class Workdir:
             lines = file.read().decode(errors="replace").splitlines()[-count:]
         return list(_parse(lines))
 
+    def some_metrics(self, most: int) -> list[dict[str, int | float]]:
+        """Return at most so many rows of metrics.jsonl, evenly spread and ending with the last."""
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        with file.open("rb") as lines:
+            count = sum(1 for _ in lines)
+        stride = 1 + (count - 1) // most
+        with file.open(errors="replace") as lines:
+            return list(_parse(itertools.islice(lines, (count - 1) % stride, None, stride)))
+
     def require_new(self) -> None:
         """Raise `UserError` if a run ended here, so it was saved: a new one would drop what it measured."""
         try:

@@ -90,8 +90,9 @@ def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
     assert "200 images 32x32x3" in (result.workdir / "log.txt").read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ring", "grid"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("ring", marks=pytest.mark.slow), pytest.param("grid", marks=pytest.mark.long)]
+)
 def test_a_mixture_is_learnt_scored_and_drawn(name, tmp_path, run_program):
     run = partial(run_program, FOLDER / f"{name}.py", "--seeds", "2", "--width", "8", cwd=tmp_path)
     result = run("--steps", "50", "--penalty", "gradient-penalty", "--loss", "wasserstein")

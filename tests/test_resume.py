@@ -14,7 +14,7 @@ NETWORKS = {
 CASES = [
     pytest.param("mlp", [7], id="mlp"),
     pytest.param("dcgan", [13], id="dcgan", marks=pytest.mark.slow),
-    pytest.param("spectral", [8], id="spectral", marks=pytest.mark.slow),
+    pytest.param("spectral", [8], id="spectral", marks=pytest.mark.long),
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
 

@@ -189,8 +189,9 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
     assert (tmp_path / "run/metrics.jsonl").read_text() == metrics
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize(
+    "conditional", [pytest.param(True, marks=pytest.mark.slow), pytest.param(False, marks=pytest.mark.long)]
+)
 def test_a_streamed_run_is_the_run_from_the_device(tmp_path, conditional):
     """The batches are the same; the compiled programs differ, so the numbers agree to rounding."""
     states = {}

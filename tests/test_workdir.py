@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import subprocess
@@ -138,3 +139,10 @@ def test_the_last_rows_are_those_at_the_end_of_a_long_file(tmp_path):
             folder.append_metrics(step, {"loss": 0.1 * step})
         assert folder.last_metrics(3) == folder.read_metrics()[-3:]
         assert len(folder.last_metrics(5000)) == 2000
+        rows = folder.read_metrics()
+        assert folder.some_metrics(2000) == rows
+        for most in (1, 7, 999, 1999):
+            some = folder.some_metrics(most)
+            assert 0.5 * most <= len(some) <= most
+            assert some[-1] == rows[-1]
+            assert len({b["step"] - a["step"] for a, b in itertools.pairwise(some)}) <= 1

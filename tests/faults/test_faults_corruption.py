@@ -60,10 +60,10 @@ SPOILS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SPOILS)
 def test_a_spoilt_file_is_found_or_harmless_never_silent(sound, tmp_path, kind):
-    """Every file of the newest checkpoint in turn; bits are flipped in each several times."""
+    """Every file of the newest checkpoint in turn."""
     files = [path.relative_to(sound) for path in (sound / "2").rglob("*") if path.is_file()]
     found = 0
-    for i, file in enumerate(files * (4 if kind == "flipped" else 1)):
+    for i, file in enumerate(files):
         folder = tmp_path / str(i)
         shutil.copytree(sound, folder)
         SPOILS[kind](folder / file)
