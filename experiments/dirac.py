@@ -20,7 +20,7 @@ import optax
 from matplotlib.figure import Figure
 
 from jaxgan import config, dynamics, init_state, losses, make_train_step, penalties, updates
-from jaxgan.errors import exits
+from jaxgan.errors import UserError, exits
 
 RATE, STEPS = 0.2, 400
 RULES: dict[str, tuple[Any, Any]] = {  # rule, optimizer
@@ -103,6 +103,8 @@ def main() -> None:
     """Play all games by all rules; print the table and draw the figure."""
     with exits(OSError):
         picture = Path(config.parse(Settings(), description=__doc__ or "").out)
+        if picture.suffix not in (".png", ".pdf", ".svg"):
+            raise UserError(f"--out must end in .png, .pdf or .svg, got {picture}")
         picture.parent.mkdir(parents=True, exist_ok=True)
         play_all(picture)
 

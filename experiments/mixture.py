@@ -6,6 +6,7 @@ lies between them, and the discriminator's whole field.
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,8 +90,8 @@ class MixtureConfig:
         for name in ("steps", "seeds", "batch_size", "width", "depth", "latent_dim"):
             if getattr(self, name) < 1:
                 raise UserError(f"{config.option(name)} must be at least 1, got {getattr(self, name)}")
-        if not (self.learning_rate > 0 and self.penalty_weight >= 0):
-            raise UserError("--learning-rate must be positive and --penalty-weight 0 or more")
+        if not (0 < self.learning_rate < math.inf and 0 <= self.penalty_weight < math.inf):
+            raise UserError("--learning-rate must be positive, --penalty-weight 0 or more, both finite")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and 0 <= self.ema_decay < 1):
             raise UserError("--beta1, --beta2 and --ema-decay must be at least 0 and below 1")
         return dataclasses.replace(
