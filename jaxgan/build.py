@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from flax.errors import FlaxError
 from jax.sharding import Mesh
 
 from jaxgan import augment, data
@@ -170,7 +172,7 @@ def experiment(
     if config.conditional and dataset.labels is None:
         raise UserError(f"--conditional needs labels, and {dataset.name} has none")
     num_classes = dataset.num_classes if config.conditional else None
-    ours = NETWORKS[config.network](config, image_shape, num_classes)
+    ours, own = NETWORKS[config.network](config, image_shape, num_classes), generator is not None
     generator, discriminator = generator or ours[0], discriminator or ours[1]
 
     def make_step(axis_name: str | None) -> Step:
@@ -195,10 +197,22 @@ def experiment(
     try:
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
-    except (ValueError, TypeError, OverflowError) as error:  # the pieces say what does not fit
+        if own:
+            _try_to_draw(generator, shapes, num_classes)
+    except (ValueError, TypeError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
         raise UserError(str(error)) from error
     players = shapes.generator.params, shapes.discriminator.params
     pixels = 4 * taken * math.prod(image_shape)
     needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
     require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
     return Experiment(generator, discriminator, step, make_step, init, shapes, arrays, num_classes)
+
+
+def _try_to_draw(generator: nn.Module, shapes: GANState, num_classes: int | None) -> None:
+    """Refuse a generator that trains but cannot draw: a run would notice at its first grid of samples."""
+    latents = jax.ShapeDtypeStruct((2, shapes.latent_dim), jnp.float32)
+    labels = None if num_classes is None else jax.ShapeDtypeStruct((2,), jnp.int32)
+    try:
+        jax.eval_shape(partial(generator.apply, train=False), shapes.ema, latents, labels)
+    except FlaxError as error:
+        raise UserError(f"the generator must draw with train=False and no random keys: {error}") from error

@@ -25,7 +25,11 @@ from jaxgan.state import Variables, named_leaves, with_leaves
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
-_DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32"}
+_DTYPES = {
+    **{"BOOL": "bool", "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+}
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
 _MOST_BYTES = 2**16  # of config.json
 _MOST_VALUES = 2**26  # of one image, or of one latent vector
@@ -59,7 +63,7 @@ def save_generator(
         for field in dataclasses.fields(generator)
         if names and field.name not in _NOT_OPTIONS
     }
-    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in named_leaves(variables).items()}
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in named_leaves(variables).items()}
     write_atomically(folder / WEIGHTS, lambda file: save_file(arrays, file))
     description = {
         "format_version": FORMAT_VERSION,
@@ -159,13 +163,15 @@ def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
             for name, leaf in wanted.items():
                 found = arrays.get_slice(name) if name in names else None
                 shape = None if found is None else tuple(found.get_shape())
+                if (shape, leaf.shape) == ((1,), ()):
+                    shape = ()  # as an earlier version wrote it
                 kind = None if found is None else _DTYPES.get(found.get_dtype(), found.get_dtype())
                 if (shape, kind) != (leaf.shape, str(leaf.dtype)):
                     what = "nothing" if shape is None else f"{kind}{list(shape)}"
                     raise UserError(
                         f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}"
                     )
-            return {name: jnp.asarray(arrays.get_tensor(name)) for name in wanted}
+            return {name: jnp.asarray(arrays.get_tensor(name)).reshape(wanted[name].shape) for name in wanted}
     except UserError:
         raise
     except Exception as error:  # safetensors has its own exceptions for every kind of damage

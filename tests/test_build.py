@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -135,6 +136,17 @@ def test_colours_that_are_neither_grey_nor_three_are_refused():
 
 
 DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung
+
+
+def test_a_generator_that_cannot_draw_is_refused_before_the_first_step():
+    class Noisy(nn.Module):
+        @nn.compact
+        def __call__(self, latents, labels=None, *, train):
+            pixels = nn.Dense(64)(latents)
+            return (pixels + jax.random.normal(self.make_rng("noise"), pixels.shape)).reshape(-1, 8, 8, 1)
+
+    with pytest.raises(UserError, match=r"must draw with train=False and no random keys: .*noise"):
+        build.experiment(build.check(Config()), data.digits(), generator=Noisy())
 
 
 def test_own_pieces_take_the_place_of_the_configs():

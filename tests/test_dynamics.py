@@ -54,7 +54,8 @@ def test_the_operator_is_the_matrix_both_ways(double):
     np.testing.assert_allclose(product @ np.eye(7), matrix, atol=1e-12)
 
 
-def test_leading_eigenvalues_of_a_larger_game_are_those_of_its_matrix(double):
+def test_leading_eigenvalues_of_a_larger_game_are_those_of_its_matrix(double, monkeypatch):
+    monkeypatch.setattr(dynamics, "DENSE", 64)
     field, params, matrix = linear_quadratic(60, 70)
     exact = np.linalg.eigvals(matrix)
     found = dynamics.eigenvalues(field, params, count=4)
@@ -65,7 +66,8 @@ def test_leading_eigenvalues_of_a_larger_game_are_those_of_its_matrix(double):
     np.testing.assert_allclose(np.abs(found).max(), np.abs(exact).max(), atol=1e-6)
 
 
-def test_a_fast_rotation_between_real_eigenvalues_is_found(double):
+def test_a_fast_rotation_between_real_eigenvalues_is_found(double, monkeypatch):
+    monkeypatch.setattr(dynamics, "DENSE", 64)
     """As R1 makes them: slow and fast decay, and between the two what bounds the step size."""
     decay = -np.concatenate([np.linspace(0.001, 0.03, 30), np.linspace(6, 12, 40)])
     matrix = np.zeros((72, 72))
@@ -78,6 +80,21 @@ def test_a_fast_rotation_between_real_eigenvalues_is_found(double):
     assert said.kind == "stable"
     np.testing.assert_allclose(said.step_size, dynamics.step_size_bound(np.linalg.eigvals(matrix)), rtol=1e-6)
     np.testing.assert_allclose(said.rotation, 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dense", [64, 1024])
+@pytest.mark.parametrize("seed", [0, 2])
+def test_slow_growth_beside_fast_rotation_is_found(dense, seed, monkeypatch):
+    """A bilinear game with one player damped and one pushed, against LAPACK; ARPACK's own basis misses it."""
+    monkeypatch.setattr(dynamics, "DENSE", dense)
+    coupling = np.random.default_rng(seed).normal(size=(100, 100)) / 10
+    matrix = np.block([[-0.05 * np.eye(100), -coupling], [coupling.T, 0.002 * np.eye(100)]])
+    expected = dynamics.verdict(np.linalg.eigvals(matrix))
+    assert expected.kind == {0: "unstable", 2: "stable"}[seed]
+    weights = jnp.asarray(matrix, jnp.float32)
+    found = dynamics.verdict(dynamics.eigenvalues(lambda x: weights @ x, jnp.zeros(200), steps=200))
+    assert found.kind == expected.kind
+    np.testing.assert_allclose(found.largest_real, expected.largest_real, rtol=0.01)
 
 
 def test_the_step_size_bound_is_where_the_linear_quadratic_game_turns_over(double):

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import jaxgan
 from jaxgan import export
@@ -50,6 +51,33 @@ def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classe
                     generate(latents, wrong)
             np.testing.assert_allclose(jax.jit(generate)(latents, labels), expected, rtol=1e-5, atol=1e-6)
     assert export.read_description(tmp_path)["step"] == 12
+
+
+class Gated(nn.Module):
+    """Scalars, and leaves of several dtypes."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        gate = self.param("gate", nn.initializers.constant(0.3), ())
+        count = self.variable("counts", "n", lambda: jnp.int32(7))
+        others = {"flag": bool, "small": jnp.int8, "byte": jnp.uint8, "half": jnp.float16}
+        seen = [
+            self.variable("others", name, jnp.ones, 2, dtype).value.sum() for name, dtype in others.items()
+        ]
+        pixels = gate * nn.Dense(64)(latents) + 0.01 * count.value + 0.001 * sum(seen)
+        return pixels.reshape(-1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_leaves_of_every_shape_and_dtype_come_back(tmp_path, earlier):
+    variables = save(tmp_path, Gated())
+    if earlier:  # versions up to 0.1 wrote a scalar as an array of one number
+        arrays = load_file(tmp_path / export.WEIGHTS)
+        arrays["params/gate"] = arrays["params/gate"].reshape(1)
+        save_file(arrays, tmp_path / export.WEIGHTS)
+    latents = jax.random.normal(jax.random.key(1), (4, 6))
+    found = jaxgan.load_generator(tmp_path, Gated())(latents)
+    np.testing.assert_allclose(found, Gated().apply(variables, latents, train=False), rtol=1e-5, atol=1e-6)
 
 
 def test_the_same_weights_make_the_same_bytes(tmp_path):

@@ -188,6 +188,12 @@ def test_relativistic_losses_see_only_differences():
             np.testing.assert_allclose(player(real + 3, fake + 3), player(real, fake), rtol=1e-4, atol=1e-5)
 
 
+def test_least_squares_holds_in_half_precision_what_that_can_hold():
+    real, fake = jnp.zeros(1, jnp.float16), jnp.full(1, -300, jnp.float16)
+    np.testing.assert_allclose(losses.least_squares.generator(real, fake), [45300.5], rtol=1e-3)
+    np.testing.assert_allclose(losses.least_squares.discriminator(real, fake), [45000.5], rtol=1e-3)
+
+
 def test_label_smoothing_moves_the_best_logit_to_that_of_the_target():
     smoothed = losses.one_sided_label_smoothing(losses.minimax, target=0.9)
     best = jnp.array([np.log(0.9 / 0.1)])  # sigmoid(best) = 0.9

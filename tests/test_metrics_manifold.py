@@ -61,6 +61,19 @@ def test_identical_distributions_have_the_expected_coverage():
     assert np.std(values) / 60**0.5 < 0.01
 
 
+def test_one_outlier_among_the_reals_moves_nothing_else():
+    """Brute force, by SciPy's distances of the features as they are."""
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(size=(2, 200, 4))
+    real[0] = 1e8
+    radii = np.sort(cdist(real, real), axis=1)[:, 5], np.sort(cdist(fake, fake), axis=1)[:, 5]
+    between = cdist(fake, real)
+    precision, recall = (between < radii[0]).any(axis=1).mean(), (radii[1] > between.T).any(axis=1).mean()
+    found = precision_recall(real, fake, k=5)
+    np.testing.assert_allclose((found.precision, found.recall), (precision, recall), atol=0.011)
+    assert precision > 0.9
+
+
 def test_collapse_costs_recall_and_noise_costs_precision():
     real = rng.normal(size=(300, 4))
     collapsed = 0.05 * rng.normal(size=(300, 4))

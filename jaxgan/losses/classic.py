@@ -82,13 +82,17 @@ def least_squares_abc(*, a: float, b: float, c: float) -> Loss:
 
     def discriminator(real_logits: Logits, fake_logits: Logits) -> Logits:
         check_logits(real_logits, fake_logits)
-        return 0.5 * (real_logits - b) ** 2 + 0.5 * (fake_logits - a) ** 2
+        return _half_square(real_logits - b) + _half_square(fake_logits - a)
 
     def generator(real_logits: Logits, fake_logits: Logits) -> Logits:
         check_logits(real_logits, fake_logits)
-        return 0.5 * (fake_logits - c) ** 2
+        return _half_square(fake_logits - c)
 
     return Loss(discriminator, generator)
+
+
+def _half_square(distance: Logits) -> Logits:
+    return (0.5 * distance) * distance  # in this order float16 holds what it can
 
 
 least_squares = least_squares_abc(a=0.0, b=1.0, c=1.0)

@@ -16,8 +16,8 @@ TIE = 1e-12  # of the squared lengths: nearer to each other, two squared distanc
 
 
 def centre_of(features: Rows) -> Centre:
-    """Return the mean `[d]` in float64."""
-    return features.mean(axis=0, dtype=np.float64)
+    """Return the median `[d]` in float64: a mean would follow one outlier away from all other rows."""
+    return np.median(features, axis=0).astype(np.float64)
 
 
 def squared_distances(
