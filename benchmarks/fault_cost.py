@@ -7,6 +7,7 @@ the time of 1,000 steps; both are timed by turns, so that what else the machine 
 """
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
@@ -30,6 +31,9 @@ CONFIGS = {
 }
 
 
+TRIED = 50  # steps, to find out how many a second has
+
+
 def seconds(work: Callable[[], Any]) -> float:
     """Return how long a call takes, its results included."""
     began = time.perf_counter()
@@ -51,17 +55,23 @@ def compiled(config: Config, *, checked: bool) -> tuple[Callable[..., Any], Any,
     return run, experiment.init(key), arrays, key
 
 
-def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
-    """Print a line of ratios; `steps` stand for the 1,000 between two saves."""
+def _advance(loops: dict[bool, Any], states: dict[bool, Any], checked: bool, n: int) -> Any:
+    run, _, arrays, key = loops[checked]
+    states[checked], metrics = run(states[checked], arrays, key, n)
+    return metrics
+
+
+def measure(name: str, config: Config, steps: int | None, repetitions: int) -> None:
+    """Print a line of ratios; `steps` stand for the 1,000 between two saves (None: as many as a second has)."""
     loops = {checked: compiled(config, checked=checked) for checked in (False, True)}
     states = {checked: loop[1] for checked, loop in loops.items()}
+    if steps is None:
+        tried = [seconds(lambda: _advance(loops, states, False, TRIED)) for _ in range(2)]
+        steps = min(config.save_every, math.ceil(TRIED / tried[1]))
     share = steps / config.save_every
     times: dict[str, list[float]] = {"plain": [], "checked": [], "saving": [], "marks": []}
 
-    def advance(checked: bool) -> Any:
-        run, _, arrays, key = loops[checked]
-        states[checked], metrics = run(states[checked], arrays, key, steps)
-        return metrics
+    advance = partial(_advance, loops, states, n=steps)
 
     def save(checkpoints: Checkpoints, step: int) -> Any:
         checkpoints.save(step, states[True])
@@ -85,13 +95,14 @@ def measure(name: str, config: Config, steps: int, repetitions: int) -> None:
                 times[kind].append(taken)
     times = {kind: taken[1:] for kind, taken in times.items()}  # the first warms up
     plain = statistics.median(times["plain"])
-    checked = statistics.median(times["checked"])
+    ratios = [b / a - 1 for a, b in zip(times["plain"], times["checked"], strict=True)]
+    low, checks, high = (100 * value for value in statistics.quantiles(ratios, n=4))
     saving = statistics.median(b - a for a, b in zip(times["checked"], times["saving"], strict=True))
     marks = statistics.median(times["marks"])
     per_save = plain / share  # the time of the steps between two saves
     print(
-        f"{name:<24}{1e3 * plain / steps:8.2f} ms a step; NaN checks {100 * (checked / plain - 1):+.2f} %; "
-        f"a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
+        f"{name:<16}{1e3 * plain / steps:8.2f} ms a step; "
+        f"NaN checks {checks:+.2f} % ({low:+.2f} .. {high:+.2f}); a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
         f"({1e3 * marks:.0f} ms)",
         flush=True,
     )
@@ -101,9 +112,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=100, help="steps that are timed at a time")
+    parser.add_argument("--steps", type=int, help="steps that are timed at a time; a second's if not given")
     parser.add_argument("--only", choices=CONFIGS, help="one of the lines")
-    parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--repetitions", type=int, default=15)
     arguments = parser.parse_args()
     for name in [arguments.only] if arguments.only else CONFIGS:
         measure(name, CONFIGS[name], arguments.steps, arguments.repetitions)
