@@ -62,7 +62,7 @@ def _advance(loops: dict[bool, Any], states: dict[bool, Any], checked: bool, n: 
 
 
 def measure(name: str, config: Config, steps: int | None, repetitions: int) -> None:
-    """Print a line of ratios; `steps` stand for the 1,000 between two saves (None: as many as a second has)."""
+    """Print a line of ratios; `steps` stand for the 1,000 between two saves (None: a second's)."""
     loops = {checked: compiled(config, checked=checked) for checked in (False, True)}
     states = {checked: loop[1] for checked, loop in loops.items()}
     if steps is None:
@@ -102,7 +102,8 @@ def measure(name: str, config: Config, steps: int | None, repetitions: int) -> N
     per_save = plain / share  # the time of the steps between two saves
     print(
         f"{name:<16}{1e3 * plain / steps:8.2f} ms a step; "
-        f"NaN checks {checks:+.2f} % ({low:+.2f} .. {high:+.2f}); a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
+        f"NaN checks {checks:+.2f} % ({low:+.2f} .. {high:+.2f}); "
+        f"a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
         f"({1e3 * marks:.0f} ms)",
         flush=True,
     )
