@@ -122,8 +122,9 @@ def eigenvalues(
 
     Returns:
         Eigenvalues, the largest real part first; of more than 1,024 parameters up to ``3 * count``. What is
-        not among them is not in a `verdict` either: "unstable" is certain then, "stable" says that nothing
-        unstable was found (slow growth beside fast rotation is hard to find), the step size is at most that.
+        not among them is not in a `verdict` either: then "unstable" is certain, "stable" says that nothing
+        unstable was found (slow growth beside fast rotation is hard to find), and the step size is an upper
+        bound.
     """
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     if size <= DENSE:

@@ -45,29 +45,18 @@ def run(
         devices: that share the members.
     """
     groups, fresh = kinds.programs(members), not path.exists()
-    try:
-        return _run(path, members, groups, settings, at_once, devices)
-    except UserError:
-        if fresh and path.is_dir() and not (path / "populations").exists():
-            shutil.rmtree(path)  # a mistake does not occupy the folder
-        raise
-
-
-def _run(
-    path: Path,
-    members: Sequence[Config],
-    groups: list[list[int]],
-    settings: dict[str, Any],
-    at_once: int | None,
-    devices: Sequence[jax.Device],
-) -> bool:
     with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, preemption.listen() as asked:
         say = partial(_say, folder, quiet=members[0].quiet)
         say(f"{len(members)} members in {len(groups)} program{'s' * (len(groups) > 1)}: {path}")
         folder.write_status("running", _step(path))
         found: list[Outcome] = []
         for group in groups:
-            some = _run_group(path, members, group, at_once, devices, say, asked)
+            try:
+                some = _run_group(path, members, group, at_once, devices, say, asked)
+            except UserError:
+                if fresh and not (path / "populations").exists():
+                    shutil.rmtree(path)  # a mistake does not occupy the folder
+                raise
             if some is None:
                 say("stopped; the same command goes on from there")
                 folder.write_status("preempted", _step(path), asked.signal.name if asked.signal else "")
