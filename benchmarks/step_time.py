@@ -110,6 +110,8 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         state, metrics = advance(state, arrays, key, steps)
         jax.block_until_ready((state, metrics))
 
+    lowered = report.lowered_step(config, experiment)
+    analysis: Any = lowered.compile().cost_analysis()
     generator, discriminator = report.parameter_counts(experiment)
     facts = {
         "image_shape": image_shape(config),
@@ -118,7 +120,8 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         "generator_parameters": generator,
         "discriminator_parameters": discriminator,
         "compile_seconds": compile_seconds,
-        "flops_per_step": report.flops_per_step(config, experiment),
+        "flops_per_step": report.flops(lowered),
+        "bytes_per_step": analysis["bytes accessed"],
     }
     return Work(taken, lambda steps: timeit(lambda: run(steps), number=1)), facts
 

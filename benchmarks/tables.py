@@ -10,7 +10,7 @@ Results = dict[str, dict[str, Any]]
 def networks(results: Results, peak: float) -> str:
     """Return the table of the train steps, beside the operations a second of a matrix product."""
     head = ["network", "images", "batch", "D steps", "compile s", "steps/s", "quartiles", "images/s"]
-    rows = [[*head, "GFLOP/step", "GFLOP/s", "of peak"]]
+    rows = [[*head, "MB/step", "GFLOP/step", "GFLOP/s", "of peak"]]
     for name, result in results.items():
         steps, flops = result["batches_per_second"], result["flops_per_step"] / 1e9
         shape = "x".join(map(str, result["image_shape"]))
@@ -18,7 +18,8 @@ def networks(results: Results, peak: float) -> str:
         images = _spread(result["images_per_second"])[0]
         compiled, speed = f"{result['compile_seconds']:.1f}", f"{flops * steps[1]:.1f}"
         share = f"{1e11 * flops * steps[1] / peak:.1f} %"
-        rows.append([name, shape, *counts, compiled, *_spread(steps), images, f"{flops:.3g}", speed, share])
+        costs = [f"{result['bytes_per_step'] / 1e6:,.0f}", f"{flops:.3g}", speed, share]
+        rows.append([name, shape, *counts, compiled, *_spread(steps), images, *costs])
     return _table(rows)
 
 

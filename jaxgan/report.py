@@ -45,19 +45,23 @@ def header(config: Config, dataset: Dataset, experiment: Experiment, where: str)
     )
 
 
-def flops_per_step(config: Config, experiment: Experiment) -> float:
-    """Return how many floating-point operations a step takes: XLA's count of the step as it is written.
-
-    (Of what it compiles, XLA does not count convolutions on GPUs: cuDNN has them.)
-    """
+def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
+    """Return the train step as XLA gets it, without its optimizations."""
     batch_size, d_steps = config.batch_size, config.d_steps
     batch = {
         name: jax.ShapeDtypeStruct((batch_size * d_steps, *array.shape[1:]), array.dtype)
         for name, array in experiment.arrays.items()
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
+    return jax.jit(experiment.step).lower(experiment.shapes, batch, key)
 
-    analysis: Any = jax.jit(experiment.step).lower(experiment.shapes, batch, key).cost_analysis()
+
+def flops(step: jax.stages.Lowered) -> float:
+    """Return how many floating-point operations a step takes: XLA's count of the step as it is written.
+
+    (Of what it compiles, XLA does not count convolutions on GPUs: cuDNN has them.)
+    """
+    analysis: Any = step.cost_analysis()
     return analysis["flops"]
 
 
@@ -68,7 +72,7 @@ def dry_run(config: Config, experiment: Experiment) -> str:
     rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
         "generator": f"{generator:,} parameters",
         "discriminator": f"{discriminator:,} parameters",
-        "step": f"{flops_per_step(config, experiment) / 1e9:,.3f} GFLOP",
+        "step": f"{flops(lowered_step(config, experiment)) / 1e9:,.3f} GFLOP",
         "checkpoint": f"{size / 1e6:,.1f} MB",
     }
     return "\n".join(f"{name:<32}{value}" for name, value in rows.items())

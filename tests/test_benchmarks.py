@@ -45,6 +45,7 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
         assert network["images_per_batch"] == 8  # of both discriminator updates
         assert network["compile_seconds"] > 0
         assert network["flops_per_step"] > 0
+        assert network["bytes_per_step"] > 0
         assert min(network["generator_parameters"], network["discriminator_parameters"]) > 0
     for times in (*record["networks"].values(), *record["input"].values()):
         rates = times["batches"] / np.array(times["seconds"])
