@@ -2,11 +2,14 @@ import numpy as np
 import pytest
 
 from jaxgan import data
+from jaxgan.data import sources
 
 
-def test_digits_are_scikit_learns():
+@pytest.mark.parametrize("file", [sources._DIGITS, "not/there/any/more.csv.gz"])
+def test_digits_are_scikit_learns(file, monkeypatch):
     from sklearn.datasets import load_digits
 
+    monkeypatch.setattr(sources, "_DIGITS", file)
     dataset, bunch = data.digits(), load_digits()
     assert dataset.images.shape == (1797, 8, 8, 1)
     assert dataset.images.dtype == np.uint8

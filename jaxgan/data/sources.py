@@ -7,6 +7,8 @@ load("points.npz")                           arrays "images" and, if you like, "
 """
 
 import re
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from jaxgan.files import expanded
 from jaxgan.limits import require_memory
 
 PREPARABLE = ("mnist", "fashion_mnist", "cifar10")  # by `prepare`
+_DIGITS = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
 
@@ -131,11 +134,21 @@ def digits() -> Dataset:
     References:
         Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository
     """
-    from sklearn.datasets import load_digits  # a second to import
+    rows = _digits()
+    images = np.round(rows[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    return Dataset("digits", images, rows[:, -1].astype(np.int32), 10)
+
+
+def _digits() -> np.ndarray:
+    """Return 64 pixels in 0 to 16 and the label of each digit, `[1797, 65]`."""
+    found = find_spec("sklearn")
+    file = Path(found.origin or "").parent / _DIGITS if found else None
+    if file is not None and file.exists():  # without the second that importing scikit-learn takes
+        return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
 
     bunch: Any = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
-    return Dataset("digits", images, bunch.target.astype(np.int32), 10)
+    return np.column_stack([bunch.data, bunch.target])
 
 
 def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int | None) -> Dataset:
