@@ -27,7 +27,7 @@ from jaxgan.choices import (
 from jaxgan.config import Config, choose, parse_size
 from jaxgan.errors import UserError
 from jaxgan.limits import nbytes, require_memory
-from jaxgan.losses import on_axis
+from jaxgan.losses import Loss, on_axis
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
 
@@ -171,6 +171,8 @@ def experiment(
         raise UserError(f"--batch-size {config.batch_size} is more than the {size} images of {dataset.name}")
     if config.conditional and dataset.labels is None:
         raise UserError(f"--conditional needs labels, and {dataset.name} has none")
+    if loss is not None and not all(callable(getattr(loss, side, None)) for side in Loss._fields):
+        raise UserError(f"a loss of your own is a losses.Loss(discriminator, generator), got {loss!r}")
     num_classes = dataset.num_classes if config.conditional else None
     ours, own = NETWORKS[config.network](config, image_shape, num_classes), generator is not None
     generator, discriminator = generator or ours[0], discriminator or ours[1]

@@ -149,6 +149,14 @@ def test_a_generator_that_cannot_draw_is_refused_before_the_first_step():
         build.experiment(build.check(Config()), data.digits(), generator=Noisy())
 
 
+@pytest.mark.parametrize("loss", ["hinge", (jnp.add, jnp.add), jnp.add])
+def test_a_loss_that_is_no_pair_is_refused(loss):
+    with pytest.raises(
+        UserError, match=r"a loss of your own is a losses.Loss\(discriminator, generator\), got"
+    ):
+        build.experiment(build.check(Config()), data.digits(), loss=loss)
+
+
 def test_own_pieces_take_the_place_of_the_configs():
     names = named_leaves(
         build.experiment(Config(), DIGITS, discriminator=mlp.Discriminator((3,))).shapes.discriminator.params

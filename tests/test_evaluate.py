@@ -271,12 +271,17 @@ def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp
         (["r/nope"], "there is no run, no folder and no file at r/nope"),
         (["RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 400,000 GB"),
         (["EMPTY"], "--against is missing"),
+        (["RUN", "--split", "test"], "--split test: digits has no splits"),
+        (["OWN", "--against", "digits"], "own needs its own module: evaluate.from_generator measures"),
         (["RUN", "--out", "/proc/nowhere", "--n", "50"], "cannot write to /proc/nowhere"),
     ],
 )
 def test_a_mistake_is_one_sentence(run, digits_cnn, tmp_path, capsys, arguments, what):
     (tmp_path / "empty").mkdir()
-    places = {"RUN": run, "EMPTY": tmp_path / "empty"}
+    places = {"RUN": run, "EMPTY": tmp_path / "empty", "OWN": tmp_path / "own"}
+    shutil.copytree(run / "export", tmp_path / "own/export")
+    description = json.loads((tmp_path / "own/export/config.json").read_text())
+    (tmp_path / "own/export/config.json").write_text(json.dumps(description | {"network": "custom"}))
     before = sorted(run.rglob("*"))
     assert main(*(places.get(argument, argument) for argument in arguments)) == 2
     message = capsys.readouterr().err

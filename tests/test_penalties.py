@@ -323,6 +323,22 @@ def test_lazy_has_the_same_mean_as_every_step():
         penalties.lazy(penalties.r1(gamma=1.0), every=0)
 
 
+def test_lazy_works_in_a_shard_map_of_ones_own():
+    mesh, spec = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",)), jax.sharding.PartitionSpec
+    penalty = penalties.lazy(penalties.r1(gamma=GAMMA), every=4)
+
+    def of_shard(weights, images, step):
+        return penalty(lambda x: (x @ weights).sum((1, 2)), images, images, step=step)
+
+    inputs = jnp.arange(3.0), images(0, shape=(2, 3, 3))
+    specs = {"in_specs": (spec(), spec("batch"), spec()), "out_specs": spec("batch")}
+    mapped = jax.jit(jax.shard_map(of_shard, mesh=mesh, **specs))
+    for step in (0, 3, 4):
+        expected = of_shard(*inputs, jnp.int32(step))
+        np.testing.assert_allclose(mapped(*inputs, jnp.int32(step)), expected, rtol=1e-6)
+        assert (step % 4 == 0) == bool((expected > 0).all())
+
+
 def test_lazy_costs_nothing_in_between():
     """The branch is a conditional of the program, also for a population that shares its step."""
     critic, real = linear_critic(images(0, count=1)[0]), images(1)

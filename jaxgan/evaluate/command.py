@@ -71,6 +71,10 @@ def evaluate(
         unknown = f" ({path} does not say what it was trained on)" if is_run else ""
         raise UserError(f"--against is missing: the name of real images, such as mnist{unknown}")
     description = export.read_description(path) if is_run else {}
+    if description.get("network") == "custom":
+        raise UserError(f"{path} needs its own module: evaluate.from_generator measures what that makes")
+    if split is not None and not data.has_splits(source):
+        raise UserError(f"--split {split}: {source} has no splits")
     pictures = None if is_run else _pictures(path)
     shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
     if len(shape) != 3:

@@ -82,7 +82,7 @@ def lazy(penalty: Penalty, *, every: int = 16) -> Penalty:
         def due():
             return every * penalty(critic, real, fake, keys=keys, step=step)
 
-        shape = jax.eval_shape(due)
-        return jax.lax.cond(step % every == 0, due, lambda: jnp.zeros(shape.shape, shape.dtype))
+        none = jnp.zeros_like(real.reshape(len(real), -1)[:, 0], dtype=jax.eval_shape(due).dtype)
+        return jax.lax.cond(step % every == 0, due, lambda: none)  # mapped as the images are
 
     return lazy_penalty
