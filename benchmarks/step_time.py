@@ -110,8 +110,6 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         state, metrics = advance(state, arrays, key, steps)
         jax.block_until_ready((state, metrics))
 
-    lowered = report.lowered_step(config, experiment)
-    analysis: Any = lowered.compile().cost_analysis()
     generator, discriminator = report.parameter_counts(experiment)
     facts = {
         "image_shape": image_shape(config),
@@ -120,10 +118,16 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         "generator_parameters": generator,
         "discriminator_parameters": discriminator,
         "compile_seconds": compile_seconds,
-        "flops_per_step": report.flops(lowered),
-        "bytes_per_step": analysis["bytes accessed"],
+        "flops_per_step": report.flops(report.lowered_step(config, experiment)),
     }
     return Work(taken, lambda steps: timeit(lambda: run(steps), number=1)), facts
+
+
+def traffic(config: Config, images: int) -> float:
+    """Return the bytes that the compiled step's operations read and write, as XLA counts them."""
+    experiment = build.experiment(config, inputs.made_images(images, image_shape(config)))
+    analysis: Any = report.lowered_step(config, experiment).compile().cost_analysis()
+    return analysis["bytes accessed"]
 
 
 def commit() -> str | None:
@@ -148,6 +152,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for name, config in chosen.items():
             works[name], facts[name] = training(config, arguments.images)
+            facts[name]["bytes_per_step"] = traffic(config, arguments.images)
         if not arguments.no_input:
             ways, opening = inputs.works(
                 own or inputs.memory_mapped(arguments.images, Path(folder) / "images.npy"),

@@ -215,3 +215,15 @@ def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options,
 def test_the_other_programs_print_their_tables(request, run_program, tmp_path, program, options, row):
     program = request.config.rootpath / "benchmarks" / program
     assert row in run_program(program, *options.split(), cwd=tmp_path).stdout
+
+
+def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
+    run_all = benchmarks("run_all")
+    assert all(benchmarks(name).main for name in run_all.PROGRAMS if name != "fault_cost")
+    monkeypatch.setattr(run_all, "PROGRAMS", {"startup": ["--help"], "kernels": ["--nothing"]})
+    with pytest.raises(SystemExit, match="1"):
+        run_all.main(["--out", str(tmp_path / "tables.md")])
+    assert "1 of 2 programs ended well" in capsys.readouterr().out
+    told = (tmp_path / "tables.md").read_text()
+    assert "`python benchmarks/startup.py --help`\n\nusage: " in told
+    assert "unrecognized arguments: --nothing" in told
