@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,7 +220,7 @@ def test_the_other_programs_print_their_tables(request, run_program, tmp_path, p
 
 def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
     run_all = benchmarks("run_all")
-    assert all(benchmarks(name).main for name in run_all.PROGRAMS if name != "fault_cost")
+    assert all(Path(run_all.__file__).with_name(f"{name}.py").exists() for name in run_all.PROGRAMS)
     monkeypatch.setattr(run_all, "PROGRAMS", {"startup": ["--help"], "kernels": ["--nothing"]})
     with pytest.raises(SystemExit, match="1"):
         run_all.main(["--out", str(tmp_path / "tables.md")])
