@@ -144,7 +144,7 @@ class Workdir:
             return []
         with file.open("rb") as lines:
             count = sum(1 for _ in lines)
-        stride = 1 + (count - 1) // most
+        stride = 1 + max(0, count - 1) // most
         with file.open(errors="replace") as lines:
             return list(_parse(itertools.islice(lines, (count - 1) % stride, None, stride)))
 

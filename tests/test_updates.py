@@ -122,7 +122,7 @@ def test_the_dirac_gan_converges_as_its_linearisation(loss):
 
 def test_alignment_leaves_an_unstable_equilibrium():
     """Balduzzi et al. 2018, section 3.5: where the sum of Hessians is negative, lambda turns negative."""
-    repels = penalties.r1(gamma=-4.0)  # J = [[0, -1], [1, -4]]: the field points away from psi = 0
+    repels = penalties.r1(gamma=lambda step: -4.0)  # J = [[0, -1], [1, -4]]: away from psi = 0
     unaligned = path(updates.symplectic(weight=4.0, align=False), penalty=repels, steps=40)
     np.testing.assert_allclose(rate_of(unaligned[-20:]), np.sqrt(0.77), rtol=0.1)  # [[4, -17], [1, 0]]
     aligned = path(updates.symplectic(weight=4.0), penalty=repels, steps=40)
