@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxgan.errors import exits
+
 PROGRAMS: dict[str, list[str]] = {  # what the README shows, with the options of its tables
     "step_time": ["--repetitions", "5"],
     "vs_pytorch": ["--all"],
@@ -47,6 +49,8 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("tables.md"), help="appended to (%(default)s)")
     parser.add_argument("--torch-python", metavar="PATH", help="for vs_pytorch.py")
     arguments = parser.parse_args(args)
+    with exits(OSError):
+        arguments.out.open("a").close()  # before hours of measuring
     torch = ["--torch-python", arguments.torch_python] if arguments.torch_python else []
     ended = [
         run(name, PROGRAMS[name] + (torch if name == "vs_pytorch" else []), arguments.out)
