@@ -10,7 +10,7 @@ import pytest
 from jax.sharding import PartitionSpec
 from jax.test_util import check_grads
 
-from jaxgan.networks import dcgan, faces
+from jaxgan.networks import dcgan, faces, winograd
 from jaxgan.networks.convolution import (
     Conv,
     ConvDownsample,
@@ -139,6 +139,14 @@ def check_equal(ours, linens, rtol):
     jax.tree_util.tree_map_with_path(check, ours, linens)
 
 
+@pytest.fixture(params=["direct", "tiles"])
+def algorithm(request, monkeypatch):
+    """How a CPU computes layers that are as small as a test's: as it would choose to, or as large ones."""
+    if request.param == "tiles":
+        monkeypatch.setattr(winograd, "_SMALLEST", 0)
+
+
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_every_transformation_gives_what_linens_layers_give(name):
     ours, linens = LAYERS[name]
@@ -155,6 +163,7 @@ def test_every_transformation_gives_what_linens_layers_give(name):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_to_second_order_by_finite_differences(name):
     with jax.enable_x64(True):
@@ -162,6 +171,7 @@ def test_gradients_to_second_order_by_finite_differences(name):
         check_grads(jax.jit(loss(LAYERS[name][0])), (params, x), order=2, modes=("fwd", "rev"), rtol=1e-5)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_bfloat16_is_kept_and_close(name):
     params, x = inputs(name)
@@ -185,6 +195,7 @@ def whole_and_parts(name):
     return ours, LAYERS[name][1], inputs(name)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("check_vma", [False, True])
 def test_shard_map_gives_the_gradient_of_the_whole_batch(name, check_vma):
@@ -206,6 +217,7 @@ def test_shard_map_gives_the_gradient_of_the_whole_batch(name, check_vma):
     check_equal(jax.jit(mapped)(params, x), whole, rtol=2e-5)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_pmap_gives_the_gradient_of_the_whole_batch(name):
     ours, linens, (params, x) = whole_and_parts(name)
@@ -219,6 +231,7 @@ def test_pmap_gives_the_gradient_of_the_whole_batch(name):
     check_equal(mapped(params, x.reshape(2, 2, *x.shape[1:])), whole, rtol=2e-5)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_batch_sharded_by_jit_gives_the_same(name):
     ours, linens = LAYERS[name]

@@ -11,8 +11,9 @@ order, in both modes, are computed by these three and never by what a compiler m
 
 That matters on CPU, where XLA knows one fast convolution: NHWC images, HWIO kernels. The gradients that JAX
 writes have other layouts, and in loops (`jax.lax.scan`, `fori_loop`) they take up to a hundred times as long
-(``python benchmarks/kernels.py``). There the faces are lowered to that one form with explicit transposes.
-On GPU and TPU they are what `jax.lax` would have computed.
+(``python benchmarks/kernels.py``). There the faces are lowered to that one form with explicit transposes
+(`jaxgan.networks.faces`) or, where channels are many, to matrix products of fewer multiplications
+(`jaxgan.networks.winograd`). On GPU and TPU they are what `jax.lax` would have computed.
 
 A nearest-neighbour upsampling before a convolution, and an average pooling after one, are convolutions of
 stride 2 with a box-filtered kernel: `upsample_conv` and `conv_downsample` do less than half of the work.
@@ -31,7 +32,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
 
-from jaxgan.networks import faces
+from jaxgan.networks import faces, winograd
 from jaxgan.networks.faces import Window
 
 Face = Callable[..., jax.Array]
@@ -51,7 +52,14 @@ def _bind(primitive: Primitive, first: jax.Array, second: jax.Array, window: Win
 
 
 def _primitive(
-    name: str, shape: Callable, general: Face, cpu: Face, *, axes: tuple[int, int], second_is_kernel: bool
+    name: str,
+    shape: Callable,
+    general: Face,
+    cpu: Face,
+    by_tiles: Face,
+    *,
+    axes: tuple[int, int],
+    second_is_kernel: bool,
 ) -> Primitive:
     """Make a face.
 
@@ -60,6 +68,7 @@ def _primitive(
         shape: ``(shape of the first, of the second, window) -> shape`` of the result, without members.
         general: the face for one member, as `jax.lax` computes it.
         cpu: the face for one member, of canonical convolutions.
+        by_tiles: the face for one member, of fewer multiplications.
         axes: that the face sums over where both arguments are matrices.
         second_is_kernel: the first argument then has examples that a mapped axis may join.
     """
@@ -99,9 +108,11 @@ def _primitive(
     def lower_cpu(first, second, *, window):  # one member after the other: grouped convolutions are slow
         if window.point:
             return at_a_point(first, second, window=window)
+        channels = second.shape[-2] if second_is_kernel else first.shape[-1]
+        face = by_tiles if winograd.suits(window, first.shape[1], channels, second.shape[-1]) else cpu
         if len(first) == 1:
-            return cpu(first[0], second[0], window)[None]
-        return jax.lax.map(lambda pair: cpu(*pair, window), (first, second))
+            return face(first[0], second[0], window)[None]
+        return jax.lax.map(lambda pair: face(*pair, window), (first, second))
 
     primitive.def_impl(jax.jit(primitive.bind, static_argnames="window"))
     primitive.def_abstract_eval(result)
@@ -120,6 +131,7 @@ _correlate_p = _primitive(
     lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
     faces.correlate,
     faces.correlate,
+    winograd.correlate,
     axes=(1, 0),
     second_is_kernel=True,
 )
@@ -128,6 +140,7 @@ _spread_p = _primitive(
     lambda features, kernel, window: (features[0], *window.image, kernel[2]),
     faces.lax_spread,
     faces.spread,
+    winograd.spread,
     axes=(1, 1),
     second_is_kernel=True,
 )
@@ -136,6 +149,7 @@ _overlap_p = _primitive(
     lambda images, features, window: (*window.taps, images[3], features[3]),
     faces.lax_overlap,
     faces.overlap,
+    winograd.overlap,
     axes=(0, 0),
     second_is_kernel=False,
 )

@@ -1,0 +1,107 @@
+"""Convolutions by tiles against direct sums."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.networks import faces, winograd
+from jaxgan.networks.faces import Window
+from jaxgan.networks.primitives import correlate, overlap, spread
+
+DIRECT = {"correlate": faces.correlate, "spread": faces.lax_spread, "overlap": faces.lax_overlap}
+STRIDES = list(itertools.product((1, 2, 3), repeat=2))
+
+
+def arguments(window, *, examples=2, channels=3, features=5, seed=0):
+    """Return the two arrays that each face takes, in float64."""
+    rng = np.random.default_rng(seed)
+    images = rng.normal(size=(examples, *window.image, channels))
+    kernel = rng.normal(size=(*window.taps, channels, features))
+    results = rng.normal(size=(examples, *window.positions, features))
+    return {"correlate": (images, kernel), "spread": (results, kernel), "overlap": (images, results)}
+
+
+@pytest.mark.parametrize("strides", STRIDES)
+@pytest.mark.parametrize("taps", [(2, 2), (2, 3), (3, 3)])
+def test_tiles_give_the_direct_sums(strides, taps):
+    rng = np.random.default_rng([*strides, *taps])
+    kernel = tuple(stride * tap for stride, tap in zip(strides, taps, strict=True))
+    with jax.enable_x64(True):
+        for _ in range(2):
+            image = tuple(int(size) for size in rng.integers(9, 17, size=2))
+            padding = tuple((int(low), int(high)) for low, high in rng.integers(-1, 5, size=(2, 2)))
+            window = Window(image, kernel, strides, padding)
+            for name, pair in arguments(window).items():
+                direct, tiles = (
+                    jax.jit(face, static_argnums=2)(*pair, window)
+                    for face in (DIRECT[name], getattr(winograd, name))
+                )
+                assert tiles.dtype == direct.dtype
+                np.testing.assert_allclose(tiles, direct, rtol=1e-12, atol=1e-12 * np.abs(direct).max())
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize(("taps", "stride"), [(4, 2), (3, 1)])
+def test_tiles_are_about_as_exact_as_direct_sums(taps, stride, dtype):
+    window = Window((8, 8), (taps, taps), (stride, stride), ((1, 1), (1, 1)))
+    for name, pair in arguments(window, examples=8, channels=64, features=32).items():
+        with jax.enable_x64(True):
+            exact = np.asarray(DIRECT[name](*(jnp.asarray(x) for x in pair), window))
+        pair = [jnp.asarray(x, dtype) for x in pair]
+        direct, tiles = (
+            jax.jit(face, static_argnums=2)(*pair, window) for face in (DIRECT[name], getattr(winograd, name))
+        )
+        errors = [np.std(np.asarray(x, np.float64) - exact) for x in (direct, tiles)]
+        assert tiles.dtype == dtype
+        assert errors[1] < 2.5 * errors[0], name
+
+
+WIDE = Window((16, 16), (4, 4), (2, 2), ((1, 1), (1, 1)))
+
+
+def products_and_convolutions(face, pair, window, platform):
+    shapes = [jax.ShapeDtypeStruct((1, *x.shape), jnp.float32) for x in pair]
+    traced = jax.jit(lambda *pair: face(*pair, window=window)).trace(*shapes)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    return text.count("stablehlo.dot_general"), text.count("stablehlo.convolution")
+
+
+def test_wide_layers_are_tiles_on_a_cpu_and_nowhere_else():
+    wide = arguments(WIDE, examples=32, channels=64, features=128)
+    thin = arguments(WIDE, examples=32, channels=3, features=64)
+    few = arguments(WIDE, examples=1, channels=64, features=128)
+    for name, face in {"correlate": correlate, "spread": spread, "overlap": overlap}.items():
+        assert products_and_convolutions(face, wide[name], WIDE, "cpu") == (9, 0)
+        assert products_and_convolutions(face, wide[name], WIDE, "cuda") == (0, 1)
+        for pair in (thin[name], few[name]):
+            products, convolutions = products_and_convolutions(face, pair, WIDE, "cpu")
+            assert products == 0
+            assert convolutions > 0
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window((9, 9), (5, 5), (1, 1), ((2, 2), (2, 2))),  # five taps
+        Window((9, 9), (3, 3), (2, 2), ((1, 1), (1, 1))),  # phases of unequal taps
+        Window((8, 8), (1, 1), (1, 1), ((0, 0), (0, 0))),  # a matrix product already
+        Window((4, 4), (4, 4), (2, 2), ((0, 0), (0, 0))),  # a single result
+    ],
+)
+def test_other_windows_are_left_to_direct_sums(window):
+    assert not winograd.suits(window, 4096, 512, 512)
+
+
+def test_a_population_of_wide_layers_is_its_members():
+    images, kernel = (
+        jnp.asarray(x, jnp.float32)
+        for x in arguments(WIDE, examples=32, channels=32, features=64)["correlate"]
+    )
+    kernels = jnp.stack([kernel, -2 * kernel])[:, None]
+    face = jax.jit(lambda images, kernel: correlate(images[None], kernel, window=WIDE)[0])
+    members = jax.jit(jax.vmap(face, in_axes=(None, 0)))(images, kernels)
+    for member, own in zip(members, kernels, strict=True):
+        np.testing.assert_allclose(member, face(images, own), rtol=1e-5, atol=1e-4)
