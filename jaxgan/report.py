@@ -57,9 +57,10 @@ def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
 
 
 def flops(step: jax.stages.Lowered) -> float:
-    """Return how many floating-point operations a step takes: XLA's count of the step as it is written.
+    """Return how many floating-point operations a step takes: XLA's count of what it is about to compile.
 
-    (Of what it compiles, XLA does not count convolutions on GPUs: cuDNN has them.)
+    On a CPU wide convolutions have fewer than elsewhere (`jaxgan.networks.winograd`). (Of what it compiled, XLA
+    would not count convolutions on GPUs: cuDNN has them.)
     """
     analysis: Any = step.cost_analysis()
     return analysis["flops"]
