@@ -59,8 +59,8 @@ def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
 def flops(step: jax.stages.Lowered) -> float:
     """Return how many floating-point operations a step takes: XLA's count of what it is about to compile.
 
-    On a CPU wide convolutions have fewer than elsewhere (`jaxgan.networks.winograd`). (Of what it compiled, XLA
-    would not count convolutions on GPUs: cuDNN has them.)
+    On a CPU wide convolutions have fewer than elsewhere (`jaxgan.networks.winograd`). (Of what it compiled,
+    XLA would not count convolutions on GPUs: cuDNN has them.)
     """
     analysis: Any = step.cost_analysis()
     return analysis["flops"]
