@@ -4,6 +4,7 @@ from functools import partial
 
 import flax.linen as nn
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -288,6 +289,29 @@ def test_other_platforms_get_laxs_own_convolutions(platform):
         return text.count("stablehlo.convolution")
 
     assert [convolutions(layer) for layer in LAYERS["conv_transpose"]] == [3, 3]
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+def test_networks_can_be_exported_for_any_batch(platform):
+    generator, discriminator = dcgan.Generator((8, 8, 1), 2), dcgan.Discriminator(2, norm="none")
+    variables = {
+        module: jax.jit(partial(module.init, train=False))(jax.random.key(0), jnp.zeros((2, *shape)))
+        for module, shape in ((generator, (5,)), (discriminator, (8, 8, 1)))
+    }
+
+    def slope(latents):
+        def logits(latents):
+            images = generator.apply(variables[generator], latents, train=False)
+            return discriminator.apply(variables[discriminator], images, train=False)
+
+        return jax.grad(lambda latents: logits(latents).sum())(latents)
+
+    (batch,) = jax.export.symbolic_shape("batch")
+    latents = jax.ShapeDtypeStruct((batch, 5), jnp.float32)
+    exported = jax.export.export(jax.jit(slope), platforms=[platform])(latents)
+    if platform == "cpu":
+        some = jax.random.normal(jax.random.key(1), (3, 5))
+        np.testing.assert_allclose(exported.call(some), jax.jit(slope)(some), rtol=1e-5, atol=1e-7)
 
 
 def test_batch_norm_keeps_linens_variables_and_running_averages():

@@ -91,7 +91,7 @@ def overlap(images: jax.Array, features: jax.Array, window: Window) -> jax.Array
 
 def lax_spread(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """`primitives.spread` as JAX differentiates `correlate`."""
-    images = jax.ShapeDtypeStruct((len(features), *window.image, kernel.shape[2]), features.dtype)
+    images = jax.ShapeDtypeStruct((features.shape[0], *window.image, kernel.shape[2]), features.dtype)
     return jax.linear_transpose(partial(correlate, kernel=kernel, window=window), images)(features)[0]
 
 

@@ -24,6 +24,7 @@ References:
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ _OF_RESULTS: dict[int, Matrix] = {
 }
 
 
-def suits(window: Window, examples: int, channels: int, features: int) -> bool:
+def suits(window: Window, examples: Any, channels: int, features: int) -> bool:
     """Return whether a convolution of these sizes is faster by tiles than by direct sums, on a CPU.
 
     The products of a tile's entry grow with rows x inner size x columns of its matrices, the additions with
@@ -58,10 +59,12 @@ def suits(window: Window, examples: int, channels: int, features: int) -> bool:
 
     Args:
         window: sizes of the convolution.
-        examples: in a batch.
+        examples: in a batch; unknown where a function is exported for any batch.
         channels: of the images.
         features: of the convolution.
     """
+    if not isinstance(examples, int):
+        return False
     if any(taps % stride for taps, stride in zip(window.taps, window.strides, strict=True)):
         return False
     if any(taps not in _OF_TAPS for taps in _taps(window)) or min(window.positions) < _SIZE:
