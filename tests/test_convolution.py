@@ -140,16 +140,24 @@ def check_equal(ours, linens, rtol):
     jax.tree_util.tree_map_with_path(check, ours, linens)
 
 
-@pytest.fixture(params=["direct", "tiles"])
+# How a CPU computes layers as small as these: as it would choose to, or as it does large ones.
+LAYERS_AND_ALGORITHMS = [(name, "direct") for name in LAYERS] + [
+    (name, "tiles") for name in LAYERS if name != "batch_norm"
+]
+of_all_algorithms = pytest.mark.parametrize(
+    ("name", "algorithm"), LAYERS_AND_ALGORITHMS, indirect=["algorithm"]
+)
+
+
+@pytest.fixture
 def algorithm(request, monkeypatch):
-    """How a CPU computes layers that are as small as a test's: as it would choose to, or as large ones."""
     if request.param == "tiles":
         monkeypatch.setattr(winograd, "_SMALLEST", 0)
+    return request.param
 
 
-@pytest.mark.usefixtures("algorithm")
-@pytest.mark.parametrize("name", LAYERS)
-def test_every_transformation_gives_what_linens_layers_give(name):
+@of_all_algorithms
+def test_every_transformation_gives_what_linens_layers_give(name, algorithm):
     ours, linens = LAYERS[name]
 
     def results(layer):
@@ -164,7 +172,6 @@ def test_every_transformation_gives_what_linens_layers_give(name):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_gradients_to_second_order_by_finite_differences(name):
     with jax.enable_x64(True):
@@ -172,9 +179,8 @@ def test_gradients_to_second_order_by_finite_differences(name):
         check_grads(jax.jit(loss(LAYERS[name][0])), (params, x), order=2, modes=("fwd", "rev"), rtol=1e-5)
 
 
-@pytest.mark.usefixtures("algorithm")
-@pytest.mark.parametrize("name", LAYERS)
-def test_bfloat16_is_kept_and_close(name):
+@of_all_algorithms
+def test_bfloat16_is_kept_and_close(name, algorithm):
     params, x = inputs(name)
     half = x.astype(jnp.bfloat16)
     if name != "batch_norm":  # whose parameters stay float32, as linen's do
@@ -196,10 +202,9 @@ def whole_and_parts(name):
     return ours, LAYERS[name][1], inputs(name)
 
 
-@pytest.mark.usefixtures("algorithm")
-@pytest.mark.parametrize("name", LAYERS)
+@of_all_algorithms
 @pytest.mark.parametrize("check_vma", [False, True])
-def test_shard_map_gives_the_gradient_of_the_whole_batch(name, check_vma):
+def test_shard_map_gives_the_gradient_of_the_whole_batch(name, algorithm, check_vma):
     ours, linens, (params, x) = whole_and_parts(name)
     whole = jax.grad(loss(linens), argnums=(0, 1))(params, x)
 
@@ -218,7 +223,6 @@ def test_shard_map_gives_the_gradient_of_the_whole_batch(name, check_vma):
     check_equal(jax.jit(mapped)(params, x), whole, rtol=2e-5)
 
 
-@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_pmap_gives_the_gradient_of_the_whole_batch(name):
     ours, linens, (params, x) = whole_and_parts(name)
@@ -232,7 +236,6 @@ def test_pmap_gives_the_gradient_of_the_whole_batch(name):
     check_equal(mapped(params, x.reshape(2, 2, *x.shape[1:])), whole, rtol=2e-5)
 
 
-@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_batch_sharded_by_jit_gives_the_same(name):
     ours, linens = LAYERS[name]
