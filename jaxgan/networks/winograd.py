@@ -11,8 +11,8 @@ results by additions (and halves, with three taps). The trilinear form of `jaxga
 
     T(x, k, y) = sum over tiles, entries e and channels of  (B x)[e] (G k)[e] (A y)[e],
 
-and a face multiplies two of the three and applies the adjoint of the third. Rounding errors are on average
-0.7 to 2.1 times those of direct sums (`tests/test_winograd.py`). Larger tiles would save more products, and
+and a face multiplies two of the three and applies the adjoint of the third. Rounding errors are below
+2.5 times those of direct sums (`pytest tests/test_winograd.py`). Larger tiles would save more products, and
 lose digits.
 
 References:
@@ -35,7 +35,7 @@ Matrix = Sequence[Sequence[float]]
 Tiles = list[jax.Array]  # one matrix for each entry of a tile, rows first
 
 _SIZE = 2  # results of a tile along an axis
-_SMALLEST = 32  # of a product's three sizes, as `suits` sums them up; measured on two cores of an AMD EPYC
+_SMALLEST = 32  # ratio of products to additions that pays, by hand on two cores of an AMD EPYC
 # For one axis and each number of taps, what an entry of a tile is of pixels, of taps, of results.
 _OF_PIXELS: dict[int, Matrix] = {
     2: ((1, -1, 0), (0, 1, 0), (0, 1, -1)),
@@ -55,7 +55,7 @@ def suits(window: Window, examples: Any, channels: int, features: int) -> bool:
     """Return whether a convolution of these sizes is faster by tiles than by direct sums, on a CPU.
 
     The products of a tile's entry grow with rows x inner size x columns of its matrices, the additions with
-    the sizes of the three matrices, so that what counts is their ratio.
+    the sizes of the three matrices. What counts is their ratio, ``1 / (1 / rows + 1 / inner + 1 / columns)``.
 
     Args:
         window: sizes of the convolution.
