@@ -25,7 +25,7 @@ from jaxgan.errors import UserError
 from jaxgan.files import free_space
 from jaxgan.integrity import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
 from jaxgan.limits import nbytes, require_space
-from jaxgan.quiet import hushed, settle
+from jaxgan.quiet import hushed, mute, settle
 from jaxgan.state import named_leaves, with_leaves
 
 FORMAT_VERSION = 2
@@ -44,6 +44,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, *, keep: int = 3):
+        mute()
         self.notes: list[str] = []
         self._folder, self._keep = folder.resolve(), keep
         self._best = _Best()
@@ -234,6 +235,7 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
         for name, x in wanted.items()
     }
     leaves, why = {}, None
+    mute()
     with hushed():
         try:
             with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:

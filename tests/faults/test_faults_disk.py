@@ -3,14 +3,16 @@
 import collections
 import errno
 import json
+import logging
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 from tiny_runs import run_to_end, tiny, train_tiny
 
-from jaxgan import files
+from jaxgan import files, quiet
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.errors import UserError
 from jaxgan.workdir import Workdir
@@ -26,6 +28,7 @@ def test_a_file_size_limit_stops_the_run_and_loses_nothing(tmp_path):
     last = said.splitlines()[-1]
     assert last.startswith(f"error: cannot write a checkpoint to {tmp_path}/run/checkpoints"), said
     assert "MB free" in last
+    assert "Traceback" not in said
     assert json.loads((tmp_path / "run/status.json").read_text())["state"] == "failed"
     said = run_to_end(tmp_path, *RUN, "--steps", 6)
     assert "goes on at step 2" in said
@@ -62,6 +65,35 @@ def test_a_full_disk_names_the_file_and_spares_the_old_one(small_disk):
     with Checkpoints(small_disk / "checkpoints") as checkpoints:
         assert checkpoints.latest_step() == 1
         assert checkpoints.restore({"a": np.zeros(100_000, np.float32)})["a"].sum() == 100_000
+
+
+class FailsLate:
+    def __init__(self, why):
+        self.why = why
+
+    def __del__(self):
+        raise RuntimeError(self.why)
+
+
+def test_only_what_orbax_raises_too_is_kept_quiet(caplog, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda failed: seen.append(str(failed.exc_value)))
+    quiet.mute.__wrapped__()  # it may have been called before
+    FailsLate("Event loop is closed")
+    FailsLate("mine")
+    for where in ("/lib/orbax/checkpoint/a.py", "/home/mine.py"):
+        logging.getLogger("asyncio").error(
+            "Task exception was never retrieved: <Task coro=<write() at %s>>", where
+        )
+    for where, level in (("future", logging.ERROR), ("future", logging.WARNING), ("deleter", logging.ERROR)):
+        path = f"/lib/orbax/checkpoint/_src/futures/{where}.py"
+        logging.getLogger("absl").handle(
+            logging.LogRecord("absl", level, path, 1, f"{where} {level}", (), None)
+        )
+    assert seen == ["mine"]
+    said = [record.getMessage() for record in caplog.records]
+    assert [line for line in said if "orbax" in line] == []
+    assert [line.split()[0] for line in said] == ["Task", "future", "deleter"]
 
 
 def test_space_is_asked_for_before_the_first_step(tmp_path, monkeypatch):
