@@ -18,27 +18,28 @@ from jaxgan.checkpoint import Checkpoints, read, steps_in
 from jaxgan.errors import UserError
 from jaxgan.workdir import Workdir
 
-STEPS = 150
-RUN = ["--log-every", "1", "--save-every", "3", "--sample-every", "50", "--steps", STEPS]
+RUN = ["--log-every", "1", "--save-every", "3", "--sample-every", "50"]
 
 
-def saved_leaves(run):
-    """Every leaf of the last checkpoint by name, read by Orbax alone."""
-    leaves = ocp.StandardCheckpointer().restore(run.resolve() / f"checkpoints/{STEPS}/state")
+def saved_leaves(run, step):
+    """Every leaf of a checkpoint by name, read by Orbax alone."""
+    leaves = ocp.StandardCheckpointer().restore(run.resolve() / f"checkpoints/{step}/state")
     return {name: np.asarray(leaf) for name, leaf in leaves.items()}
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(1, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)]
+    ("kills", "steps"),
+    [pytest.param(2, 30, marks=pytest.mark.slow), pytest.param(20, 150, marks=pytest.mark.long)],
 )
-def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills):
+def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills, steps):
     """A checkpoint is being written most of the time; the first kill comes before there is one."""
-    run_to_end(tmp_path, "--workdir", "whole", *RUN)
+    to_the_end = [*RUN, "--steps", steps]
+    run_to_end(tmp_path, "--workdir", "whole", *to_the_end)
     run = tmp_path / "run"
     generator = random.Random(kills)
     done = 0
     while done < kills:
-        with started(tmp_path, "--workdir", "run", *RUN) as process:
+        with started(tmp_path, "--workdir", "run", *to_the_end) as process:
             process.wait_for("at step")
             if done == 0:
                 with pytest.raises(
@@ -52,8 +53,8 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bits(tmp_path, kills):
             process.send_signal(signal.SIGKILL)
             done += 1
     (run / ".status.77.tmp.json").write_text("{")  # of somebody who was killed while writing it
-    run_to_end(tmp_path, "--workdir", "run", *RUN)
-    one, other = saved_leaves(tmp_path / "whole"), saved_leaves(run)
+    run_to_end(tmp_path, "--workdir", "run", *to_the_end)
+    one, other = saved_leaves(tmp_path / "whole", steps), saved_leaves(run, steps)
     assert one.keys() == other.keys()
     assert all(leaf.tobytes() == other[name].tobytes() for name, leaf in one.items())
     assert (run / "metrics.jsonl").read_bytes() == (tmp_path / "whole/metrics.jsonl").read_bytes()
