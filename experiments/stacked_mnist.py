@@ -9,7 +9,7 @@
 and residual networks without any normalisation; "mlp" is that loss between multilayer perceptrons, for a CPU.
 26,000 samples of the average generator go through mnist-cnn, one channel at a time: a mode counts when one
 sample is of it, and KL is from uniform. The score is taken `--scores` times on the way; the same command goes
-on with a run that was stopped. On two cores "dcgan" and "r3gan" want --width 32.
+on with a run that was stopped. On two cores "r3gan" wants --width 32 --batch-size 16, "dcgan" --width 32.
 
 References:
     Metz et al. 2017, Unrolled GANs, section 3.3.1; Lin et al. 2018, PacGAN, section 4.2
