@@ -1,7 +1,7 @@
 """Which devices a run uses, and what that changes of an experiment: nothing but where its arrays lie."""
 
 import jax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, SingleDeviceSharding
 
 from jaxgan import parallel
 from jaxgan.build import Experiment
@@ -20,8 +20,9 @@ def place(experiment: Experiment, config: Config) -> Experiment:
     if not 1 <= count <= len(there):
         raise UserError(f"--devices {config.devices}: there are {len(there)} ({there[0].device_kind})")
     parallel.check_batch(config.batch_size, count, config.accumulate, "--batch-size")
-    if count == 1:
-        return experiment
+    if count == 1:  # at home on it as a restored state is: else a run that goes on compiles its step anew
+        home = SingleDeviceSharding(there[0])
+        return experiment._replace(init=jax.jit(experiment.init, out_shardings=home))
     mesh = parallel.batch_mesh(there[:count])
     step = experiment.step
     if config.parallel == "pmap":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import choices, data, losses, sampling, train
+from jaxgan import choices, data, losses, parallel, sampling, train
 from jaxgan.config import Config
 from jaxgan.errors import UserError
 from jaxgan.export import load_generator
@@ -133,6 +133,20 @@ def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path
     result = train.run(config.replace(steps=step + 5), dataset=PICTURES)
     assert (result.status, int(result.state.step)) == ("done", step + 5)
     assert [row["step"] for row in rows(result.workdir)] == list(range(1, step + 6))
+
+
+@pytest.mark.parametrize("devices", ["1", "2"])
+def test_a_run_that_goes_on_needs_the_program_it_began_with(tmp_path, devices, monkeypatch):
+    programs, compile_run = [], parallel.compile_run
+
+    def noted(step, batch_at, state, feed, key, mesh):
+        programs.append(parallel.scan(step, batch_at, mesh).lower(state, feed, key, 1).as_text())
+        return compile_run(step, batch_at, state, feed, key, mesh)
+
+    monkeypatch.setattr(parallel, "compile_run", noted)
+    for steps in (2, 4):
+        train.run(tiny(tmp_path / "run", steps=steps, devices=devices), dataset=PICTURES)
+    assert programs[0] == programs[1]  # else the compilation cache misses
 
 
 def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_path):
