@@ -28,7 +28,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxgan import compilation, config, data, features, images, metrics, sampling, train
+from jaxgan import compilation, config, data, features, images, metrics, penalties, sampling, train
 from jaxgan.data import cache
 from jaxgan.errors import UserError, exits
 from jaxgan.files import write_json
@@ -50,7 +50,9 @@ class Settings:
     steps: int = 25_000  # generator updates
     batch_size: int = 64  # images per update
     width: int = 64  # channels next to the image; of an MLP's layer next to it, a sixteenth
+    learning_rate: float = 2e-4  # of both players (r3gan: at the start; it falls to 0 at --steps)
     penalty_weight: float = 1.0  # gamma of R1 and R2 (r3gan, mlp)
+    penalty_every: int = 1  # steps between R1 and R2, each that many times as heavy (r3gan, mlp)
     scores: int = 5  # how often modes are counted, at equal distances
     seed: int = 0  # of weights, latents, stacks and data order
     data_dir: str | None = None  # where TFDS's mnist is; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
@@ -129,6 +131,8 @@ def settings_of(chosen: Settings) -> config.Config:
         data_dir=chosen.data_dir,
         network="dcgan",
         width=chosen.width,
+        generator_learning_rate=chosen.learning_rate,
+        discriminator_learning_rate=chosen.learning_rate,
         batch_size=chosen.batch_size,
         steps=chosen.steps,
         seed=chosen.seed,
@@ -144,9 +148,16 @@ def settings_of(chosen: Settings) -> config.Config:
         beta1=0.0,
         beta2=0.99,
     )
-    return (
-        relativistic.replace(network="mlp") if chosen.recipe == "mlp" else relativistic.replace(latent_dim=64)
-    )
+    if chosen.recipe == "mlp":
+        return relativistic.replace(network="mlp")
+    return relativistic.replace(latent_dim=64, learning_rate_schedule="cosine", decay_steps=chosen.steps)
+
+
+def lazy_penalty(chosen: Settings) -> penalties.Penalty | None:
+    """Return R1 and R2 at every so many steps, in place of the config's; None where these stay."""
+    if chosen.recipe == "dcgan" or chosen.penalty_every == 1:
+        return None
+    return penalties.lazy(penalties.r1_r2(gamma=chosen.penalty_weight), every=chosen.penalty_every)
 
 
 def count_modes(generate: Any, classifier: features.Extractor, latent_dim: int) -> metrics.ClassCoverage:
@@ -193,7 +204,8 @@ def counted(file: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     found = json.loads(file.read_text())
-    for name in set(settings) - {"steps", "scores"}:
+    free = {"scores"} if settings["recipe"] == "r3gan" else {"steps", "scores"}
+    for name in set(settings) - free:
         if found["settings"].get(name) != settings[name]:
             raise UserError(
                 f"{file} is of a run with another --{name.replace('_', '-')}: choose another --workdir"
@@ -211,6 +223,9 @@ def main() -> None:
         chosen = dataclasses.replace(chosen, recipe=recipe)
         if not 1 <= chosen.scores <= chosen.steps:
             raise UserError("--scores is at least 1 and at most --steps")
+        if chosen.penalty_every < 1:
+            raise UserError(f"--penalty-every must be at least 1, got {chosen.penalty_every}")
+        settings_of(chosen).check()
         compilation.keep_in(cache.folder() / "compiled")
         dataset = stacks(data.load("mnist", data_dir=chosen.data_dir), STACKED, chosen.seed)
         classifier = features.get("mnist-cnn", data_dir=chosen.data_dir)
@@ -219,12 +234,13 @@ def main() -> None:
         settings = {**dataclasses.asdict(chosen), "data_dir": None, "workdir": None}
         rows = counted(file, settings)
         generator, discriminator = modules(chosen)
+        own = {"generator": generator, "discriminator": discriminator, "penalty": lazy_penalty(chosen)}
         start = time.monotonic()
         for part in range(1, chosen.scores + 1):
             wanted = settings_of(chosen).replace(steps=chosen.steps * part // chosen.scores)
             if any(row["step"] >= wanted.steps for row in rows):
                 continue  # by an earlier call
-            result = train.run(wanted, dataset=dataset, generator=generator, discriminator=discriminator)
+            result = train.run(wanted, dataset=dataset, **own)
             if result.status != "done":
                 sys.exit(train.EXIT_CODES[result.status])
             generate = partial(generator.apply, result.state.ema, train=False)

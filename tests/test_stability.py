@@ -1,5 +1,6 @@
 """The stability experiments: their commands run, and the documentation says what their JSON files hold."""
 
+import dataclasses
 import json
 import re
 import sys
@@ -8,8 +9,10 @@ from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
+from jaxgan import choices
 from jaxgan.errors import UserError
 
 
@@ -100,7 +103,7 @@ def test_a_mixtures_member_without_numbers_has_no_modes(experiments):
 def test_a_thousand_modes_are_counted_for_one_run_only(experiments, tmp_path, capsys):
     import stacked_mnist
 
-    file, settings = tmp_path / "modes.json", {"recipe": "r3gan", "width": 8, "steps": 20}
+    file, settings = tmp_path / "modes.json", {"recipe": "mlp", "width": 8, "steps": 20}
     assert stacked_mnist.counted(file, settings) == []
     rows = [{"step": 10, "modes": 3, "kl": 2.0}]
     file.write_text(json.dumps({"settings": settings, "rows": rows}))
@@ -108,6 +111,31 @@ def test_a_thousand_modes_are_counted_for_one_run_only(experiments, tmp_path, ca
     assert "step 10: modes 3" in capsys.readouterr().out
     with pytest.raises(UserError, match="another --width: choose another --workdir"):
         stacked_mnist.counted(file, {**settings, "width": 16})
+    settings["recipe"] = "r3gan"  # whose learning rate falls over its steps
+    file.write_text(json.dumps({"settings": settings, "rows": rows}))
+    with pytest.raises(UserError, match="another --steps"):
+        stacked_mnist.counted(file, {**settings, "steps": 40})
+
+
+def test_the_recipes_of_a_thousand_modes(experiments):
+    import stacked_mnist
+
+    chosen = stacked_mnist.Settings(steps=40, learning_rate=3e-4, penalty_every=4)
+    config = stacked_mnist.settings_of(chosen)
+    rate = choices.SCHEDULES[config.learning_rate_schedule](
+        config.generator_learning_rate, config.decay_steps
+    )
+    np.testing.assert_allclose([rate(0), rate(20), rate(40)], [3e-4, 1.5e-4, 0], atol=1e-10)
+    real, weight = jnp.ones((2, 28, 28, 3)), 2 / 28 / 28 / 3
+    penalty = stacked_mnist.lazy_penalty(chosen)
+    seen = [float(penalty(lambda x: x.sum((1, 2, 3)), real, -real, step=step)[0]) for step in range(5)]
+    np.testing.assert_allclose(
+        np.array(seen) * weight, [8, 0, 0, 0, 8], rtol=1e-5
+    )  # 4 (R1 + R2), gamma / 2 each
+    for recipe in ("dcgan", "mlp"):
+        other = dataclasses.replace(chosen, recipe=recipe)
+        assert stacked_mnist.settings_of(other).learning_rate_schedule == "constant"
+    assert stacked_mnist.lazy_penalty(dataclasses.replace(chosen, recipe="dcgan")) is None
 
 
 def test_the_networks_of_a_thousand_modes_start_near_the_data(experiments):
