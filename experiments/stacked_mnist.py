@@ -6,10 +6,12 @@
     python experiments/stacked_mnist.py --recipe mlp --workdir runs/stacked_mlp
 
 "dcgan" is the non-saturating loss with batch normalisation. "r3gan" is relativistic pairing with R1 and R2
-and residual networks without any normalisation; "mlp" is that loss between multilayer perceptrons, for a CPU.
+and residual networks without any normalisation, with a falling learning rate; "mlp" is that loss between
+multilayer perceptrons, for a CPU.
 26,000 samples of the average generator go through mnist-cnn, one channel at a time: a mode counts when one
 sample is of it, and KL is from uniform. The score is taken `--scores` times on the way; the same command goes
-on with a run that was stopped. On two cores "r3gan" wants --width 32 --batch-size 16, "dcgan" --width 32.
+on with a run that was stopped. On two cores "dcgan" wants --width 32, and "r3gan" wants --width 32
+--batch-size 16 --learning-rate 3e-4 --penalty-every 4.
 
 References:
     Metz et al. 2017, Unrolled GANs, section 3.3.1; Lin et al. 2018, PacGAN, section 4.2

@@ -58,7 +58,7 @@ def lazy(penalty: Penalty, *, every: int = 16) -> Penalty:
     """The penalty times `every` at each `every`-th step, zero and free of cost in between.
 
     The optimizer sees the same gradient on average, in bursts; Karras 2020 lowers Adam's rate and the betas'
-    exponents by ``every / (every + 1)``.
+    exponents by ``every / (every + 1)``. The metrics of a step in between say that the penalty is 0.
 
     Args:
         penalty: what to do at the steps 0, `every`, 2 `every`, ...
