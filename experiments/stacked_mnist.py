@@ -20,6 +20,7 @@ References:
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from functools import partial
@@ -227,6 +228,8 @@ def main() -> None:
             raise UserError("--scores is at least 1 and at most --steps")
         if chosen.penalty_every < 1:
             raise UserError(f"--penalty-every must be at least 1, got {chosen.penalty_every}")
+        if not 0 < chosen.learning_rate < math.inf:
+            raise UserError(f"--learning-rate must be a positive number, got {chosen.learning_rate}")
         settings_of(chosen).check()
         compilation.keep_in(cache.folder() / "compiled")
         dataset = stacks(data.load("mnist", data_dir=chosen.data_dir), STACKED, chosen.seed)
