@@ -19,9 +19,9 @@ from typing import Any
 import jax
 
 from jaxgan import build, data, parallel
-from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
-from jaxgan.integrity import describe, not_finite
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.checksums import describe, not_finite
 from jaxgan.state import named_leaves
 
 CONFIGS = {

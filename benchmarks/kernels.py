@@ -18,10 +18,10 @@ import jax
 import jax.numpy as jnp
 
 import tables
-from jaxgan.files import write_json
-from jaxgan.networks.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv
-from jaxgan.networks.normalisation import BatchNorm
-from jaxgan.workdir import environment
+from jaxgan.layers.batch_norm import BatchNorm
+from jaxgan.layers.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv
+from jaxgan.run.workdir import environment
+from jaxgan.system.files import write_json
 from sngan import ConvThenPool, RepeatThenConv
 from timing import Work, measure, quartiles
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from jaxgan import build, data, parallel
 from jaxgan.config import Config
-from jaxgan.monitor import Monitor
-from jaxgan.recorder import Recorder
-from jaxgan.workdir import Workdir
+from jaxgan.run.diagnosis import Monitor
+from jaxgan.run.recorder import Recorder
+from jaxgan.run.workdir import Workdir
 
 CONFIGS = {
     "digits_mlp": Config(),

@@ -27,12 +27,12 @@ import inputs
 import tables
 from jaxgan import build, data, parallel
 from jaxgan.config import choose
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_json
+from jaxgan.run.workdir import environment
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Step
-from jaxgan.sweep.members import read_config
-from jaxgan.workdir import environment
+from jaxgan.sweep.settings import read_config
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 from step_time import Parser, commit
 from timing import Work, measure
 

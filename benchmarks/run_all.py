@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxgan.errors import exits
+from jaxgan.system.errors import exits
 
 PROGRAMS: dict[str, list[str]] = {  # what the README shows, with the options of its tables
     "step_time": ["--repetitions", "5"],

@@ -16,7 +16,7 @@ import jax
 
 from jaxgan import build
 from jaxgan.config import Config
-from jaxgan.files import write_json
+from jaxgan.system.files import write_json
 from step_time import training
 from timing import matmul_peak, measure
 

@@ -11,9 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.networks.convolution import Conv, ConvDownsample, UpsampleConv
-from jaxgan.networks.layers import SpectralNorm
-from jaxgan.networks.normalisation import BatchNorm
+from jaxgan.layers.batch_norm import BatchNorm
+from jaxgan.layers.convolution import Conv, ConvDownsample, UpsampleConv
+from jaxgan.layers.spectral_norm import SpectralNorm
 
 
 class RepeatThenConv(nn.Module):

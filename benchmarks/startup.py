@@ -32,7 +32,8 @@ def child(experiment: str) -> None:
 
     import jax
 
-    from jaxgan import build, compilation, data, parallel
+    from jaxgan import build, data, parallel
+    from jaxgan.system import compilation
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
     config = __import__(experiment).CONFIG

@@ -22,11 +22,13 @@ import jax
 
 import inputs
 import tables
-from jaxgan import build, choices, data, parallel, report
+from jaxgan import build, data, parallel
 from jaxgan.config import Config, choose, option, parse_size
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_json
-from jaxgan.workdir import environment
+from jaxgan.names import NAMES as CHOICES
+from jaxgan.run import figures
+from jaxgan.run.workdir import environment
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 from timing import Work, matmul_peak, measure
 
 NETWORKS = {
@@ -52,7 +54,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add, own = parser.add_argument, "instead of each network's own"
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
     for field in NAMES:
-        add(option(field), metavar="NAME", help=f"one of {', '.join(choices.NAMES[field])}")
+        add(option(field), metavar="NAME", help=f"one of {', '.join(CHOICES[field])}")
     for field in COUNTS:
         add(option(field), type=int, metavar="N", help=own)
     add("--image-size", metavar="HxW", help=f"pixels, {own}")
@@ -110,7 +112,7 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         state, metrics = advance(state, arrays, key, steps)
         jax.block_until_ready((state, metrics))
 
-    generator, discriminator = report.parameter_counts(experiment)
+    generator, discriminator = figures.parameter_counts(experiment)
     facts = {
         "image_shape": image_shape(config),
         "batch_size": config.batch_size,
@@ -118,7 +120,7 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
         "generator_parameters": generator,
         "discriminator_parameters": discriminator,
         "compile_seconds": compile_seconds,
-        "flops_per_step": report.flops(report.lowered_step(config, experiment)),
+        "flops_per_step": figures.flops(figures.lowered_step(config, experiment)),
     }
     return Work(taken, lambda steps: timeit(lambda: run(steps), number=1)), facts
 
@@ -126,7 +128,7 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
 def traffic(config: Config, images: int) -> float:
     """Return the bytes that the compiled step's operations read and write, as XLA counts them."""
     experiment = build.experiment(config, inputs.made_images(images, image_shape(config)))
-    analysis: Any = report.lowered_step(config, experiment).compile().cost_analysis()
+    analysis: Any = figures.lowered_step(config, experiment).compile().cost_analysis()
     return analysis["bytes accessed"]
 
 

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgan import choices
 from jaxgan.config import Config, choose
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_json
-from jaxgan.workdir import environment
+from jaxgan.names import PRECISIONS
+from jaxgan.run.workdir import environment
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 from step_time import commit
 
 IMAGES = 4096
@@ -152,9 +152,9 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="write every round")
     arguments = parser.parse_args(args)
     arguments.networks = [choose("networks", name, NETWORKS) for name in arguments.networks]
-    arguments.precision = [choose("precision", name, choices.PRECISIONS) for name in arguments.precision]
+    arguments.precision = [choose("precision", name, PRECISIONS) for name in arguments.precision]
     if arguments.all:
-        arguments.networks, arguments.precision = [*NETWORKS], [*choices.PRECISIONS]
+        arguments.networks, arguments.precision = [*NETWORKS], [*PRECISIONS]
     if arguments.rounds < 1 or not arguments.seconds > 0:
         raise UserError("--rounds must be at least 1 and --seconds positive")
     return arguments

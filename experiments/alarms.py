@@ -17,7 +17,7 @@ import numpy as np
 import laboratory
 import results
 from jaxgan import config, diagnostics
-from jaxgan.errors import UserError, exits
+from jaxgan.system.errors import UserError, exits
 from results import Row
 
 KINDS: dict[str, tuple[str, list[Row]]] = {  # kind: the alarms that are right, rows without their seeds

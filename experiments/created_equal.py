@@ -27,9 +27,10 @@ from matplotlib.figure import Figure
 import arenas
 import laboratory
 import results
-from jaxgan import choices, config, losses
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_atomically
+from jaxgan import config, losses
+from jaxgan.names import PENALTIES
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_atomically
 from results import Row
 
 GANS: dict[str, tuple[Any, Any]] = {  # name: loss, penalty of a weight
@@ -37,10 +38,10 @@ GANS: dict[str, tuple[Any, Any]] = {  # name: loss, penalty of a weight
     "non-saturating": (losses.non_saturating, None),
     "least squares": (losses.least_squares, None),
     "hinge": (losses.hinge, None),
-    "WGAN-GP": (losses.wasserstein, choices.PENALTIES["gradient_penalty"]),
-    "DRAGAN": (losses.non_saturating, choices.PENALTIES["dragan"]),
-    "non-saturating, R1": (losses.non_saturating, choices.PENALTIES["r1"]),
-    "relativistic, R1, R2": (losses.relativistic, choices.PENALTIES["r1_r2"]),
+    "WGAN-GP": (losses.wasserstein, PENALTIES["gradient_penalty"]),
+    "DRAGAN": (losses.non_saturating, PENALTIES["dragan"]),
+    "non-saturating, R1": (losses.non_saturating, PENALTIES["r1"]),
+    "relativistic, R1, R2": (losses.relativistic, PENALTIES["r1_r2"]),
 }
 
 

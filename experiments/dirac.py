@@ -19,8 +19,9 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from jaxgan import config, dynamics, init_state, losses, make_train_step, penalties, updates
-from jaxgan.errors import UserError, exits
+from jaxgan import config, init_state, losses, make_train_step, penalties, updates
+from jaxgan.diagnostics import dynamics
+from jaxgan.system.errors import UserError, exits
 
 RATE, STEPS = 0.2, 400
 RULES: dict[str, tuple[Any, Any]] = {  # rule, optimizer

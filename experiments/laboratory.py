@@ -10,16 +10,8 @@ import numpy as np
 import optax
 
 from arenas import Arena, ring_arena
-from jaxgan import (
-    build,
-    choices,
-    diagnostics,
-    init_state,
-    losses,
-    make_train_step,
-    parallel,
-    sampling,
-)
+from jaxgan import build, diagnostics, init_state, losses, make_train_step, names, parallel, sampling
+from jaxgan.names import PENALTIES
 from results import Row
 
 Pieces = Callable[[Any], tuple[Any, Any]]  # one member's hyperparameters -> (loss, penalty)
@@ -82,7 +74,7 @@ def any_loss(member: Members) -> tuple[Any, Any]:
     """Each member its own loss, the penalty none."""
 
     def choose(side: str) -> Callable[[jax.Array, jax.Array], jax.Array]:
-        sides = [getattr(choices.LOSSES[name], side) for name in LOSSES]
+        sides = [getattr(names.LOSSES[name], side) for name in LOSSES]
         return lambda real, fake: jnp.stack([each(real, fake) for each in sides])[member.loss]
 
     return losses.Loss(choose("discriminator"), choose("generator")), None
@@ -91,13 +83,13 @@ def any_loss(member: Members) -> tuple[Any, Any]:
 def any_loss_r1(member: Members) -> tuple[Any, Any]:
     """Each member its own loss and its own weight of R1."""
     weight: Any = member.r1
-    return any_loss(member)[0], choices.PENALTIES["r1"](weight)
+    return any_loss(member)[0], PENALTIES["r1"](weight)
 
 
 def any_penalty(member: Members) -> tuple[Any, Any]:
     """Each member its own loss and its own weights of three penalties."""
     weights: dict[str, Any] = {"r1": member.r1, "r2": member.r2, "gradient_penalty": member.gradient_penalty}
-    terms = [choices.PENALTIES[name](weight) for name, weight in weights.items()]
+    terms = [PENALTIES[name](weight) for name, weight in weights.items()]
 
     def penalty(*inputs: Any, **options: Any) -> Any:
         return sum(term(*inputs, **options) for term in terms)

@@ -20,9 +20,10 @@ from matplotlib.figure import Figure
 import arenas
 import laboratory
 import results
-from jaxgan import config, dynamics
-from jaxgan.errors import exits
-from jaxgan.game import Turn
+from jaxgan import config
+from jaxgan.diagnostics import dynamics
+from jaxgan.games.adversarial import Turn
+from jaxgan.system.errors import exits
 
 GANS = {"without a penalty": 0.0, "R1": 0.02}
 STOPS, BATCH = (50, 200, 800, 2000, 4000), 1024

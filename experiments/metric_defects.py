@@ -18,7 +18,7 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from jaxgan import config, data, evaluate, export, features
-from jaxgan.errors import UserError, exits
+from jaxgan.system.errors import UserError, exits
 
 Images = UInt8[np.ndarray, "n h w c"]
 METRICS = ("fid", "kid", "prdc", "modes", "memorisation", "diversity")

@@ -21,11 +21,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from jaxgan import build, choices, config, init_state, make_train_step, metrics, parallel, sampling
-from jaxgan.errors import UserError, exits
+from jaxgan import build, config, init_state, make_train_step, metrics, parallel, sampling
+from jaxgan.names import LOSSES, PENALTIES
 from jaxgan.networks import mlp
 from jaxgan.state import GANState
 from jaxgan.step import Step
+from jaxgan.system.errors import UserError, exits
 
 SAMPLES = 2500  # the protocol: a mode counts when one of so many samples is within 3 sigma of it
 FRAMES = 40  # of the animation
@@ -96,8 +97,8 @@ class MixtureConfig:
             raise UserError("--beta1, --beta2 and --ema-decay must be at least 0 and below 1")
         return dataclasses.replace(
             self,
-            loss=config.choose("loss", self.loss, choices.LOSSES),
-            penalty=config.choose("penalty", self.penalty, choices.PENALTIES),
+            loss=config.choose("loss", self.loss, LOSSES),
+            penalty=config.choose("penalty", self.penalty, PENALTIES),
         )
 
 
@@ -131,8 +132,8 @@ def pieces(settings: MixtureConfig) -> tuple[nn.Module, nn.Module, Callable[[jax
     step = make_train_step(
         generator,
         discriminator,
-        choices.LOSSES[settings.loss],
-        penalty=choices.PENALTIES[settings.penalty](settings.penalty_weight),
+        LOSSES[settings.loss],
+        penalty=PENALTIES[settings.penalty](settings.penalty_weight),
         ema_decay=build.ema_schedule(settings.ema_decay),
     )
 

@@ -17,16 +17,17 @@ from tqdm import tqdm
 import grid
 import results
 import ring
-from jaxgan import choices, config
-from jaxgan.errors import exits
-from jaxgan.files import write_atomically
+from jaxgan import config
+from jaxgan.names import LOSSES
+from jaxgan.system.errors import exits
+from jaxgan.system.files import write_atomically
 from mixture import MixtureConfig, train
 
 CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
 MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
 WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
 MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
-OTHERS = tuple(loss for loss in choices.LOSSES if loss not in MAIN)
+OTHERS = tuple(loss for loss in LOSSES if loss not in MAIN)
 MAIN_CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
 OTHER_CELLS = [(loss, "r1_r2", 3) for loss in OTHERS]
 

@@ -22,10 +22,11 @@ from PIL import Image
 import mnist_dcgan
 import mnist_mlp
 import mnist_vae
-from jaxgan import compilation, config, data, evaluate, export, features, sampling, train
+from jaxgan import config, data, evaluate, export, features, sampling, train
 from jaxgan.data import cache
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_json
+from jaxgan.system import compilation
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 from results import parsed
 
 METRICS = ("fid", "kid", "prdc")

@@ -28,16 +28,17 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaxgan import build, compilation, config, data, parallel, sampling
+from jaxgan import build, config, data, parallel, sampling
 from jaxgan.data import cache
-from jaxgan.errors import UserError, exits
-from jaxgan.export import load_generator, save_generator
-from jaxgan.files import write_json
+from jaxgan.export.safetensors import load_generator, save_generator
 from jaxgan.images import to_float
-from jaxgan.integrity import NotFiniteError
-from jaxgan.networks.convolution import Conv
+from jaxgan.layers.batch_norm import BatchNorm
+from jaxgan.layers.convolution import Conv
 from jaxgan.networks.dcgan import Generator, ladder
-from jaxgan.networks.normalisation import BatchNorm
+from jaxgan.run.checksums import NotFiniteError
+from jaxgan.system import compilation
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 
 TINY = 1e-6  # keeps the logarithm of a pixel that is wholly black or white finite
 

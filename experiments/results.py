@@ -12,8 +12,8 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from jaxgan.errors import UserError
-from jaxgan.files import write_atomically
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_atomically
 
 Row = dict[str, Any]
 _MACHINE = ("device", "jax")

@@ -23,7 +23,7 @@ import laboratory
 import results
 import stability_figures
 from jaxgan import config
-from jaxgan.errors import UserError, exits
+from jaxgan.system.errors import UserError, exits
 from laboratory import LOSSES
 from results import Row
 

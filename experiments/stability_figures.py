@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxgan.files import write_atomically
+from jaxgan.system.files import write_atomically
 from results import Row
 
 NAMES = {"covered": "share of high quality x share of modes", "fid": "FID-digits-cnn"}

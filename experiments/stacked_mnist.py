@@ -31,13 +31,14 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from jaxgan import compilation, config, data, features, images, metrics, penalties, sampling, train
+from jaxgan import config, data, features, images, metrics, penalties, sampling, train
 from jaxgan.data import cache
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_json
-from jaxgan.integrity import NotFiniteError
+from jaxgan.layers.convolution import Conv, ConvDownsample, UpsampleConv
 from jaxgan.networks import dcgan, mlp
-from jaxgan.networks.convolution import Conv, ConvDownsample, UpsampleConv
+from jaxgan.run.checksums import NotFiniteError
+from jaxgan.system import compilation
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_json
 
 SAMPLES, STACKED = 26_000, 60_000
 BLOCKS = 3  # in either network

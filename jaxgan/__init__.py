@@ -8,7 +8,6 @@ from jaxgan import (
     augment,
     data,
     diagnostics,
-    dynamics,
     evaluate,
     features,
     losses,
@@ -19,7 +18,8 @@ from jaxgan import (
     sampling,
     updates,
 )
-from jaxgan.export import load_generator
+from jaxgan.diagnostics import dynamics
+from jaxgan.export.safetensors import load_generator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_state
 from jaxgan.step import make_train_step

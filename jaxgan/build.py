@@ -1,4 +1,4 @@
-"""A config -> networks, step, optimizers, data: what its names stand for is in `jaxgan.choices`."""
+"""A config -> networks, step, optimizers, data: what its names stand for is in `jaxgan.names`."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,9 @@ from flax.errors import FlaxError
 from jax.sharding import Mesh
 
 from jaxgan import augment, data
-from jaxgan.choices import (
+from jaxgan.config import Config, choose, parse_size
+from jaxgan.losses import Loss, on_axis
+from jaxgan.names import (
     AUGMENTATIONS,
     LOSSES,
     NAMES,
@@ -24,12 +26,10 @@ from jaxgan.choices import (
     SCHEDULES,
     UPDATES,
 )
-from jaxgan.config import Config, choose, parse_size
-from jaxgan.errors import UserError
-from jaxgan.limits import nbytes, require_memory
-from jaxgan.losses import Loss, on_axis
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
+from jaxgan.system.errors import UserError
+from jaxgan.system.limits import nbytes, require_memory
 
 
 class Experiment(NamedTuple):
@@ -44,7 +44,7 @@ class Experiment(NamedTuple):
         shapes: the state's shapes and dtypes.
         arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
         num_classes: None where unconditional.
-        mesh: of the devices that share the batches; None for one (`jaxgan.devices`).
+        mesh: of the devices that share the batches; None for one (`jaxgan.run.placement`).
     """
 
     generator: nn.Module

@@ -14,10 +14,10 @@ from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan import export, sampling
 from jaxgan.config import Positional, argument, call
-from jaxgan.errors import UserError, exits
-from jaxgan.files import write_atomically
-from jaxgan.limits import require_memory
 from jaxgan.sweep import sweep
+from jaxgan.system.errors import UserError, exits
+from jaxgan.system.files import write_atomically
+from jaxgan.system.limits import require_memory
 
 
 def sample(
@@ -180,7 +180,7 @@ def check(run: Positional[Path]) -> None:
     Args:
         run: a run's folder; nothing in it is changed, and it may be in use.
     """
-    from jaxgan import checkpoint  # Orbax takes a second to import
+    from jaxgan.run import checkpoint  # Orbax takes a second to import
 
     steps = checkpoint.steps_in(run / "checkpoints")
     if not steps:

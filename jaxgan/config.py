@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from jaxgan.errors import UserError
+from jaxgan.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

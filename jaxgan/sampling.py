@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 from PIL import Image
 
-from jaxgan.files import write_atomically
 from jaxgan.images import to_uint8
+from jaxgan.system.files import write_atomically
 
 GUTTER_GREY = 96
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import updates
-from jaxgan.game import Augmentation, Game, LossPair, Penalty, Turn
+from jaxgan.games.adversarial import Augmentation, Game, LossPair, Penalty, Turn
 from jaxgan.images import to_float
 from jaxgan.state import GANState
 
@@ -67,7 +67,7 @@ def make_train_step(
         d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
             longer with each.
         accumulate: parts of a batch whose gradients are computed one after the other, >= 1, in less memory;
-            see `jaxgan.accumulate` for what then differs.
+            see `jaxgan.games.accumulate` for what then differs.
         update: the order of the players' moves, or what they move by; see `jaxgan.updates`.
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;

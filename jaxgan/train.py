@@ -8,33 +8,22 @@ from typing import Any, NamedTuple, NoReturn
 import flax.linen as nn
 import jax
 
-from jaxgan import (
-    build,
-    choices,
-    compilation,
-    data,
-    devices,
-    health,
-    hosts,
-    judging,
-    loop,
-    parallel,
-    preemption,
-    report,
-    watch,
-)
+from jaxgan import build, data, parallel
 from jaxgan.build import Experiment
-from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
 from jaxgan.data import cache
-from jaxgan.errors import exits
 from jaxgan.features import Extractor
-from jaxgan.follower import FollowerRecorder, following, open_folder
-from jaxgan.integrity import NotFiniteError
-from jaxgan.monitor import Monitor
-from jaxgan.recorder import Recorder
+from jaxgan.names import HELP
+from jaxgan.run import evaluation, evaluation_plan, figures, loop, nan, placement
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.checksums import NotFiniteError
+from jaxgan.run.diagnosis import Monitor
+from jaxgan.run.follower import FollowerRecorder, following, open_folder
+from jaxgan.run.recorder import Recorder
+from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
-from jaxgan.workdir import Workdir
+from jaxgan.system import compilation, processes, signals
+from jaxgan.system.errors import exits
 
 EXIT_CODES = {"done": 0, "preempted": 75}
 
@@ -75,27 +64,27 @@ def run(
         UserError: if what was asked for cannot be done; nothing is written then.
     """
     if config.distributed:
-        hosts.join(config.coordinator, config.num_processes, config.process_id)
+        processes.join(config.coordinator, config.num_processes, config.process_id)
     own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
-    with hosts.fail_together():
+    with processes.fail_together():
         config = build.check(config)
-        return _run(config if hosts.is_first() else following(config), dataset, own, extractor)
+        return _run(config if processes.is_first() else following(config), dataset, own, extractor)
 
 
 def _run(
     config: Config, dataset: data.Dataset | None, own: dict[str, Any], extractor: Extractor | None
 ) -> Result:
     dataset = build.dataset(config) if dataset is None else dataset
-    experiment = devices.place(build.experiment(config, dataset, **own), config)
+    experiment = placement.place(build.experiment(config, dataset, **own), config)
     settings = config.asked(dataset.name, dataset.images.shape, own)
-    judge = judging.judge(config, dataset, extractor)
+    judge = evaluation_plan.judge(config, dataset, extractor)
     with (
         open_folder(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
-        preemption.listen() as asked,
+        signals.listen() as asked,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
         train = partial(_train, config, dataset, experiment, judge, folder, checkpoints, asked)
-        status, state = health.guard(train, config, len(dataset.images), folder.path)
+        status, state = nan.guard(train, config, len(dataset.images), folder.path)
     return Result(status, state, folder.path)
 
 
@@ -103,13 +92,13 @@ def _train(
     config: Config,
     dataset: data.Dataset,
     experiment: Experiment,
-    judge: judging.Judge | None,
+    judge: evaluation_plan.Judge | None,
     folder: Workdir,
     checkpoints: Checkpoints,
-    asked: preemption.Preemption,
+    asked: signals.Preemption,
     rollbacks: int,
 ) -> tuple[str, GANState]:
-    init_key, train_key, grid_key = health.keys(config.seed, rollbacks)
+    init_key, train_key, grid_key = nan.keys(config.seed, rollbacks)
     found = checkpoints.latest_step()
     if found is None:
         folder.require_new()
@@ -127,14 +116,16 @@ def _train(
         device_bytes=config.device_data * 1e9,
         mesh=experiment.mesh,
     )
-    recorder_of = Recorder if hosts.is_first() else FollowerRecorder
+    recorder_of = Recorder if processes.is_first() else FollowerRecorder
     open_recorder = recorder_of(folder, config, dataset, experiment, key=grid_key, start=step)
     with open_feed as feed, open_recorder as recorder:
-        watcher = watch.Watch(judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step)
+        watcher = evaluation.Watch(
+            judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step
+        )
         monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
-        notes = *dataset.notes, *checkpoints.notes, *devices.notes(config), *health.notes(rollbacks)
-        recorder.introduce(dataset, devices.describe(experiment.mesh), notes, step, new=found is None)
-        if step < config.steps and not hosts.first(watcher.why):
+        notes = *dataset.notes, *checkpoints.notes, *placement.notes(config), *nan.notes(rollbacks)
+        recorder.introduce(dataset, placement.describe(experiment.mesh), notes, step, new=found is None)
+        if step < config.steps and not processes.first(watcher.why):
             seers = recorder, watcher, monitor
             state = loop.train_steps(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
             step = int(state.step)
@@ -142,10 +133,10 @@ def _train(
         watcher.measure(step, ema, last=step >= config.steps)
         if jax.process_count() == 1:  # all of several would have to read
             watcher.rebuild(step, ema)
-        checkpoints.save(step, state, best=hosts.first(watcher.best))
+        checkpoints.save(step, state, best=processes.first(watcher.best))
         checkpoints.wait()  # first of all: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
-        why = hosts.first(watcher.why or "")
+        why = processes.first(watcher.why or "")
         if not why and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
@@ -153,7 +144,7 @@ def _train(
             status = "done"
             recorder.finish(step, recorder.draw(ema))
             recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
-    signals = hosts.gather(asked.signal and asked.signal.name)  # also: all have recorded what they had to
+    signals = processes.gather(asked.signal and asked.signal.name)  # also: all have recorded what they had to
     folder.write_status(status, step, next(filter(None, signals), why))
     return status, state
 
@@ -164,14 +155,14 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
     1 anything else: a full disk and NaN in one sentence too.
     """
-    config = parse(default, description=f"{description}\n\n{choices.HELP}", args=args)
+    config = parse(default, description=f"{description}\n\n{HELP}", args=args)
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
             compilation.keep_in(cache.folder() / "compiled")
         if config.dry_run:
             config = build.check(config)
-            judging.check(config, config.data)
-            print(report.dry_run(config, build.experiment(config, build.dataset(config))))
+            evaluation_plan.check(config, config.data)
+            print(figures.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
     raise AssertionError

@@ -11,14 +11,12 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 --xla_backen
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache/jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"  # many tests compile the same step
 
-import beartype
 import jax
 import jaxtyping
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-check_types = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))  # an int is a float
-jaxtyping.install_import_hook("jaxgan", "conftest.check_types").__enter__()
+jaxtyping.install_import_hook("jaxgan", "check_types.check").__enter__()
 
 ROOT = Path(__file__).parent.parent
 

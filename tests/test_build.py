@@ -5,16 +5,17 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan import build, choices, data
+from jaxgan import build, data
 from jaxgan.config import Config
-from jaxgan.errors import UserError
+from jaxgan.names import LOSSES, NETWORKS, OPTIMIZERS
 from jaxgan.networks import mlp
 from jaxgan.state import named_leaves
+from jaxgan.system.errors import UserError
 
 DIGITS = data.digits()
 
 
-@pytest.mark.parametrize("network", choices.NETWORKS)
+@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("conditional", [False, True])
 def test_every_network_fits_the_digits(network, conditional):
     experiment = build.experiment(Config(network=network, conditional=conditional), DIGITS)
@@ -28,8 +29,8 @@ def test_every_network_fits_the_digits(network, conditional):
 @pytest.mark.parametrize(
     ("loss", "optimizer"),
     [
-        *((loss, "adam") for loss in choices.LOSSES),
-        *(("hinge", optimizer) for optimizer in choices.OPTIMIZERS),
+        *((loss, "adam") for loss in LOSSES),
+        *(("hinge", optimizer) for optimizer in OPTIMIZERS),
     ],
 )
 def test_every_loss_and_optimizer_moves_both_players(loss, optimizer):

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxgan import build, choices, config
+from jaxgan import build, config
 from jaxgan.config import Config
-from jaxgan.errors import UserError
+from jaxgan.names import NAMES
+from jaxgan.system.errors import UserError
 
 NAN, INF = float("nan"), float("inf")
 BAD = {
@@ -53,9 +54,9 @@ def test_the_stream_of_images_is_limited_to_what_its_index_can_count():
         Config(steps=2**24, batch_size=128, d_steps=2).check()
 
 
-@pytest.mark.parametrize("field", list(choices.NAMES))
+@pytest.mark.parametrize("field", list(NAMES))
 def test_an_unknown_name_comes_with_the_nearest_and_the_list(field):
-    known = list(choices.NAMES[field])
+    known = list(NAMES[field])
     with pytest.raises(UserError) as caught:
         build.check(Config(**{field: known[0] + "x"}))
     message = str(caught.value)

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import choices, data, losses, parallel, sampling, train
+from jaxgan import data, losses, parallel, sampling, train
 from jaxgan.config import Config
-from jaxgan.errors import UserError
-from jaxgan.export import load_generator
+from jaxgan.export.safetensors import load_generator
+from jaxgan.names import NETWORKS
+from jaxgan.system.errors import UserError
 
 PICTURES = data.from_arrays(
     np.random.default_rng(0).integers(0, 256, (40, 6, 10, 3), np.uint8), np.arange(40) % 4, name="pictures"
@@ -58,7 +59,7 @@ def test_a_run_leaves_its_folder(tmp_path, capsys):
 
     # what was exported is the average generator, statistics included
     latents, labels = sampling.draw_latents(jax.random.key(0), 4, 5), jnp.arange(4)
-    generator = choices.NETWORKS["dcgan"](config, (6, 10, 3), 4)[0]
+    generator = NETWORKS["dcgan"](config, (6, 10, 3), 4)[0]
     expected = generator.apply(result.state.ema, latents, labels, train=False)
     np.testing.assert_allclose(load_generator(folder)(latents, labels), expected, atol=1e-6)
 
@@ -191,7 +192,7 @@ def test_a_refused_run_writes_nothing(tmp_path, options, what):
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
     config = tiny(tmp_path / "run", steps=4)
-    own = {"discriminator": choices.NETWORKS["mlp"](config, (6, 10, 3), None)[1]}
+    own = {"discriminator": NETWORKS["mlp"](config, (6, 10, 3), None)[1]}
     train.run(config, dataset=PICTURES, **own)
     status = (tmp_path / "run/status.json").read_text()
     metrics = (tmp_path / "run/metrics.jsonl").read_text()

@@ -4,7 +4,7 @@
 from arrays on the device; `Stream` gathers the same batches, bit for bit, from a set that does not fit there.
 """
 
-from jaxgan.data.arrays import Dataset, first_images, from_arrays
+from jaxgan.data.dataset import Dataset, first_images, from_arrays
 from jaxgan.data.order import batch_at, batch_indices
 from jaxgan.data.sources import digits, first_shape, has_splits, load, prepare
 from jaxgan.data.stream import Feed, Stream, feed

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from tqdm import tqdm
 
-from jaxgan.errors import UserError
-from jaxgan.files import expanded
-from jaxgan.limits import require_space
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import expanded
+from jaxgan.system.limits import require_space
 
 Write = Callable[[np.ndarray], Any]
 
@@ -96,14 +96,14 @@ def _write(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -
     images = entry / "images.npy"
     progress = tqdm(desc="decoding", total=count, unit=" images", leave=False, disable=None)
     with images.open("wb") as file, progress:
-        details = _write_images(file, decode, progress)
+        details = _write_images(file, decode, progress, count)
         file.flush()
         os.fsync(file.fileno())  # a size without its bytes is what a power cut would leave
     (entry / "details.json").write_text(json.dumps({"stamp": _stamp(images), "details": details}))
 
 
 def _write_images(
-    file: BinaryIO, decode: Callable[[Write], dict[str, Any]], progress: tqdm
+    file: BinaryIO, decode: Callable[[Write], dict[str, Any]], progress: tqdm, count: int
 ) -> dict[str, Any]:
     """Write a ``.npy`` row by row; how many rows there are is known, and put in the header, at the end."""
     shape: list[int] = []
@@ -114,7 +114,7 @@ def _write_images(
         if not shape:
             shape.extend(image.shape)
             _write_header(file, (0, *shape))
-            require_space(Path(file.name).parent, progress.total * image.nbytes, "room for decoded images")
+            require_space(Path(file.name).parent, count * image.nbytes, "room for decoded images")
         if list(image.shape) != shape or image.dtype != np.uint8:
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
         file.write(np.ascontiguousarray(image).data)

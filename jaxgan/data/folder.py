@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.data import cache, pictures
-from jaxgan.errors import UserError
+from jaxgan.system.errors import UserError
 
 _AT_ONCE = 64  # pictures decoded before they are written; Ctrl-C waits for as many
 _SHOWN = 3  # names in a message

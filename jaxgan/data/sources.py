@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.data.arrays import Dataset, read_npz
-from jaxgan.errors import UserError
-from jaxgan.files import expanded
-from jaxgan.limits import require_memory
+from jaxgan.data.dataset import Dataset, read_npz
+from jaxgan.data.tfds.names import PREPARABLE
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import expanded
+from jaxgan.system.limits import require_memory
 
-PREPARABLE = ("mnist", "fashion_mnist", "cifar10")  # by `prepare`
 _DIGITS = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
@@ -75,9 +75,9 @@ def load(
     if path.is_file() and source not in PREPARABLE:
         raise UserError(f'{source} is a file: --data takes a folder of pictures, or an .npz with "images"')
     if has_splits(source):
-        from jaxgan.data import tfds_source  # half a second to import
+        from jaxgan.data.tfds.source import read as read_tfds  # half a second to import
 
-        read = tfds_source.read(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
+        read = read_tfds(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
     else:
         from jaxgan.data import folder
 
@@ -105,9 +105,9 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
     if source == "digits" or path.suffix.lower() == ".npz":
         return None
     if has_splits(source):
-        from jaxgan.data import tfds_source
+        from jaxgan.data.tfds.source import first_shape as first_tfds_shape
 
-        return tfds_source.first_shape(source, split, data_dir)
+        return first_tfds_shape(source, split, data_dir)
     from jaxgan.data import folder
 
     return folder.first_shape(path)
@@ -122,10 +122,10 @@ def has_splits(source: str) -> bool:
 
 
 def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None = None) -> str:
-    """Prepare mnist, fashion_mnist or cifar10 for `load`; see `jaxgan.data.tfds_prepare.prepare`."""
-    from jaxgan.data import tfds_prepare
+    """Prepare mnist, fashion_mnist or cifar10 for `load`; see `jaxgan.data.tfds.prepare.prepare`."""
+    from jaxgan.data.tfds.prepare import prepare as prepare_tfds
 
-    return tfds_prepare.prepare(name, from_folder=from_folder, data_dir=data_dir)
+    return prepare_tfds(name, from_folder=from_folder, data_dir=data_dir)
 
 
 def digits() -> Dataset:

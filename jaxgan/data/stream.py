@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.data.arrays import Dataset
+from jaxgan.data.dataset import Dataset
 from jaxgan.data.order import batch_at, batch_indices
 
 

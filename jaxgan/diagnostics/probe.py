@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.game import Turn
+from jaxgan.games.adversarial import Turn
 from jaxgan.images import to_float
 from jaxgan.state import GANState, TrainState, Variables
 from jaxgan.updates import Players, joint_gradients

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan import data, export, features
-from jaxgan.errors import UserError
 from jaxgan.evaluate import reals as there
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, labels_like
 from jaxgan.evaluate.reports import Report, measure, table, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
-from jaxgan.files import expanded, write_atomically
-from jaxgan.limits import require_memory
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import expanded, write_atomically
+from jaxgan.system.limits import require_memory
 
 HELD_OUT = "test"
 

@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt8
 from jaxgan import sampling
 from jaxgan.data import Dataset
 from jaxgan.features import Extractor, Outputs, eight_bits
-from jaxgan.progress import counting
+from jaxgan.system.progress import counting
 
 BATCH_SIZE = 250  # images made at a time
 

@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from jaxgan import data
-from jaxgan.errors import UserError
 from jaxgan.evaluate.fakes import some_rows
 from jaxgan.features import VERSION, Extractor, Outputs, content_hash, eight_bits, kept
-from jaxgan.progress import counting
+from jaxgan.system.errors import UserError
+from jaxgan.system.progress import counting
 
 CHUNK = 2048  # images between two movements of the bar
 

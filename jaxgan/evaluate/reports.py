@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.errors import UserError
 from jaxgan.evaluate import fakes as made
 from jaxgan.evaluate import reals as there
 from jaxgan.evaluate.fakes import Fakes
 from jaxgan.evaluate.reals import Reals
 from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_class, scalars
 from jaxgan.features import Extractor
-from jaxgan.files import write_json
 from jaxgan.metrics.result import Result
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_json
 
 
 class Report(NamedTuple):

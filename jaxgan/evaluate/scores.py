@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxgan import metrics
 from jaxgan.config import choose
-from jaxgan.errors import UserError
 from jaxgan.features import Extractor, Outputs
 from jaxgan.metrics.result import Result
+from jaxgan.system.errors import UserError
 
 
 class Evidence(NamedTuple):

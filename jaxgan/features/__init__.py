@@ -10,13 +10,13 @@ function through `from_function`.
 
 from pathlib import Path
 
-from jaxgan.errors import UserError
 from jaxgan.features import download as fetched
 from jaxgan.features.classifiers import RECIPES, classifier
 from jaxgan.features.extractor import VERSION, Extractor, NotFiniteError, Outputs, eight_bits, from_function
 from jaxgan.features.published import EFFICIENTNET, INCEPTION, NETWORKS, published
 from jaxgan.features.store import content_hash, kept
-from jaxgan.files import expanded
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import expanded
 
 __all__ = [
     "NAMES",

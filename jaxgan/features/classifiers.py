@@ -26,12 +26,12 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxgan import data
-from jaxgan.errors import UserError
 from jaxgan.features.extractor import Extractor
 from jaxgan.features.store import Arrays, content_hash, kept
 from jaxgan.images import to_float
-from jaxgan.progress import counting
 from jaxgan.state import named_leaves, with_leaves
+from jaxgan.system.errors import UserError
+from jaxgan.system.progress import counting
 
 VERSION = 1  # counts the changes of network or recipe: part of the cache key
 BATCH_SIZE, LEARNING_RATE, SEED = 128, 2e-3, 0

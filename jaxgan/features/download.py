@@ -5,9 +5,9 @@ import urllib.request
 from pathlib import Path
 
 from jaxgan.data import cache
-from jaxgan.errors import UserError
-from jaxgan.files import write_atomically
-from jaxgan.progress import counting
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_atomically
+from jaxgan.system.progress import counting
 
 CHUNK = 2**20  # bytes between two movements of the bar
 

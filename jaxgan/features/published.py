@@ -2,7 +2,7 @@
 
 The 2015 Inception: a score that is to be called FID comes from it with the published weights, such as
 ``weights-inception-2015-12-05-6726825d.pth`` of torch-fidelity or ``pt_inception-2015-12-05-6726825d.pth`` of
-pytorch-fid. EfficientNet-Lite0 is a smaller one (`jaxgan.features.efficientnet` says where it is).
+pytorch-fid. EfficientNet-Lite0 is a smaller one (`jaxgan.features.networks.efficientnet` says where it is).
 """
 
 from pathlib import Path
@@ -14,13 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt8
 
-from jaxgan.errors import UserError
-from jaxgan.features.efficientnet import EfficientNet
 from jaxgan.features.extractor import Extractor
-from jaxgan.features.inception import Inception
+from jaxgan.features.networks.efficientnet import EfficientNet
+from jaxgan.features.networks.inception import Inception
 from jaxgan.features.store import Arrays, content_hash
 from jaxgan.features.weights import read_weights
 from jaxgan.state import named_leaves, with_leaves
+from jaxgan.system.errors import UserError
 
 
 class Network(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data import cache
-from jaxgan.errors import UserError
-from jaxgan.files import write_atomically
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_atomically
 
 Arrays = dict[str, np.ndarray]
 

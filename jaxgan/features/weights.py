@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file
 
-from jaxgan.errors import UserError
 from jaxgan.features.store import Arrays
+from jaxgan.system.errors import UserError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # of the older format
 TYPES = {

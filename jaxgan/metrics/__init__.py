@@ -7,20 +7,25 @@ computes in float64 on the host, and returns a frozen dataclass that carries how
     FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
 """
 
-from jaxgan.metrics.copying import Memorisation, memorisation
+from jaxgan.metrics.diversity import Diversity, diversity
 from jaxgan.metrics.frechet import (
     FrechetDistance,
     FrechetDistanceInfinity,
     frechet_distance,
     frechet_distance_infinity,
 )
-from jaxgan.metrics.inception import InceptionScore, inception_score
+from jaxgan.metrics.inception_score import InceptionScore, inception_score
 from jaxgan.metrics.kernel import KernelDistance, kernel_distance
-from jaxgan.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from jaxgan.metrics.memorisation import Memorisation, memorisation
 from jaxgan.metrics.modes import ClassCoverage, ModeCoverage, class_coverage, mode_coverage
 from jaxgan.metrics.moments import Moments, ShiftedSums, shifted_sums
+from jaxgan.metrics.precision_recall import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    precision_recall,
+)
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
-from jaxgan.metrics.spread import Diversity, diversity
 
 __all__ = [
     "ClassCoverage",

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from jaxgan.metrics.features import Features, as_features, check_dimensions
+from jaxgan.metrics.inputs import Features, as_features, check_dimensions
 from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.result import PairResult
 

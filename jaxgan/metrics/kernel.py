@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float64
 
-from jaxgan.metrics.features import Features, as_pair
+from jaxgan.metrics.inputs import Features, as_pair
 from jaxgan.metrics.result import PairResult
 
 

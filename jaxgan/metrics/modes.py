@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jaxtyping import Int, Num
 
-from jaxgan.metrics.features import Features, as_features
+from jaxgan.metrics.inputs import Features, as_features
 from jaxgan.metrics.result import Result
 
 

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float64, Int
 
-from jaxgan.metrics.features import Features, as_features, blocks
+from jaxgan.metrics.inputs import Features, as_features, blocks
 
 
 class ShiftedSums(NamedTuple):

@@ -8,7 +8,7 @@ Rows that lie nearer to each other than a millionth of that spread count as one 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from jaxgan.metrics.features import BLOCK, blocks
+from jaxgan.metrics.inputs import BLOCK, blocks
 
 Rows = Float[np.ndarray, "n d"]
 Centre = Float64[np.ndarray, " d"]

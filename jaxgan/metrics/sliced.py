@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float64
 
-from jaxgan.metrics.features import Features, as_pair, blocks
+from jaxgan.metrics.inputs import Features, as_pair, blocks
 from jaxgan.metrics.result import PairResult
 
 LINES = 64  # projected together: 50,000 rows on 64 lines are 26 MB

@@ -8,6 +8,7 @@ Each family has a `Generator` and a `Discriminator` with the two signatures that
 Your own modules with these signatures work everywhere that ours do.
 """
 
+from jaxgan import layers
 from jaxgan.networks import dcgan, mlp
 
-__all__ = ["dcgan", "mlp"]
+__all__ = ["dcgan", "layers", "mlp"]

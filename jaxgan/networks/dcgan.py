@@ -11,7 +11,6 @@ References:
     Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -19,12 +18,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.dense import dot_general
-from jaxgan.networks.layers import ConditionalBatchNorm, SpectralNorm, encode_labels
-from jaxgan.networks.normalisation import BatchNorm
+from jaxgan.layers import (
+    BatchNorm,
+    ConditionalBatchNorm,
+    Conv,
+    ConvTranspose,
+    Dense,
+    SpectralNorm,
+    encode_labels,
+)
 
-Dense = partial(nn.Dense, dot_general=dot_general)
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
 

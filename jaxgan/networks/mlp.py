@@ -9,17 +9,13 @@ References:
 """
 
 import math
-from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.networks.dense import dot_general
-from jaxgan.networks.layers import encode_labels
-
-Dense = partial(nn.Dense, dot_general=dot_general)
+from jaxgan.layers import Dense, encode_labels
 
 
 class Generator(nn.Module):

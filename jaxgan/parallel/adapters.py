@@ -98,7 +98,7 @@ def cut(batch: Batch, mesh: Mesh) -> Batch:
 
 
 def on_mesh(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., Any]:
-    """Return a function that knows, while it is traced, that the examples lie on a mesh (`jaxgan.game`)."""
+    """Return a function that knows, while it is traced, that the examples lie on a mesh."""
     if mesh is None:
         return function
 

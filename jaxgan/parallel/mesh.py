@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.errors import UserError
-from jaxgan.game import BATCH_AXIS as AXIS
+from jaxgan.games.adversarial import BATCH_AXIS as AXIS
+from jaxgan.system.errors import UserError
 
 
 def batch_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:

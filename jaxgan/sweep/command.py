@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jaxgan.config import Appended, Positional, option
-from jaxgan.errors import UserError, exits
+from jaxgan.system.errors import UserError, exits
 
 PREEMPTED = 75
 
@@ -38,12 +38,12 @@ def sweep(
     """
     import jax  # these take seconds, and `jaxgan sample` needs none of them
 
-    from jaxgan import compilation
     from jaxgan.data import cache
-    from jaxgan.sweep import members, populations
+    from jaxgan.sweep import schedule, settings
+    from jaxgan.system import compilation
 
-    default = members.read_config(experiment)
-    some = members.make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
+    default = settings.read_config(experiment)
+    some = settings.make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
     there = jax.devices()
     for name, value in {"at_once": at_once, "devices": devices}.items():
         if value is not None and value < 1:
@@ -55,6 +55,6 @@ def sweep(
     if default.compilation_cache:
         compilation.keep_in(cache.folder() / "compiled")
     with exits(OSError):
-        done = populations.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
+        done = schedule.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
     if not done:
         sys.exit(PREEMPTED)

@@ -16,11 +16,13 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan import build, data, health, limits, parallel
+from jaxgan import build, data, parallel
 from jaxgan.build import Experiment
 from jaxgan.config import Config
+from jaxgan.run import nan
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Metrics, Step
+from jaxgan.system import limits
 
 AXIS = "members"
 
@@ -92,7 +94,7 @@ class Program:
         """Return the members' states at step 0."""
         seeds = self._settings(members)[1]
         return self.place(
-            parallel.init_population(lambda key: self._experiment.init(health.keys_of(key)[0]), seeds)
+            parallel.init_population(lambda key: self._experiment.init(nan.keys_of(key)[0]), seeds)
         )
 
     def place(self, state: GANState) -> GANState:
@@ -128,7 +130,7 @@ class Program:
 
         def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
             started = state.generator.tx, state.discriminator.tx
-            after, metrics = inner(_with_optimizers(state, *traced), batch, health.keys_of(key)[1])
+            after, metrics = inner(_with_optimizers(state, *traced), batch, nan.keys_of(key)[1])
             return _freeze(state, _with_optimizers(after, *started), metrics)
 
         vars(step).update(vars(inner))  # what adapters ask a step for

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from jaxgan.config import Config, option
-from jaxgan.files import write_atomically, write_json
-from jaxgan.sweep.members import varied
-from jaxgan.sweep.runner import GAP, Outcome, ranked, ranked_by
+from jaxgan.sweep.population import GAP, Outcome, ranked, ranked_by
+from jaxgan.sweep.settings import varied
+from jaxgan.system.files import write_atomically, write_json
 
 MOST_ROWS = 20  # on a terminal; the files have all
 MOST_GROUPS = 8  # settings with a colour, a median and a band of their own

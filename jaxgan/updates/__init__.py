@@ -17,8 +17,8 @@ References:
     Daskalakis et al. 2018, Training GANs with Optimism, https://arxiv.org/abs/1711.00141
 """
 
+from jaxgan.games.gradients import Gradient, Joint, Players, Update, joint_gradients, players
 from jaxgan.updates.adjusted import consensus, symplectic
-from jaxgan.updates.gradients import Gradient, Joint, Players, Update, joint_gradients, players
 from jaxgan.updates.lookahead import extragradient, unrolled
 from jaxgan.updates.order import alternating, simultaneous
 

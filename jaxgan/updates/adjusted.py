@@ -15,9 +15,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.game import Turn
-from jaxgan.state import GANState
-from jaxgan.updates.gradients import (
+from jaxgan.games.adversarial import Turn
+from jaxgan.games.gradients import (
     Joint,
     Players,
     Update,
@@ -27,6 +26,7 @@ from jaxgan.updates.gradients import (
     move,
     with_params,
 )
+from jaxgan.state import GANState
 
 Field = Callable[
     [Any], tuple[Any, Joint]

@@ -11,9 +11,8 @@ from typing import Any
 
 import optax
 
-from jaxgan.game import Objective, Turn
-from jaxgan.state import GANState
-from jaxgan.updates.gradients import (
+from jaxgan.games.adversarial import Objective, Turn
+from jaxgan.games.gradients import (
     Players,
     Update,
     Updated,
@@ -23,6 +22,7 @@ from jaxgan.updates.gradients import (
     move,
     with_params,
 )
+from jaxgan.state import GANState
 
 
 def extragradient(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:

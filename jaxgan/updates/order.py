@@ -7,9 +7,9 @@ References:
 
 from collections.abc import Sequence
 
-from jaxgan.game import Turn
+from jaxgan.games.adversarial import Turn
+from jaxgan.games.gradients import Players, Updated, discriminator_updates, joint_gradients, move
 from jaxgan.state import GANState
-from jaxgan.updates.gradients import Players, Updated, discriminator_updates, joint_gradients, move
 
 
 def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:

@@ -11,12 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_runs import tiny, train_tiny
 
-from jaxgan import checkpoint, cli
-from jaxgan.checkpoint import Checkpoints, read, steps_in
-from jaxgan.errors import UserError
-from jaxgan.integrity import DamagedError, seal, unseal
+from jaxgan import cli
+from jaxgan.run import checkpoint
+from jaxgan.run.checkpoint import Checkpoints, read, steps_in
+from jaxgan.run.checksums import DamagedError, seal, unseal
+from jaxgan.system.errors import UserError
+from tiny_runs import tiny, train_tiny
 
 FIXTURE = Path(__file__).parent / "checkpoints_of_format_2"
 RNG = np.random.default_rng(0)

@@ -10,12 +10,13 @@ import sys
 
 import numpy as np
 import pytest
-from tiny_runs import run_to_end, tiny, train_tiny
 
-from jaxgan import files, quiet
-from jaxgan.checkpoint import Checkpoints
-from jaxgan.errors import UserError
-from jaxgan.workdir import Workdir
+from jaxgan.run import orbax_noise
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.workdir import Workdir
+from jaxgan.system import files
+from jaxgan.system.errors import UserError
+from tiny_runs import run_to_end, tiny, train_tiny
 
 RUN = ["--workdir", "run", "--log-every", "1", "--save-every", "2", "--sample-every", "100"]
 
@@ -78,7 +79,7 @@ class FailsLate:
 def test_only_what_orbax_raises_too_is_kept_quiet(caplog, monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "unraisablehook", lambda failed: seen.append(str(failed.exc_value)))
-    quiet.mute.__wrapped__()  # it may have been called before
+    orbax_noise.mute.__wrapped__()  # it may have been called before
     FailsLate("Event loop is closed")
     FailsLate("mine")
     for where in ("/lib/orbax/checkpoint/a.py", "/home/mine.py"):

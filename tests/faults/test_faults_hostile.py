@@ -14,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import files_of, tiny, train_tiny
 
-from jaxgan import build, cli, data, export, limits, train
-from jaxgan.errors import UserError
+from jaxgan import build, cli, data, export, train
 from jaxgan.networks import mlp
+from jaxgan.system import limits
+from jaxgan.system.errors import UserError
+from tiny_runs import files_of, tiny, train_tiny
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
 

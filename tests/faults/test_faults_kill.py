@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from tiny_runs import run_to_end, started, tiny, train_tiny
 
-from jaxgan import features, judging, parallel, train
-from jaxgan.checkpoint import Checkpoints, read, steps_in
-from jaxgan.errors import UserError
-from jaxgan.workdir import Workdir
+from jaxgan import features, parallel, train
+from jaxgan.run import evaluation_plan
+from jaxgan.run.checkpoint import Checkpoints, read, steps_in
+from jaxgan.run.workdir import Workdir
+from jaxgan.system.errors import UserError
+from tiny_runs import run_to_end, started, tiny, train_tiny
 
 RUN = ["--log-every", "1", "--save-every", "3", "--sample-every", "50"]
 
@@ -79,7 +80,7 @@ def test_sigterm_at_any_time_saves_the_present_step(tmp_path, moment, monkeypatc
     owner, name = {
         "compile": (parallel, "compile_run"),
         "sample": (train.Recorder, "draw"),
-        "evaluation": (judging, "measure"),
+        "evaluation": (evaluation_plan, "measure"),
         "save": (Checkpoints, "save"),
         "publish": (train.Recorder, "publish"),
     }[moment]

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny_runs import tiny, train_tiny
 
 from jaxgan import data, losses, parallel, train
-from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
-from jaxgan.integrity import NotFiniteError
 from jaxgan.networks import dcgan
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.checksums import NotFiniteError
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
+from tiny_runs import tiny, train_tiny
 
 BAD_STEP = 6  # of 0, 1, ...: the state after it has step 7
 

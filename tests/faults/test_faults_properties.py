@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from jaxgan import build, choices, data
-from jaxgan.checkpoint import Checkpoints
+from jaxgan import build, data
 from jaxgan.config import Config
-from jaxgan.errors import UserError
+from jaxgan.names import NAMES
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.system.errors import UserError
 
 quick = settings(deadline=None, max_examples=60)
 few = settings(deadline=None, max_examples=15)
@@ -39,9 +40,9 @@ def test_a_config_is_refused_or_in_range(changes):
 
 
 @quick
-@given(st.text(max_size=12), st.sampled_from(list(choices.NAMES)))
+@given(st.text(max_size=12), st.sampled_from(list(NAMES)))
 def test_any_name_is_known_or_refused_in_one_sentence(text, field):
-    known = list(choices.NAMES[field])
+    known = list(NAMES[field])
     if text.replace("-", "_") not in known:
         with pytest.raises(UserError, match=f"--{field.replace('_', '-')} .* is unknown"):
             build.check(Config(**{field: text.replace("\n", "")}))

@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+
 from tiny_runs import run_to_end
 
 SECONDS = int(os.environ.get("JAXGAN_SOAK_SECONDS", "60"))

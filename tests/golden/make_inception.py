@@ -16,13 +16,14 @@ from unittest.mock import MagicMock
 
 for part in ("", ".datasets", ".models", ".transforms", ".transforms.functional"):
     sys.modules[f"torchvision{part}"] = MagicMock()  # torch-fidelity imports it for other networks
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import numpy as np
 import torch
-from drawn_weights import draw, image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+
+from drawn_weights import draw, image
 
 BLOCKS = ("Conv2d_", "Mixed_")
 SIZES = {"small": (5, 7), "wide": (320, 600)}

@@ -1,0 +1,1 @@
+"""TensorFlow Datasets without TensorFlow. Nothing else in the library knows TFDS."""

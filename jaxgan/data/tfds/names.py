@@ -1,0 +1,3 @@
+"""Which data sets `jaxgan data prepare` prepares."""
+
+PREPARABLE = ("mnist", "fashion_mnist", "cifar10")

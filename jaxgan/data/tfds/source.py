@@ -1,0 +1,145 @@
+"""TensorFlow Datasets, read without TensorFlow: any image data set that is prepared as ArrayRecord.
+
+``tfds.data_source`` gives one decoded example after another (some thousand a second), so a data set is read
+once and kept as an array (`jaxgan.data.cache`). Preparing one is `jaxgan.data.tfds.prepare`'s; apart from the
+two, nothing here knows TFDS.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters, registered
+
+from jaxgan.data import cache, pictures
+from jaxgan.data.tfds.names import PREPARABLE
+from jaxgan.system.errors import UserError
+
+_AT_ONCE = 256  # examples in memory while they are decoded
+
+
+def read(
+    name: str,
+    split: str = "train",
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    data_dir: str | None = None,
+) -> dict[str, Any]:
+    """Read a prepared TFDS data set; see `jaxgan.data.load` for the arguments.
+
+    Returns:
+        What a `Dataset` has: "images", "labels" and "num_classes". Labels are those of the feature "label",
+        if it is a class and no example goes without.
+
+    Raises:
+        UserError: if it is not prepared, holds no images, or cannot be read.
+    """
+    with quiet():
+        source = _open(name, split, data_dir)
+        info = source.dataset_info
+        features = (
+            dict(info.features.items()) if isinstance(info.features, tfds.features.FeaturesDict) else {}
+        )
+        feature = features.get("image")
+        if not isinstance(feature, tfds.features.Image) or feature.np_dtype != np.uint8:
+            raise UserError(f'{name} has no feature "image" of 8-bit images')
+        label = features.get("label")
+        num_classes = label.num_classes if isinstance(label, tfds.features.ClassLabel) else None
+
+        def decode(write: cache.Write) -> dict[str, Any]:
+            labels, size = [], image_size
+            for example in _examples(source, name):
+                image = example["image"]
+                size = size or image.shape[:2]
+                if image_size is None and image.shape[:2] != size:
+                    raise UserError(f"the images of {name} have several sizes: set --image-size HxW")
+                write(pictures.fit_array(image, size, channels or min(image.shape[2], 3)))
+                labels.append(int(example["label"]) if num_classes else -1)
+            if not labels:
+                raise UserError(f"{name} has no images in {split}")
+            return {"labels": labels if min(labels) >= 0 else None}
+
+        key = {
+            "tfds": [pictures.RULE, info.full_name, split, len(source), _files(info.data_dir)],
+            "image_size": image_size,
+            "channels": channels,
+        }
+        images, details = cache.cached(key, decode, count=len(source))
+    if details["labels"] is None:
+        return {"images": images}
+    labels = np.array(details["labels"], np.int32)
+    return {"images": images, "labels": labels, "num_classes": num_classes}
+
+
+def first_shape(name: str, split: str, data_dir: str | None) -> tuple[int, ...]:
+    """Return the shape of the first image of a prepared TFDS data set, () if it has none."""
+    with quiet():
+        example = next(_examples(_open(name, split, data_dir), name, at_once=1), {})
+    return np.shape(example["image"]) if isinstance(example, dict) and "image" in example else ()
+
+
+def _open(name: str, split: str, data_dir: str | None) -> Any:
+    try:
+        return tfds.data_source(name, split=split, data_dir=data_dir, download=False)
+    except registered.DatasetNotFoundError as error:
+        raise UserError(
+            f'"{name}" is no folder, and no data set that TFDS has: try digits, {", ".join(PREPARABLE)}'
+        ) from error
+    except Exception as error:
+        why = f"cannot read {name}: {first_line(error)}"
+        if why.endswith("No module named 'tensorflow'"):
+            why = f"the code of {name} needs TensorFlow; if it is prepared, {name}:VERSION reads it without"
+        with contextlib.suppress(Exception):
+            builder = tfds.builder(name, data_dir=data_dir)
+            if not builder.data_path.exists():
+                how = f"jaxgan data prepare {builder.name}"
+                if builder.name not in PREPARABLE:  # its own builder may need TensorFlow
+                    how = f"tfds build {name} --file_format=array_record"
+                why = f"{name} is not prepared in {builder.data_dir_root}; this prepares it: {how}"
+            elif builder.info.file_format not in file_adapters.FileFormat.with_random_access():
+                why = (
+                    f"{name} in {builder.data_path} is in a format that needs TensorFlow: "
+                    "set TFDS_DATA_DIR to another folder and prepare it there"
+                )
+        raise UserError(why) from error
+
+
+def _examples(source: Any, name: str, at_once: int = _AT_ONCE) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(source), at_once):
+        block = range(start, min(start + at_once, len(source)))
+        try:
+            examples = source.__getitems__(list(block))  # three times as fast as one by one
+        except RuntimeError as error:  # ArrayRecord checks its own checksums
+            folder = source.dataset_info.data_dir
+            raise UserError(
+                f"{name} is damaged ({first_line(error)}): remove {folder} and prepare it again"
+            ) from error
+        yield from examples
+
+
+def _files(folder: str) -> list[tuple[str, int, int]]:
+    """Return names, sizes and times of a data set's files: they change where its content does."""
+    found = [(path.name, path.stat()) for path in sorted(Path(folder).glob("*"))]
+    return [(name, status.st_size, status.st_mtime_ns) for name, status in found]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence TFDS's advice (to install OpenCV, say)."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says in its first line: TFDS goes on for pages."""
+    return str(error).strip().split("\n")[0] or type(error).__name__

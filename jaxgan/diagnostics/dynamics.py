@@ -1,0 +1,253 @@
+"""What a game does near a point: its vector field, the Jacobian of it, and what the eigenvalues say.
+
+Two players who follow their gradients move along a vector field ``x' = v(x)`` of both players' parameters x,
+which need not be the gradient of anything: it can turn. Near a point where v is zero, the eigenvalues of its
+Jacobian J tell the rest. A positive real part leads away, a negative one back, an imaginary part around; and
+steps of finite size spiral outwards where the way around is long against the way back.
+
+J is never made for large networks: J u is one forward pass through the gradients, J^T u one backward pass.
+
+    field, params = dynamics.game_field(step.players, state, turn)
+    print(dynamics.verdict(dynamics.eigenvalues(field, params, count=6)))
+
+References:
+    Mescheder et al. 2017, The Numerics of GANs, https://arxiv.org/abs/1705.10461
+    Balduzzi et al. 2018, The Mechanics of n-Player Differentiable Games, https://arxiv.org/abs/1802.05642
+    Berard et al. 2020, A Closer Look at the Optimization Landscapes of GANs, https://arxiv.org/abs/1906.04848
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Complex, Float
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+
+from jaxgan.state import GANState
+from jaxgan.updates import Players, joint_gradients
+
+Field = Callable[[Any], Any]  # parameters of all players -> their velocity, of the same structure
+DENSE = 1024  # parameters up to which all eigenvalues are worth a dense Jacobian: seconds
+COLUMNS = 64  # of a dense Jacobian, made at once
+BASIS = 60  # vectors of the Arnoldi iteration at least: fewer miss slow growth beside fast rotation
+
+
+def game_field(players: Players, state: GANState, turn: Any) -> tuple[Field, dict[str, Any]]:
+    """Return the vector field of a GAN's simultaneous gradient descent on one batch, and where it stands.
+
+    Args:
+        players: those of a step, ``step.players``.
+        state: a GAN.
+        turn: images, labels and keys, a `jaxgan.games.adversarial.Turn`; the field is a function of the
+            parameters only.
+
+    Returns:
+        The field and the parameters, ``{"discriminator": ..., "generator": ...}`` in and out.
+
+    References:
+        Mescheder et al. 2017, eq. 3.
+    """
+
+    def field(params: dict[str, Any]) -> dict[str, Any]:
+        moved = {name: getattr(state, name).replace(params=value) for name, value in params.items()}
+        joint = joint_gradients(players, state.replace(**moved), turn, turn)
+        return optax.tree.scale(-1, joint.gradients)
+
+    return field, {name: getattr(state, name).params for name in ("discriminator", "generator")}
+
+
+def jacobian(field: Field, params: Any) -> Float[Array, "size size"]:
+    """Return the dense Jacobian of a field, for small games.
+
+    Args:
+        field: velocities of the parameters.
+        params: where, n numbers in all.
+
+    Returns:
+        ``[n, n]``: row i is how the velocity of parameter i changes, in the order of `ravel_pytree`.
+    """
+    flat, unravel = ravel_pytree(params)
+
+    def column(direction: jax.Array) -> jax.Array:
+        return jax.jvp(lambda flat: ravel_pytree(field(unravel(flat)))[0], (flat,), (direction,))[1]
+
+    return jax.jit(lambda: jax.lax.map(column, jnp.eye(flat.size, dtype=flat.dtype), batch_size=COLUMNS).T)()
+
+
+def operator(field: Field, params: Any) -> LinearOperator:
+    """Return the Jacobian of a field as SciPy's linear operator.
+
+    Args:
+        field: velocities of the parameters.
+        params: where, n numbers in all.
+
+    Returns:
+        ``[n, n]``; ``@`` is a forward pass (jvp), ``rmatvec`` a backward pass (vjp) through the field.
+    """
+    return _Jacobian(field, params)
+
+
+class _Jacobian(LinearOperator):
+    def __init__(self, field: Field, params: Any):
+        self._flat, unravel = ravel_pytree(params)
+        super().__init__(np.dtype(self._flat.dtype), (self._flat.size, self._flat.size))
+
+        def velocity(flat: Any) -> Any:
+            return ravel_pytree(field(unravel(flat)))[0]
+
+        self._push = jax.jit(lambda at, vector: jax.jvp(velocity, (at,), (vector,))[1])
+        self._pull = jax.jit(lambda at, vector: jax.vjp(velocity, at)[1](vector)[0])
+
+    def _matvec(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self._push(self._flat, jnp.asarray(x.reshape(-1), self._flat.dtype)))
+
+    def _rmatvec(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(self._pull(self._flat, jnp.asarray(x.reshape(-1), self._flat.dtype)))
+
+
+def eigenvalues(
+    field: Field, params: Any, *, count: int = 6, steps: int = 2000
+) -> Complex[np.ndarray, " found"]:
+    """Return eigenvalues of a field's Jacobian: all of a small game, the leading ones of a large one.
+
+    Args:
+        field: velocities of the parameters.
+        params: where.
+        count: how many of the largest real part, of the largest modulus and of the largest imaginary part,
+            >= 1.
+        steps: of the Arnoldi iteration at most; what has not converged by then is left out.
+
+    Returns:
+        Eigenvalues, the largest real part first; of more than 1,024 parameters up to ``3 * count``. What is
+        not among them is not in a `verdict` either: then "unstable" is certain, "stable" says that nothing
+        unstable was found (slow growth beside fast rotation is hard to find), and the step size is an upper
+        bound.
+    """
+    size = sum(leaf.size for leaf in jax.tree.leaves(params))
+    if size <= DENSE:
+        found = np.linalg.eigvals(np.asarray(jacobian(field, params)))
+    else:
+        product = operator(field, params)
+        start = np.random.default_rng(0).standard_normal(size).astype(product.dtype)
+        sides = [_arnoldi(product, count, which, start, steps) for which in ("LR", "LM", "LI")]
+        found = np.unique(np.concatenate(sides))
+    return found[np.argsort(-found.real)].astype(complex)
+
+
+def _arnoldi(product: LinearOperator, count: int, which: str, start: np.ndarray, steps: int) -> np.ndarray:
+    try:
+        options = {"ncv": min(product.shape[0], max(BASIS, 2 * count + 1)), "maxiter": steps}
+        return eigs(product, count, which=which, v0=start, return_eigenvectors=False, **options)
+    except ArpackNoConvergence as error:
+        return error.eigenvalues
+
+
+class Verdict(NamedTuple):
+    """What the eigenvalues say in one line.
+
+    Attributes:
+        kind: "stable": back to the point; "unstable": away; "rotating": around, as far as one can tell.
+        largest_real: the largest real part.
+        rotation: the largest ratio of imaginary to real part, in absolute values; infinite on a circle.
+        step_size: the largest step of simultaneous gradient descent that does not lead away, or 0.
+    """
+
+    kind: str
+    largest_real: float
+    rotation: float
+    step_size: float
+
+    def __str__(self) -> str:
+        step = f"steps below {self.step_size:.3g} converge" if self.step_size else "no step size converges"
+        told = f"largest real part {self.largest_real:+.3g}, imaginary/real {self.rotation:.3g}"
+        return f"{self.kind}: {told}, {step}"
+
+
+def verdict(eigenvalues: Any, *, tolerance: float = 1e-4) -> Verdict:
+    """Return what eigenvalues say of a point where the field is zero.
+
+    Args:
+        eigenvalues: complex ``[n]``, n >= 1.
+        tolerance: real parts up to it, as a share of the largest modulus, count as zero; eigenvalues that are
+            zero themselves (directions in which nothing changes) say nothing and are left out.
+
+    Returns:
+        The `Verdict`.
+
+    References:
+        Mescheder et al. 2017, lemma 4.
+    """
+    values = np.asarray(eigenvalues, complex)
+    least = tolerance * np.abs(values).max()
+    values = values[np.abs(values) > least]
+    if not len(values):
+        return Verdict("rotating", 0.0, 0.0, 0.0)
+    largest = float(values.real.max())
+    kind = "unstable" if largest > least else "rotating" if largest >= -least else "stable"
+    with np.errstate(divide="ignore"):
+        rotation = float(np.max(np.abs(values.imag) / np.abs(values.real)))
+    return Verdict(kind, largest, rotation, step_size_bound(values) if kind == "stable" else 0.0)
+
+
+def step_size_bound(eigenvalues: Any) -> float:
+    """Return the step size h below which ``x + h v(x)`` contracts: ``|1 + h z| < 1`` for each eigenvalue z.
+
+    Args:
+        eigenvalues: complex ``[n]``.
+
+    Returns:
+        The least of ``-2 Re z / |z|^2``; 0 if a real part is not negative.
+
+    References:
+        Mescheder et al. 2017, lemma 4, eq. 4.
+    """
+    values = np.asarray(eigenvalues, complex)
+    return max(0.0, float(np.min(-2 * values.real / np.abs(values) ** 2)))
+
+
+class Path(NamedTuple):
+    """The field along the straight line between two points.
+
+    Attributes:
+        alphas: where on the line; 0 is the start, 1 the end.
+        angle: cosine of the angle between the field and the line.
+        norm: length of the field.
+    """
+
+    alphas: Float[np.ndarray, " points"]
+    angle: Float[np.ndarray, " points"]
+    norm: Float[np.ndarray, " points"]
+
+
+def path_angle(field: Field, start: Any, end: Any, *, alphas: Any = None) -> Path:
+    """Return how the field points on the line from the start of training to its end, and beyond.
+
+    Where the end attracts, the cosine goes from above zero to below it at 1. A bump there means rotation.
+
+    Args:
+        field: velocities of the parameters.
+        start: parameters.
+        end: parameters of the same structure.
+        alphas: places on the line, ``[points]``; from 0.6 to 1.4 unless given.
+
+    Returns:
+        The `Path`.
+
+    References:
+        Berard et al. 2020, eq. 7, with the sign of a velocity.
+    """
+    alphas = np.linspace(0.6, 1.4, 81) if alphas is None else np.asarray(alphas)
+    line = optax.tree.sub(end, start)
+
+    def at(alpha: Any) -> tuple[Any, Any]:
+        velocity = field(optax.tree.add_scale(start, alpha, line))
+        length = optax.tree.norm(velocity)
+        along = optax.tree.vdot(velocity, line)
+        return along / jnp.maximum(length * optax.tree.norm(line), 1e-30), length
+
+    angle, norm = jax.jit(lambda alphas: jax.lax.map(at, alphas))(jnp.asarray(alphas))
+    return Path(alphas, np.asarray(angle), np.asarray(norm))

@@ -1,0 +1,198 @@
+"""A trained generator as two files: ``generator.safetensors`` and ``config.json``.
+
+The safetensors file holds the EMA variables by path and no metadata; what network they belong to is said in
+the JSON beside it, which is read as data and never imported or evaluated.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from jaxgan.names import GENERATORS
+from jaxgan.state import Variables, named_leaves, with_leaves
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_atomically, write_json
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+_DTYPES = {
+    **{"BOOL": "bool", "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+}
+_PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
+_MOST_BYTES = 2**16  # of config.json
+_MOST_VALUES = 2**26  # of one image, or of one latent vector
+_NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
+
+
+def save_generator(
+    folder: Path,
+    generator: nn.Module,
+    variables: Variables,
+    *,
+    image_shape: tuple[int, ...],
+    latent_dim: int,
+    num_classes: int | None,
+    step: int,
+) -> None:
+    """Write a generator so that `load_generator` gives it back.
+
+    Args:
+        folder: where; made if missing.
+        generator: the module; one of ours is described whole, another is described as "custom".
+        variables: its variables, e.g. ``state.ema``.
+        image_shape: shape of one image.
+        latent_dim: length of a latent vector.
+        num_classes: for a conditional generator; None otherwise.
+        step: at which training step it was.
+    """
+    names = [name for name, kind in GENERATORS.items() if type(generator) is kind]
+    options = {
+        field.name: getattr(generator, field.name)
+        for field in dataclasses.fields(generator)
+        if names and field.name not in _NOT_OPTIONS
+    }
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in named_leaves(variables).items()}
+    write_atomically(folder / WEIGHTS, lambda file: save_file(arrays, file))
+    description = {
+        "format_version": FORMAT_VERSION,
+        "network": names[0] if names else "custom",
+        "options": options,
+        "image_shape": list(image_shape),
+        "num_classes": num_classes,
+        "latent_dim": latent_dim,
+        "step": step,
+    }
+    write_json(folder / CONFIG, description)
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Return what ``config.json`` says of an exported generator.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
+
+    Raises:
+        UserError: if there is none, or it is of a format that this version cannot read.
+    """
+    if Path(path).suffix in _PICKLED:
+        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
+    file = _folder(path) / CONFIG
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
+        description = json.loads(file.read_text())
+        version = description["format_version"]
+    except OSError as error:
+        raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
+    except KeyError as error:  # the settings of a run or a sweep
+        raise UserError(f"{path} has no exported generator: a run's comes with its first save") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{file} does not describe a generator: {error}") from error
+    if version != FORMAT_VERSION:
+        raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION}")
+    return description
+
+
+def load_generator(path: str | Path, generator: nn.Module | None = None) -> Callable[..., jax.Array]:
+    """Return a trained generator as a plain function, on whatever device JAX uses.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
+        generator: the module, where it is not one of ours.
+
+    Returns:
+        ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
+        weights and running statistics; labels are int32 [B] for a conditional generator.
+
+        It raises a `ValueError` for labels of other classes, where it can see them (not under `jax.jit`).
+
+    Raises:
+        UserError: if there is nothing to load, or the weights do not fit the network.
+    """
+    description = read_description(path)
+    try:
+        image_shape = tuple(description["image_shape"])
+        latent_dim, num_classes = description["latent_dim"], description["num_classes"]
+        if math.prod(image_shape) > _MOST_VALUES or latent_dim > _MOST_VALUES:
+            raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
+        if generator is None:
+            generator = _rebuild(description, image_shape, num_classes)
+        labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+        like = jax.eval_shape(
+            lambda: generator.init(jax.random.key(0), jnp.zeros((1, latent_dim)), labels, train=False)
+        )
+    except UserError:
+        raise
+    except Exception as error:  # whatever a module may say to numbers that somebody else has written
+        why = str(error).split("\n")[0]
+        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {why}") from error
+    variables = with_leaves(like, _read_arrays(_folder(path) / WEIGHTS, named_leaves(like)))
+    apply = jax.jit(
+        lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
+    )
+
+    def generate(latents, labels=None):
+        if labels is not None and num_classes is not None and not isinstance(labels, jax.core.Tracer):
+            found = np.asarray(labels)
+            if found.size and not (found.min() >= 0 and found.max() < num_classes):
+                raise ValueError(
+                    f"labels are 0 to {num_classes - 1}, these go from {found.min()} to {found.max()}"
+                )
+        return apply(variables, latents, labels)
+
+    return generate
+
+
+def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
+    """Return the wanted arrays; nothing is allocated before the header has been compared with all of them."""
+    try:
+        with safe_open(file, "numpy") as arrays:
+            names = set(arrays.keys())
+            for name, leaf in wanted.items():
+                found = arrays.get_slice(name) if name in names else None
+                shape = None if found is None else tuple(found.get_shape())
+                if (shape, leaf.shape) == ((1,), ()):
+                    shape = ()  # as an earlier version wrote it
+                kind = None if found is None else _DTYPES.get(found.get_dtype(), found.get_dtype())
+                if (shape, kind) != (leaf.shape, str(leaf.dtype)):
+                    what = "nothing" if shape is None else f"{kind}{list(shape)}"
+                    raise UserError(
+                        f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}"
+                    )
+            return {name: jnp.asarray(arrays.get_tensor(name)).reshape(wanted[name].shape) for name in wanted}
+    except UserError:
+        raise
+    except Exception as error:  # safetensors has its own exceptions for every kind of damage
+        raise UserError(f"{file} cannot be read: {error}") from error
+
+
+def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:
+    network = description["network"]
+    if network not in GENERATORS:
+        raise UserError(
+            f"a {network} generator can only be loaded with its module: load_generator(path, module)"
+        )
+    options = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in description["options"].items()
+    }
+    return GENERATORS[network](image_shape=image_shape, num_classes=num_classes, **options)
+
+
+def _folder(path: str | Path) -> Path:
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        return path.parent
+    return path / "export" if (path / "export").is_dir() else path

@@ -1,0 +1,1 @@
+"""Published networks that make features: their modules, layer by layer."""

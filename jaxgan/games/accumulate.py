@@ -1,0 +1,67 @@
+"""Gradient accumulation: the gradient of a batch as the mean over its parts, in the memory of one part.
+
+Part i of n holds the examples i, i + n, i + 2n, ...: so each device cuts its own share, and nothing moves. An
+example draws what it would draw in the whole batch, so the numbers are those of the whole batch to rounding.
+
+Not so where examples look at each other: batch normalisation, relativistic averages and minibatch deviation
+see a part, not the batch, and other parts than without. The running statistics are then the means of those of
+the parts.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.games.adversarial import Game, Turn
+
+
+def mean_of_parts(game: Game, gradient: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
+    """Return ``(gradients, collections, metrics)`` of a turn; all but the metrics are means over devices too.
+
+    Args:
+        game: that is played.
+        gradient: ``turn -> (gradients, collections, metrics)``.
+        turn: with ``[B, ...]``.
+        parts: a divisor of B; they are computed in a loop.
+
+    Raises:
+        ValueError: at trace time, if B does not divide.
+    """
+    gradients, collections, metrics = over_parts(gradient, turn, parts)
+    return game.mean(gradients), game.mean(collections), metrics
+
+
+def over_parts(function: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
+    """Return the mean of a function of a turn over its parts; differentiated, it computes them again.
+
+    Args:
+        function: ``turn -> tree of arrays``.
+        turn: with ``[B, ...]``.
+        parts: a divisor of B; 1 calls the function with the turn as it is.
+
+    Raises:
+        ValueError: at trace time, if B does not divide.
+    """
+    if parts == 1:
+        return function(turn)
+    if len(turn.real) % parts:
+        raise ValueError(f"a batch of {len(turn.real)} does not divide into {parts} parts to accumulate")
+    examples = jax.tree.map(
+        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), (turn.real, turn.labels)
+    )
+
+    @partial(jax.checkpoint, prevent_cse=False)  # what a rule differentiates again would keep all parts
+    def of_part(i: Any, part: Any) -> Any:
+        real, labels = part
+        return function(turn._replace(real=real, labels=labels, part=(i, parts)))
+
+    def add(total: Any, inputs: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, of_part(*inputs)), None
+
+    shapes = jax.eval_shape(of_part, jnp.zeros((), jnp.int32), jax.tree.map(lambda x: x[0], examples))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+    total, _ = jax.lax.scan(add, zeros, (jnp.arange(parts), examples))
+    return jax.tree.map(lambda x: (x / parts).astype(x.dtype), total)

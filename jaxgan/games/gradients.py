@@ -1,0 +1,139 @@
+"""The gradient of each player's objective at a state, and the state after a move."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+from jaxgan.games.accumulate import mean_of_parts, over_parts
+from jaxgan.games.adversarial import Game, Objective, Turn
+from jaxgan.state import GANState, TrainState
+
+Metrics = dict[str, jax.Array]
+Gradient = tuple[Any, GANState, Metrics]  # of the parameters; the state with new collections; metrics
+Updated = tuple[GANState, list[Metrics], Metrics]  # the metrics of each discriminator update, the generator's
+
+
+class Players(NamedTuple):
+    """What an update rule knows of a game.
+
+    Attributes:
+        discriminator: ``(state, turn) -> (gradients, state, metrics)``.
+        generator: the same for the generator.
+        generator_objective: ``(params, state, turn) -> (value, (collections, metrics))``, which the
+            generator's gradients are of.
+        mean: averages a tree over the mapped axis, if there is one; what is made by differentiating the
+            gradients again is to go through it.
+    """
+
+    discriminator: Callable[[GANState, Turn], Gradient]
+    generator: Callable[[GANState, Turn], Gradient]
+    generator_objective: Callable[[Any, GANState, Turn], Objective]
+    mean: Callable[[Any], Any]
+
+
+Update = Callable[[Players, GANState, Sequence[Turn], Turn], Updated]
+
+
+def players(game: Game, accumulate: int = 1) -> Players:
+    """Return the two players of a game.
+
+    Args:
+        game: networks, losses and penalty.
+        accumulate: parts of a turn that are gone through one after the other.
+
+    Returns:
+        Their gradients; those of the discriminator are at fresh fakes.
+    """
+
+    def discriminator(state: GANState, turn: Turn) -> Gradient:
+        def of_part(turn: Turn):
+            make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
+            fake, made = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
+            gradient = jax.grad(game.discriminator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
+            return gradients, (after, made), metrics
+
+        gradients, (after, made), metrics = mean_of_parts(game, of_part, turn, accumulate)
+        discriminator = state.discriminator.replace(collections=after)
+        generator = state.generator.replace(collections=made)
+        metrics = {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
+        return gradients, state.replace(discriminator=discriminator, generator=generator), metrics
+
+    def generator(state: GANState, turn: Turn) -> Gradient:
+        def of_part(turn: Turn):
+            gradient = jax.grad(game.generator_objective, has_aux=True)
+            gradients, (after, metrics) = gradient(state.generator.params, state, turn)
+            return gradients, after, metrics
+
+        gradients, after, metrics = mean_of_parts(game, of_part, turn, accumulate)
+        generator = state.generator.replace(collections=after)
+        metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
+        return gradients, state.replace(generator=generator), metrics
+
+    def generator_objective(params: Any, state: GANState, turn: Turn) -> Objective:
+        return over_parts(partial(game.generator_objective, params, state), turn, accumulate)
+
+    return Players(discriminator, generator, generator_objective, game.mean)
+
+
+def gradients_of(
+    players: Players, objective: Callable[..., Objective], network: TrainState, *inputs: Any
+) -> tuple[Any, TrainState, Metrics]:
+    """Return the gradients of an objective, the network with its updated collections, and the metrics.
+
+    The objective is averaged over the mapped axis inside, the gradients after it: only both together are
+    right under pmap and under shard_map alike.
+    """
+    (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
+        network.params, *inputs
+    )
+    return players.mean(gradients), network.replace(collections=players.mean(collections)), dict(metrics)
+
+
+def move(state: GANState, **gradients: Any) -> GANState:
+    """Return the state after each named player's optimizer has used its gradients."""
+    moved = {name: getattr(state, name).apply_gradients(grads=grads) for name, grads in gradients.items()}
+    return state.replace(**moved)
+
+
+def with_params(state: GANState, **params: Any) -> GANState:
+    """Return the state with the named players' parameters in the place of their own."""
+    return state.replace(**{name: getattr(state, name).replace(params=tree) for name, tree in params.items()})
+
+
+class Joint(NamedTuple):
+    """Both gradients at one point, on the same fakes.
+
+    Attributes:
+        gradients: ``{"discriminator": ..., "generator": ...}``.
+        state: with new collections.
+        d_metrics: the discriminator's.
+        g_metrics: the generator's.
+    """
+
+    gradients: dict[str, Any]
+    state: GANState
+    d_metrics: Metrics
+    g_metrics: Metrics
+
+
+def joint_gradients(players: Players, state: GANState, d_turn: Turn, g_turn: Turn) -> Joint:
+    """Return the gradients of both players where both stand: the game's vector field, but for its sign."""
+    d_gradients, state, d_metrics = players.discriminator(state, d_turn)
+    g_gradients, state, g_metrics = players.generator(state, g_turn._replace(latent_key=d_turn.latent_key))
+    return Joint({"discriminator": d_gradients, "generator": g_gradients}, state, d_metrics, g_metrics)
+
+
+def discriminator_updates(
+    players: Players, state: GANState, turns: Sequence[Turn]
+) -> tuple[GANState, list[Metrics]]:
+    """Let the discriminator move once for each turn."""
+    d_metrics = []
+    for turn in turns:  # unrolled: in a loop, XLA:CPU computes plain convolutions' gradients slowly
+        gradients, state, metrics = players.discriminator(state, turn)
+        state = move(state, discriminator=gradients)
+        d_metrics.append(metrics)
+    return state, d_metrics

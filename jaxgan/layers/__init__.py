@@ -1,0 +1,24 @@
+"""Layers that linen lacks, or computes more slowly: what the network families are made of.
+
+`Conv`, `ConvTranspose`, `Dense` and `BatchNorm` have linen's names, parameters and numbers. Their gradients
+are as fast as their forward pass on CPU too, in loops and in populations.
+"""
+
+from jaxgan.layers.batch_norm import BatchNorm
+from jaxgan.layers.conditional_batch_norm import ConditionalBatchNorm
+from jaxgan.layers.convolution import Conv, ConvTranspose
+from jaxgan.layers.dense import Dense
+from jaxgan.layers.labels import encode_labels
+from jaxgan.layers.minibatch_stddev import MinibatchStddev
+from jaxgan.layers.spectral_norm import SpectralNorm
+
+__all__ = [
+    "BatchNorm",
+    "ConditionalBatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Dense",
+    "MinibatchStddev",
+    "SpectralNorm",
+    "encode_labels",
+]

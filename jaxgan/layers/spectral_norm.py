@@ -1,0 +1,75 @@
+"""Spectral normalization that leaves the stored kernels as they are.
+
+linen has a `SpectralNorm` too, but that one stores the *divided* kernels at initialization. Kernels asked for
+with deviation 0.02 then begin with about 0.2, and take their learning rate relative to that. A kernel that is
+zero once is never normalized again. Ours does neither.
+"""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+_SMALLEST_NORM = 1e-12  # below this a vector or a kernel counts as zero
+
+
+class SpectralNorm(nn.Module):
+    """A layer whose kernel is divided by its largest singular value.
+
+        SpectralNorm(nn.Conv(64, (4, 4)))(images, train=train)
+
+    The matrix is the kernel with one column per output feature: ``[height * width * inputs, outputs]`` for
+    Conv and for ConvTranspose (with linen's default kernel layout). Biases are left alone. One power
+    iteration per call follows the kernel as it moves, from the vector that the last call in training left;
+    the gradient goes through the singular value and not through the iteration. A fresh kernel's value may be
+    a quarter too small at first and is right after tens of calls. A kernel of zeros stays zero.
+
+    The singular value of that matrix is not the norm of the convolution, which also counts how often patches
+    overlap: a kernel of 4x4 at stride 2 may stretch images by 2 = ceil(4 / 2), one of 3x3 at stride 1 by 3.
+
+    The collection ``batch_stats`` holds for each kernel the vector ``u`` (one entry per output) and the value
+    ``sigma`` that was last found in training. They depend on the weights alone, so that devices agree.
+
+    Attributes:
+        layer: Dense, Conv, ConvTranspose, Embed or any module that takes one array; each parameter of two or
+            more axes is divided by its own value.
+
+    References:
+        Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, eq. 8
+        and algorithm 1; eq. 12 (the gradient); section 4 (the matrix of a convolution).
+    """
+
+    layer: nn.Module
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        """Return the layer's output; with `train`, keep the vector of this call's power iteration."""
+        if self.is_initializing():
+            self.layer(inputs)  # makes the parameters, which are not to be stored divided
+        divide = partial(jax.tree_util.tree_map_with_path, partial(self._divide, train=train))
+        return nn.map_variables(lambda layer: layer(inputs), "params", divide)(self.layer)
+
+    def _divide(self, path, kernel: jax.Array, *, train: bool) -> jax.Array:
+        if kernel.ndim < 2:
+            return kernel
+        matrix = kernel.reshape(-1, kernel.shape[-1])
+        name = "/".join([str(self.layer.name), *(entry.key for entry in path[1:])])
+        u = self.variable("batch_stats", f"{name}/u", self._start, matrix)
+        stored_sigma = self.variable("batch_stats", f"{name}/sigma", jnp.ones, (), matrix.dtype)
+        fixed = jax.lax.stop_gradient(matrix)
+        left = _unit(fixed @ u.value)
+        right = _unit(left @ fixed)
+        sigma = left @ matrix @ right
+        is_zero = sigma < _SMALLEST_NORM
+        if train:
+            u.value = jnp.where(is_zero, u.value, right)  # from zero, no iteration would come back
+            stored_sigma.value = jax.lax.stop_gradient(sigma)
+        return (kernel / jnp.where(is_zero, 1.0, sigma)).astype(kernel.dtype)
+
+    def _start(self, matrix: jax.Array) -> jax.Array:
+        return jax.random.normal(self.make_rng("params"), matrix.shape[1:], matrix.dtype)
+
+
+def _unit(vector: jax.Array) -> jax.Array:
+    return vector / jnp.maximum(jnp.linalg.norm(vector), _SMALLEST_NORM)

@@ -1,0 +1,1 @@
+"""A run folder, and what fills it: checkpoints, metrics, pictures, evaluations, alarms."""

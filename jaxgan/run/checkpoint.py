@@ -1,0 +1,252 @@
+"""Saving and restoring a state. The only file that knows Orbax.
+
+Saves are asynchronous: `Checkpoints.save` returns when the arrays are copied, and writing goes on while
+training does. A save is durable only once it is waited for, so a `Checkpoints` is always closed: use
+``with``.
+
+A checkpoint is a folder ``<step>/`` with the arrays in ``state/`` and what they should be in ``meta/``:
+shape, dtype and fingerprint of each (`jaxgan.run.checksums`). One that reads otherwise is kept as
+``corrupt-<step>`` and the one before is used.
+"""
+
+import contextlib
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
+
+from jaxgan.run.checksums import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
+from jaxgan.run.orbax_noise import hushed, mute, settle
+from jaxgan.state import named_leaves, with_leaves
+from jaxgan.system import processes
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import free_space
+from jaxgan.system.limits import nbytes, require_space
+
+FORMAT_VERSION = 2
+State = TypeVar("State")  # a GANState, or any other pytree of arrays
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        folder: holds one folder per step; made if missing. What else is in it is left alone.
+        keep: how many of the newest to keep, >= 1; the best one is kept besides.
+
+    Attributes:
+        notes: lines for the user: which checkpoints were damaged.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 3):
+        mute()
+        self.notes: list[str] = []
+        self._folder, self._keep = folder.resolve(), keep
+        self._best = _Best()
+        self._manager = ocp.CheckpointManager(
+            self._folder,
+            item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=AnyPreservationPolicy([LatestN(keep), self._best]),
+                cleanup_tmp_directories=True,
+                step_name_format=_OnlyCheckpoints(),
+            ),
+        )
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and jax.process_count() > 1:  # whom a save waits for may be gone
+            return processes.within_deadline(self._manager.close)
+        with self._writing():
+            self._manager.close()
+
+    def latest_step(self) -> int | None:
+        """Return the step of the newest checkpoint, or None; one that is on its way is waited for."""
+        self.wait()
+        return processes.first(max(steps_in(self._folder), default=None))
+
+    def require_space(self, state: Any, saves: int) -> None:
+        """Raise `UserError` if the disk has no room for the checkpoints of a run.
+
+        Args:
+            state: a state, or its shapes.
+            saves: how many there will be at most, those that are there included.
+        """
+        most = min(self._keep + 2, saves)  # the best besides, and a new one is written before an old one goes
+        new = max(1, most - len(steps_in(self._folder)))
+        require_space(self._folder, new * nbytes(state), f"room for {new} checkpoints")
+
+    def save(self, step: int, state: Any, *, best: int | None = None) -> None:
+        """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
+
+        Args:
+            step: of the state.
+            state: to save.
+            best: the step of the best checkpoint so far, which is kept besides the newest ones.
+
+        Raises:
+            NotFiniteError: if it holds NaN or infinity; nothing is saved then.
+            OSError: if this save, or the one before, cannot be written.
+        """
+        self.wait()
+        self._best.step = best
+        if processes.first(step in steps_in(self._folder)):
+            return
+        leaves = named_leaves(state)
+        if bad := not_finite(leaves):
+            raise NotFiniteError(bad, step)
+        if processes.first((self._folder / str(step)).exists()):
+            self._set_aside(step)
+        meta = seal({"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)})
+        state_and_meta = {"state": ocp.args.StandardSave(leaves), "meta": ocp.args.JsonSave(meta)}
+        with self._writing():
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(**state_and_meta),
+                force=True,
+            )
+
+    def wait(self) -> None:
+        """Return when every save is on disk."""
+        with self._writing():
+            self._manager.wait_until_finished()
+        processes.gather("saved")
+
+    def restore(self, like: State) -> State:
+        """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
+
+        Args:
+            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved; placed as it is.
+
+        Raises:
+            UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
+                newest is of other leaves, shapes or dtypes: the differences are named, and nothing is cast.
+        """
+        self.wait()  # the newest may still be on its way
+        damaged: dict[int, str] = {}
+        for step in sorted(steps_in(self._folder), reverse=True):
+            try:
+                leaves = read(self._folder / str(step), named_leaves(like))
+            except DamagedError as error:
+                damaged[step] = str(error)
+                continue
+            for bad, why in damaged.items():
+                kept = self._set_aside(bad)
+                self.notes.append(f"checkpoint {bad:,} is damaged ({why}): kept as {kept.name}, not used")
+            return with_leaves(like, leaves)
+        if not damaged:
+            raise UserError(f"there is no checkpoint in {self._folder}")
+        why = "; ".join(f"{step}: {why}" for step, why in damaged.items())
+        raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move the run away to start over")
+
+    def _set_aside(self, step: int) -> Path:
+        names = (f"corrupt-{step}" + f"-{i}" * (i > 1) for i in itertools.count(1))
+        free = next(path for name in names if not (path := self._folder / name).exists())
+        if processes.is_first():
+            (self._folder / str(step)).rename(free)
+        free = self._folder / processes.first(free.name)
+        self._manager.reload()
+        return free
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        why = None
+        try:
+            yield
+        except Exception as error:  # a failed write comes out of Orbax as one of a dozen types
+            why = str(error).strip().split("\n")[0]
+        if why is not None:
+            settle()
+            raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
+
+
+class _Best:
+    """A preservation policy: keep the best checkpoint (Orbax's own forgets which it is when it is closed)."""
+
+    step: int | None = None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        del context
+        return [checkpoint.step == self.step for checkpoint in checkpoints]
+
+
+class _OnlyCheckpoints(ocp.path.step.NameFormat):
+    """Steps as Orbax names them, but for folders that hold no checkpoint: retention would delete those."""
+
+    def __init__(self):
+        self._standard = ocp.path.step.standard_name_format()
+
+    def build_name(self, step: int) -> str:
+        return self._standard.build_name(step)
+
+    def find_all(self, base_path: Any) -> Iterator[Any]:
+        known = steps_in(Path(base_path))
+        return (found for found in self._standard.find_all(base_path) if found.step in known)
+
+    def find_step(self, base_path: Any, step: int) -> Any:
+        return self._standard.find_step(base_path, step)
+
+
+def steps_in(folder: Path) -> list[int]:
+    """Return the steps that a folder holds checkpoints of, sound or not, in no order."""
+    if not folder.is_dir():
+        return []
+    return [
+        int(path.name)
+        for path in folder.iterdir()
+        if path.name.isdecimal() and any((path / item).exists() for item in ("state", "meta"))
+    ]
+
+
+def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the arrays of one checkpoint by name, all of them as they were saved.
+
+    Args:
+        folder: of the checkpoint; its name is the step.
+        wanted: arrays, or shapes and dtypes (and shardings), that it should hold; None takes what there is.
+
+    Raises:
+        DamagedError: if it is not as it was saved.
+        UserError: if it is of another format, or not what was wanted.
+    """
+    try:
+        meta = unseal(json.loads((folder / "meta/metadata").read_bytes()))
+        version, saved = meta["format_version"], dict(meta.get("leaves", {}))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"its description cannot be read: {type(error).__name__}") from error
+    if version != FORMAT_VERSION:
+        raise UserError(f"checkpoint {folder} has format {version}; this version reads {FORMAT_VERSION}")
+    if str(meta["step"]) != folder.name:
+        raise DamagedError(f"it is of step {meta['step']}")
+    if differing := [] if wanted is None else differences(saved, wanted):
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise UserError(f"{folder} is a checkpoint of another model: {'; '.join(differing[:3])}{more}")
+    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = wanted or {name: jax.ShapeDtypeStruct(shape, dtype) for name, (dtype, shape, _) in saved.items()}
+    targets = {
+        name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or device)
+        for name, x in wanted.items()
+    }
+    leaves, why = {}, None
+    mute()
+    with hushed():
+        try:
+            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+                arguments = ocp.args.StandardRestore(targets)
+                leaves = checkpointer.restore(folder.resolve() / "state", args=arguments)
+        except Exception as error:  # every layer below has its own exceptions for every kind of damage
+            why = type(error).__name__
+    if why is not None:
+        settle()
+        raise DamagedError(f"its arrays cannot be read: {why}")
+    found = describe(leaves)
+    if changed := [name for name in saved if found.get(name) != saved[name]]:
+        raise DamagedError(f"{changed[0]} has changed on disk")
+    return leaves

@@ -1,0 +1,241 @@
+"""The run folder: who holds it, what was asked for, how far it is, what was measured.
+
+runs/<name>/  config.json  env.json  status.json  log.txt  .lock  metrics.jsonl
+              reals.png  samples/  plots/  checkpoints/  export/
+"""
+
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import platform
+import shlex
+import shutil
+import socket
+import traceback
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import IO, Any
+
+import jax
+
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import remove_leftovers, write_atomically, write_json, writing
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
+_LONGEST_ROW = 1024  # bytes, of metrics.jsonl
+
+
+class OtherRunError(UserError):
+    """The folder holds a run with other settings; `free` is a folder that does not exist yet."""
+
+    def __init__(self, message: str, free: Path):
+        super().__init__(message)
+        self.free = free
+
+    def advice(self, arguments: Sequence[str]) -> str:
+        """Return the program's command line with the free folder for its ``--workdir``."""
+        line = [argument for argument in arguments if not argument.startswith("--workdir=")]
+        if "--workdir" in line:
+            del line[line.index("--workdir") : line.index("--workdir") + 2]
+        command = shlex.join(["python", *line, "--workdir", str(self.free)])
+        return f"In a folder of its own:  {command}"
+
+
+class Workdir:
+    """An open run folder, locked against other processes until it is closed.
+
+    Args:
+        path: made if missing.
+        settings: all that was asked for, as plain JSON values.
+        practical: names of the settings that may differ from those of the run that is already there.
+        defaults: what a run of an older version meant by the settings that it did not have yet.
+
+    Raises:
+        UserError: if the path is not a folder, cannot be written, holds other things than a run, or is in
+            use by another process.
+        OtherRunError: if it holds a run with other settings.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        settings: dict[str, Any],
+        *,
+        practical: Collection[str] = (),
+        defaults: Mapping[str, Any] = MappingProxyType({}),
+    ):
+        self.path = Path(path)
+        file = self.path / "config.json"
+        if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
+            raise UserError(f"{self.path} holds files but no run of jaxgan: choose another --workdir")
+        made = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock: IO[str] = (self.path / ".lock").open("a+")
+        except OSError as error:
+            raise UserError(f"cannot write to --workdir {self.path}: {error.strerror}") from error
+        try:
+            self._hold()
+            remove_leftovers(self.path)
+            if not made and file.exists():
+                self._compare(file, settings, practical, defaults)
+            write_json(file, settings)
+            write_json(self.path / "env.json", environment())
+        except BaseException:
+            self._lock.close()
+            raise
+        self._step = 0
+        self.warnings: dict[str, str] = {}  # by name; in status.json
+        self._log = (self.path / "log.txt").open("a")
+
+    def __enter__(self) -> "Workdir":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock, contextlib.suppress(OSError), self._log:  # the disk may be full
+            if error is not None and not isinstance(error, UserError):
+                self.write_status("failed", self._step, f"{type(error).__name__}: {error}")
+                self.log("".join(traceback.format_exception(error)))
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt, with the time."""
+        with writing(self.path / "log.txt"):
+            self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+            self._log.flush()
+
+    def write_status(self, state: str, step: int, why: str = "") -> None:
+        """Say how the run is: "running", "done", "preempted" or "failed"."""
+        self._step = step
+        status: dict[str, Any] = {"state": state, "step": step, "why": why}
+        if self.warnings:
+            status["warnings"] = list(self.warnings.values())
+        write_json(self.path / "status.json", status)
+
+    def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
+        """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
+        self._step = step
+        with writing(self.path / "metrics.jsonl"), (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+    def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
+        """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
+        return read_rows(self.path, up_to)
+
+    def last_metrics(self, count: int) -> list[dict[str, int | float]]:
+        """Return the last rows of metrics.jsonl, however long it is."""
+        if not (self.path / "metrics.jsonl").exists():
+            return []
+        with (self.path / "metrics.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - count * _LONGEST_ROW))
+            lines = file.read().decode(errors="replace").splitlines()[-count:]
+        return list(_parse(lines))
+
+    def some_metrics(self, most: int) -> list[dict[str, int | float]]:
+        """Return at most so many rows of metrics.jsonl, evenly spread and ending with the last."""
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        with file.open("rb") as lines:
+            count = sum(1 for _ in lines)
+        stride = 1 + max(0, count - 1) // most
+        with file.open(errors="replace") as lines:
+            return list(_parse(itertools.islice(lines, (count - 1) % stride, None, stride)))
+
+    def require_new(self) -> None:
+        """Raise `UserError` if a run ended here, so it was saved: a new one would drop what it measured."""
+        try:
+            state = json.loads((self.path / "status.json").read_text())["state"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+        if state in ("done", "preempted"):  # while it runs, a run may be killed in its first save
+            raise UserError(
+                f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
+                f"away, or choose another --workdir"
+            )
+
+    def trim_metrics(self, step: int) -> None:
+        """Drop the rows beyond `step`: they will be made again."""
+        text = "".join(json.dumps(row) + "\n" for row in self.read_metrics(up_to=step))
+        write_atomically(self.path / "metrics.jsonl", lambda file: file.write_text(text))
+
+    def _hold(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "another process"
+            raise UserError(f"{self.path} is in use by {holder}") from error
+        self._lock.truncate(0)
+        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        self._lock.flush()
+
+    def _compare(
+        self, file: Path, settings: dict[str, Any], practical: Collection[str], defaults: Mapping[str, Any]
+    ) -> None:
+        try:
+            saved = {**defaults, **json.loads(file.read_text())}
+        except (ValueError, TypeError, OSError) as error:
+            raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
+        differing = [
+            f"{name} {saved.get(name, 'unset')} there, {settings.get(name, 'unset')} here"
+            for name in dict.fromkeys([*saved, *settings])
+            if saved.get(name) != settings.get(name) and name not in practical
+        ]
+        if differing:
+            free = next(
+                folder
+                for i in itertools.count(2)
+                if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
+            )
+            raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+
+
+def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    """Return the rows of a file of a run folder; see `Workdir.read_metrics`."""
+    file = folder / name
+    rows = _parse(file.read_text(errors="replace").splitlines() if file.exists() else [])
+    return [row for row in rows if up_to is None or row["step"] <= up_to]
+
+
+def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows that are whole: a crash tears the last one, and a failing disk any."""
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict) and type(row.get("step")) is int:
+            yield row
+
+
+def _is_strange(file: Path) -> bool:
+    """Tell what a run that was killed at its very start does not leave."""
+    return file.name != ".lock" and not file.name.startswith(".config.")
+
+
+def environment() -> dict[str, Any]:
+    """Return what numbers may depend on besides the settings: versions, and the machine."""
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{jax.device_count()} x {device.device_kind}",
+        "backend": device.platform,
+        "disk_free_bytes": shutil.disk_usage(".").free,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version; None where it is used without being installed, as from a checkout."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,221 @@
+"""One population from its first step to its members' scores, or from where it was interrupted."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan import build, data, train
+from jaxgan.build import Experiment
+from jaxgan.config import PRACTICAL, Config
+from jaxgan.run import evaluation_plan, nan
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.workdir import Workdir
+from jaxgan.state import GANState
+from jaxgan.sweep.program import Program, diverged, member
+from jaxgan.system.files import write_json
+from jaxgan.system.progress import Progress
+from jaxgan.system.signals import Preemption
+
+GAP = "logit_gap"
+Outcome = dict[str, Any]
+
+
+class Setting(NamedTuple):
+    """What the populations of one program share.
+
+    Attributes:
+        dataset: what they learn.
+        experiment: their networks.
+        judge: of the members at the end, or None.
+        program: that trains them.
+    """
+
+    dataset: data.Dataset
+    experiment: Experiment
+    judge: evaluation_plan.Judge | None
+    program: Program
+
+
+def outcomes(path: Path) -> list[Outcome] | None:
+    """Return what came of a population that is done; None for one that is not."""
+    file = path / "results.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def run(
+    path: Path,
+    members: dict[int, Config],
+    setting: Setting,
+    *,
+    say: Callable[[str], None],
+    asked: Preemption,
+) -> list[Outcome] | None:
+    """Train a population and measure it.
+
+    Args:
+        path: its folder.
+        members: by number.
+        setting: what they share.
+        say: tells a line.
+        asked: whether somebody asked for an end.
+
+    Returns:
+        An outcome for each member, or None if somebody asked for an end; all is saved then.
+    """
+    asked_for = {"members": list(members), "size": setting.program.size}
+    with Workdir(path, asked_for) as folder:
+        with Checkpoints(path / "checkpoints", keep=1) as checkpoints:
+            state = _train(folder, members, setting.program, checkpoints, say, asked)
+            step = int(state.step)
+            checkpoints.save(step, state)
+        config = next(iter(members.values()))
+        if asked and step < config.steps and any(number is None for number in diverged(state)):
+            folder.write_status("preempted", step)
+            return None
+        found = _measure(folder, members, setting, state, say)
+        best = ranked(found)[0]
+        if best["diverged_at"] is None:
+            with Checkpoints(path / "winner", keep=1) as winner:
+                winner.save(step, member(state, list(members).index(best["member"])))
+        write_json(path / "results.json", found)
+        shutil.rmtree(path / "checkpoints")
+        folder.write_status("done", step)
+    return found
+
+
+def ranked(found: Sequence[Outcome]) -> list[Outcome]:
+    """Return outcomes from the best to the worst; those without a number, and the diverged, are last."""
+    by = ranked_by(found)
+
+    def place(outcome: Outcome) -> tuple[bool, float]:
+        value = outcome.get(by)
+        return (True, math.inf) if value is None else (False, value)
+
+    return sorted(found, key=place)
+
+
+def ranked_by(found: Sequence[Outcome]) -> str:
+    """Return the name of the number that members are judged by: less is better."""
+    names = [outcome["judged_by"] for outcome in found if outcome["diverged_at"] is None]
+    return names[0] if names else GAP
+
+
+def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the run folder of a member, as `jaxgan.train` would have left it.
+
+    Args:
+        config: of the member, with the folder.
+        winner: folder with the checkpoint of its state.
+        rows: its metrics.
+    """
+    dataset, path = build.dataset(config), Path(config.workdir)
+    status = path / "status.json"
+    if status.exists() and json.loads(status.read_text())["state"] == "done":
+        return
+    if not status.exists():
+        settings = config.asked(dataset.name, dataset.images.shape, {})
+        with Workdir(path, settings, practical=PRACTICAL) as folder:
+            folder.trim_metrics(-1)
+            for row in rows:
+                folder.append_metrics(
+                    row["step"], {name: row[name] for name in row if name not in ("step", "member")}
+                )
+        shutil.copytree(winner, path / "checkpoints", dirs_exist_ok=True)
+    train.run(config, dataset=dataset)  # it is at its last step: what is missing is made
+
+
+def _train(
+    folder: Workdir,
+    members: dict[int, Config],
+    program: Program,
+    checkpoints: Checkpoints,
+    say: Callable[[str], None],
+    asked: Preemption,
+) -> GANState:
+    numbers, configs = list(members), list(members.values())
+    config = configs[0]
+    found = checkpoints.latest_step()
+    state = program.init(configs) if found is None else program.place(checkpoints.restore(program.shapes))
+    step, known = int(state.step), diverged(state)
+    folder.trim_metrics(step)
+    folder.write_status("running", step)
+    if found is not None:
+        say(f"goes on at step {step:,}")
+    images = program.size * config.batch_size * config.d_steps
+    bar = config.progress and not config.quiet
+    progress = Progress(step, config.steps, images, bar=bar, quiet=config.quiet)
+    progress.start()
+    while step < config.steps and not asked and None in known[: len(configs)]:
+        to_event = min(every - step % every for every in (config.log_every, config.save_every))
+        steps = min(progress.steps_per_call, config.steps - step, to_event)
+        state, metrics = program.run(configs, state, steps)
+        step += steps
+        values = {name: value[: len(configs)] for name, value in jax.device_get(metrics).items()}
+        before, known = known, diverged(state)
+        for number, was, now in zip(numbers, before, known, strict=False):
+            if was != now:
+                say(f"member {number} met NaN or infinity at step {now:,} and is frozen; the others go on")
+        alive = [i for i, at in enumerate(known[: len(configs)]) if at is None]
+        if not alive:
+            break
+        line = progress.advance(
+            steps, {name: float(np.median(value[alive])) for name, value in values.items()}
+        )
+        if step % config.log_every == 0 or step == config.steps:
+            for i in alive:
+                row = {name: float(value[i]) for name, value in values.items()}
+                folder.append_metrics(step, {"member": numbers[i], **row})
+            folder.log(line)
+            progress.write_unless_bar(f"{line}  (median of {len(alive)})")
+        if step % config.save_every == 0 and step < config.steps:
+            checkpoints.save(step, state)
+    progress.close()
+    return state
+
+
+def _measure(
+    folder: Workdir,
+    members: dict[int, Config],
+    setting: Setting,
+    state: GANState,
+    say: Callable[[str], None],
+) -> list[Outcome]:
+    judge, rows = setting.judge, folder.read_metrics()
+    generator = setting.experiment.generator
+    generate = jax.jit(
+        lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
+    )
+    notes: dict[str, None] = {}
+    found = []
+    for i, (number, config) in enumerate(members.items()):
+        at = diverged(state)[i]
+        outcome: Outcome = {"member": number, "population": folder.path.name, "diverged_at": at}
+        if at is None:
+            outcome |= {"judged_by": GAP, "extractor": judge and judge.extractor.name}
+            if judge is not None:
+                outcome["judged_by"] = judge.goal.metric or GAP
+                key = jax.random.fold_in(nan.keys(config.seed, 0)[2], 1)  # as the run by itself does
+                ema = member(state, i).ema
+                scores, new = evaluation_plan.measure(judge, setting.experiment, partial(generate, ema), key)
+                outcome |= scores
+                notes |= dict.fromkeys(new)
+            outcome |= _last([row for row in rows if row["member"] == number])
+        found.append(outcome)
+    for note in notes:
+        say(note)
+    return found
+
+
+def _last(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the means of the last tenth of a member's rows."""
+    some = rows[-max(1, len(rows) // 10) :]
+    losses = {name: np.mean([row[name] for row in some]) for name in ("generator_loss", "discriminator_loss")}
+    gap = np.mean([abs(row["real_logit"] - row["fake_logit"]) for row in some])
+    return {name: float(value) for name, value in {**losses, GAP: gap}.items()}

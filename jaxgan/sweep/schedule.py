@@ -1,0 +1,167 @@
+"""All populations of a sweep, one after the other, and what comes of them."""
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxgan import build, features
+from jaxgan.config import PRACTICAL, Config
+from jaxgan.run import evaluation_plan
+from jaxgan.run.workdir import Workdir, read_rows
+from jaxgan.sweep import population, results
+from jaxgan.sweep import settings as kinds
+from jaxgan.sweep.population import Outcome, Setting
+from jaxgan.sweep.program import Program, fitting
+from jaxgan.system import signals
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_json
+from jaxgan.system.progress import write
+from jaxgan.system.signals import Preemption
+
+PLAN = "plan.json"  # how many members are trained at once, by the first of each program
+Say = Callable[[str], None]
+
+
+def run(
+    path: Path,
+    members: Sequence[Config],
+    settings: dict[str, Any],
+    *,
+    at_once: int | None = None,
+    devices: Sequence[jax.Device],
+) -> bool:
+    """Train all members, or go on with the sweep that is in a folder; say whether it is done.
+
+    Args:
+        path: of the folder.
+        members: their settings, checked.
+        settings: all that was asked for, as plain JSON values.
+        at_once: members in one program at most.
+        devices: that share the members.
+    """
+    groups, fresh = kinds.programs(members), not path.exists()
+    with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, signals.listen() as asked:
+        say = partial(_say, folder, quiet=members[0].quiet)
+        say(f"{len(members)} members in {len(groups)} program{'s' * (len(groups) > 1)}: {path}")
+        folder.write_status("running", _step(path))
+        found: list[Outcome] = []
+        for group in groups:
+            try:
+                some = _run_group(path, members, group, at_once, devices, say, asked)
+            except UserError:
+                if fresh and not (path / "populations").exists():
+                    shutil.rmtree(path)  # a mistake does not occupy the folder
+                raise
+            if some is None:
+                say("stopped; the same command goes on from there")
+                folder.write_status("preempted", _step(path), asked.signal.name if asked.signal else "")
+                return False
+            found += some
+        _show(path, members, found, say)
+        folder.write_status("done", _step(path))
+    return True
+
+
+def _step(path: Path) -> int:
+    """Return the furthest step of all populations."""
+    told = (json.loads(file.read_text()) for file in (path / "populations").glob("*/status.json"))
+    return max((status["step"] for status in told), default=0)
+
+
+def _run_group(
+    path: Path,
+    members: Sequence[Config],
+    group: list[int],
+    at_once: int | None,
+    devices: Sequence[jax.Device],
+    say: Say,
+    asked: Preemption,
+) -> list[Outcome] | None:
+    """Train the members of one program, as many at once as were planned when it was first compiled."""
+    plan = json.loads((path / PLAN).read_text()) if (path / PLAN).exists() else {}
+    planned, setting = plan.get(str(group[0])), None
+    if planned is None:
+        setting = _setting(members, group, devices, say, most=at_once)
+        planned = setting.program.size
+        write_json(path / PLAN, plan | {str(group[0]): planned})
+    found: list[Outcome] = []
+    for first in range(0, len(group), planned):
+        numbers = group[first : first + planned]
+        folder = path / "populations" / f"{numbers[0]:04d}"
+        some = population.outcomes(folder)
+        if some is None:
+            setting = setting or _setting(members, group, devices, say, size=planned)
+            say(f"trains members {', '.join(map(str, numbers))} in one program")
+            some = population.run(folder, {n: members[n] for n in numbers}, setting, say=say, asked=asked)
+        if some is None:
+            return None
+        found += some
+    return found
+
+
+def _setting(
+    members: Sequence[Config],
+    group: list[int],
+    devices: Sequence[jax.Device],
+    say: Say,
+    *,
+    most: int | None = None,
+    size: int | None = None,
+) -> Setting:
+    """Load a group's data and compile its program, of a size or as large as there is room for."""
+    config, some = members[group[0]], [members[number] for number in group]
+    dataset = build.dataset(config)
+    experiment = build.experiment(config, dataset)
+    if (taken := sum(array.nbytes for array in experiment.arrays.values())) > config.device_data * 1e9:
+        raise UserError(
+            f"{dataset.name} takes {taken / 1e9:.3g} GB, and a sweep keeps its data on the device: "
+            f"--grid device-data={math.ceil(taken / 1e9)} allows that"
+        )
+    judge = None
+    chosen = config.extractor or config.inception_weights or config.efficientnet_weights
+    if chosen or dataset.name in features.OF_DATA:
+        judge = evaluation_plan.judge(config.replace(evaluate_every=config.steps), dataset)
+    else:
+        say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
+    began = time.perf_counter()
+    varying = kinds.varied(some)
+    if size is None:
+        program = fitting(config, varying, experiment, count=len(group), most=most, devices=devices)
+    else:
+        shared = devices[: math.gcd(size, len(devices))]
+        program = Program(config, varying, experiment, size=size, devices=shared)
+    say(f"compiled a program of {program.size} members in {time.perf_counter() - began:.1f} s")
+    return Setting(dataset, experiment, judge, program)
+
+
+def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say) -> None:
+    """Write the tables, the figure and the best member's run folder, and print what came of the sweep."""
+    rows = results.table(members, found)
+    results.write(path, rows)
+    metrics = [row for folder in sorted((path / "populations").iterdir()) for row in read_rows(folder)]
+    results.plot(members, found, metrics, path / "sweep.png")
+    say(results.text(rows))
+    best = population.ranked(found)[0]
+    if best["diverged_at"] is not None:
+        say("every member diverged: there is no best one")
+        return
+    number = best["member"]
+    of_best = [row for row in metrics if row["member"] == number]
+    # On one device, as it was trained: its batch need not divide over all that there are.
+    config = members[number].replace(workdir=str(path / "best"), quiet=True, devices="1")
+    population.write_run(config, path / "populations" / best["population"] / "winner", of_best)
+    say(f"member {number} is the best by {population.ranked_by(found)}: {path / 'best'} is its run")
+    say(f"{path / 'table.csv'}, {path / 'sweep.png'}")
+
+
+def _say(folder: Workdir, line: str, *, quiet: bool) -> None:
+    folder.log(line)
+    if not quiet:
+        write(line)

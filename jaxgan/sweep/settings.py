@@ -1,0 +1,178 @@
+"""Which runs a sweep is made of: an experiment's settings, and what is varied of them."""
+
+import ast
+import dataclasses
+import itertools
+import math
+import sys
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan.build import check
+from jaxgan.config import PRACTICAL, Config, choose, option
+from jaxgan.system.errors import UserError
+
+NAME = "CONFIG"
+FIELDS = {field.name: field.type for field in dataclasses.fields(Config)}
+REFUSED = ("workdir", "profile", "tensorboard", "compilation_cache", "dry_run", "on_nan", "rollbacks")
+REFUSED += ("evaluate_every", "stop_at", "patience")  # members train to the end and are measured there
+REFUSED += ("devices", "parallel", "distributed", "coordinator", "num_processes", "process_id")
+SAME = (PRACTICAL - {"steps"}) | {"metrics", "evaluate_n", "extractor", "inception_weights"}
+SAME |= {"efficientnet_weights", "data", "image_size", "channels", "strict"}  # or they are not comparable
+TOGETHER = ("generator_learning_rate", "discriminator_learning_rate", "beta1", "beta2")
+TOGETHER += ("penalty_weight", "ema_decay", "seed")
+Values = dict[str, list[Any]]
+
+
+def read_config(script: Path) -> Config:
+    """Return an experiment's settings; nothing of the script runs but what comes before them.
+
+    Args:
+        script: a Python file that holds ``CONFIG = Config(...)``.
+
+    Raises:
+        UserError: if it does not, or cannot be read.
+    """
+    try:
+        body = ast.parse(script.read_text()).body
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read the experiment {script}: {getattr(error, 'strerror', error)}"
+        ) from error
+    places = [i for i, statement in enumerate(body) if _assigns(statement)]
+    if not places:
+        raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
+    first = ast.Module(body[: places[-1] + 1], [])
+    scope: dict[str, Any] = {"__name__": script.stem, "__file__": str(script)}
+    sys.path.insert(0, str(script.parent))  # as for a script that is run
+    try:
+        exec(compile(first, script, "exec"), scope)
+    except Exception as error:
+        raise UserError(f"{script} fails before its {NAME}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(script.parent))
+    if not isinstance(scope[NAME], Config):
+        kind = type(scope[NAME]).__name__
+        raise UserError(f"{NAME} of {script} is of the type {kind}: a sweep varies a jaxgan.config.Config")
+    if scope[NAME].distributed:
+        raise UserError(f"{NAME} of {script} is distributed: a sweep runs in one process")
+    return scope[NAME]
+
+
+def make(
+    default: Config,
+    *,
+    grid: Sequence[str] = (),
+    log_uniform: Sequence[str] = (),
+    random: int | None = None,
+    seeds: int = 1,
+) -> list[Config]:
+    """Return the members' settings: all combinations, or random ones, each with all seeds.
+
+    Args:
+        default: of the experiment.
+        grid: such as "generator-learning-rate=1e-4,2e-4".
+        log_uniform: such as "generator-learning-rate=1e-5,1e-2".
+        random: draw as many combinations of the ranges and of the grid's values; None: all of the grid's.
+        seeds: of each combination: that of the experiment, and those that follow.
+
+    Raises:
+        UserError: for a name, a value or a combination that cannot be.
+    """
+    values = _by_name("grid", grid)
+    ranges = _by_name("log_uniform", log_uniform)
+    for name, ends in ranges.items():
+        if float not in _kinds(name):
+            raise UserError(f"--log-uniform takes numbers that are not whole, and {option(name)} is none")
+        if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
+            raise UserError(f"--log-uniform {name}=low,high takes two positive numbers, got {ends}")
+        if name in values:
+            raise UserError(f"{option(name)} has a --grid and a --log-uniform range: choose one")
+    if seeds < 1:
+        raise UserError(f"--seeds must be at least 1, got {seeds}")
+    if seeds > 1 and "seed" in values:
+        raise UserError("--seeds and --grid seed both say which seeds: choose one")
+    if ranges and random is None:
+        raise UserError("--log-uniform needs --random, the number of draws")
+    if random is not None and (random < 1 or not (ranges or values)):
+        raise UserError("--random is at least 1, and draws from --log-uniform ranges and --grid values")
+    points = _all(values) if random is None else _draw(values, ranges, random, default.seed)
+    unwatched = {"evaluate_every": None, "stop_at": None, "patience": None, "on_nan": "stop"}
+    configs = [default.replace(**point, **unwatched) for point in points]
+    return [check(config.replace(seed=config.seed + i)) for config in configs for i in range(seeds)]
+
+
+def varied(members: Sequence[Config]) -> list[str]:
+    """Return the names of the settings in which members differ."""
+    return [name for name in FIELDS if len({getattr(member, name) for member in members}) > 1]
+
+
+def programs(members: Sequence[Config]) -> list[list[int]]:
+    """Return the members by number, those together that can be trained in one program."""
+    groups: dict[Config, list[int]] = {}
+    for i, member in enumerate(members):
+        together = [name for name in TOGETHER if name != "beta1" or member.optimizer != "sgd"]
+        program = member.replace(**{name: getattr(Config, name) for name in together})
+        groups.setdefault(program, []).append(i)  # sgd without momentum has another state than with
+    return list(groups.values())
+
+
+def _by_name(given: str, texts: Sequence[str]) -> Values:
+    """Return the values that texts such as "beta1=0,0.5" list, by the fields' names."""
+    named: Values = {}
+    for text in texts:
+        key, equals, listed = text.partition("=")
+        if not equals:
+            raise UserError(f"{option(given)} takes NAME=VALUE,VALUE,..., got {text}")
+        name = choose(given, key.strip().removeprefix("--"), FIELDS)
+        if name in REFUSED:
+            raise UserError(f"{option(given)} {text}: a sweep sets {option(name)} itself")
+        parts = [listed] if name in SAME else listed.split(",")
+        values = list(dict.fromkeys(_convert(name, part.strip()) for part in parts))
+        named[name] = named.get(name, []) + values
+        if name in SAME and len(named[name]) > 1:
+            raise UserError(f"{option(name)} must be the same for all members of a sweep")
+    return named
+
+
+def _kinds(name: str) -> tuple[Any, ...]:
+    kind = FIELDS[name]
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
+def _convert(name: str, text: str) -> Any:
+    kinds = _kinds(name)
+    if types.NoneType in kinds and text == "None":
+        return None
+    if bool in kinds and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (kind for kind in (int, float, str) if kind in kinds):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    raise UserError(f"{option(name)} takes {' or '.join(kind.__name__ for kind in kinds)}, got {text}")
+
+
+def _all(values: Values) -> list[dict[str, Any]]:
+    return [dict(zip(values, point, strict=True)) for point in itertools.product(*values.values())]
+
+
+def _draw(values: Values, ranges: Values, count: int, seed: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    points = []
+    for _ in range(count):
+        exponents = {name: rng.uniform(*np.log(ends)) for name, ends in ranges.items()}
+        drawn = {name: float(f"{math.exp(exponent):.4g}") for name, exponent in exponents.items()}
+        points.append(drawn | {name: some[rng.integers(len(some))] for name, some in values.items()})
+    return points
+
+
+def _assigns(statement: ast.stmt) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == NAME for target in targets)

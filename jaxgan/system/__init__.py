@@ -1,0 +1,1 @@
+"""The machine below a run: files, limits, signals, processes, and what is kept between runs."""

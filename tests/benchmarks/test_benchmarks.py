@@ -1,0 +1,230 @@
+"""The benchmarks run and say what they promise. How fast anything is, is no matter of tests."""
+
+import importlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxgan.names import NETWORKS
+
+TINY = "--image-size 8 --width 4 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
+QUICK = "--repetitions 2 --seconds 0.01"
+
+
+@pytest.fixture
+def benchmarks(request, monkeypatch):
+    """Import a module of the benchmarks as their scripts do."""
+    monkeypatch.syspath_prepend(request.config.rootpath / "benchmarks")
+    return importlib.import_module
+
+
+@pytest.mark.slow
+def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_path):
+    program = request.config.rootpath / "benchmarks/step_time.py"
+    result = run_program(program, *f"{TINY} {QUICK} --json out.json".split(), cwd=tmp_path)
+    assert result.stderr == ""
+    lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
+    networks, ways = lines[:5], lines[5:]
+    assert len(ways) == 5
+    for table in (networks, ways):
+        assert len({len(line) for line in table}) == 1  # aligned
+    assert "A folder of 10 JPEGs opens in" in result.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert record["environment"]["device"] == "1 x cpu"
+    assert {"python", "packages", "cores", "commit"} <= set(record["environment"])
+    assert {"jax", "jaxlib", "flax"} <= set(record["environment"]["packages"])
+    assert record["settings"]["repetitions"] == 2
+    assert record["settings"]["configs"]["mlp"]["batch_size"] == 4
+    assert list(record["networks"]) == ["mlp", "dcgan_28", "dcgan_32"]
+    assert list(record["input"]) == ["on the device", "streamed", "streamed folder"]
+    for network in record["networks"].values():
+        assert network["images_per_batch"] == 8  # of both discriminator updates
+        assert network["compile_seconds"] > 0
+        assert network["flops_per_step"] > 0
+        assert network["bytes_per_step"] > 0
+        assert min(network["generator_parameters"], network["discriminator_parameters"]) > 0
+    for times in (*record["networks"].values(), *record["input"].values()):
+        rates = times["batches"] / np.array(times["seconds"])
+        assert len(rates) == 2
+        np.testing.assert_allclose(times["batches_per_second"], np.percentile(rates, [25, 50, 75]))
+        np.testing.assert_allclose(
+            times["images_per_second"], times["images_per_batch"] * np.percentile(rates, [25, 50, 75])
+        )
+    assert [len(times) for times in record["opening_seconds"].values()] == [2, 2]
+
+
+@pytest.mark.slow
+def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
+    benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --no-input --penalty r1".split())
+    out = capsys.readouterr().out
+    assert "| mlp " in out
+    assert "dcgan" not in out
+    assert "streamed" not in out
+
+
+@pytest.mark.slow
+def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
+    quick = ["--devices", "1", "2", "--repetitions", "1", "--seconds", "0.01", "--networks"]
+    benchmarks("parallel").main([*quick, "tiny MLP"])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    modes = ["one call a step", "many steps a call", "shard_map", "pmap"]
+    assert [row.split(" | ")[1] for row in rows] == modes
+
+
+@pytest.mark.slow
+def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
+    benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --data digits".split())
+    assert "| streamed " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("--networks mpl", "did you mean mlp"),
+        ("--loss hing", "did you mean hinge"),
+        ("--network", "expected at least one argument"),
+        ("--batch-size many", "invalid int value"),
+        ("--batch-size 0", "--batch-size must be at least 1"),
+        ("--batch-size 5 --images 4", "is more than the 4 images"),
+        ("--image-size 28by28", "--image-size is H or HxW"),
+        ("--image-size 0", "--image-size is at least 1x1"),
+        ("--channels 0", "--channels must be at least 1"),
+        ("--repetitions 0", "--repetitions must be at least 1"),
+        ("--pictures 0", "--pictures must be at least 1"),
+        ("--seconds 0", "--seconds must be a positive number"),
+        ("--seconds inf", "--seconds must be a positive number"),
+        ("--data no/such/folder", "there is no folder"),
+        ("--json no/such/folder/out.json", "--json must be a file in a folder that exists"),
+        ("--networks dcgan_28 --penalty r1", "batch normalisation"),
+        ("--fast", "unrecognized arguments"),
+    ],
+)
+def test_mistakes_are_one_sentence(benchmarks, capsys, options, why):
+    with pytest.raises(SystemExit) as error:
+        benchmarks("step_time").main(options.split())
+    assert error.value.code == 2
+    captured = capsys.readouterr()
+    assert why in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_every_network_of_the_library_is_measured(benchmarks):
+    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(NETWORKS)
+
+
+def test_works_are_timed_in_turns_as_often_as_fits(benchmarks):
+    timing, calls = benchmarks("timing"), []
+
+    def work(name, batches_per_second):
+        def seconds(count):
+            calls.append((name, count))
+            return count / batches_per_second
+
+        return timing.Work(3, seconds)
+
+    works = {"slow": work("slow", 0.5), "fast": work("fast", 1000.0)}
+    results = timing.measure(works, repetitions=2, seconds=1.0)
+    assert calls[-4:] == [("slow", 1), ("fast", 1000)] * 2
+    assert results["slow"]["batches_per_second"] == [0.5, 0.5, 0.5]
+    assert results["fast"]["images_per_second"] == [3000.0, 3000.0, 3000.0]
+
+
+def test_the_input_on_the_device_gathers_every_batch(benchmarks, monkeypatch):
+    inputs, steps = benchmarks("inputs"), []
+    batch_at = inputs.data.batch_at
+
+    def watched(data, step, **options):
+        inputs.jax.debug.callback(lambda step: steps.append(int(step)), step)
+        return batch_at(data, step, **options)
+
+    monkeypatch.setattr(inputs.data, "batch_at", watched)
+    inputs.on_device(inputs.made_images(10, (2, 2, 1)), 4).seconds(5)
+    inputs.jax.effects_barrier()
+    assert sorted(steps) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.long
+def test_populations_are_measured_beside_a_loop_and_processes(request, run_program, tmp_path):
+    program = request.config.rootpath / "benchmarks/populations.py"
+    command = "--quick --workloads ring --json out.json"
+    result = run_program(program, *command.split(), cwd=tmp_path)
+    lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 2 * 3
+    assert len({len(line) for line in lines}) == 1
+    rows = json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert [row["way"] for row in rows[:2]] == ["population", "loop"]
+    for row in rows:
+        together = {"population": row["members"], "loop": 1}.get(row["way"]) or int(row["way"].split()[0])
+        waves = math.ceil(row["members"] / together)
+        seconds = waves * row["steps"] * together / row["steps_per_second"][1]
+        hourly = 3600 * row["members"] / (row["start_seconds"] + seconds)
+        assert row["runs_per_hour"][1] == pytest.approx(hourly)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ("--workloads rings", "did you mean ring"),
+        ("--members 0", "--members must be at least 1"),
+        ("--images 5", "--images must be at least a batch"),
+        ("--seconds 0", "--seconds must be a positive number"),
+    ],
+)
+def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options, why):
+    with pytest.raises(SystemExit) as error:
+        benchmarks("populations").main(options.split())
+    assert error.value.code == 2
+    captured = capsys.readouterr()
+    assert why in captured.err
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "row"),
+    [
+        pytest.param(
+            "kernels.py",
+            "--width 4 --batch-size 2 --only BatchNorm --repetitions 2 --seconds 0.001",
+            "| BatchNorm",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "scaling.py",
+            "--sweeps d_steps --largest 2 --repetitions 2 --seconds 0.01",
+            "| d_steps | 2 ",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "vs_pytorch.py",
+            "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
+            "| mlp | bfloat16 | 4 |",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "fault_cost.py",
+            "--only digits_mlp --steps 5 --repetitions 2",
+            "digits_mlp",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_the_other_programs_print_their_tables(request, run_program, tmp_path, program, options, row):
+    program = request.config.rootpath / "benchmarks" / program
+    assert row in run_program(program, *options.split(), cwd=tmp_path).stdout
+
+
+def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
+    run_all = benchmarks("run_all")
+    assert all(Path(run_all.__file__).with_name(f"{name}.py").exists() for name in run_all.PROGRAMS)
+    monkeypatch.setattr(run_all, "PROGRAMS", {"startup": ["--help"], "kernels": ["--nothing"]})
+    with pytest.raises(SystemExit, match="1"):
+        run_all.main(["--out", str(tmp_path / "tables.md")])
+    assert "1 of 2 programs ended well" in capsys.readouterr().out
+    told = (tmp_path / "tables.md").read_text()
+    assert "`python benchmarks/startup.py --help`\n\nusage: " in told
+    assert "unrecognized arguments: --nothing" in told

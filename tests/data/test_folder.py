@@ -1,0 +1,340 @@
+"""A folder of pictures: every kind that people have, and every way in which files are broken."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan.data import first_shape, load
+from jaxgan.system.errors import UserError
+
+RANDOM = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+
+def save(path, pixels=RANDOM, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    picture.save(path, **options)
+    return path
+
+
+def only(folder, **options):
+    """Load a folder that holds one picture; return its pixels."""
+    dataset = load(str(folder), **options)
+    assert len(dataset.images) == 1
+    return np.asarray(dataset.images[0])
+
+
+def test_pictures_are_found_at_every_depth_and_sorted_by_path(tmp_path):
+    shades = {"b.png": 1, "a/z.PNG": 2, "a/deep/er/y.bmp": 3, "c.ppm": 4, ".hidden.png": 5, ".git/x.png": 6}
+    for name, shade in shades.items():
+        save(tmp_path / name, np.full((4, 4, 3), shade, np.uint8))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    dataset = load(str(tmp_path))
+    assert dataset.images[:, 0, 0, 0].tolist() == [3, 2, 1, 4]
+    assert dataset.images.dtype == np.uint8
+    assert dataset.images.shape == (4, 4, 4, 3)
+    assert (dataset.name, dataset.labels, dataset.notes) == (str(tmp_path), None, ())
+
+
+def test_classes_are_first_level_subfolders_only_when_asked_for(tmp_path):
+    for name in ("dog/1.png", "cat/1.png", "cat/more/2.png", "emu/1.png"):
+        save(tmp_path / name)
+    assert load(str(tmp_path)).labels is None
+    dataset = load(str(tmp_path), conditional=True)
+    assert dataset.labels.tolist() == [0, 0, 1, 2]
+    assert dataset.labels.dtype == np.int32
+    assert dataset.num_classes == 3
+    assert dataset.notes == ("3 classes: cat, dog, emu",)
+
+
+def test_the_first_shape_is_that_of_the_first_picture_that_can_be_read(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    assert first_shape(str(tmp_path)) is None
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "b.png", RANDOM[:5, :, 0], exif=exif)
+    save(tmp_path / "c.png")
+    assert first_shape(str(tmp_path)) == (8, 5, 1)
+
+
+def test_labels_stay_with_their_pictures_when_one_is_skipped(tmp_path):
+    for name, shade in {"a/1.png": 10, "b/2.png": 20, "c/3.png": 30}.items():
+        save(tmp_path / name, np.full((4, 4, 3), shade, np.uint8))
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    (tmp_path / "b" / "1.png").write_bytes(b"")
+    dataset = load(str(tmp_path), conditional=True)
+    assert dataset.images[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert dataset.labels.tolist() == [0, 1, 2]
+
+
+def test_a_picture_without_a_class_is_refused(tmp_path):
+    save(tmp_path / "a" / "1.png")
+    save(tmp_path / "stray.png")
+    with pytest.raises(UserError, match=r"1 file in none: stray\.png"):
+        load(str(tmp_path), conditional=True)
+
+
+def halves(mode, left, right):
+    """A picture whose left and right halves differ, 4 high and 8 wide."""
+    picture = Image.new(mode, (8, 4), right)
+    picture.paste(left, (0, 0, 4, 4))
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "suffix", "colour"),
+    [
+        (halves("RGB", (200, 0, 0), (0, 100, 0)), "png", ((200, 0, 0), (0, 100, 0))),
+        (halves("RGBA", (200, 0, 0, 255), (9, 9, 9, 0)), "png", ((200, 0, 0), (255, 255, 255))),
+        (halves("RGB", (200, 0, 0), (0, 100, 0)).quantize(4), "gif", ((200, 0, 0), (0, 100, 0))),
+        (halves("CMYK", (0, 255, 255, 0), (0, 0, 0, 255)), "tif", ((255, 0, 0), (0, 0, 0))),
+        (halves("LA", (70, 255), (0, 0)), "png", ((70, 70, 70), (255, 255, 255))),
+        (halves("L", 70, 30), "png", ((70, 70, 70), (30, 30, 30))),
+        (halves("1", 1, 0), "png", ((255, 255, 255), (0, 0, 0))),
+        (halves("I;16", 65535, 257 * 50), "png", ((255, 255, 255), (50, 50, 50))),
+        (halves("I;16", 65535, 257 * 50), "tif", ((255, 255, 255), (50, 50, 50))),
+        (halves("I", 65535, 0), "pgm", ((255, 255, 255), (0, 0, 0))),
+    ],
+)
+def test_pixels_of_every_mode(tmp_path, picture, suffix, colour):
+    save(tmp_path / f"a.{suffix}", picture)
+    pixels = only(tmp_path, channels=3)
+    assert pixels.shape == (4, 8, 3)
+    assert (pixels[:, :4] == colour[0]).all()
+    assert (pixels[:, 4:] == colour[1]).all()
+
+
+def test_a_palette_with_a_transparent_entry_is_laid_on_white(tmp_path):
+    save(tmp_path / "a.png", halves("RGB", (200, 0, 0), (0, 100, 0)).quantize(2), transparency=0)
+    corners = only(tmp_path)[0, [0, -1]].tolist()
+    assert [255, 255, 255] in corners
+    assert [200, 0, 0] in corners or [0, 100, 0] in corners
+
+
+def test_channels_follow_the_files_unless_told(tmp_path):
+    save(tmp_path / "a.png", halves("L", 70, 30))
+    assert only(tmp_path).shape == (4, 8, 1)
+    assert only(tmp_path, channels=3).shape == (4, 8, 3)
+    save(tmp_path / "b.png", halves("RGB", (255, 0, 0), (0, 0, 0)))
+    dataset = load(str(tmp_path))
+    assert dataset.images.shape == (2, 4, 8, 3)
+    assert dataset.notes == ("1 file converted from grey to colour: a.png",)
+    grey = load(str(tmp_path), channels=1)
+    assert grey.images[:, 0, 0, 0].tolist() == [70, 76]  # 76 = round(0.299 * 255)
+    assert grey.notes == ()
+
+
+def test_the_camera_s_orientation_is_applied(tmp_path):
+    picture = halves("RGB", (250, 250, 250), (0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright: left becomes top
+    save(tmp_path / "a.png", picture, exif=exif)
+    pixels = only(tmp_path)
+    assert pixels.shape == (8, 4, 3)
+    assert (pixels[:4] == 250).all()
+    assert (pixels[4:] == 0).all()
+    save(tmp_path / "b.png", np.zeros((8, 4, 3), np.uint8))  # the same size, seen upright
+    assert load(str(tmp_path)).images.shape == (2, 8, 4, 3)
+
+
+@pytest.mark.parametrize(("shape", "image_size"), [((6, 10), (3, 3)), ((10, 6), (3, 3)), ((8, 12), (4, 2))])
+def test_the_centre_is_kept(tmp_path, shape, image_size):
+    pixels = np.zeros((*shape, 3), np.uint8)
+    height, width = image_size
+    scale = min(shape[0] / height, shape[1] / width)
+    top, left = int(shape[0] - height * scale) // 2, int(shape[1] - width * scale) // 2
+    pixels[top : shape[0] - top, left : shape[1] - left] = 100  # just the largest box of that aspect
+    save(tmp_path / "a.png", pixels)
+    assert only(tmp_path, image_size=image_size).shape == (height, width, 3)
+    assert (only(tmp_path, image_size=image_size) == 100).all()
+
+
+def test_what_shrinks_is_averaged(tmp_path):
+    chequered = np.indices((64, 64)).sum(axis=0) % 2 * 255
+    save(tmp_path / "a.png", chequered.astype(np.uint8))
+    small = only(tmp_path, image_size=(8, 8)).astype(int)
+    assert abs(small - 128).max() <= 4  # a filter that samples gives 0 or 255
+
+
+def test_of_an_animation_the_first_frame_is_taken(tmp_path):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert (only(tmp_path) == (255, 0, 0)).all()
+
+
+def bomb(path):
+    save(path, Image.new("1", (20_000, 20_000)))  # 50 kB on disk, 400 million pixels
+
+
+def bomb_that_pillow_only_warns_of(path):
+    save(path, Image.new("1", (10_000, 10_000)))
+
+
+def half(path, **options):
+    save(path, np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8), **options)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+BROKEN = {
+    "empty.png": (lambda path: path.write_bytes(b""), "empty"),
+    "page.png": (lambda path: path.write_text("<!DOCTYPE html><html>404</html>"), "not a picture"),
+    "half.png": (half, "truncated"),
+    "half.jpg": (half, "truncated"),
+    "half.gif": (half, "truncated"),
+    "half.webp": (half, ""),
+    "half.bmp": (half, "truncated"),
+    "bomb.png": (bomb, "exceeds limit"),
+    "warned.png": (bomb_that_pillow_only_warns_of, "exceeds limit"),
+    "float.tif": (lambda path: save(path, np.ones((8, 8), np.float32)), "no known range"),
+    "script.png": (lambda path: path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n"), "not a picture"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_named_and_skipped_or_refused(tmp_path, name):
+    spoil, why = BROKEN[name]
+    save(tmp_path / "a.png")
+    spoil(tmp_path / name)
+    for _ in range(2):  # decoded, and from the cache
+        dataset = load(str(tmp_path), image_size=(8, 8))
+        np.testing.assert_array_equal(dataset.images, RANDOM[None])
+        (note,) = dataset.notes
+        assert note.startswith(f"1 file skipped: {name} (")
+        assert why in note
+        assert "\n" not in note
+        with pytest.raises(UserError, match=f"1 file cannot be read: {name}"):
+            load(str(tmp_path), image_size=(8, 8), strict=True)
+
+
+def test_no_file_freezes_or_runs_anything(tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "nowhere.png").symlink_to(tmp_path / "missing.png")
+    monkeypatch.setattr("subprocess.Popen", None)
+    (tmp_path / "script.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    assert load(str(tmp_path)).notes == ("1 file skipped: script.png (not a picture)",)
+
+
+def test_many_broken_files_are_counted(tmp_path):
+    save(tmp_path / "z.png")
+    for i in range(5):
+        (tmp_path / f"{i}\n\x1b[31m.png").write_bytes(b"")
+    (note,) = load(str(tmp_path)).notes
+    assert note == "5 files skipped: 0??[31m.png (empty), 1??[31m.png (empty), 2??[31m.png (empty) and 2 more"
+
+
+def test_a_name_that_is_not_utf8_is_no_obstacle(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    save(tmp_path / "a.png")
+    (note,) = load(str(tmp_path)).notes
+    assert note == "1 file skipped: ?.png (empty)"
+
+
+def test_only_broken_files_are_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"none of the pictures .* a\.png \(empty\)"):
+        load(str(tmp_path))
+
+
+def test_links_lead_nowhere_outside(tmp_path):
+    outside = save(tmp_path / "outside" / "secret.png").parent
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.png").symlink_to(outside / "secret.png")
+    (root / "folder").symlink_to(outside)
+    with pytest.raises(UserError, match=r"holds no pictures .*2 links lead out"):
+        load(str(root))
+    save(root / "a.png")
+    (root / "inside.png").symlink_to("a.png")
+    dataset = load(str(root))
+    assert len(dataset.images) == 2
+    assert dataset.notes == ("2 links lead out of the folder and are not followed",)
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path):
+    save(tmp_path / "real" / "a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    np.testing.assert_array_equal(only(tmp_path / "link"), RANDOM)
+
+
+def test_mixed_sizes_need_a_size(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", RANDOM[:4])
+    with pytest.raises(UserError, match=r"2 sizes \(a\.png is 8x8, b\.png is 4x8\): set --image-size HxW"):
+        load(str(tmp_path))
+    assert load(str(tmp_path), image_size=(4, 4)).images.shape == (2, 4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: None, "there is no folder"),
+        (lambda folder: folder.mkdir(), "holds no pictures"),
+        (lambda folder: folder.write_text("x"), "is a file: --data takes a folder"),
+    ],
+)
+def test_no_folder_no_pictures(tmp_path, make, message):
+    make(tmp_path / "x")
+    with pytest.raises(UserError, match=message) as caught:
+        load(str(tmp_path / "x"))
+    assert "\n" not in str(caught.value)
+
+
+def test_changes_to_the_folder_are_seen(tmp_path):
+    save(tmp_path / "a.png")
+    assert len(load(str(tmp_path)).images) == 1
+    save(tmp_path / "b.png", 255 - RANDOM)
+    assert len(load(str(tmp_path)).images) == 2
+    save(tmp_path / "a.png", 255 - RANDOM)
+    os.utime(tmp_path / "a.png", ns=(0, 12345))
+    assert (load(str(tmp_path)).images[0] == 255 - RANDOM).all()
+
+
+def test_a_change_is_seen_that_keeps_size_and_time(tmp_path):
+    save(tmp_path / "a.bmp")
+    before = (tmp_path / "a.bmp").stat()
+    load(str(tmp_path))
+    save(tmp_path / "a.bmp", 255 - RANDOM)
+    os.utime(tmp_path / "a.bmp", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (tmp_path / "a.bmp").stat().st_size == before.st_size
+    assert (load(str(tmp_path)).images[0] == 255 - RANDOM).all()
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "png", "jpg"])
+def test_a_turned_picture_has_the_size_that_it_is_shown_in(tmp_path, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.fromarray(np.zeros((12, 20, 3), np.uint8)).save(tmp_path / f"a.{suffix}", exif=exif)
+    Image.fromarray(np.zeros((20, 12, 3), np.uint8)).save(tmp_path / f"b.{suffix}")
+    assert load(str(tmp_path)).images.shape == (2, 20, 12, 3)
+    assert first_shape(str(tmp_path)) == (20, 12, 3)
+
+
+def test_a_second_look_decodes_nothing(tmp_path, monkeypatch):
+    save(tmp_path / "a.png")
+    first = load(str(tmp_path), image_size=(4, 4))
+    monkeypatch.setattr("PIL.Image.open", None)
+    second = load(str(tmp_path), image_size=(4, 4))
+    np.testing.assert_array_equal(first.images, second.images)
+
+
+def test_more_pictures_than_are_decoded_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxgan.data.folder._AT_ONCE", 3)
+    for i in range(10):
+        save(tmp_path / f"{i}.png", np.full((2, 2), i, np.uint8))
+    assert load(str(tmp_path)).images[:, 0, 0, 0].tolist() == list(range(10))
+
+
+def test_a_link_that_leads_to_itself_is_left_out(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert len(load(str(tmp_path), image_size=(4, 4)).images) == 1
+
+
+def test_a_home_that_nobody_has_is_one_sentence():
+    with pytest.raises(UserError, match="there is no folder ~nobody-has-this-name"):
+        load("~nobody-has-this-name/pictures", image_size=(4, 4))

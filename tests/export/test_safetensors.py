@@ -1,0 +1,133 @@
+import json
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import jaxgan
+from jaxgan import export
+from jaxgan.networks import dcgan, mlp
+from jaxgan.system.errors import UserError
+
+
+def save(folder, generator, *, num_classes=None, image_shape=(8, 8, 1)):
+    labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+    variables = generator.init(jax.random.key(0), jnp.zeros((1, 6)), labels, train=False)
+    export.save_generator(
+        folder,
+        generator,
+        jax.device_get(variables),
+        image_shape=image_shape,
+        latent_dim=6,
+        num_classes=num_classes,
+        step=12,
+    )
+    return variables
+
+
+@pytest.mark.parametrize(
+    ("generator", "num_classes"),
+    [
+        (mlp.Generator((8, 8, 1), (5, 7)), None),
+        (mlp.Generator((8, 8, 1), squash=False, num_classes=3), 3),
+        (dcgan.Generator((8, 8, 1), 4), None),
+        (dcgan.Generator((8, 8, 1), 4, num_classes=3), 3),
+    ],
+)
+def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classes):
+    variables = save(tmp_path / "export", generator, num_classes=num_classes)
+    latents = jax.random.normal(jax.random.key(1), (4, 6))
+    labels = None if num_classes is None else jnp.array([0, 1, 2, 0])
+    expected = generator.apply(variables, latents, labels, train=False)
+    for path in (tmp_path, tmp_path / "export", tmp_path / "export/generator.safetensors"):
+        generate = jaxgan.load_generator(path)
+        np.testing.assert_allclose(generate(latents, labels), expected, rtol=1e-5, atol=1e-6)
+        if num_classes is not None:
+            for wrong in (jnp.array([0, 1, 3, 0]), jnp.array([0, -1, 0, 0])):
+                with pytest.raises(ValueError, match="labels are 0 to 2, these go from"):
+                    generate(latents, wrong)
+            np.testing.assert_allclose(jax.jit(generate)(latents, labels), expected, rtol=1e-5, atol=1e-6)
+    assert export.read_description(tmp_path)["step"] == 12
+
+
+class Gated(nn.Module):
+    """Scalars, and leaves of several dtypes."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        gate = self.param("gate", nn.initializers.constant(0.3), ())
+        count = self.variable("counts", "n", lambda: jnp.int32(7))
+        others = {"flag": bool, "small": jnp.int8, "byte": jnp.uint8, "half": jnp.float16}
+        seen = [
+            self.variable("others", name, jnp.ones, 2, dtype).value.sum() for name, dtype in others.items()
+        ]
+        pixels = gate * nn.Dense(64)(latents) + 0.01 * count.value + 0.001 * sum(seen)
+        return pixels.reshape(-1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_leaves_of_every_shape_and_dtype_come_back(tmp_path, earlier):
+    variables = save(tmp_path, Gated())
+    if earlier:  # versions up to 0.1 wrote a scalar as an array of one number
+        arrays = load_file(tmp_path / export.WEIGHTS)
+        arrays["params/gate"] = arrays["params/gate"].reshape(1)
+        save_file(arrays, tmp_path / export.WEIGHTS)
+    latents = jax.random.normal(jax.random.key(1), (4, 6))
+    found = jaxgan.load_generator(tmp_path, Gated())(latents)
+    np.testing.assert_allclose(found, Gated().apply(variables, latents, train=False), rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_weights_make_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / name, dcgan.Generator((8, 8, 1), 4))
+    first, second = ((tmp_path / name / export.WEIGHTS).read_bytes() for name in ("a", "b"))
+    assert first == second
+
+
+def test_a_module_of_ones_own_needs_the_module(tmp_path):
+    class Own(nn.Module):
+        @nn.compact
+        def __call__(self, latents, labels=None, *, train):
+            return nn.Dense(64)(latents).reshape(-1, 8, 8, 1)
+
+    variables = save(tmp_path, Own())
+    with pytest.raises(UserError, match="with its module"):
+        jaxgan.load_generator(tmp_path)
+    latents = jnp.ones((2, 6))
+    generate = jaxgan.load_generator(tmp_path, Own())
+    np.testing.assert_allclose(generate(latents), Own().apply(variables, latents, train=False), rtol=1e-6)
+
+
+def test_what_cannot_be_loaded_is_said(tmp_path):
+    with pytest.raises(UserError, match="no checkpoint in"):
+        jaxgan.load_generator(tmp_path / "nothing")
+    save(tmp_path, mlp.Generator((8, 8, 1), (5,)))
+    with pytest.raises(UserError, match=r"Dense_0/bias is float32\[9\], found float32\[5\]"):
+        jaxgan.load_generator(tmp_path, mlp.Generator((8, 8, 1), (9,)))
+    description = json.loads((tmp_path / "config.json").read_text())
+    for change, what in (
+        ({"format_version": 99}, "format 99"),
+        ({"network": "os.system"}, "os.system generator"),
+        ({"options": {"widht": 3}}, "widht"),
+        ({"image_shape": None}, "does not describe"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps({**description, **change}))
+        with pytest.raises(UserError, match=what):
+            jaxgan.load_generator(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="does not describe"):
+        jaxgan.load_generator(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(description))
+    (tmp_path / "generator.safetensors").write_bytes(b"not safetensors")
+    with pytest.raises(UserError, match="cannot be read"):
+        jaxgan.load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["workdir", "grid"])
+def test_a_run_before_its_first_save_says_so(tmp_path, name):
+    (tmp_path / "config.json").write_text(json.dumps({name: "x"}))
+    with pytest.raises(UserError, match="no exported generator"):
+        export.load_generator(tmp_path)

@@ -1,0 +1,380 @@
+"""Our layers against linen's, under every transformation that training a GAN uses."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.export
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+from jax.test_util import check_grads
+
+from jaxgan.layers.batch_norm import BatchNorm
+from jaxgan.layers.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv, conv, conv_downsample
+from jaxgan.layers.kernels import lowerings, winograd
+from jaxgan.layers.kernels.lowerings import Window
+from jaxgan.networks import dcgan
+
+STRIDED = {"features": 3, "kernel_size": (4, 4), "strides": (2, 2)}
+ODD = {"features": 3, "kernel_size": (3, 3)}
+
+
+def apply(module, **state):
+    def function(params, x):
+        return module.apply({"params": params, **state}, x, mutable=["batch_stats"])[0]
+
+    return function
+
+
+def batch_norm(layer, **options):
+    stats = {"mean": jnp.zeros(2), "var": jnp.ones(2)}
+    return apply(layer(use_running_average=False, **options), batch_stats=stats)
+
+
+def repeated(x):
+    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+
+
+LAYERS = {  # ours, and linen's
+    "conv": (apply(Conv(**STRIDED)), apply(nn.Conv(**STRIDED))),
+    "conv_3x3": (apply(Conv(**ODD)), apply(nn.Conv(**ODD))),
+    "conv_transpose": (apply(ConvTranspose(**STRIDED)), apply(nn.ConvTranspose(**STRIDED))),
+    "upsample_conv": (
+        apply(UpsampleConv(**ODD)),
+        lambda params, x: apply(nn.Conv(**ODD))(params, repeated(x)),
+    ),
+    "conv_downsample": (
+        apply(ConvDownsample(**ODD)),
+        lambda params, x: nn.avg_pool(apply(nn.Conv(**ODD))(params, x), (2, 2), (2, 2)),
+    ),
+    "batch_norm": (batch_norm(BatchNorm), batch_norm(nn.BatchNorm)),
+}
+
+
+def inputs(name, dtype=jnp.float32, batch=4):
+    """Return a layer's parameters and images, of two channels."""
+    keys = iter(jax.random.split(jax.random.key(1), 4))
+    normal = lambda *shape: jax.random.normal(next(keys), shape, dtype)
+    x = normal(batch, 4, 6, 2)
+    if name == "batch_norm":
+        return {"scale": 1 + 0.1 * normal(2), "bias": normal(2)}, x
+    size = 3 if name in ("conv_3x3", "upsample_conv", "conv_downsample") else 4
+    return {"kernel": normal(size, size, 2, 3), "bias": normal(3)}, x
+
+
+def loss(layer):
+    return lambda params, x: jnp.mean(jnp.tanh(layer(params, x)) ** 2)
+
+
+def penalised(layer):
+    """R1's shape: the derivative, by the weights, of a squared derivative by the images."""
+    slope = jax.grad(loss(layer), argnums=1)
+    return jax.grad(lambda params, x: jnp.sum(slope(params, x) ** 2), argnums=(0, 1))
+
+
+def jacobian_product(layer):
+    """The game's: a derivative along a direction of a gradient."""
+    gradient = jax.grad(loss(layer), argnums=(0, 1))
+    return lambda params, x: jax.jvp(gradient, (params, x), jax.tree.map(jnp.cos, (params, x)))[1]
+
+
+def members(params):
+    return jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf, -leaf]), params)
+
+
+def population(layer):
+    gradient = jax.vmap(jax.grad(loss(layer), argnums=(0, 1)), in_axes=(0, None))
+    return lambda params, x: gradient(members(params), x)
+
+
+def scanned(layer):
+    gradient = jax.value_and_grad(loss(layer), argnums=(0, 1))
+    return lambda params, x: jax.lax.scan(
+        lambda _, x: (None, gradient(params, x)), None, jnp.stack([x, 2 * x])
+    )
+
+
+TRANSFORMATIONS = {
+    "value": lambda layer: layer,
+    "gradient": lambda layer: jax.grad(loss(layer), argnums=(0, 1)),
+    "forward mode": lambda layer: lambda params, x: jax.jvp(layer, (params, x), (params, jnp.sin(x)))[1],
+    "reverse over reverse": penalised,
+    "jvp of grad": jacobian_product,
+    "vmap over examples": lambda layer: (
+        lambda params, x: jax.vmap(
+            jax.grad(lambda params, x: loss(layer)(params, x[None])), in_axes=(None, 0)
+        )(params, x)
+    ),
+    "vmap over images": lambda layer: (
+        lambda params, x: jax.vmap(jax.grad(loss(layer), argnums=1), in_axes=(None, 1), out_axes=1)(
+            params, jnp.stack([x, 2 * x], axis=1)
+        )
+    ),
+    "vmap over weights": population,
+    "vmap over weights, second order": lambda layer: (
+        lambda params, x: jax.vmap(penalised(layer), in_axes=(0, None))(members(params), x)
+    ),
+    "scan": scanned,
+    "remat": lambda layer: jax.grad(jax.checkpoint(loss(layer)), argnums=(0, 1)),
+}
+
+
+def check_equal(ours, linens, rtol):
+    """Compare trees, each leaf relative to its largest number."""
+
+    def check(path, ours, linens):
+        assert ours.shape == linens.shape
+        assert ours.dtype == linens.dtype
+        atol = rtol * np.abs(linens).max()
+        np.testing.assert_allclose(ours, linens, rtol=rtol, atol=atol, err_msg=str(path))
+
+    assert jax.tree.structure(ours) == jax.tree.structure(linens)
+    jax.tree_util.tree_map_with_path(check, ours, linens)
+
+
+# How a CPU computes layers as small as these: as it would choose to, or as it does large ones.
+LAYERS_AND_ALGORITHMS = [(name, "direct") for name in LAYERS] + [
+    (name, "tiles") for name in LAYERS if name != "batch_norm"
+]
+of_all_algorithms = pytest.mark.parametrize(
+    ("name", "algorithm"), LAYERS_AND_ALGORITHMS, indirect=["algorithm"]
+)
+
+
+@pytest.fixture
+def algorithm(request, monkeypatch):
+    if request.param == "tiles":
+        monkeypatch.setattr(winograd, "_SMALLEST", 0)
+    return request.param
+
+
+@of_all_algorithms
+def test_every_transformation_gives_what_linens_layers_give(name, algorithm):
+    ours, linens = LAYERS[name]
+
+    def results(layer):
+        return jax.jit(lambda *args: {key: make(layer)(*args) for key, make in TRANSFORMATIONS.items()})
+
+    single = inputs(name)
+    for key in ("value", "gradient"):
+        check_equal(*(jax.jit(TRANSFORMATIONS[key](layer))(*single) for layer in (ours, linens)), rtol=1e-5)
+    with jax.enable_x64(True):
+        double = inputs(name, jnp.float64)
+        check_equal(results(ours)(*double), results(linens)(*double), rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_to_second_order_by_finite_differences(name):
+    with jax.enable_x64(True):
+        params, x = inputs(name, jnp.float64, batch=2)
+        check_grads(jax.jit(loss(LAYERS[name][0])), (params, x), order=2, modes=("fwd", "rev"), rtol=1e-5)
+
+
+@of_all_algorithms
+def test_bfloat16_is_kept_and_close(name, algorithm):
+    params, x = inputs(name)
+    half = x.astype(jnp.bfloat16)
+    if name != "batch_norm":  # whose parameters stay float32, as linen's do
+        params = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+    ours, linens = (jax.jit(layer)(params, half) for layer in LAYERS[name])
+    assert ours.dtype == linens.dtype
+    gradients = [jax.jit(TRANSFORMATIONS["gradient"](layer))(params, half) for layer in LAYERS[name]]
+    for one, other in zip(
+        jax.tree.leaves((ours, gradients[0])), jax.tree.leaves((linens, gradients[1])), strict=True
+    ):
+        assert one.dtype == other.dtype
+        one, other = np.asarray(one, np.float32), np.asarray(other, np.float32)
+        np.testing.assert_allclose(one, other, rtol=0.05, atol=0.05 * np.abs(other).max())
+
+
+def whole_and_parts(name):
+    """Return a layer over the mapped axis, the layer of all devices' images, and their inputs."""
+    ours = LAYERS[name][0] if name != "batch_norm" else batch_norm(BatchNorm, axis_name="batch")
+    return ours, LAYERS[name][1], inputs(name)
+
+
+@of_all_algorithms
+@pytest.mark.parametrize("check_vma", [False, True])
+def test_shard_map_gives_the_gradient_of_the_whole_batch(name, algorithm, check_vma):
+    ours, linens, (params, x) = whole_and_parts(name)
+    whole = jax.grad(loss(linens), argnums=(0, 1))(params, x)
+
+    def part(params, x):
+        mean = lambda params, x: jax.lax.pmean(loss(ours)(params, x), "batch")
+        by_params, by_x = jax.grad(mean, argnums=(0, 1))(params, x)
+        if not check_vma:  # there the transposed pmean is a psum of what was a mean already
+            by_params = jax.lax.pmean(by_params, "batch")
+        return by_params, by_x / (1 if check_vma else jax.lax.axis_size("batch"))
+
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    sharded, replicated = PartitionSpec("batch"), PartitionSpec()
+    mapped = jax.shard_map(
+        part, mesh=mesh, in_specs=(replicated, sharded), out_specs=(replicated, sharded), check_vma=check_vma
+    )
+    check_equal(jax.jit(mapped)(params, x), whole, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_pmap_gives_the_gradient_of_the_whole_batch(name):
+    ours, linens, (params, x) = whole_and_parts(name)
+    whole = jax.grad(loss(linens))(params, x)
+
+    def part(params, x):
+        gradient = jax.grad(lambda params: jax.lax.pmean(loss(ours)(params, x), "batch"))(params)
+        return jax.lax.pmean(gradient, "batch")
+
+    mapped = jax.pmap(part, "batch", in_axes=(None, 0), out_axes=None)
+    check_equal(mapped(params, x.reshape(2, 2, *x.shape[1:])), whole, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_batch_sharded_by_jit_gives_the_same(name):
+    ours, linens = LAYERS[name]
+    params, x = inputs(name)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread = jax.device_put(x, jax.sharding.NamedSharding(mesh, PartitionSpec("batch")))
+    gradient = lambda layer: jax.jit(jax.grad(loss(layer), argnums=(0, 1)))
+    check_equal(gradient(ours)(params, spread), gradient(linens)(params, x), rtol=2e-5)
+
+
+@pytest.mark.parametrize(("ours", "linens"), [(Conv, nn.Conv), (ConvTranspose, nn.ConvTranspose)])
+@pytest.mark.parametrize(
+    ("taps", "strides", "padding", "channels"),
+    [
+        ((4, 4), (2, 2), "SAME", 20),  # channels: by phases where there are more than 16
+        ((4, 4), (1, 1), "SAME", 2),
+        ((3, 3), (2, 2), "VALID", 20),
+        ((2, 5), (3, 2), "SAME", 2),
+        ((1, 1), (2, 2), "VALID", 20),
+        ((3, 4), (1, 2), ((1, 2), (0, 1)), 20),
+        ((3, 3), (2, 3), ((2, 2), (0, 1)), 2),
+    ],
+)
+def test_every_stride_kernel_and_padding(ours, linens, taps, strides, padding, channels):
+    x = jax.random.normal(jax.random.key(0), (2, 7, 8, channels))
+    ours, linens = (layer(channels, taps, strides, padding=padding) for layer in (ours, linens))
+    initial = [jax.eval_shape(layer.init, jax.random.key(2), x) for layer in (ours, linens)]
+    assert initial[0] == initial[1]
+    params = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(3), leaf.shape), initial[0])["params"]
+    value = jax.jit(lambda params: jax.value_and_grad(loss(apply(ours)), argnums=(0, 1))(params, x))
+    expected = jax.jit(lambda params: jax.value_and_grad(loss(apply(linens)), argnums=(0, 1))(params, x))
+    check_equal(value(params), expected(params), rtol=2e-5)
+
+
+@pytest.mark.parametrize("channels", [2, 20])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_what_other_platforms_compute_is_what_a_cpu_computes(channels, strides):
+    window = Window((7, 9), (4, 3), strides, ((1, 2), (0, 1)))
+    keys = iter(jax.random.split(jax.random.key(0), 3))
+    normal = lambda *shape: jax.random.normal(next(keys), shape)
+    x, kernel = normal(2, *window.image, channels), normal(*window.taps, channels, 5)
+    features = normal(2, *window.positions, 5)
+    for form in ("spread", "overlap"):
+        arguments = (features, kernel) if form == "spread" else (x, features)
+        one, other = (jax.jit(getattr(lowerings, f"{name}{form}"), static_argnums=2) for name in ("", "lax_"))
+        check_equal(one(*arguments, window), other(*arguments, window), rtol=2e-5)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_other_platforms_get_laxs_own_convolutions(platform):
+    def convolutions(layer):
+        traced = jax.jit(jax.grad(loss(layer), argnums=(0, 1))).trace(*inputs("conv_transpose"))
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        return text.count("stablehlo.convolution")
+
+    assert [convolutions(layer) for layer in LAYERS["conv_transpose"]] == [3, 3]
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+def test_networks_can_be_exported_for_any_batch(platform):
+    generator, discriminator = dcgan.Generator((8, 8, 1), 2), dcgan.Discriminator(2, norm="none")
+    variables = {
+        module: jax.jit(partial(module.init, train=False))(jax.random.key(0), jnp.zeros((2, *shape)))
+        for module, shape in ((generator, (5,)), (discriminator, (8, 8, 1)))
+    }
+
+    def slope(latents):
+        def logits(latents):
+            images = generator.apply(variables[generator], latents, train=False)
+            return discriminator.apply(variables[discriminator], images, train=False)
+
+        return jax.grad(lambda latents: logits(latents).sum())(latents)
+
+    (batch,) = jax.export.symbolic_shape("batch")
+    latents = jax.ShapeDtypeStruct((batch, 5), jnp.float32)
+    exported = jax.export.export(jax.jit(slope), platforms=[platform])(latents)
+    if platform == "cpu":
+        some = jax.random.normal(jax.random.key(1), (3, 5))
+        np.testing.assert_allclose(exported.call(some), jax.jit(slope)(some), rtol=1e-5, atol=1e-7)
+
+
+def test_batch_norm_keeps_linens_variables_and_running_averages():
+    x = 3 + 2 * jax.random.normal(jax.random.key(0), (8, 4, 4, 5))
+    layers = [layer(momentum=0.7, epsilon=1e-3) for layer in (BatchNorm, nn.BatchNorm)]
+    initial = [layer.init(jax.random.key(1), x, use_running_average=False) for layer in layers]
+    check_equal(*initial, rtol=0)
+    trained = [
+        layer.apply(initial[0], x, use_running_average=False, mutable=["batch_stats"]) for layer in layers
+    ]
+    check_equal(*trained, rtol=1e-5)
+    check_equal(
+        *(layer.apply({**initial[0], **trained[1][1]}, x, use_running_average=True) for layer in layers),
+        rtol=1e-5,
+    )
+    bare = [
+        layer(use_bias=False, use_scale=False, use_running_average=False)
+        for layer in (BatchNorm, nn.BatchNorm)
+    ]
+    check_equal(*(layer.init_with_output(jax.random.key(1), x) for layer in bare), rtol=1e-5)
+
+
+def test_batch_norm_of_constant_features_is_finite():
+    layer = BatchNorm(use_running_average=False)
+    x = jnp.full((8, 3), 1234.5)
+    value, gradient = jax.value_and_grad(lambda x: layer.init_with_output(jax.random.key(0), x)[0].sum())(x)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+
+
+def test_fused_layers_have_the_parameters_of_a_convolution():
+    x = jnp.zeros((1, 4, 4, 2))
+    for layer in (Conv, UpsampleConv, ConvDownsample):
+        check_equal(
+            layer(**ODD).init(jax.random.key(0), x), nn.Conv(**ODD).init(jax.random.key(0), x), rtol=0
+        )
+
+
+def test_what_the_fused_layers_cannot_do_is_said():
+    kernel = jnp.zeros((3, 3, 1, 1))
+    with pytest.raises(ValueError, match=r"\(5, 4\)"):
+        conv_downsample(jnp.zeros((1, 5, 4, 1)), kernel)
+    with pytest.raises(ValueError, match=r"odd.*\(4, 3\)"):
+        conv_downsample(jnp.zeros((1, 4, 4, 1)), jnp.zeros((4, 3, 1, 1)))
+
+
+def test_convolutions_run_outside_of_jit_too():
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    np.testing.assert_array_equal(conv(x, jnp.full((1, 1, 1, 1), 2.0), strides=(2, 2)), 2 * x[:, ::2, ::2])
+
+
+@pytest.mark.parametrize("size", [16, pytest.param(28, marks=pytest.mark.slow)])
+def test_a_dcgan_is_the_one_that_linens_layers_make(monkeypatch, size):
+    def outcome():
+        key, results = jax.random.key(0), []
+        for module, x in (
+            (dcgan.Generator((size, size, 3), 4), jax.random.normal(key, (6, 10))),
+            (dcgan.Discriminator(4), jax.random.normal(key, (6, size, size, 3))),
+            (dcgan.Discriminator(4, norm="spectral"), jax.random.normal(key, (6, size, size, 3))),
+        ):
+            variables = jax.jit(partial(module.init, train=True))(key, x)
+            run = jax.jit(partial(module.apply, train=True, mutable=["batch_stats"]))
+            results.append((variables, run(variables, x)))
+        return results
+
+    ours = outcome()
+    for layer in (nn.Conv, nn.ConvTranspose, nn.BatchNorm):
+        monkeypatch.setattr(dcgan, layer.__name__, layer)
+    check_equal(ours, outcome(), rtol=2e-5)

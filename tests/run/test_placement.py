@@ -1,0 +1,104 @@
+"""A run on several devices is the run on one, to rounding (SGD), whatever way they share the batches."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan import data, losses, train
+from jaxgan.config import Config
+from jaxgan.networks import mlp
+from jaxgan.run import placement
+from jaxgan.system.errors import UserError
+
+PICTURES = data.from_arrays(
+    np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8), name="pictures"
+)
+
+
+def run(workdir, **options):
+    small = {"steps": 6, "batch_size": 8, "latent_dim": 5, "optimizer": "sgd", "beta1": 0.5, "d_steps": 2}
+    small |= {"generator_learning_rate": 0.02, "discriminator_learning_rate": 0.02, "penalty": "r1"}
+    intervals = {"log_every": 1, "sample_every": 100, "save_every": 100}
+    own = {"generator": mlp.Generator((4, 4, 1), (8,)), "discriminator": mlp.Discriminator((8,))}
+    return train.run(
+        Config(workdir=str(workdir), **{**small, **intervals, **options}), dataset=PICTURES, **own
+    )
+
+
+def assert_same_numbers(one, other):
+    for a, b in zip(jax.tree.leaves(one.state), jax.tree.leaves(other.state), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * (np.abs(b).max() + 0.05))
+    rows = [
+        [json.loads(line) for line in (run.workdir / "metrics.jsonl").read_text().splitlines()]
+        for run in (one, other)
+    ]
+    for a, b in zip(*rows, strict=True):
+        np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({}, id="auto"),
+        pytest.param({"parallel": "pmap"}, id="pmap", marks=pytest.mark.slow),
+        pytest.param({"device_data": 0.0}, id="streamed", marks=pytest.mark.slow),
+        pytest.param({"parallel": "pmap", "device_data": 0.0}, id="pmap, streamed", marks=pytest.mark.slow),
+        pytest.param(
+            {"parallel": "pmap", "loss": "relativistic_average"}, id="means", marks=pytest.mark.slow
+        ),
+        pytest.param({"accumulate": 2}, id="accumulated", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_on_two_devices_gives_the_numbers_of_one(tmp_path, capsys, options):
+    one = run(tmp_path / "one", devices="1", **{k: v for k, v in options.items() if k == "loss"})
+    assert "6 steps on cpu" in capsys.readouterr().out
+    two = run(tmp_path / "two", **options)
+    said = capsys.readouterr().out
+    assert "6 steps on 2 x cpu" in said
+    assert ("see 4 images at a time" in said) == ("accumulate" in options)
+    assert len(two.state.step.devices()) == 2
+    assert_same_numbers(two, one)
+
+
+def test_devices_that_there_are_not_and_batches_that_do_not_divide_are_refused(tmp_path):
+    with pytest.raises(UserError, match="--devices 3: there are 2"):
+        run(tmp_path / "run", devices="3")
+    with pytest.raises(UserError, match="--devices must be all or a number, got -1"):
+        run(tmp_path / "run", devices="-1")
+    with pytest.raises(UserError, match="--batch-size 7 does not divide over 2 devices: 6 and 8 do"):
+        run(tmp_path / "run", batch_size=7)
+    with pytest.raises(
+        UserError, match="--batch-size 8 does not divide over 2 devices in 8 parts each: 16 does"
+    ):
+        run(tmp_path / "run", accumulate=8)
+    with pytest.raises(UserError, match="batch of 7 does not divide into 2 parts to accumulate"):
+        run(tmp_path / "run", batch_size=7, devices="1", accumulate=2)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
+    """With processes of 8, 1 and 2 devices: tests/faults/test_faults_kill.py."""
+    whole = run(tmp_path / "whole", devices="1")
+    for count, steps in (("2", 2), ("1", 4), ("2", 6)):
+        pieces = run(tmp_path / "pieces", devices=count, steps=steps)
+    assert_same_numbers(pieces, whole)
+
+
+def test_a_loss_with_batch_means_takes_them_over_the_axis():
+    assert losses.on_axis(losses.hinge, "batch") is losses.hinge
+    loss = losses.on_axis(losses.relativistic_average(form="hinge"), "batch")
+    assert loss.discriminator.axis_name == "batch"
+    assert losses.on_axis(loss, None).discriminator.axis_name is None
+    logits = jnp.arange(4.0)
+    expected = losses.relativistic_average(form="hinge").discriminator(logits, logits[::-1])
+    two = jax.vmap(loss.discriminator, axis_name="batch")(logits.reshape(2, 2), logits[::-1].reshape(2, 2))
+    np.testing.assert_allclose(two.ravel(), expected, rtol=1e-6)
+
+
+def test_one_device_is_no_mesh():
+    assert placement.describe(None) == "cpu"

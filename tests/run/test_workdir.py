@@ -1,0 +1,150 @@
+import itertools
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jaxgan.run.workdir import OtherRunError, Workdir, read_rows
+from jaxgan.system.errors import UserError
+
+SETTINGS = {"loss": "hinge", "steps": 10}
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_folder_says_what_was_asked_for_and_where(tmp_path):
+    with Workdir(tmp_path / "a/b", SETTINGS) as folder:
+        folder.write_status("running", 3)
+        folder.log("a line")
+    assert json.loads((folder.path / "config.json").read_text()) == SETTINGS
+    assert "jax" in json.loads((folder.path / "env.json").read_text())["packages"]
+    assert json.loads((folder.path / "status.json").read_text())["state"] == "running"
+    assert (folder.path / "log.txt").read_text().endswith("a line\n")
+
+
+def test_practical_settings_may_change_and_others_may_not(tmp_path):
+    run = tmp_path / "run"
+    with Workdir(run, SETTINGS):
+        pass
+    with Workdir(run, {"loss": "hinge", "steps": 20}, practical={"steps"}):
+        pass
+    assert json.loads((run / "config.json").read_text())["steps"] == 20
+    before = contents(run)
+    (tmp_path / "run-2").mkdir()
+    with pytest.raises(
+        OtherRunError, match=r"loss hinge there, minimax here; steps 20 there, 9 here"
+    ) as caught:
+        Workdir(run, {"loss": "minimax", "steps": 9})
+    assert caught.value.free == tmp_path / "run-3"
+    del before[run / ".lock"]
+    assert before.items() <= contents(run).items()
+    with Workdir(run, {"loss": "hinge", "steps": 20}):  # the refused one holds no lock
+        pass
+
+
+@pytest.mark.parametrize("damage", ["[]", "{", "3"])
+def test_settings_that_are_none_are_one_sentence(tmp_path, damage):
+    with Workdir(tmp_path / "run", SETTINGS):
+        pass
+    (tmp_path / "run/config.json").write_text(damage)
+    with pytest.raises(UserError, match="does not hold a run's settings as JSON"):
+        Workdir(tmp_path / "run", SETTINGS)
+
+
+def test_what_is_no_run_folder_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="no run of jaxgan"):
+        Workdir(tmp_path, SETTINGS)
+    with pytest.raises(UserError, match="cannot write"):
+        Workdir(tmp_path / "thesis.tex", SETTINGS)
+    with pytest.raises(UserError, match="cannot write"):
+        Workdir(tmp_path / "thesis.tex" / "run", SETTINGS)
+    with pytest.raises(UserError, match="cannot write"):
+        Workdir("/proc/nowhere", SETTINGS)
+    assert contents(tmp_path) == before
+
+
+def test_another_process_is_kept_out_while_the_run_lasts(tmp_path):
+    program = f"from jaxgan.run.workdir import Workdir; Workdir({str(tmp_path / 'run')!r}, {SETTINGS!r})"
+    with Workdir(tmp_path / "run", SETTINGS):
+        refused = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert f"in use by process {os.getpid()} on" in refused.stderr
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_failure_is_written_down(tmp_path):
+    folder = Workdir(tmp_path / "run", SETTINGS)
+    folder.write_status("running", 7)
+    with pytest.raises(ZeroDivisionError, match="division by zero"), folder:
+        print(1 / 0)
+    status = json.loads((folder.path / "status.json").read_text())
+    assert (status["state"], status["step"]) == ("failed", 7)
+    assert "division by zero" in status["why"]
+    assert "Traceback" in (folder.path / "log.txt").read_text()
+
+
+def test_metrics_are_trimmed_to_the_step_and_a_torn_line_is_dropped(tmp_path):
+    with Workdir(tmp_path / "run", SETTINGS) as folder:
+        for step in (10, 20, 30):
+            folder.append_metrics(step, {"loss": step / 3})
+        file = folder.path / "metrics.jsonl"
+        whole = file.read_text()
+        file.write_text(whole + '{"step": 40, "lo')
+        assert [row["step"] for row in folder.read_metrics()] == [10, 20, 30]
+        folder.trim_metrics(30)
+        assert file.read_text() == whole
+        folder.trim_metrics(20)
+        assert file.read_text() == "".join(whole.splitlines(keepends=True)[:2])
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"[]", b'{"step": null}', b'{"step": 20, "lo\xffss": 1', b"\x00" * 9]
+)
+def test_a_damaged_row_costs_that_row_alone(tmp_path, damaged):
+    file = tmp_path / "metrics.jsonl"
+    file.write_bytes(b'{"step": 10}\n' + damaged + b'\n{"step": 30}\n')
+    assert [row["step"] for row in read_rows(tmp_path)] == [10, 30]
+
+
+def test_a_run_that_was_killed_while_it_began_can_begin_again(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/.lock").write_text("process 1 on elsewhere")
+    (tmp_path / "run/.config.1.json").write_text('{"lo')
+    with Workdir(tmp_path / "run", SETTINGS) as folder:
+        assert json.loads((folder.path / "config.json").read_text()) == SETTINGS
+
+
+def test_a_run_of_an_older_version_had_the_defaults_of_newer_settings(tmp_path):
+    run, settings = tmp_path / "run", {"loss": "hinge", "new": "none"}
+    with Workdir(run, {"loss": "hinge"}):
+        pass
+    with Workdir(run, settings, defaults={"new": "none", "loss": "minimax"}):
+        pass
+    with Workdir(tmp_path / "other", {"loss": "hinge"}):
+        pass
+    with pytest.raises(UserError, match=r"new none there, some here"):
+        Workdir(tmp_path / "other", settings | {"new": "some"}, defaults={"new": "none"})
+
+
+def test_the_last_rows_are_those_at_the_end_of_a_long_file(tmp_path):
+    with Workdir(tmp_path / "run", {"steps": 1}) as folder:
+        assert folder.last_metrics(3) == folder.some_metrics(3) == []
+        folder.trim_metrics(0)  # an empty file, as a run has at its start
+        assert folder.last_metrics(3) == folder.some_metrics(3) == []
+        for step in range(1, 2001):
+            folder.append_metrics(step, {"loss": 0.1 * step})
+        assert folder.last_metrics(3) == folder.read_metrics()[-3:]
+        assert len(folder.last_metrics(5000)) == 2000
+        rows = folder.read_metrics()
+        assert folder.some_metrics(2000) == rows
+        for most in (1, 7, 999, 1999):
+            some = folder.some_metrics(most)
+            assert 0.5 * most <= len(some) <= most
+            assert some[-1] == rows[-1]
+            assert len({b["step"] - a["step"] for a, b in itertools.pairwise(some)}) <= 1

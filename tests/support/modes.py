@@ -1,0 +1,138 @@
+"""The same games in every mode: one device is right, and all others have to agree with it.
+
+python tests/support/modes.py 8 jit shard_map pmap      # on eight devices: every game of `GAMES`
+
+SGD, because Adam hides a gradient that is n times too large.
+"""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+
+from functools import cache, partial
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import numpy as np
+import optax
+
+from jaxgan import augment, data, layers, losses, parallel, penalties
+from jaxgan.networks import dcgan, mlp
+from jaxgan.state import init_state
+from jaxgan.step import make_train_step
+
+KEY = jax.random.key(5)
+STEPS = 5
+TX = optax.sgd(0.02, momentum=0.5)  # two batch norms on top of each other amplify rounding
+
+
+class WithStddev(nn.Module):
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        features = nn.leaky_relu(nn.Dense(16)(images.reshape(len(images), -1)))
+        return nn.Dense(1)(layers.MinibatchStddev(2)(features))[:, 0]
+
+
+class Case(NamedTuple):
+    generator: nn.Module = mlp.Generator((8, 8, 1), (16,))
+    discriminator: nn.Module = mlp.Discriminator((16,))
+    loss: object = lambda axis_name: losses.non_saturating
+    penalty: object = None
+    augment: object = None
+    d_steps: int = 1
+    batch_size: int = 48
+
+
+R1 = penalties.r1(gamma=1.0)
+FAST = {
+    "MLP, R1, three critic steps": Case(penalty=R1, d_steps=3),
+    "DCGAN, spectral, R1": Case(
+        dcgan.Generator((8, 8, 1), 8), dcgan.Discriminator(8, "spectral"), penalty=R1
+    ),
+    "DCGAN, batch norm in both": Case(dcgan.Generator((16, 16, 1), 4), dcgan.Discriminator(4), batch_size=24),
+}
+GAMES = FAST | {
+    "MLP": Case(),
+    "WGAN-GP": Case(loss=lambda axis: losses.wasserstein, penalty=penalties.gradient_penalty(weight=1.0)),
+    "relativistic average": Case(loss=lambda axis_name: losses.relativistic_average(axis_name=axis_name)),
+    "minibatch stddev": Case(discriminator=WithStddev()),
+    "five critic steps": Case(d_steps=5),
+    "DiffAugment": Case(augment=augment.diff_augment()),
+}
+
+
+def make(name, axis_name=None, *, batch_size=None, **options):
+    """Return the first state, the step, ``step -> batch``, and the stored images."""
+    case = GAMES[name]
+    shapes = {"image_shape": case.generator.image_shape, "latent_dim": 6}
+    state = init_state(jax.random.key(0), case.generator, case.discriminator, **shapes, g_tx=TX, d_tx=TX)
+    step = make_train_step(
+        case.generator,
+        case.discriminator,
+        case.loss(axis_name),
+        penalty=case.penalty,
+        augment=case.augment,
+        d_steps=case.d_steps,
+        ema_decay=0.9,
+        axis_name=axis_name,
+        **options,
+    )
+    images = np.random.default_rng(1).integers(0, 256, (50, *case.generator.image_shape), np.uint8)
+    batch_at = partial(data.batch_at, seed=2, batch_size=(batch_size or case.batch_size) * case.d_steps)
+    return state, step, batch_at, {"image": jax.numpy.asarray(images)}
+
+
+def adapted(mode, step, mesh):
+    adapters = {"one": parallel.jit, "jit": partial(parallel.jit, mesh=mesh)}
+    adapters |= {"shard_map": partial(parallel.shard_map, mesh=mesh)}
+    adapters |= {"pmap": lambda step: parallel.pmap(step, devices=list(mesh.devices.flat))}
+    return adapters[mode](step)
+
+
+def axis_of(mode):
+    return "batch" if mode in ("shard_map", "pmap") else None
+
+
+def train(name, mode, devices=1):
+    """Return state and metrics after some steps."""
+    state, step, batch_at, stored = make(name, axis_of(mode))
+    traces = []
+
+    def counted(*arguments):
+        traces.append(1)
+        return step(*arguments)
+
+    counted.axis_name, counted.parts, counted.players = step.axis_name, step.parts, step.players
+    run = adapted(mode, counted, parallel.batch_mesh(jax.devices()[:devices]))
+    for t in range(STEPS):
+        before, (state, metrics) = state, run(state, batch_at(stored, t), KEY)
+        assert t == 0 or before.generator.step.is_deleted(), "not donated"
+    assert len(traces) == 1, f"traced {len(traces)} times"
+    return state, metrics
+
+
+@cache
+def on_one_device(name):
+    return train(name, "one")
+
+
+def difference(result, expected):
+    """Return the largest difference, relative to the largest entry of its leaf; some leaves are zero but for
+    rounding (the last bias under relativistic averages), hence the 0.05."""
+    pairs = zip(jax.tree.leaves(result), jax.tree.leaves(expected), strict=True)
+    return max(
+        float(np.abs(np.asarray(a) - np.asarray(b)).max() / (np.abs(b).max() + 0.05)) for a, b in pairs
+    )
+
+
+if __name__ == "__main__":
+    devices = sys.argv[1]
+    for name in GAMES:
+        for mode in sys.argv[2:]:
+            found = difference(train(name, mode, int(devices)), on_one_device(name))
+            print(f"{name}, {mode} on {devices}: {found:.1e}", flush=True)
+            assert found < 1e-5, f"{name}, {mode} on {devices} devices: {found}"

@@ -1,0 +1,195 @@
+"""Two real processes that talk over loopback: the numbers, the faults, and who writes what."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import tiny_process
+from jaxgan.config import Config
+from jaxgan.run import checkpoint
+from jaxgan.system import processes
+from jaxgan.system.errors import UserError
+
+PROGRAM = tiny_process.__file__
+
+
+@contextlib.contextmanager
+def two_processes(folder, *options, **environment):
+    """Start both; what is left of them at the end is killed."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "PYTHONWARNINGS")}
+    kept |= {"XLA_FLAGS": "--xla_backend_optimization_level=0", **environment}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    who = ["--distributed", "--coordinator", f"127.0.0.1:{port}", "--num-processes", "2"]
+    processes = []
+    for i in range(2):
+        command = [sys.executable, PROGRAM, *who, "--process-id", str(i), "--workdir", "run", *options]
+        with (folder / f"said-{i}.txt").open("w") as out:
+            processes.append(
+                subprocess.Popen(list(map(str, command)), cwd=folder, env=kept, stdout=out, stderr=out)
+            )
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def said(folder):
+    files = [*folder.glob("said-*.txt"), *folder.glob("run/log*.txt")]
+    return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files)
+
+
+def finish(processes, folder, seconds=200):
+    """Return the exit codes."""
+    deadline = time.monotonic() + seconds
+    try:
+        return [process.wait(timeout=max(1, deadline - time.monotonic())) for process in processes]
+    except subprocess.TimeoutExpired:
+        raise AssertionError(said(folder)) from None
+
+
+def run_two(folder, *options, expect=(0, 0), **environment):
+    with two_processes(folder, *options, **environment) as processes:
+        codes = finish(processes, folder)
+        assert codes == list(expect), said(folder)
+
+
+def wait_for_step(processes, folder, step, seconds=200):
+    deadline = time.monotonic() + seconds
+    while f"step {step}/" not in said(folder):
+        assert all(process.poll() is None for process in processes), said(folder)
+        assert time.monotonic() < deadline, said(folder)
+        time.sleep(0.05)
+
+
+def assert_same_run(folder, other, step=12):
+    states = [checkpoint.read(path / "checkpoints" / str(step)) for path in (folder, other)]
+    assert states[0].keys() == states[1].keys()
+    for name, a in states[0].items():
+        b = np.asarray(states[1][name])
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * (np.abs(b).max() + 0.05), err_msg=name)
+    rows = [
+        [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+        for path in (folder, other)
+    ]
+    assert [row["step"] for row in rows[0]] == list(range(1, step + 1))
+    for a, b in zip(*rows, strict=True):
+        np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_one_and_two_again_are_one_run(tmp_path):
+    """Saved on two, gone on with on one, and back: as one process with two devices."""
+    run_two(tmp_path, "--steps", 4)
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "run"), devices="1", steps=8))
+    run_two(tmp_path, "--steps", 12)
+    assert "goes on at step 8" in (tmp_path / "said-0.txt").read_text()
+    assert "2 x cpu on 2 hosts" in (tmp_path / "said-0.txt").read_text()
+    assert "goes on at step 8" in (tmp_path / "run/log-1.txt").read_text()
+    assert "goes on" not in (tmp_path / "said-1.txt").read_text()
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices="2"))
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_each_process_reads_its_share_of_a_stream(tmp_path):
+    run_two(tmp_path, "--device-data", 0, READS="1")
+    for i in range(2):
+        assert "reads 8 of 16 images" in (tmp_path / f"said-{i}.txt").read_text()
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices="2"))
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [0, 1])
+def test_if_one_raises_both_end_and_both_know_why(tmp_path, process):
+    began = time.monotonic()
+    run_two(tmp_path, "--steps", "1000000", FAULT=f"raise {process} 6", expect=(1, 1))
+    assert time.monotonic() - began < 150  # start and compilation included
+    for log in ("log.txt", "log-1.txt"):
+        assert "the host is on fire" in (tmp_path / "run" / log).read_text(), log
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["state"] == "failed"
+    assert "the host is on fire" in status["why"]
+    assert checkpoint.read(tmp_path / "run/checkpoints/4")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [0, 1])
+def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, process):
+    with two_processes(tmp_path, "--steps", "1000000") as processes:
+        wait_for_step(processes, tmp_path, 6)
+        processes[process].kill()
+        assert processes[1 - process].wait(timeout=60) not in (0, None)
+    log = (tmp_path / "run" / ("log-1.txt" if process == 0 else "log.txt")).read_text()
+    assert "another task died" in log or "waits for process 1, which is busy or gone" in log or "Gloo" in log
+    steps = checkpoint.steps_in(tmp_path / "run/checkpoints")
+    assert all(checkpoint.read(tmp_path / f"run/checkpoints/{step}") for step in steps)
+    assert max(steps) >= 4
+    result = tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "run"), steps=max(steps) + 2))
+    assert result.status == "done"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", [(0, 1), (1,)], ids=["both", "one"])
+def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
+    options = ["--steps", "1000000", "--save-every", "1000000"]
+    with two_processes(tmp_path, *options) as processes:
+        wait_for_step(processes, tmp_path, 6)
+        for i in asked:
+            processes[i].send_signal(signal.SIGTERM)
+        assert finish(processes, tmp_path, seconds=100) == [75, 75], said(tmp_path)
+    (step,) = checkpoint.steps_in(tmp_path / "run/checkpoints")
+    assert step >= 6
+    for log in ("log.txt", "log-1.txt"):
+        assert f"stopped at step {step:,}" in (tmp_path / "run" / log).read_text()
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert (status["state"], status["step"]) == ("preempted", step)
+
+
+@pytest.mark.slow
+def test_process_0_decides_when_it_is_good_enough(tmp_path):
+    run_two(tmp_path, "--evaluate-every", 2, "--stop-at", "fid=1e9", "--evaluate-n", 20, EXTRACTOR="1")
+    assert checkpoint.steps_in(tmp_path / "run/checkpoints") == [2]
+    assert (tmp_path / "run/best/generator.safetensors").exists()
+    for log in ("log.txt", "log-1.txt"):
+        assert "done at step 2, as fid" in (tmp_path / "run" / log).read_text()
+
+
+def test_one_process_agrees_with_itself():
+    assert processes.gather({"steps": 3}) == [{"steps": 3}]
+    assert processes.first("why") == "why"
+    assert processes.is_first()
+    with pytest.raises(KeyError), processes.fail_together():  # and nothing is ended
+        raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"coordinator": "localhost:1"}, "go together, with --distributed"),
+        ({"distributed": True, "coordinator": "localhost:1", "num_processes": 2}, "go together"),
+        ({"distributed": True, "devices": "2"}, "--distributed takes --devices all and --parallel auto"),
+        ({"distributed": True, "parallel": "pmap"}, "--distributed takes --devices all and --parallel auto"),
+    ],
+)
+def test_who_is_who_is_said_in_full(options, what):
+    with pytest.raises(UserError, match=what):
+        Config(**options).check()
+
+
+def test_without_a_cluster_it_says_what_to_give(run_program, tmp_path):
+    result = run_program(PROGRAM, "--distributed", cwd=tmp_path, expect=2)
+    assert "give --coordinator, --num-processes and --process-id" in result.stderr
+    assert len(result.stderr.splitlines()) == 1

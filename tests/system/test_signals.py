@@ -1,0 +1,60 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from jaxgan.system import signals
+
+
+@pytest.fixture(autouse=True)
+def _on_a_terminal():
+    """SIGHUP as it is where the tests are not run by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_is_noted_and_the_second_works_as_before(number):
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with signals.listen() as asked:
+        assert not asked
+        os.kill(os.getpid(), number)
+        assert asked
+        assert asked.signal == number
+        assert {each: signal.getsignal(each) for each in before} == before
+    assert {each: signal.getsignal(each) for each in before} == before
+
+
+def test_without_a_signal_the_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT)
+    with signals.listen():
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_in_another_thread_signals_keep_their_meaning():
+    seen = []
+
+    def body():
+        with signals.listen() as asked:
+            seen.append((bool(asked), signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert seen == [(False, signal.getsignal(signal.SIGINT))]
+
+
+def test_nohup_keeps_its_meaning_and_a_run_in_the_background_takes_ctrl_c():
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells begin what ends in &
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.listen() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not asked
+            os.kill(os.getpid(), signal.SIGINT)
+            assert asked
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
