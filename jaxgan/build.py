@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config, choose, parse_size
-from jaxgan.losses import Loss, on_axis
+from jaxgan.losses import Loss
 from jaxgan.names import (
     AUGMENTATIONS,
     LOSSES,
@@ -122,7 +122,7 @@ def train_step(
     return make_train_step(
         generator,
         discriminator,
-        on_axis(loss or LOSSES[config.loss], axis_name),
+        loss or LOSSES[config.loss],
         penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
         augment=augmentation(config),
         d_steps=config.d_steps,

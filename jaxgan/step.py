@@ -5,57 +5,90 @@ takes one (Goodfellow et al. 2014, algorithm 1). All randomness is a function of
 so a run can stop and go on anywhere.
 """
 
+import dataclasses
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from functools import cached_property, partial
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxgan import updates
-from jaxgan.games.adversarial import Augmentation, Game, LossPair, Penalty, Turn
+from jaxgan.games.adversarial import Augmentation, Game, Penalty, Turn
+from jaxgan.games.gradients import Players, players
 from jaxgan.images import to_float
 from jaxgan.state import GANState
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
+Decay = float | jax.Array | Callable[[jax.Array], jax.Array]  # a number, or a schedule of the step
 
 
-@runtime_checkable
-class Step(Protocol):
-    """A train step, and what adapters and diagnostics must know of it.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """A train step: a pure function with what adapters and diagnostics must know of it.
 
     Attributes:
-        axis_name: the mapped axis that it was made for.
-        parts: into how many each device cuts its share of a batch.
-        players: have its gradients.
+        game: the game that is played.
+        update: the order of the players' moves, and what they move by.
+        d_steps: discriminator updates per generator update.
+        accumulate: parts of a batch whose gradients are computed one after the other.
+        ema_decay: decay of the generator's moving average.
     """
 
-    axis_name: str | None
-    parts: int
-    players: updates.Players
+    game: Game
+    update: updates.Update = updates.alternating
+    d_steps: int = 1
+    accumulate: int = 1
+    ema_decay: Decay = 0.999
+
+    @property
+    def axis_name(self) -> str | None:
+        """The mapped axis that the step was made for, or None."""
+        return self.game.axis_name
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts each device cuts its share of a batch."""
+        return self.d_steps * self.accumulate
+
+    @cached_property
+    def players(self) -> Players:
+        """The gradients of both players."""
+        return players(self.game, self.accumulate)
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
-        """Return the next state and the metrics of this step."""
-        ...
+        """Return the next state and the metrics of this step; see `make_step`."""
+        self.game.check(state)
+        images, labels = to_float(batch["image"]), batch.get("label")
+        keys = jax.random.split(jax.random.fold_in(key, state.step), (self.d_steps + 1, 2))
+        turns = []  # the generator's real images and labels are those of the last discriminator update
+        for i, (update_key, latent_key) in enumerate(keys):
+            sub_batch = partial(_sub_batch, index=min(i, self.d_steps - 1), count=self.d_steps)
+            turns.append(Turn(sub_batch(images), jax.tree.map(sub_batch, labels), update_key, latent_key))
+        trained, d_metrics, g_metrics = self.update(self.players, state, turns[:-1], turns[-1])
+        decay = self.ema_decay(state.step) if callable(self.ema_decay) else self.ema_decay
+        ema = jax.tree.map(partial(_average, decay=decay), state.ema, trained.generator.variables)
+        d_means = jax.tree.map(lambda *values: sum(values) / self.d_steps, *d_metrics)
+        return trained.replace(step=state.step + 1, ema=ema), self.game.mean({**d_means, **g_metrics})
 
 
 def make_train_step(
     generator: nn.Module,
     discriminator: nn.Module,
-    loss: LossPair,
+    loss: Any,
     *,
     penalty: Penalty | None = None,
     augment: Augmentation | None = None,
     d_steps: int = 1,
     accumulate: int = 1,
     update: updates.Update = updates.alternating,
-    ema_decay: float | jax.Array | Callable[[jax.Array], jax.Array] = 0.999,
+    ema_decay: Decay = 0.999,
     axis_name: str | None = None,
     dtype: Any = None,
 ) -> Step:
-    """Make the step that trains a GAN.
+    """Make the step that trains the plain GAN.
 
     Args:
         generator: module ``(latents, labels, *, train) -> images``.
@@ -86,38 +119,42 @@ def make_train_step(
 
     Raises:
         ValueError: here if a number is out of range; at trace time if shapes do not fit, if a penalty meets a
-            discriminator with batch normalisation, or if a module with batch normalisation and no
+            discriminator with batch normalization, or if a module with batch normalization and no
             ``axis_name`` field meets an `axis_name`.
+    """
+    game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype)
+    return make_step(
+        game, d_steps=d_steps, accumulate=accumulate, update=update, ema_decay=ema_decay, axis_name=axis_name
+    )
+
+
+def make_step(
+    game: Game,
+    *,
+    d_steps: int = 1,
+    accumulate: int = 1,
+    update: updates.Update = updates.alternating,
+    ema_decay: Decay = 0.999,
+    axis_name: str | None = None,
+) -> Step:
+    """Make the step that plays a game; the arguments are those of `make_train_step`.
+
+    Args:
+        game: what the players minimize.
+        d_steps: discriminator updates per generator update, >= 1.
+        accumulate: parts of a batch whose gradients are computed one after the other, >= 1.
+        update: the order of the players' moves, and what they move by.
+        ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step.
+        axis_name: mapped axis to average over (for pmap and shard_map), or None.
+
+    Raises:
+        ValueError: if a number is out of range.
     """
     if min(d_steps, accumulate) < 1:
         raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
     if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:
         raise ValueError(f"ema_decay is in [0, 1], got {ema_decay}")
-    generator, discriminator = _on_axis(generator, axis_name), _on_axis(discriminator, axis_name)
-    game = Game(generator, discriminator, loss, penalty, augment, axis_name, dtype)
-
-    players = updates.players(game, accumulate)
-
-    def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
-        game.check(state)
-        images, labels = to_float(batch["image"]), batch.get("label")
-        keys = jax.random.split(jax.random.fold_in(key, state.step), (d_steps + 1, 2))
-        turns = []  # the generator's real images and labels are those of the last discriminator update
-        for i, (update_key, latent_key) in enumerate(keys):
-            sub_batch = partial(_sub_batch, index=min(i, d_steps - 1), count=d_steps)
-            turns.append(Turn(sub_batch(images), jax.tree.map(sub_batch, labels), update_key, latent_key))
-        trained, d_metrics, g_metrics = update(players, state, turns[:-1], turns[-1])
-        decay = ema_decay(state.step) if callable(ema_decay) else ema_decay
-        ema = jax.tree.map(partial(_average, decay=decay), state.ema, trained.generator.variables)
-        d_means = jax.tree.map(lambda *values: sum(values) / d_steps, *d_metrics)
-        return trained.replace(step=state.step + 1, ema=ema), game.mean({**d_means, **g_metrics})
-
-    step.axis_name, step.parts, step.players = axis_name, d_steps * accumulate, players  # pyrefly: ignore
-    return step  # pyrefly: ignore
-
-
-def _on_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
-    return module.clone(axis_name=axis_name) if hasattr(module, "axis_name") else module
+    return Step(game.on_axis(axis_name), update, d_steps, accumulate, ema_decay)
 
 
 def _sub_batch(values: jax.Array, *, index: int, count: int) -> jax.Array:

@@ -313,7 +313,7 @@ def test_a_penalty_and_batch_norm_do_not_go_together(discriminator, refused):
     step = make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=1.0))
     batch = {"image": jnp.zeros((4, 16, 16, 1))}
     if refused:
-        with pytest.raises(ValueError, match="batch normalisation"):
+        with pytest.raises(ValueError, match="batch normalization"):
             jax.eval_shape(step, state, batch, KEY)
     else:
         jax.eval_shape(step, state, batch, KEY)

@@ -176,7 +176,7 @@ def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_pat
         ({"steps": 0}, "--steps must be at least 1, got 0"),
         ({"batch_size": 41}, "--batch-size 41 is more than the 40 images"),
         ({"loss": "hing"}, "did you mean hinge"),
-        ({"penalty": "r1", "network": "dcgan", "image": (8, 8)}, "without batch normalisation"),
+        ({"penalty": "r1", "network": "dcgan", "image": (8, 8)}, "without batch normalization"),
         ({"generator_learning_rate": float("nan")}, "--generator-learning-rate must be a positive number"),
     ],
 )

@@ -1,15 +1,17 @@
-"""What each player minimises, as a function of its own parameters.
+"""The plain GAN: what each player minimizes, as a function of its own parameters.
 
-A `Game` is two networks, a loss pair and, where wanted, a penalty and an augmentation. Its two objectives are
-all that an update rule needs: `step` differentiates them alternately, and another rule may do it otherwise.
+A `Game` is two networks, a loss pair and, where wanted, a penalty and an augmentation. An update rule needs
+its two objectives and nothing else: `jaxgan.step` differentiates them in the order that the rule says.
 
-Random numbers are counted, not carried. What is drawn per example comes from a key folded with the example's
-index in the *global* batch, so that one device and many draw the same.
+Random numbers are counted, not carried. What is drawn for an example comes from a key folded with the
+example's index in the *global* batch, so one device and many draw the same.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,26 +19,32 @@ import jax.numpy as jnp
 
 from jaxgan.state import GANState, Variables
 
-LogitLoss = Callable[[jax.Array, jax.Array], jax.Array]  # (real_logits, fake_logits) -> [B]
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
-BATCH_AXIS = "batch"  # of a mesh over which the examples are spread
+BATCH_AXIS = "batch"  # name of the mesh axis over which the examples are spread
 Objective = tuple[jax.Array, tuple[Variables, dict[str, jax.Array]]]  # value, (collections, metrics)
 
 
-@runtime_checkable
-class LossPair(Protocol):
-    """What the game needs of a loss; `jaxgan.losses.Loss` is one."""
+class UpdateKeys(NamedTuple):
+    """The random keys of one update, all different.
 
-    @property
-    def discriminator(self) -> LogitLoss:
-        """What the discriminator minimises."""
-        ...
+    Attributes:
+        generator: key of the generator's pass (dropout).
+        real: key of the discriminator's pass over real images (dropout).
+        fake: key of the discriminator's pass over fakes (dropout).
+        critic: key of the passes that a penalty makes (dropout).
+        penalty: key of what a penalty draws for each example.
+        augment_real: key of the augmentation of each real image.
+        augment_fake: key of the augmentation of each fake.
+    """
 
-    @property
-    def generator(self) -> LogitLoss:
-        """What the generator minimises."""
-        ...
+    generator: jax.Array
+    real: jax.Array
+    fake: jax.Array
+    critic: jax.Array
+    penalty: jax.Array
+    augment_real: jax.Array
+    augment_fake: jax.Array
 
 
 class Turn(NamedTuple):
@@ -45,8 +53,8 @@ class Turn(NamedTuple):
     Attributes:
         real: images, float in [-1, 1], ``[B, ...]``.
         labels: int32 ``[B]`` or None.
-        key: for all that this update draws but the latents.
-        latent_key: for those; two players with the same one meet the same fakes, dropout apart.
+        key: the key of dropout, augmentation and penalty (`keys`).
+        latent_key: the key of the latents. Two turns with the same one have the same fakes, dropout apart.
         part: index and number of parts, where the turn is every n-th example of a larger one.
     """
 
@@ -56,24 +64,79 @@ class Turn(NamedTuple):
     latent_key: jax.Array
     part: tuple[int | jax.Array, int] = (0, 1)
 
-    def mask_key(self, key: jax.Array) -> jax.Array:
-        """Return a key for what is drawn as one block, such as a dropout mask: parts must not share it."""
-        return key if self.part[1] == 1 else jax.random.fold_in(key, self.part[0])
+    @property
+    def keys(self) -> UpdateKeys:
+        """The keys of this update. Both players' objectives split them here, so they agree."""
+        keys = UpdateKeys(*jax.random.split(self.key, len(UpdateKeys._fields)))
+        if self.part[1] == 1:
+            return keys
+        # A dropout mask is drawn as one block, which parts must not share.
+        masks = ("generator", "real", "fake", "critic")
+        return keys._replace(
+            **{name: jax.random.fold_in(getattr(keys, name), self.part[0]) for name in masks}
+        )
 
 
-class Game(NamedTuple):
-    """The rules; the pieces are those of `make_train_step`."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Game:
+    """The rules of the plain GAN; the fields are arguments of `jaxgan.make_train_step`.
+
+    Attributes:
+        generator: module ``(latents, labels, *, train) -> images``.
+        discriminator: module ``(images, labels, *, train) -> logits [B]``.
+        loss: pair of losses, a `jaxgan.losses.Loss` or anything with its two fields.
+        penalty: ``(critic, real, fake, *, keys, step) -> [B]``, or None.
+        augment: ``(images, *, keys, step) -> images``, or None.
+        axis_name: mapped axis over which the batch is spread, or None.
+        dtype: dtype of the networks' arithmetic in training; None leaves that of parameters and inputs.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
-    loss: LossPair
+    loss: Any
     penalty: Penalty | None = None
     augment: Augmentation | None = None
     axis_name: str | None = None
-    dtype: Any = None  # of the networks' arithmetic in training; None: as parameters and inputs are
+    dtype: Any = None
+
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {
+            "loss": ("discriminator_loss", "generator_loss", "penalty"),
+            "mean logit": ("real_logit", "fake_logit"),
+            "gradient norm": ("discriminator_gradient_norm", "generator_gradient_norm"),
+            "accuracy": ("discriminator_accuracy",),
+        }
+    )
+    """The game's metrics by the panels of a run's curves."""
+
+    LINE: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "discriminator_loss": "D loss {:.3f}",
+            "generator_loss": "G loss {:.3f}",
+            "real_logit": "D(real) {:+.2f}",
+            "fake_logit": "D(fake) {:+.2f}",
+        }
+    )
+    """The metrics that a progress line shows, and how."""
+
+    LOSSES: ClassVar[tuple[str, ...]] = ("discriminator_loss", "generator_loss")
+    """The metrics whose oscillation a diagnosis looks for."""
+
+    def on_axis(self, axis_name: str | None) -> "Game":
+        """Return the game for a mapped axis; modules with a field ``axis_name`` get it too."""
+
+        def module_on_axis(module: nn.Module) -> nn.Module:
+            return module.clone(axis_name=axis_name) if hasattr(module, "axis_name") else module
+
+        return dataclasses.replace(
+            self,
+            generator=module_on_axis(self.generator),
+            discriminator=module_on_axis(self.discriminator),
+            axis_name=axis_name,
+        )
 
     def mean(self, tree: Any) -> Any:
-        """Return the average over the mapped axis, if there is one; what is counted stays an integer."""
+        """Return the average over the mapped axis, if there is one; integers stay integers."""
         if self.axis_name is None:
             return tree
         return jax.tree.map(lambda x: jax.lax.pmean(x, self.axis_name).astype(jnp.result_type(x)), tree)
@@ -84,14 +147,14 @@ class Game(NamedTuple):
         latents = _over_devices(
             jax.vmap(lambda key: jax.random.normal(key, (latent_dim,), jnp.float32))(keys)
         )
-        images, collections = self._apply(self.generator, variables, latents, turn.labels, turn.mask_key(key))
+        images, collections = self._apply(self.generator, variables, latents, turn.labels, key)
         if images.shape != turn.real.shape:
             raise ValueError(f"the generator makes images {images.shape}, the batch holds {turn.real.shape}")
         return images, collections
 
     def discriminate(self, variables: Variables, images, labels, key, *, full_precision: bool = False):
         """Return logits [B], and the discriminator's updated collections."""
-        game = self._replace(dtype=None) if full_precision else self
+        game = dataclasses.replace(self, dtype=None) if full_precision else self
         logits, collections = game._apply(self.discriminator, variables, images, labels, key)
         if logits.shape != images.shape[:1]:
             raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}")
@@ -99,19 +162,18 @@ class Game(NamedTuple):
 
     def discriminator_objective(self, params, state: GANState, turn: Turn, fake) -> Objective:
         """Return loss plus penalty of the discriminator on real and fake images, one pass for each."""
-        _, real_key, fake_key, critic_key, penalty_key, *see_keys = jax.random.split(turn.key, 7)
-        real_key, fake_key, critic_key = map(turn.mask_key, (real_key, fake_key, critic_key))
-        labels = turn.labels
-        real, fake = self._see(turn, fake, see_keys, state.step)
+        keys, labels = turn.keys, turn.labels
+        real, fake = self._see(turn, fake, keys, state.step)
         before = {"params": params, **state.discriminator.collections}
-        real_logits, after = self.discriminate(before, real, labels, real_key)
-        fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, fake_key)
+        real_logits, after = self.discriminate(before, real, labels, keys.real)
+        fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, keys.fake)
+        real_logits, fake_logits = self._whole_batch((real_logits, fake_logits))
         adversarial = self.loss.discriminator(real_logits, fake_logits).mean()
         penalty = jnp.zeros(())
         if self.penalty is not None:
-            keys = self._example_keys(penalty_key, turn)
-            critic = partial(self._critic, before, labels, critic_key)
-            penalty = self.penalty(critic, real, fake, keys=keys, step=state.step).mean()
+            example_keys = self._example_keys(keys.penalty, turn)
+            critic = partial(self._critic, before, labels, keys.critic)
+            penalty = self.penalty(critic, real, fake, keys=example_keys, step=state.step).mean()
         metrics = {
             "discriminator_loss": adversarial,
             "penalty": penalty,
@@ -123,34 +185,26 @@ class Game(NamedTuple):
 
     def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
         """Return the loss of the generator against the discriminator as it stands."""
-        keys = jax.random.split(turn.key, 7)  # as the discriminator's, whose turn it may be too
-        make_key, real_key, fake_key, _, _, *see_keys = keys
-        real_key, fake_key = turn.mask_key(real_key), turn.mask_key(fake_key)
+        keys = turn.keys
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
-        fake, after = self.generate(variables, state.latent_dim, turn, make_key)
-        real, fake = self._see(turn, fake, see_keys, state.step)
-        real_logits, _ = self.discriminate(critic, real, turn.labels, real_key)
-        fake_logits, _ = self.discriminate(critic, fake, turn.labels, fake_key)
-        value = self.loss.generator(real_logits, fake_logits).mean()
+        fake, after = self.generate(variables, state.latent_dim, turn, keys.generator)
+        real, fake = self._see(turn, fake, keys, state.step)
+        real_logits, _ = self.discriminate(critic, real, turn.labels, keys.real)
+        fake_logits, _ = self.discriminate(critic, fake, turn.labels, keys.fake)
+        value = self.loss.generator(*self._whole_batch((real_logits, fake_logits))).mean()
         return self.mean(value), (after, {"generator_loss": value})
 
     def check(self, state: GANState) -> None:
-        """Refuse pieces that do not fit each other and would be wrong without a word.
+        """Refuse pieces that do not fit each other and would train wrongly without a word.
 
         Raises:
-            ValueError: if the discriminator has batch normalisation and there is a penalty; if a module has
-                it, there is a mapped axis, and the module has no ``axis_name`` field to be told of it; if a
-                loss takes its batch mean over another axis.
+            ValueError: if the discriminator has batch normalization and the game a penalty, or if a module
+                has batch normalization and no field ``axis_name`` for the game's mapped axis.
         """
-        axis_name = getattr(self.loss.discriminator, "axis_name", self.axis_name)
-        if axis_name != self.axis_name:
-            raise ValueError(
-                f"the loss averages over axis_name={axis_name!r}, the step over {self.axis_name!r}"
-            )
         if self.penalty is not None and _has_batch_statistics(state.discriminator.collections):
             raise ValueError(
-                "a gradient penalty needs a discriminator without batch normalisation, "
-                "where the gradient of one example is not defined; use spectral normalisation or none"
+                "a gradient penalty needs a discriminator without batch normalization, "
+                "where the gradient of one example is not defined; use spectral normalization or none"
             )
         for module, network in (
             (self.generator, state.generator),
@@ -159,17 +213,26 @@ class Game(NamedTuple):
             blind = self.axis_name is not None and not hasattr(module, "axis_name")
             if blind and _has_batch_statistics(network.collections):
                 raise ValueError(
-                    f"{type(module).__name__} has batch normalisation but no axis_name field: its statistics "
+                    f"{type(module).__name__} has batch normalization but no axis_name field: its statistics "
                     f"would differ between devices; give it one and pass it to nn.BatchNorm"
                 )
 
-    def _see(self, turn: Turn, fake, keys, step):
+    def _see(self, turn: Turn, fake, keys: UpdateKeys, step):
         """Return what the discriminator is shown of the turn's real images, and of the fakes."""
         if self.augment is None:
             return turn.real, fake
         see = partial(self.augment, step=step)
-        real_keys, fake_keys = (self._example_keys(key, turn) for key in keys)
+        real_keys, fake_keys = (
+            self._example_keys(key, turn) for key in (keys.augment_real, keys.augment_fake)
+        )
         return see(turn.real, keys=real_keys), see(fake, keys=fake_keys)
+
+    def _whole_batch(self, logits: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        """Return the logits of all devices, for losses that compare examples with the batch's mean."""
+        if self.axis_name is None:
+            return logits
+        real, fake = (jax.lax.all_gather(each, self.axis_name, tiled=True) for each in logits)
+        return real, fake
 
     def _critic(self, variables: Variables, labels, key, images):
         # Bfloat16 is too coarse for a gradient's norm that is differentiated again.
@@ -177,7 +240,7 @@ class Game(NamedTuple):
 
     def _apply(self, module: nn.Module, variables: Variables, inputs, labels, key):
         """Apply a module in training mode; return its output and its collections, updated."""
-        if self.axis_name is not None:  # a dropout mask is one block: devices must not share it
+        if self.axis_name is not None:  # a dropout mask is one block, which devices must not share
             key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         collections = {name: value for name, value in variables.items() if name != "params"}
         params, inputs = self._compute_dtype((variables["params"], inputs))
@@ -203,13 +266,14 @@ class Game(NamedTuple):
         )
 
     def _example_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
+        """Return a key for each example of the turn: the key folded with its index in the global batch."""
         count, (part, parts) = turn.real.shape[0], turn.part
         first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
         return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
 
 
 def _share_told_apart(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
-    """Return in which share of pairs the real has the larger logit, ties half: no loss's boundary matters."""
+    """Return the share of pairs in which the real example has the larger logit; ties count half."""
     return 0.5 * ((real_logits > fake_logits).mean() + (real_logits >= fake_logits).mean())
 
 

@@ -50,15 +50,15 @@ def players(game: Game, accumulate: int = 1) -> Players:
 
     def discriminator(state: GANState, turn: Turn) -> Gradient:
         def of_part(turn: Turn):
-            make_key = jax.random.split(turn.key, 7)[0]  # the others are the objective's
-            fake, made = game.generate(state.generator.variables, state.latent_dim, turn, make_key)
+            variables, key = state.generator.variables, turn.keys.generator
+            fake, generator_after = game.generate(variables, state.latent_dim, turn, key)
             gradient = jax.grad(game.discriminator_objective, has_aux=True)
             gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
-            return gradients, (after, made), metrics
+            return gradients, (after, generator_after), metrics
 
-        gradients, (after, made), metrics = mean_of_parts(game, of_part, turn, accumulate)
+        gradients, (after, generator_after), metrics = mean_of_parts(game, of_part, turn, accumulate)
         discriminator = state.discriminator.replace(collections=after)
-        generator = state.generator.replace(collections=made)
+        generator = state.generator.replace(collections=generator_after)
         metrics = {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(discriminator=discriminator, generator=generator), metrics
 

@@ -26,7 +26,7 @@ from jaxgan.losses.classic import (
 )
 from jaxgan.losses.f_divergence import DIVERGENCES, f_divergence
 from jaxgan.losses.pair import Loss
-from jaxgan.losses.relativistic import on_axis, relativistic, relativistic_average
+from jaxgan.losses.relativistic import relativistic, relativistic_average
 from jaxgan.losses.smoothing import one_sided_label_smoothing
 
 __all__ = [
@@ -38,7 +38,6 @@ __all__ = [
     "least_squares_abc",
     "minimax",
     "non_saturating",
-    "on_axis",
     "one_sided_label_smoothing",
     "relativistic",
     "relativistic_average",

@@ -11,9 +11,6 @@ References:
     https://arxiv.org/abs/2501.05441
 """
 
-from functools import partial
-from typing import Any
-
 import jax
 from jax.nn import relu, softplus
 
@@ -53,8 +50,9 @@ def relativistic_average(*, form: str = "standard", axis_name: str | None = None
 
     Args:
         form: one of the three.
-        axis_name: the mapped axis that the batch is spread over, so that the means are those of the whole
-            batch; the one given to `make_train_step`, which refuses another.
+        axis_name: the mapped axis that the batch is spread over, in a ``shard_map`` or ``pmap`` of your own;
+            the means are then those of the whole batch. Steps of `make_train_step` need none: they give
+            every loss the logits of the whole batch.
 
     Returns:
         A `Loss` of logits ``[B]``; it is no sum over examples, so it refuses scalars under vmap.
@@ -82,26 +80,7 @@ def relativistic_average(*, form: str = "standard", axis_name: str | None = None
     def generator(real_logits: Logits, fake_logits: Logits) -> Logits:
         return discriminator(fake_logits, real_logits)
 
-    discriminator.axis_name = axis_name  # pyrefly: ignore  # read by the step
-    discriminator.on_axis = partial(relativistic_average, form=form)  # pyrefly: ignore
     return Loss(discriminator, generator)
-
-
-def on_axis(loss: Any, axis_name: str | None) -> Any:
-    """Make a loss one for a batch that is spread over a mapped axis.
-
-    Args:
-        loss: any pair.
-        axis_name: of the axis; None for a batch in one piece.
-
-    Returns:
-        The loss with its batch means taken over the axis; one without batch means as it is.
-
-    References:
-        Jolicoeur-Martineau 2019, section 4.3: the means are those of the batch.
-    """
-    made = getattr(loss.discriminator, "on_axis", None)
-    return loss if made is None else made(axis_name=axis_name)
 
 
 _AVERAGE_FORMS = {  # loss of an example that should look real, of one that should look fake

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import Jaxpr, JaxprEqn, jaxprs_in_params
 from jax.sharding import Mesh
 
 from jaxgan.parallel.adapters import check_axis, check_step, cut, mapped_step, on_mesh
@@ -53,7 +54,8 @@ def compile_run(
     """Compile what `scan` gives, ahead of time, in the form that is fastest where it will run.
 
     That is the compiled loop, but for convolutions on CPU: there XLA computes the gradients of plain ones
-    several times slower in a loop than in single calls (benchmarks/README.md); our own layers do not care.
+    several times slower in a loop than in single calls (benchmarks/README.md);
+    jaxgan's layers are equally fast in both forms.
     Either form gives the same bits however a run is cut into calls; the two agree with each other to
     rounding. A step that was made for an axis runs under `jax.pmap`, in single calls too.
 
@@ -71,11 +73,26 @@ def compile_run(
     """
     if step.axis_name is not None and mesh is not None:
         return _calls(_compile_mapped(step, batch_at, state, data, key, mesh))
-    lowered = scan(step, batch_at, mesh).lower(state, data, key, 1)
-    if jax.default_backend() != "cpu" or "stablehlo.convolution" not in lowered.as_text():
-        return lowered.compile()
+    traced = scan(step, batch_at, mesh).trace(state, data, key, 1)
+    if jax.default_backend() != "cpu" or not _convolves(traced.jaxpr.jaxpr):
+        return traced.lower().compile()
     single = on_mesh(_step_with_data(step, batch_at, mesh), mesh)
     return _calls(_compiled(single, mesh, arguments=3).lower(state, data, key).compile())
+
+
+def _convolves(jaxpr: Jaxpr) -> bool:
+    """Return whether a traced function computes a convolution of more than one pixel, at any depth."""
+
+    def is_convolution(equation: JaxprEqn) -> bool:
+        if equation.primitive.name == "conv_general_dilated":
+            return True
+        window = equation.params.get("window")  # of the primitives in jaxgan.layers.kernels
+        return window is not None and not window.point
+
+    return any(
+        is_convolution(equation) or any(map(_convolves, jaxprs_in_params(equation.params)))
+        for equation in jaxpr.eqns
+    )
 
 
 def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callable[..., Any]:

@@ -27,7 +27,6 @@ def place(experiment: Experiment, config: Config) -> Experiment:
     step = experiment.step
     if config.parallel == "pmap":
         step = experiment.make_step(parallel.AXIS)
-        step.players = experiment.step.players  # one looks at them outside of the axis
     shapes = parallel.replicated_shapes(experiment.shapes, mesh)
     init = jax.jit(experiment.init, out_shardings=parallel.whole(mesh))
     return experiment._replace(step=step, shapes=shapes, init=init, mesh=mesh)

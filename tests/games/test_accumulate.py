@@ -47,7 +47,9 @@ def test_parts_are_every_nth_example_and_all_is_averaged():
         jax.debug.callback(lambda *values: seen.append(values), turn.real, turn.labels, turn.part[0])
         return turn.real.sum(), {"count": jnp.int32(7)}, {"largest": turn.real.max()}
 
-    gradients, collections, metrics = mean_of_parts(Game(None, None, losses.hinge), gradient, turn(), 3)
+    gradients, collections, metrics = mean_of_parts(
+        Game(mlp.Generator((1,)), mlp.Discriminator(), losses.hinge), gradient, turn(), 3
+    )
     assert [np.asarray(real).tolist() for real, _, _ in seen] == [[i, i + 3, i + 6, i + 9] for i in range(3)]
     assert [int(part) for *_, part in seen] == [0, 1, 2]
     assert (float(gradients), int(collections["count"]), float(metrics["largest"])) == (22.0, 7, 10.0)
@@ -97,16 +99,18 @@ def test_parts_do_not_share_a_dropout_mask():
         def __call__(self, images, labels=None, *, train):
             return nn.Dropout(0.5, deterministic=not train)(jnp.ones((len(images), 50))).mean(axis=1)
 
-    game = Game(None, Dropping(), losses.hinge)
+    game = Game(mlp.Generator((1,)), Dropping(), losses.hinge)
     logits = {}
     for part in (0, 1):
-        key = turn()._replace(part=(part, 2)).mask_key(KEY)
+        key = turn()._replace(part=(part, 2)).keys.real
         logits[part] = game.discriminate({"params": {}}, jnp.zeros((3, 1)), None, key)[0]
     assert np.abs(logits[0] - logits[1]).max() > 0.01
 
 
 def test_what_does_not_divide_is_refused():
     with pytest.raises(ValueError, match="batch of 12 does not divide into 5 parts"):
-        mean_of_parts(Game(None, None, losses.hinge), lambda turn: turn.real, turn(), 5)
+        mean_of_parts(
+            Game(mlp.Generator((1,)), mlp.Discriminator(), losses.hinge), lambda turn: turn.real, turn(), 5
+        )
     with pytest.raises(ValueError, match="at least 1, got 1 and 0"):
         modes.make("MLP", accumulate=0)

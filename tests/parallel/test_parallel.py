@@ -157,7 +157,7 @@ def test_batch_norm_that_cannot_be_told_of_the_axis_is_refused():
     state = init_state(jax.random.key(0), Blind(), mlp.Discriminator(), **options)
     batch = {"image": jnp.zeros((2, 4, 8, 8, 1))}
     step = make_train_step(Blind(), mlp.Discriminator(), losses.hinge, axis_name="batch")
-    with pytest.raises(ValueError, match="Blind has batch normalisation but no axis_name"):
+    with pytest.raises(ValueError, match="Blind has batch normalization but no axis_name"):
         jax.pmap(step, axis_name="batch", in_axes=(None, 0, None))(state, batch, KEY)
 
 

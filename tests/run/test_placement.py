@@ -3,11 +3,10 @@
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import data, losses, train
+from jaxgan import data, train
 from jaxgan.config import Config
 from jaxgan.networks import mlp
 from jaxgan.run import placement
@@ -87,17 +86,6 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
     for count, steps in (("2", 2), ("1", 4), ("2", 6)):
         pieces = run(tmp_path / "pieces", devices=count, steps=steps)
     assert_same_numbers(pieces, whole)
-
-
-def test_a_loss_with_batch_means_takes_them_over_the_axis():
-    assert losses.on_axis(losses.hinge, "batch") is losses.hinge
-    loss = losses.on_axis(losses.relativistic_average(form="hinge"), "batch")
-    assert loss.discriminator.axis_name == "batch"
-    assert losses.on_axis(loss, None).discriminator.axis_name is None
-    logits = jnp.arange(4.0)
-    expected = losses.relativistic_average(form="hinge").discriminator(logits, logits[::-1])
-    two = jax.vmap(loss.discriminator, axis_name="batch")(logits.reshape(2, 2), logits[::-1].reshape(2, 2))
-    np.testing.assert_allclose(two.ravel(), expected, rtol=1e-6)
 
 
 def test_one_device_is_no_mesh():

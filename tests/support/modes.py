@@ -5,6 +5,7 @@ python tests/support/modes.py 8 jit shard_map pmap      # on eight devices: ever
 SGD, because Adam hides a gradient that is n times too large.
 """
 
+import dataclasses
 import os
 import sys
 
@@ -40,7 +41,7 @@ class WithStddev(nn.Module):
 class Case(NamedTuple):
     generator: nn.Module = mlp.Generator((8, 8, 1), (16,))
     discriminator: nn.Module = mlp.Discriminator((16,))
-    loss: object = lambda axis_name: losses.non_saturating
+    loss: object = losses.non_saturating
     penalty: object = None
     augment: object = None
     d_steps: int = 1
@@ -57,8 +58,8 @@ FAST = {
 }
 GAMES = FAST | {
     "MLP": Case(),
-    "WGAN-GP": Case(loss=lambda axis: losses.wasserstein, penalty=penalties.gradient_penalty(weight=1.0)),
-    "relativistic average": Case(loss=lambda axis_name: losses.relativistic_average(axis_name=axis_name)),
+    "WGAN-GP": Case(loss=losses.wasserstein, penalty=penalties.gradient_penalty(weight=1.0)),
+    "relativistic average": Case(loss=losses.relativistic_average()),
     "minibatch stddev": Case(discriminator=WithStddev()),
     "five critic steps": Case(d_steps=5),
     "DiffAugment": Case(augment=augment.diff_augment()),
@@ -73,7 +74,7 @@ def make(name, axis_name=None, *, batch_size=None, **options):
     step = make_train_step(
         case.generator,
         case.discriminator,
-        case.loss(axis_name),
+        case.loss,
         penalty=case.penalty,
         augment=case.augment,
         d_steps=case.d_steps,
@@ -104,10 +105,11 @@ def train(name, mode, devices=1):
 
     def counted(*arguments):
         traces.append(1)
-        return step(*arguments)
+        return step.update(*arguments)
 
-    counted.axis_name, counted.parts, counted.players = step.axis_name, step.parts, step.players
-    run = adapted(mode, counted, parallel.batch_mesh(jax.devices()[:devices]))
+    run = adapted(
+        mode, dataclasses.replace(step, update=counted), parallel.batch_mesh(jax.devices()[:devices])
+    )
     for t in range(STEPS):
         before, (state, metrics) = state, run(state, batch_at(stored, t), KEY)
         assert t == 0 or before.generator.step.is_deleted(), "not donated"
