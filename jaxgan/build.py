@@ -1,4 +1,4 @@
-"""A config -> networks, step, optimizers, data: what its names stand for is in `jaxgan.names`."""
+"""From a config to networks, step, optimizers and data; `jaxgan.names` says what its names stand for."""
 
 import math
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from flax.errors import FlaxError
 from jax.sharding import Mesh
 
 from jaxgan import augment, data
-from jaxgan.config import Config, choose, parse_size
+from jaxgan.config import Config
+from jaxgan.games.gradients import Players
 from jaxgan.losses import Loss
 from jaxgan.names import (
     AUGMENTATIONS,
+    FAMILIES,
     LOSSES,
-    NAMES,
-    NETWORKS,
     OPTIMIZERS,
     PENALTIES,
     PRECISIONS,
@@ -32,25 +32,55 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.limits import nbytes, require_memory
 
 
+class Pieces(NamedTuple):
+    """Pieces of one's own, each in the place of the one that a config names; None for the config's.
+
+    Attributes:
+        generator: module ``(latents, labels, *, train) -> images``.
+        discriminator: module ``(images, labels, *, train) -> logits [B]``.
+        loss: pair with fields ``discriminator`` and ``generator``.
+        penalty: ``(critic, real, fake, *, keys, step) -> [B]``.
+        augment: ``(images, *, keys, step) -> images``.
+        update: update rule.
+        generator_optimizer: the generator's optimizer.
+        discriminator_optimizer: the discriminator's optimizer.
+    """
+
+    generator: nn.Module | None = None
+    discriminator: nn.Module | None = None
+    loss: Any = None
+    penalty: Callable[..., jax.Array] | None = None
+    augment: Callable[..., jax.Array] | None = None
+    update: Callable[..., Any] | None = None
+    generator_optimizer: optax.GradientTransformation | None = None
+    discriminator_optimizer: optax.GradientTransformation | None = None
+
+
+NONE = Pieces()
+
+
 class Experiment(NamedTuple):
     """What a config stands for.
 
     Attributes:
-        generator: the module.
-        discriminator: the module.
-        step: the pure train step.
-        make_step: makes it for a mapped axis.
+        generator: the generator's module.
+        discriminator: the discriminator's module.
+        step: the train step; on a mesh by pmap, the one for its axis.
+        players: gradients of both players, outside of any mapped axis.
+        generate: ``(variables, latents, labels) -> images`` of the generator in drawing mode, compiled once
+            for each shape.
         init: ``key -> GANState`` at step 0.
         shapes: the state's shapes and dtypes.
         arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
-        num_classes: None where unconditional.
-        mesh: of the devices that share the batches; None for one (`jaxgan.run.placement`).
+        num_classes: number of classes, None where unconditional.
+        mesh: the devices that share the batches; None for one (`jaxgan.run.placement`).
     """
 
     generator: nn.Module
     discriminator: nn.Module
     step: Step
-    make_step: Callable[[str], Step]
+    players: Players
+    generate: Callable[..., jax.Array]
     init: Callable[[jax.Array], GANState]
     shapes: GANState
     arrays: dict[str, Any]
@@ -58,24 +88,21 @@ class Experiment(NamedTuple):
     mesh: Mesh | None = None
 
 
-def check(config: Config) -> Config:
+def check(config: Config, pieces: Pieces = NONE) -> Config:
     """Return the config with its names spelled as in the tables.
 
     Raises:
-        UserError: for an unknown name or a value out of range.
+        UserError: for an unknown name, a value out of range, or a setting or a piece without effect.
     """
-    names = {field: choose(field, getattr(config, field), known) for field, known in NAMES.items()}
-    kinds = [choose("augment", kind.strip(), AUGMENTATIONS) for kind in config.augment.split(",")]
-    config = config.replace(**names, augment=",".join(kinds))
-    config.check()
-    return config
+    return config.check()
 
 
 def dataset(config: Config) -> data.Dataset:
     """Load what ``config.data`` names; see `jaxgan.data.load`."""
+    size = config.image_size
     return data.load(
         config.data,
-        image_size=parse_size(config.image_size),
+        image_size=(size, size) if isinstance(size, int) else size,
         channels=config.channels,
         conditional=config.conditional,
         strict=config.strict,
@@ -98,10 +125,21 @@ def optimizer(
     return optax.chain(optax.clip_by_global_norm(config.gradient_clip), transformation)
 
 
+def optimizers(
+    config: Config, pieces: Pieces = NONE
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
+    g_rate, d_rate = config.generator_learning_rate, config.discriminator_learning_rate
+    return (
+        pieces.generator_optimizer or optimizer(config, g_rate),
+        pieces.discriminator_optimizer or optimizer(config, d_rate, updates_per_step=config.d_steps),
+    )
+
+
 def augmentation(config: Config) -> Any:
     """Make what ``config.augment`` lists, one after the other; None for none."""
-    kinds = config.augment.split(",")
-    return None if kinds == ["none"] else augment.compose(*(AUGMENTATIONS[kind](config) for kind in kinds))
+    kinds = [AUGMENTATIONS[kind](config) for kind in config.augment]
+    return augment.compose(*kinds) if kinds else None
 
 
 def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
@@ -109,89 +147,61 @@ def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 
 
-def train_step(
-    config: Config,
-    generator: nn.Module,
-    discriminator: nn.Module,
-    *,
-    loss: Any = None,
-    penalty: Any = None,
-    axis_name: str | None = None,
-) -> Step:
+def train_step(config: Config, generator: nn.Module, discriminator: nn.Module, pieces: Pieces = NONE) -> Step:
     """Make the config's step; its penalty weight and EMA decay may be traced."""
     return make_train_step(
         generator,
         discriminator,
-        loss or LOSSES[config.loss],
-        penalty=penalty or PENALTIES[config.penalty](config.penalty_weight),
-        augment=augmentation(config),
+        pieces.loss or LOSSES[config.loss],
+        penalty=pieces.penalty or PENALTIES[config.penalty](config.penalty_weight),
+        augment=pieces.augment or augmentation(config),
         d_steps=config.d_steps,
         accumulate=config.accumulate,
-        update=UPDATES[config.update](config),
+        update=pieces.update or UPDATES[config.update](config),
         ema_decay=ema_schedule(config.ema_decay),
-        axis_name=axis_name,
         dtype=PRECISIONS[config.precision],
     )
 
 
-def optimizers(config: Config) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
-    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
-    return (
-        optimizer(config, config.generator_learning_rate),
-        optimizer(config, config.discriminator_learning_rate, updates_per_step=config.d_steps),
-    )
-
-
-def experiment(
-    config: Config,
-    dataset: data.Dataset,
-    *,
-    generator: nn.Module | None = None,
-    discriminator: nn.Module | None = None,
-    loss: Any = None,
-    penalty: Any = None,
-) -> Experiment:
+def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> Experiment:
     """Put the pieces together, and try their shapes without computing anything.
 
     Args:
-        config: checked (`check`).
-        dataset: what to learn.
-        generator: a module of your own in place of the config's.
-        discriminator: the same.
-        loss: a loss pair of your own.
-        penalty: a penalty of your own.
+        config: a checked config (`check`).
+        dataset: the data to learn.
+        pieces: pieces of your own in place of the config's.
 
     Raises:
         UserError: if the pieces do not fit each other or the data.
     """
-    if dataset.images.ndim != 4:
-        raise UserError(f"a run draws pictures: images have shape [N, H, W, C], got {dataset.images.shape}")
+    loss = pieces.loss
+    if dataset.images.ndim not in (2, 4):
+        raise UserError(
+            f"a run learns images [N, H, W, C] or points [N, D], and {dataset.name} has {dataset.images.shape}"
+        )
     size, image_shape = len(dataset.images), dataset.images.shape[1:]
     if config.batch_size > size:
-        raise UserError(f"--batch-size {config.batch_size} is more than the {size} images of {dataset.name}")
+        raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
     if config.conditional and dataset.labels is None:
-        raise UserError(f"--conditional needs labels, and {dataset.name} has none")
+        raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
     if loss is not None and not all(callable(getattr(loss, side, None)) for side in Loss._fields):
         raise UserError(f"a loss of your own is a losses.Loss(discriminator, generator), got {loss!r}")
     num_classes = dataset.num_classes if config.conditional else None
-    ours, own = NETWORKS[config.network](config, image_shape, num_classes), generator is not None
-    generator, discriminator = generator or ours[0], discriminator or ours[1]
-
-    def make_step(axis_name: str | None) -> Step:
-        return train_step(config, generator, discriminator, loss=loss, penalty=penalty, axis_name=axis_name)
-
-    step = make_step(None)
-    g_tx, d_tx = optimizers(config)
-
+    generator, discriminator = FAMILIES[config.network].make(config, image_shape, num_classes)
+    generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
+    step = train_step(config, generator, discriminator, pieces)
+    g_tx, d_tx = optimizers(config, pieces)
     sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
         return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
-    arrays = {"image": dataset.images}
-    if config.conditional and dataset.labels is not None:
-        arrays["label"] = dataset.labels
-    taken = config.batch_size * config.d_steps
+    @jax.jit
+    def generate(variables: Any, latents: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+        return jnp.asarray(generator.apply(variables, latents, labels, train=False))
+
+    arrays = dataset.arrays(config.conditional)
+    taken = config.images_per_step
     batch = {
         name: jax.ShapeDtypeStruct((taken, *array.shape[1:]), array.dtype) for name, array in arrays.items()
     }
@@ -199,7 +209,7 @@ def experiment(
     try:
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
-        if own:
+        if pieces.generator is not None:
             _try_to_draw(generator, shapes, num_classes)
     except (ValueError, TypeError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
         raise UserError(str(error)) from error
@@ -207,7 +217,9 @@ def experiment(
     pixels = 4 * taken * math.prod(image_shape)
     needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
     require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
-    return Experiment(generator, discriminator, step, make_step, init, shapes, arrays, num_classes)
+    return Experiment(
+        generator, discriminator, step, step.players, generate, init, shapes, arrays, num_classes
+    )
 
 
 def _try_to_draw(generator: nn.Module, shapes: GANState, num_classes: int | None) -> None:

@@ -1,180 +1,460 @@
-"""What can be set, what is allowed, and the command line. The only file that knows tyro."""
+"""All settings of a run, each with its help text, its choices and its range in one place."""
 
 import dataclasses
-import difflib
 import importlib.util
+import json
 import math
-import os
 import re
-import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
 
-import tyro
+from jaxgan import names
+from jaxgan.system.errors import UserError, choose
+from jaxgan.system.settings import Info, info_of, setting
 
-from jaxgan.system.errors import UserError
+Size = int | tuple[int, int]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return height and width of "32" or "32x48".
+
+    Raises:
+        UserError: for anything else.
+    """
+    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if match is None:
+        raise UserError(f"`image_size` is H or HxW in pixels, such as 32 or 32x48, got {text}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _devices(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _listed(text))
+    except ValueError:
+        raise UserError(f"`hidden` is a list of widths, such as 128,128, got {text}") from None
+
+
+POSITIVE: dict[str, Any] = {"within": (0, None), "open_ends": (True, False)}
+COUNT: dict[str, Any] = {"within": (1, None)}
+NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
+DECAY: dict[str, Any] = {"within": (0, 1), "open_ends": (False, True)}
+PENALIZED = {"penalty": tuple(name for name in names.PENALTIES if name != "none")}
+
+_data = partial(setting, group="data")
+_networks = partial(setting, group="networks")
+_game = partial(setting, group="game")
+_training = partial(setting, group="training")
+_optimizer = partial(setting, group="optimizer")
+_evaluation = partial(setting, group="evaluation")
+_folder = partial(setting, group="run folder")
+_machine = partial(setting, group="machine")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All settings of a run. The comment behind each field is its help text."""
+    """All settings of a run.
 
-    data: str = "digits"  # digits; a TFDS name (mnist, ...); a folder of pictures; an .npz file
-    image_size: str | None = None  # pixels, H or HxW: pictures are cut around their centre and resized
-    channels: int | None = None  # 1 grey, 3 colour; None: as the pictures are
-    strict: bool = False  # refuse a folder with a file that cannot be read, instead of leaving it out
-    data_dir: str | None = None  # where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
-    device_data: float = 2.0  # GB: larger data sets are streamed to the device, batch by batch
-    conditional: bool = False  # learn the classes too: both networks are given the labels
-    network: str = "mlp"  # network family of both players
-    width: int = 64  # channels next to the image (dcgan)
-    discriminator_norm: str = "batch"  # normalisation in the discriminator: batch, spectral or none (dcgan)
-    latent_dim: int = 100  # length of a latent vector
-    loss: str = "non_saturating"  # adversarial loss
-    penalty: str = "none"  # penalty on the discriminator
-    penalty_weight: float = 1.0  # weight of the penalty (r1: gamma)
-    augment: str = "none"  # of all that the discriminator sees: color,translation,cutout (any of them) or ada
-    augment_p: float = 0.2  # probability of each of ada's transformations
-    steps: int = 6000  # generator updates in all, those of earlier calls included
-    batch_size: int = 128  # images per update, over all devices
-    d_steps: int = 1  # discriminator updates per generator update, each on fresh images
-    accumulate: int = 1  # parts of a batch whose gradients are computed one after the other, in less memory
-    update: str = "alternating"  # order of the players' moves, or what they move by
-    update_weight: float = 0.1  # of consensus and symplectic: their weight; of unrolled: its step size
-    unrolled_steps: int = 5  # of the discriminator, which an unrolled generator sees ahead
-    precision: str = "float32"  # of the networks' arithmetic in training: float32 or bfloat16
-    optimizer: str = "adam"  # of both players
-    generator_learning_rate: float = 2e-4  # step size
-    discriminator_learning_rate: float = 2e-4  # step size
-    beta1: float = 0.5  # decay of the gradient average (adam), momentum (sgd)
-    beta2: float = 0.999  # decay of the squared-gradient average (adam, rmsprop)
-    learning_rate_schedule: str = "constant"  # over generator updates
-    decay_steps: int | None = None  # generator updates until a linear or cosine schedule reaches zero
-    gradient_clip: float | None = None  # largest global norm of a gradient
-    ema_decay: float = 0.999  # decay per step of the generator's average weights; short at the start
-    evaluate_every: int | None = None  # steps between evaluations; None: the run is not evaluated
-    metrics: str = "fid"  # what is measured at an evaluation, with commas between
-    evaluate_n: int = 2000  # fakes of an evaluation, and reals at most
-    extractor: str | None = None  # network that makes features; None: the one that goes with the data set
-    inception_weights: str | None = None  # file of the 2015 Inception's weights, which makes features then
-    efficientnet_weights: str | None = None  # the same of EfficientNet-Lite0, for colour photographs
-    stop_at: str | None = None  # stop when an evaluation says so, such as fid=12
-    patience: int | None = None  # stop after as many evaluations without a new best
-    diagnose_every: int | None = 200  # steps between looks for trouble, such as mode collapse; None: none
-    devices: str = "all"  # how many devices share each batch: all or a number
-    parallel: str = "auto"  # how they share it: auto (the compiler spreads the batch) or pmap
-    distributed: bool = False  # one of several processes that train together (SLURM, TPU, Open MPI, ...)
-    coordinator: str | None = None  # host:port of process 0, where the cluster does not say who is who
-    num_processes: int | None = None  # in all, with --coordinator
-    process_id: int | None = None  # of this one, with --coordinator
-    seed: int = 0  # of weights, latents and data order
-    workdir: str = "runs/gan"  # run folder; the same command on the same folder goes on with the run
-    log_every: int = 50  # steps
-    sample_every: int = 500  # steps
-    save_every: int = 1000  # steps
-    keep: int = 3  # newest checkpoints to keep
-    on_nan: str = "stop"  # where training meets NaN: stop, or rollback to the last checkpoint and draw anew
-    rollbacks: int = 3  # how often, in the whole run
-    progress: bool = True  # a bar on a terminal; plain lines without it
-    quiet: bool = False  # print nothing but mistakes (log.txt has all)
-    tensorboard: bool = False  # write for TensorBoard too (pip install tensorboardX)
-    compilation_cache: bool = True  # keep compiled programs in the user's cache folder
-    profile: bool = False  # write a jax.profiler trace of a few steps to the run folder
-    dry_run: bool = False  # print settings, parameters, FLOPs and checkpoint size, and stop
+    Values have Python's types: ``Config(image_size=(32, 48), devices=1, metrics=("fid", "kid"))``. What the
+    command line writes as text ("32x48", "fid,kid") is understood too.
+    """
 
-    def check(self) -> None:
-        """Refuse values out of range.
+    data: str = _data(
+        "digits",
+        "digits, ring or grid; a TFDS name (mnist, ...); a folder of pictures; an .npz file",
+        sweep="same",
+    )
+    image_size: Size | None = _data(
+        None,
+        "pixels: pictures are cut around their center and resized",
+        metavar="H|HxW",
+        sweep="same",
+        read=parse_size,
+    )
+    channels: int | None = _data(None, "1 for grey, 3 for color; None: as the pictures are", sweep="same")
+    conditional: bool = _data(False, "learn the classes too: both networks are given the labels")
+    strict: bool = _data(
+        False,
+        "refuse a folder with a file that cannot be read, instead of leaving the file out",
+        sweep="same",
+    )
+    data_dir: str | None = _data(
+        None,
+        "folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets",
+        practical=True,
+        sweep="same",
+    )
+    device_data: float = _data(
+        2.0,
+        "gigabytes: larger data sets are streamed to the device, batch by batch",
+        practical=True,
+        sweep="same",
+        **NOT_NEGATIVE,
+    )
+
+    network: str = _networks("mlp", "network family of both players", choices=tuple(names.FAMILIES))
+    width: int = _networks(
+        64, "channels of the layer next to the image", only={"network": ("dcgan",)}, **COUNT
+    )
+    hidden: tuple[int, ...] | None = _networks(
+        None,
+        "widths of the hidden layers of both networks, such as 128,128; None: the family's own",
+        metavar="INT,...",
+        only={"network": ("mlp",)},
+        read=_numbers,
+    )
+    discriminator_norm: str = _networks(
+        "batch",
+        "normalization in the discriminator",
+        choices=("batch", "spectral", "none"),
+        only={"network": ("dcgan",)},
+    )
+    latent_dim: int = _networks(100, "length of a latent vector", **COUNT)
+    precision: str = _networks(
+        "float32", "the networks' arithmetic in training", choices=tuple(names.PRECISIONS)
+    )
+
+    loss: str = _game("non_saturating", "adversarial loss", choices=tuple(names.LOSSES))
+    penalty: str = _game("none", "penalty on the discriminator", choices=tuple(names.PENALTIES))
+    penalty_weight: float = _game(
+        1.0, "weight of the penalty (r1: gamma)", sweep="together", only=PENALIZED, **NOT_NEGATIVE
+    )
+    augment: tuple[str, ...] = _game(
+        (),
+        "augmentations of all that the discriminator sees, with commas between; none for none",
+        choices=tuple(names.AUGMENTATIONS),
+        multiple=True,
+        read=_listed,
+    )
+    augment_p: float = _game(
+        0.2, "probability of each of ada's transformations", only={"augment": ("ada",)}, within=(0, 1)
+    )
+    d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
+    update: str = _game(
+        "alternating",
+        "update rule: the order of the players' moves, and what they move by",
+        choices=tuple(names.UPDATES),
+    )
+    consensus_weight: float = _game(
+        0.1, "weight of consensus (its gamma)", only={"update": ("consensus",)}, **NOT_NEGATIVE
+    )
+    symplectic_weight: float = _game(
+        1.0, "weight of symplectic (its lambda)", only={"update": ("symplectic",)}, **NOT_NEGATIVE
+    )
+    unrolled_steps: int = _game(
+        5,
+        "discriminator steps that an unrolled generator sees ahead",
+        only={"update": ("unrolled",)},
+        **NOT_NEGATIVE,
+    )
+    unrolled_learning_rate: float = _game(
+        0.1, "step size of these steps", only={"update": ("unrolled",)}, **NOT_NEGATIVE
+    )
+
+    steps: int = _training(
+        6000, "generator updates in all, those of earlier calls included", practical=True, **COUNT
+    )
+    batch_size: int = _training(128, "images per update, over all devices", **COUNT)
+    accumulate: int = _training(
+        1, "parts of a batch whose gradients are computed one after the other, in less memory", **COUNT
+    )
+    ema_decay: float = _training(
+        0.999,
+        "decay per step of the generator's average weights; short at the start",
+        sweep="together",
+        **DECAY,
+    )
+    seed: int = _training(
+        0, "seed of weights, latents and data order", sweep="together", within=(0, 2**32 - 1)
+    )
+
+    optimizer: str = _optimizer("adam", "optimizer of both players", choices=tuple(names.OPTIMIZERS))
+    generator_learning_rate: float = _optimizer(
+        2e-4, "the generator's step size", sweep="together", **POSITIVE
+    )
+    discriminator_learning_rate: float = _optimizer(
+        2e-4, "the discriminator's step size", sweep="together", **POSITIVE
+    )
+    learning_rate_schedule: str = _optimizer(
+        "constant", "schedule of both learning rates over generator updates", choices=tuple(names.SCHEDULES)
+    )
+    decay_steps: int | None = _optimizer(
+        None,
+        "generator updates until a linear or cosine schedule reaches zero",
+        only={"learning_rate_schedule": ("linear", "cosine")},
+        **COUNT,
+    )
+    gradient_clip: float | None = _optimizer(None, "largest global norm of a gradient", **POSITIVE)
+    beta1: float = _optimizer(
+        0.5, "adam: decay of the gradient average", sweep="together", only={"optimizer": ("adam",)}, **DECAY
+    )
+    beta2: float = _optimizer(
+        0.999,
+        "adam: decay of the squared-gradient average",
+        sweep="together",
+        only={"optimizer": ("adam",)},
+        **DECAY,
+    )
+    momentum: float = _optimizer(0.0, "sgd: momentum", only={"optimizer": ("sgd",)}, **DECAY)
+    rmsprop_decay: float = _optimizer(
+        0.99,
+        "rmsprop: decay of the squared-gradient average",
+        sweep="together",
+        only={"optimizer": ("rmsprop",)},
+        **DECAY,
+    )
+
+    evaluate_every: int | None = _evaluation(
+        None,
+        "steps between evaluations; None: the run is not evaluated",
+        practical=True,
+        sweep="never",
+        **COUNT,
+    )
+    metrics: tuple[str, ...] = _evaluation(
+        ("fid",),
+        "metrics of an evaluation, with commas between",
+        metavar="NAME,...",
+        sweep="same",
+        multiple=True,
+        read=_listed,
+    )
+    evaluate_n: int = _evaluation(
+        2000, "fakes of an evaluation, and real images at most", sweep="same", within=(2, None)
+    )
+    extractor: str | None = _evaluation(
+        None, "network that computes features; None: the one that goes with the data set", sweep="same"
+    )
+    inception_weights: str | None = _evaluation(
+        None, "file of the 2015 Inception's weights, which computes features then", sweep="same"
+    )
+    efficientnet_weights: str | None = _evaluation(
+        None, "file of EfficientNet-Lite0's weights, for color photographs", sweep="same"
+    )
+    stop_at: str | None = _evaluation(
+        None, "stop when an evaluation reaches this, such as fid=12", practical=True, sweep="never"
+    )
+    patience: int | None = _evaluation(
+        None, "stop after as many evaluations without a new best", practical=True, sweep="never", **COUNT
+    )
+    diagnose_every: int | None = _evaluation(
+        200,
+        "steps between looks for trouble, such as mode collapse; None: none",
+        practical=True,
+        sweep="same",
+        **COUNT,
+    )
+
+    workdir: str = _folder(
+        "runs/gan",
+        "run folder; the same command on the same folder goes on with the run",
+        practical=True,
+        sweep="never",
+    )
+    log_every: int = _folder(50, "steps between rows of metrics.jsonl", practical=True, sweep="same", **COUNT)
+    sample_every: int = _folder(500, "steps between sample grids", practical=True, sweep="same", **COUNT)
+    save_every: int = _folder(1000, "steps between checkpoints", practical=True, sweep="same", **COUNT)
+    keep: int = _folder(3, "newest checkpoints to keep", practical=True, sweep="same", **COUNT)
+    on_nan: str = _folder(
+        "stop",
+        "where training meets NaN: stop, or go back to the last checkpoint with other draws",
+        choices=("stop", "rollback"),
+        practical=True,
+        sweep="never",
+    )
+    rollbacks: int = _folder(
+        3, "rollbacks at most, in the whole run", practical=True, sweep="never", **NOT_NEGATIVE
+    )
+    tensorboard: bool = _folder(
+        False, "write for TensorBoard too (pip install tensorboardX)", practical=True, sweep="never"
+    )
+    profile: bool = _folder(
+        False, "write a jax.profiler trace of a few steps to the run folder", practical=True, sweep="never"
+    )
+    progress: bool = _folder(
+        True, "show a bar on a terminal, instead of plain lines", practical=True, sweep="same"
+    )
+    quiet: bool = _folder(False, "print nothing but mistakes (log.txt has all)", practical=True, sweep="same")
+
+    devices: int | Literal["all"] = _machine(
+        "all",
+        "how many devices share each batch",
+        metavar="all|INT",
+        practical=True,
+        sweep="never",
+        read=_devices,
+    )
+    parallel: str = _machine(
+        "auto",
+        "how they share it: the compiler spreads the batch, or pmap",
+        choices=("auto", "pmap"),
+        practical=True,
+        sweep="never",
+    )
+    distributed: bool = _machine(
+        False,
+        "this is one of several processes that train together (SLURM, TPU, Open MPI, ...)",
+        practical=True,
+        sweep="never",
+    )
+    coordinator: str | None = _machine(
+        None,
+        "host:port of process 0, where the cluster does not say who is who",
+        practical=True,
+        sweep="never",
+    )
+    num_processes: int | None = _machine(
+        None, "number of processes, with --coordinator", practical=True, sweep="never"
+    )
+    process_id: int | None = _machine(
+        None, "number of this process, with --coordinator", practical=True, sweep="never"
+    )
+    compilation_cache: bool = _machine(
+        True, "keep compiled programs in the user's cache folder", practical=True, sweep="never"
+    )
+    dry_run: bool = _machine(
+        False,
+        "print settings, parameters, FLOPs and checkpoint size, and stop",
+        practical=True,
+        sweep="never",
+    )
+
+    def __post_init__(self):
+        for name, info in INFO.items():  # what the command line writes as text
+            value = getattr(self, name)
+            if info.read is not None and isinstance(value, str):
+                object.__setattr__(self, name, info.read(value))
+        if isinstance(self.image_size, int):
+            object.__setattr__(self, "image_size", (self.image_size, self.image_size))
+        for name in ("image_size", "hidden", "augment", "metrics"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.augment == ("none",):
+            object.__setattr__(self, "augment", ())
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images that one step takes, over all devices."""
+        return self.batch_size * self.d_steps
+
+    def check(self) -> "Config":
+        """Return the config with its names spelled as in `jaxgan.names`.
 
         Raises:
-            UserError: naming the option, the range and the value.
+            UserError: for an unknown name, a value out of range, or a setting without effect.
         """
-        for name in ("width", "latent_dim", "steps", "batch_size", "d_steps", "accumulate"):
-            self._require(name, "at least 1", self._at_least(name, 1))
-        for name in ("log_every", "sample_every", "save_every", "keep"):
-            self._require(name, "at least 1", self._at_least(name, 1))
-        for name in ("generator_learning_rate", "discriminator_learning_rate"):
+        spelled: dict[str, Any] = {}
+        for name, info in INFO.items():
             value = getattr(self, name)
-            self._require(name, "a positive number", math.isfinite(value) and value > 0)
-        for name in ("beta1", "beta2", "ema_decay"):
-            self._require(name, "at least 0 and below 1", 0 <= getattr(self, name) < 1)
-        self._require("devices", "all or a number", self.devices == "all" or self.devices.isdecimal())
-        self._require("augment_p", "a probability, 0 to 1", 0 <= self.augment_p <= 1)
-        for name in ("penalty_weight", "update_weight"):
-            value = getattr(self, name)
-            self._require(name, "0 or a positive number", math.isfinite(value) and value >= 0)
-        clip = self.gradient_clip
-        self._require(
-            "gradient_clip", "a positive number", clip is None or (math.isfinite(clip) and clip > 0)
-        )
-        self._require("device_data", "0 or more", self.device_data >= 0)
-        self._require("decay_steps", "at least 1", self.decay_steps is None or self.decay_steps >= 1)
-        for name in ("rollbacks", "unrolled_steps"):
-            self._require(name, "at least 0", self._at_least(name, 0))
-        for name in ("evaluate_every", "diagnose_every"):
-            every = getattr(self, name)
-            self._require(name, "at least 1", every is None or every >= 1)
-        self._require("evaluate_n", "at least 2", self.evaluate_n >= 2)
-        self._require("seed", "at least 0 and below 2**32", 0 <= self.seed < 2**32)
+            if info.choices is not None:
+                if info.multiple:
+                    spelled[name] = tuple(choose(name, each, info.choices) for each in value)
+                else:
+                    spelled[name] = choose(name, value, info.choices)
+            _check_range(name, value, info)
+        config = self.replace(**spelled)
+        config._check_together()
+        dead = config.without_effect()
+        for name in dead:
+            other, values = next(iter(INFO[name].only.items()))
+            has = _text(getattr(config, other))
+            raise UserError(
+                f"`{name}` {_text(getattr(config, name))} has no effect with `{other}` {has}: "
+                f"it needs {' or '.join(values)}"
+            )
+        return config
+
+    def _check_together(self) -> None:
+        if self.devices != "all" and not isinstance(self.devices, int):
+            raise UserError(f"`devices` must be all or a number, got {self.devices}")
+        if self.hidden is not None and (not self.hidden or min(self.hidden) < 1):
+            raise UserError(f"`hidden` takes widths of at least 1, got {_text(self.hidden)}")
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
-            raise UserError(f"a {self.learning_rate_schedule} learning rate needs --decay-steps")
+            raise UserError(f"a {self.learning_rate_schedule} learning rate needs `decay_steps`")
         who = (self.coordinator, self.num_processes, self.process_id)
         if any(value is not None for value in who) and (None in who or not self.distributed):
-            raise UserError("--coordinator, --num-processes and --process-id go together, with --distributed")
+            raise UserError("`coordinator`, `num_processes` and `process_id` go together, with `distributed`")
         if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
-            raise UserError("--distributed takes --devices all and --parallel auto")
+            raise UserError("`distributed` takes `devices` all and `parallel` auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
-            raise UserError("--tensorboard needs tensorboardX: pip install tensorboardX")
-        if (self.steps + 1) * self.batch_size * self.d_steps >= 2**32:
+            raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
+        if (self.steps + 1) * self.images_per_step >= 2**32:
             raise UserError("steps x batch size x d_steps is limited to 2**32 images in all")
+
+    def without_effect(self) -> list[str]:
+        """Return the names of the settings that differ from their default and do nothing with the others."""
+        names = [name for name, info in INFO.items() if getattr(self, name) != DEFAULTS[name]]
+        return [name for name in names if not self._has_effect(name)]
+
+    def _has_effect(self, name: str) -> bool:
+        for other, values in INFO[name].only.items():
+            chosen = getattr(self, other)
+            if not set(values) & set(chosen if isinstance(chosen, tuple) else (chosen,)):
+                return False
+        return True
+
+    def without_dead(self, default: "Config") -> "Config":
+        """Return the config with those settings at their default that do nothing and are as in `default`.
+
+        An experiment's ``penalty_weight=0.002`` is no mistake of a user who says ``--penalty none``.
+        """
+        dead = [name for name in self.without_effect() if getattr(self, name) == getattr(default, name)]
+        return self.replace(**{name: DEFAULTS[name] for name in dead})
 
     def replace(self, **changes: Any) -> "Config":
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)
 
-    def asked(self, source: str, shape: Sequence[int], own: dict[str, Any]) -> dict[str, Any]:
+    def asked(self, source: str, shape: Sequence[int], own: Mapping[str, str]) -> dict[str, Any]:
         """Return what a run's numbers depend on, as its config.json holds it.
 
         Args:
             source: name of the data set.
-            shape: of its images.
-            own: pieces in place of ours by name; None for ours.
+            shape: shape of its images.
+            own: labels of the pieces that are not the config's.
         """
-        used = [name for name, piece in own.items() if piece is not None]
-        return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": used}
-
-    def _at_least(self, name: str, least: int) -> bool:
-        return getattr(self, name) >= least
-
-    def _require(self, name: str, what: str, holds: bool) -> None:
-        if not holds:
-            raise UserError(f"{option(name)} must be {what}, got {getattr(self, name)}")
+        return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": dict(own)}
 
 
-Settings = TypeVar("Settings")
-
-Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
-
-PRACTICAL = {"steps", "workdir", "data_dir", "device_data", "log_every", "sample_every", "save_every", "keep"}
-PRACTICAL |= {"evaluate_every", "diagnose_every", "stop_at", "patience", "on_nan", "rollbacks"}
-PRACTICAL |= {"devices", "parallel", "distributed", "coordinator", "num_processes", "process_id"}
-PRACTICAL |= {"compilation_cache", "progress", "quiet", "tensorboard", "profile", "dry_run"}
-"""Fields that a run may change when it goes on: they have no part in what is computed at each step."""
-
-DEFAULTS = dataclasses.asdict(Config())
+INFO: dict[str, Info] = info_of(Config)
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
+PRACTICAL = frozenset(name for name, info in INFO.items() if info.practical)
+"""Settings that a run may change when it goes on: they have no part in what is computed at each step."""
 
 
-def parse_size(size: str | None) -> tuple[int, int] | None:
-    """Return height and width of "32" or "32x48", or None for None.
+def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's config.json as this version would have written it.
+
+    Settings that the run's version did not have yet get the value that they stood for then.
 
     Raises:
-        UserError: for anything else.
+        UserError: if it does not hold a run's settings.
     """
-    if size is None:
-        return None
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", size)
-    if match is None:
-        raise UserError(f"--image-size is H or HxW in pixels, such as 32 or 32x48, got {size}")
-    return int(match[1]), int(match[2] or match[1])
+    saved = dict(saved)
+    if "update_weight" in saved:  # one setting of three rules, and momentum was Adam's beta1
+        weight, update = saved.pop("update_weight"), saved.get("update")
+        renamed = {"consensus": "consensus_weight", "symplectic": "symplectic_weight"}
+        if update in (*renamed, "unrolled"):
+            saved[renamed.get(update, "unrolled_learning_rate")] = weight
+        if saved.get("optimizer") == "sgd":
+            saved["momentum"] = saved.get("beta1", 0.5)
+        if saved.get("optimizer") == "rmsprop":
+            saved["rmsprop_decay"] = saved.get("beta2", 0.999)
+    try:
+        config = Config(**{name: value for name, value in saved.items() if name in INFO})
+        rest = {name: value for name, value in saved.items() if name not in INFO}
+        dead = config.without_effect()  # older versions kept them
+        return dataclasses.asdict(config.replace(**{name: DEFAULTS[name] for name in dead})) | rest
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"these are no settings of a run: {error}") from error
 
 
 def option(field: str) -> str:
@@ -182,41 +462,29 @@ def option(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def choose(field: str, name: str, known: Iterable[str]) -> str:
-    """Return the known name that `name` means (hyphens count as underscores).
-
-    Raises:
-        UserError: with the nearest name and the list, if there is none.
-    """
-    known = list(known)
-    if (spelled := name.replace("-", "_")) in known:
-        return spelled
-    near = difflib.get_close_matches(spelled, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UserError(f"{option(field)} {name} is unknown: {hint}there are {', '.join(known)}")
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def parse(default: Settings, *, description: str, args: Sequence[str] | None = None) -> Settings:
-    """Read the command line of an experiment; unknown options end the program with exit code 2.
-
-    Args:
-        default: a frozen dataclass, `Config` or an experiment's own.
-        description: the help's first lines.
-        args: in the place of the command line's.
-    """
-    return tyro.cli(type(default), default=default, description=description, args=_expanded(args))
-
-
-def call(
-    commands: dict[str, Any], *, program: str, description: str, args: Sequence[str] | None = None
-) -> Any:
-    """Call the one of `commands` that the command line names, with its arguments."""
-    return tyro.extras.subcommand_cli_from_dict(
-        commands, prog=program, description=description, args=_expanded(args)
-    )
+def _check_range(name: str, value: Any, info: Info) -> None:
+    low, high = info.within
+    if value is None or (low is None and high is None):
+        return
+    below = low is not None and (value <= low if info.open_ends[0] else value < low)
+    above = high is not None and (value >= high if info.open_ends[1] else value > high)
+    if below or above or not math.isfinite(value):
+        raise UserError(f"`{name}` must be {_range_text(info)}, got {value}")
 
 
-def _expanded(args: Sequence[str] | None) -> list[str]:
-    """Return a command line with the ``~`` of ``--option=~/path`` replaced, which shells leave as it is."""
-    parts = [argument.partition("=") for argument in (sys.argv[1:] if args is None else args)]
-    return [name + equals + os.path.expanduser(value) for name, equals, value in parts]
+def _range_text(info: Info) -> str:
+    (low, high), (low_open, high_open) = info.within, info.open_ends
+    if high is None:
+        if low == 0:
+            return "a positive number" if low_open else "0 or a positive number"
+        return f"at least {low}"
+    return f"at least {low} and {'below' if high_open else 'at most'} {high}"
+
+
+def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as JSON gives them back: tuples are lists."""
+    return json.loads(json.dumps(settings))

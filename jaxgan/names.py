@@ -1,14 +1,16 @@
-"""Names in a config -> losses, penalties, networks, updates, optimizers. A new one is one line here."""
+"""What the names of a config stand for. A new loss, network, penalty, update rule or optimizer is one line.
+
+Each entry is the thing itself, or makes it from a config (`jaxgan.config.Config`).
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.config import Config
 from jaxgan.networks import dcgan, mlp
 
 LOSSES = {
@@ -35,42 +37,64 @@ PENALTIES: dict[str, Callable[[float], Any]] = {
     "finite_difference_r1": lambda weight: penalties.finite_difference_r1(gamma=weight),
 }
 
-AUGMENTATIONS: dict[str, Callable[[Config], Any]] = {
-    "none": lambda config: augment.compose(),
+AUGMENTATIONS: dict[str, Callable[[Any], Any]] = {
     "color": lambda config: augment.diff_augment(policy="color"),
     "translation": lambda config: augment.diff_augment(policy="translation"),
     "cutout": lambda config: augment.diff_augment(policy="cutout"),
     "ada": lambda config: augment.ada(p=config.augment_p),
 }
 
-NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {
-    "mlp": lambda config, image_shape, num_classes: (
-        mlp.Generator(image_shape, num_classes=num_classes),
-        mlp.Discriminator(num_classes=num_classes),
-    ),
-    "dcgan": lambda config, image_shape, num_classes: (
+
+class Family(NamedTuple):
+    """A network family.
+
+    Attributes:
+        generator: class of its generator.
+        discriminator: class of its discriminator.
+        make: ``(config, image_shape, num_classes) -> (generator, discriminator)``.
+    """
+
+    generator: type[nn.Module]
+    discriminator: type[nn.Module]
+    make: Callable[[Any, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]
+
+
+def _mlp(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    hidden = {} if config.hidden is None else {"hidden": config.hidden}
+    squash = len(image_shape) > 1  # points lie anywhere
+    return (
+        mlp.Generator(image_shape, squash=squash, num_classes=num_classes, **hidden),
+        mlp.Discriminator(num_classes=num_classes, **hidden),
+    )
+
+
+def _dcgan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    return (
         dcgan.Generator(image_shape, config.width, num_classes),
         dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),
-    ),
+    )
+
+
+FAMILIES = {
+    "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp),
+    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan),
 }
 
-GENERATORS: dict[str, Any] = {"mlp": mlp.Generator, "dcgan": dcgan.Generator}
-
-UPDATES: dict[str, Callable[[Config], updates.Update]] = {
+UPDATES: dict[str, Callable[[Any], updates.Update]] = {
     "alternating": lambda config: updates.alternating,
     "simultaneous": lambda config: updates.simultaneous,
     "extragradient": lambda config: updates.extragradient,
-    "consensus": lambda config: updates.consensus(weight=config.update_weight),
-    "symplectic": lambda config: updates.symplectic(weight=config.update_weight),
+    "consensus": lambda config: updates.consensus(weight=config.consensus_weight),
+    "symplectic": lambda config: updates.symplectic(weight=config.symplectic_weight),
     "unrolled": lambda config: updates.unrolled(
-        steps=config.unrolled_steps, learning_rate=config.update_weight
+        steps=config.unrolled_steps, learning_rate=config.unrolled_learning_rate
     ),
 }
 
-OPTIMIZERS: dict[str, Callable[[Config, optax.Schedule], optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[[Any, optax.Schedule], optax.GradientTransformation]] = {
     "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
-    "sgd": lambda config, rate: optax.sgd(rate, momentum=config.beta1 or None),
-    "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.beta2),
+    "sgd": lambda config, rate: optax.sgd(rate, momentum=config.momentum or None),
+    "rmsprop": lambda config, rate: optax.rmsprop(rate, decay=config.rmsprop_decay),
 }
 
 SCHEDULES: dict[str, Callable[[Any, int], optax.Schedule]] = {
@@ -80,20 +104,3 @@ SCHEDULES: dict[str, Callable[[Any, int], optax.Schedule]] = {
 }
 
 PRECISIONS = {"float32": None, "bfloat16": jnp.bfloat16}
-
-NAMES = {
-    "network": NETWORKS,
-    "discriminator_norm": ("batch", "spectral", "none"),
-    "loss": LOSSES,
-    "penalty": PENALTIES,
-    "update": UPDATES,
-    "precision": PRECISIONS,
-    "optimizer": OPTIMIZERS,
-    "learning_rate_schedule": SCHEDULES,
-    "on_nan": ("stop", "rollback"),
-    "parallel": ("auto", "pmap"),
-}
-
-HELP = "Names for " + "; ".join(
-    f"{name.replace('_', '-')}: {', '.join(known)}" for name, known in NAMES.items()
-)

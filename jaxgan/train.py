@@ -1,25 +1,30 @@
 """The training run, from a config to a folder of results, readable from top to bottom."""
 
+import contextlib
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import flax.linen as nn
 import jax
+import optax
 
 from jaxgan import build, data, parallel
-from jaxgan.build import Experiment
+from jaxgan.build import Pieces
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
-from jaxgan.data import cache
 from jaxgan.features import Extractor
-from jaxgan.names import HELP
-from jaxgan.run import evaluation, evaluation_plan, figures, loop, nan, placement
+from jaxgan.run import cost, evaluation_plan, nan, placement
 from jaxgan.run.checkpoint import Checkpoints
-from jaxgan.run.checksums import NotFiniteError
-from jaxgan.run.diagnosis import Monitor
-from jaxgan.run.follower import FollowerRecorder, following, open_folder
+from jaxgan.run.diagnosis import Diagnosis
+from jaxgan.run.evaluation import Evaluations
+from jaxgan.run.keys import run_keys
+from jaxgan.run.labels import labels_of
+from jaxgan.run.nan import NotFiniteError
 from jaxgan.run.recorder import Recorder
+from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, processes, signals
@@ -29,7 +34,13 @@ EXIT_CODES = {"done": 0, "preempted": 75}
 
 
 class Result(NamedTuple):
-    """How a run ended: "done" or "preempted", the last state, and the folder that holds all the rest."""
+    """How a run ended.
+
+    Attributes:
+        status: "done" or "preempted".
+        state: the last state.
+        workdir: the folder that holds everything else.
+    """
 
     status: str
     state: GANState
@@ -43,126 +54,262 @@ def run(
     generator: nn.Module | None = None,
     discriminator: nn.Module | None = None,
     loss: Any = None,
-    penalty: Any = None,
+    penalty: Callable[..., jax.Array] | None = None,
+    augment: Callable[..., jax.Array] | None = None,
+    update: Callable[..., Any] | None = None,
+    generator_optimizer: optax.GradientTransformation | None = None,
+    discriminator_optimizer: optax.GradientTransformation | None = None,
     extractor: Extractor | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Result:
     """Train, or go on with the run that is in ``config.workdir``.
 
+    Each piece of your own takes the place of the one that the config names. The run's config.json keeps a
+    label of it, so that the run does not go on with another piece without a word.
+
     Args:
         config: all settings.
-        dataset: your own images, in place of those that ``config.data`` names.
+        dataset: your own data, in place of those that ``config.data`` names.
         generator: your own module ``(latents, labels, *, train) -> images``.
         discriminator: your own module ``(images, labels, *, train) -> logits [B]``.
         loss: your own pair with fields ``discriminator`` and ``generator``.
         penalty: your own ``(critic, real, fake, *, keys, step) -> [B]``.
+        augment: your own ``(images, *, keys, step) -> images``.
+        update: your own update rule (`jaxgan.updates`).
+        generator_optimizer: your own optimizer of the generator.
+        discriminator_optimizer: your own optimizer of the discriminator.
         extractor: your own images to features, for evaluations.
+        labels: labels of your own pieces by the argument's name. A piece without one is labelled by its
+            type, its name and the numbers that it was made with (`jaxgan.run.labels`).
 
     Returns:
-        The `Result`. Its status is "preempted" if a signal asked for an end; all is saved then.
+        The `Result`. Its status is "preempted" if a signal asked for an end; everything is saved then.
 
     Raises:
-        UserError: if what was asked for cannot be done; nothing is written then.
+        UserError: if the run cannot be had as asked; nothing is written then.
     """
     if config.distributed:
         processes.join(config.coordinator, config.num_processes, config.process_id)
-    own = {"generator": generator, "discriminator": discriminator, "loss": loss, "penalty": penalty}
+    pieces = Pieces(
+        generator, discriminator, loss, penalty, augment, update, generator_optimizer, discriminator_optimizer
+    )
+    own = labels_of({**pieces._asdict(), "extractor": extractor}, labels or {})
     with processes.fail_together():
-        config = build.check(config)
-        return _run(config if processes.is_first() else following(config), dataset, own, extractor)
+        return _run(build.check(config, pieces), dataset, pieces, extractor, own)
 
 
 def _run(
-    config: Config, dataset: data.Dataset | None, own: dict[str, Any], extractor: Extractor | None
+    config: Config,
+    dataset: data.Dataset | None,
+    pieces: Pieces,
+    extractor: Extractor | None,
+    own: dict[str, str],
 ) -> Result:
+    first = processes.is_first()
+    if not first:  # the other processes leave evaluations and diagnoses to process 0
+        config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
+
+    # Data, networks and what they are evaluated by.
     dataset = build.dataset(config) if dataset is None else dataset
-    experiment = placement.place(build.experiment(config, dataset, **own), config)
+    experiment = placement.place(build.experiment(config, dataset, pieces), config)
+    plan = evaluation_plan.plan(config, dataset, extractor)
+
+    # The folder.
     settings = config.asked(dataset.name, dataset.images.shape, own)
-    judge = evaluation_plan.judge(config, dataset, extractor)
+    opened = Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS, writes=first)
+    processes.gather("open")
     with (
-        open_folder(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS) as folder,
-        signals.listen() as asked,
+        opened if first else opened.follow() as folder,
+        signals.listen() as stop,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
-        train = partial(_train, config, dataset, experiment, judge, folder, checkpoints, asked)
+        processes.log_to(folder.log)
+
+        def train(rollbacks: int) -> tuple[str, GANState]:
+            keys = run_keys(config.seed, rollbacks=rollbacks)
+            run = Run(config, dataset, experiment, folder, checkpoints, stop, keys, plan)
+            return _train(run, rollbacks)
+
         status, state = nan.guard(train, config, len(dataset.images), folder.path)
     return Result(status, state, folder.path)
 
 
-def _train(
-    config: Config,
-    dataset: data.Dataset,
-    experiment: Experiment,
-    judge: evaluation_plan.Judge | None,
-    folder: Workdir,
-    checkpoints: Checkpoints,
-    asked: signals.Preemption,
-    rollbacks: int,
-) -> tuple[str, GANState]:
-    init_key, train_key, grid_key = nan.keys(config.seed, rollbacks)
-    found = checkpoints.latest_step()
-    if found is None:
+def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
+    config, experiment, folder, checkpoints = run.config, run.experiment, run.folder, run.checkpoints
+
+    # The state, new or from the newest checkpoint.
+    saved = checkpoints.latest_step()
+    if saved is None:
         folder.require_new()
     checkpoints.require_space(experiment.shapes, 1 + config.steps // config.save_every)
-    state = experiment.init(init_key) if found is None else checkpoints.restore(experiment.shapes)
+    state = experiment.init(run.keys.init) if saved is None else checkpoints.restore(experiment.shapes)
     step = int(state.step)
     folder.trim_metrics(step)
     folder.write_status("running", step)
-    open_feed = data.feed(
-        dataset,
-        seed=config.seed,
-        batch_size=config.batch_size * config.d_steps,
-        conditional=config.conditional,
-        start=step,
-        device_bytes=config.device_data * 1e9,
-        mesh=experiment.mesh,
-    )
-    recorder_of = Recorder if processes.is_first() else FollowerRecorder
-    open_recorder = recorder_of(folder, config, dataset, experiment, key=grid_key, start=step)
-    with open_feed as feed, open_recorder as recorder:
-        watcher = evaluation.Watch(
-            judge, recorder, experiment, key=jax.random.fold_in(grid_key, 1), start=step
+
+    with _feed(run, step) as feed, Recorder(run, start=step) as recorder:
+        evaluations = Evaluations(run, recorder, start=step)
+        notes = (
+            *run.dataset.notes,
+            *checkpoints.notes,
+            *placement.notes(config),
+            *nan.notes(rollbacks),
         )
-        monitor = Monitor(config, dataset, experiment, folder, recorder, key=grid_key, start=step)
-        notes = *dataset.notes, *checkpoints.notes, *placement.notes(config), *nan.notes(rollbacks)
-        recorder.introduce(dataset, placement.describe(experiment.mesh), notes, step, new=found is None)
-        if step < config.steps and not processes.first(watcher.why):
-            seers = recorder, watcher, monitor
-            state = loop.train_steps(config, experiment, feed, state, train_key, *seers, checkpoints, asked)
+        diagnosis = Diagnosis(run, recorder, start=step)
+        recorder.introduce(placement.describe(experiment.mesh), notes, step, new=saved is None)
+
+        # The loop.
+        if step < config.steps and not processes.first(evaluations.stop_reason):
+            state = _loop(run, state, feed, recorder, evaluations, diagnosis)
             step = int(state.step)
+
+        # The end: whatever the intervals, the last step is evaluated, saved, exported and drawn.
         ema = parallel.local(state.ema)
-        watcher.measure(step, ema, last=step >= config.steps)
+        evaluations.measure(step, ema, last=step >= config.steps)
         if jax.process_count() == 1:  # all of several would have to read
-            watcher.rebuild(step, ema)
-        checkpoints.save(step, state, best=processes.first(watcher.best))
-        checkpoints.wait()  # first of all: a second signal may come at any time
+            evaluations.rebuild(step, ema)
+        checkpoints.save(step, state, best=processes.first(evaluations.best))
+        checkpoints.wait()  # before anything else: a second signal may come at any time
         recorder.publish(step, jax.device_get(state.ema))
-        why = processes.first(watcher.why or "")
-        if not why and step < config.steps:
+        reason = processes.first(evaluations.stop_reason or "")
+        if not reason and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
             recorder.finish(step, recorder.draw(ema))
-            recorder.say(f"done at step {step:,}{why and f', as {why}'}: see {folder.path}")
-    signals = processes.gather(asked.signal and asked.signal.name)  # also: all have recorded what they had to
-    folder.write_status(status, step, next(filter(None, signals), why))
+            recorder.say(f"done at step {step:,}{reason and f', as {reason}'}: see {folder.path}")
+    # Every process waits here until all of them have recorded what they had to.
+    names = processes.gather(run.stop.signal and run.stop.signal.name)
+    folder.write_status(status, step, next(filter(None, names), reason))
     return status, state
 
 
-def main(default: Config, description: str, args: list[str] | None = None) -> NoReturn:
+def _feed(run: Run, start: int) -> data.Feed:
+    config = run.config
+    return data.feed(
+        run.dataset,
+        seed=config.seed,
+        batch_size=config.images_per_step,
+        conditional=config.conditional,
+        start=start,
+        device_bytes=config.device_data * 1e9,
+        mesh=run.experiment.mesh,
+    )
+
+
+class Call(NamedTuple):
+    """One call of the compiled loop.
+
+    Attributes:
+        step: the step that it ends at.
+        steps: how many steps it takes.
+    """
+
+    step: int
+    steps: int
+
+    def due(self, every: int) -> bool:
+        """Return whether something that happens every so many steps is due at the end of this call."""
+        return self.step % every == 0
+
+
+def _loop(
+    run: Run,
+    state: GANState,
+    feed: data.Feed,
+    recorder: Recorder,
+    evaluations: Evaluations,
+    diagnosis: Diagnosis,
+) -> GANState:
+    """Train until `config.steps`, or until somebody asks for an end.
+
+    The host's work on a call's results is done while the device is at the next call (`late`).
+    """
+    config, experiment, checkpoints = run.config, run.experiment, run.checkpoints
+    key = parallel.replicate(run.keys.train, experiment.mesh)
+    began = time.perf_counter()
+    advance = parallel.compile_run(experiment.step, feed.batch_at, state, feed.shapes, key, experiment.mesh)
+    recorder.say(f"compiled the step in {time.perf_counter() - began:.1f} s")
+
+    def ends() -> bool:
+        return bool(run.stop or evaluations.stop_reason)
+
+    intervals = (config.log_every, config.sample_every, config.save_every)
+    intervals += evaluations.intervals + diagnosis.intervals
+    late: list[Callable[[], None]] = []
+    recorder.start()
+    for count, call in enumerate(_calls(int(state.step), config.steps, intervals, feed, recorder, ends)):
+        with (
+            _profile(recorder.path / "profile") if config.profile and count == 2 else contextlib.nullcontext()
+        ):
+            state, metrics = advance(state, feed.take(call.steps), key, call.steps)
+            if config.profile and count == 2:  # the calls before have warmed up
+                jax.block_until_ready(metrics)
+        _do(late)
+        images = recorder.draw(parallel.local(state.ema)) if call.due(config.sample_every) else None
+        is_best = processes.first(evaluations.measure(call.step, parallel.local(state.ema)))
+        stops = bool(evaluations.stop_reason)
+        late.append(partial(recorder.call_ended, call.step, call.steps, metrics, images, stops))
+        late.extend(diagnosis.look(call.step, parallel.local(state)))
+        if is_best or (call.due(config.save_every) and call.step < config.steps):
+            _do(late)  # what belongs to a checkpoint is on disk before it
+            checkpoints.save(call.step, state, best=processes.first(evaluations.best))
+            late.append(partial(recorder.publish, call.step, jax.device_get(state.ema)))
+    _do(late)
+    recorder.progress.close()
+    return state
+
+
+def _calls(
+    step: int,
+    last: int,
+    intervals: tuple[int, ...],
+    feed: data.Feed,
+    recorder: Recorder,
+    ends: Callable[[], bool],
+) -> Iterator[Call]:
+    """Yield the calls from a step to the last one; no call goes past a step at which something is due.
+
+    Of several processes, the first decides how long each call is, and any of them may ask for the end.
+    """
+    while step < last:
+        to_event = min(interval - step % interval for interval in intervals)
+        steps = min(recorder.pace.steps_per_call, feed.most_steps, last - step, to_event)
+        wishes = processes.gather((steps, ends()))
+        if any(end for _, end in wishes):
+            return
+        step += wishes[0][0]
+        yield Call(step, wishes[0][0])
+
+
+def _do(late: list[Callable[[], None]]) -> None:
+    while late:
+        late.pop(0)()
+
+
+def _profile(folder: Path) -> contextlib.AbstractContextManager[None]:
+    return jax.profiler.trace(folder)
+
+
+def main(default: Config, description: str | None, args: list[str] | None = None) -> NoReturn:
     """Run an experiment file: its config, what the command line changes of it, and an exit code.
 
     Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
     1 anything else: a full disk and NaN in one sentence too.
     """
-    config = parse(default, description=f"{description}\n\n{HELP}", args=args)
+    start(parse(default, description=description or "", args=args))
+
+
+def start(config: Config) -> NoReturn:
+    """Run a config from the command line, or say what it would cost, and end with an exit code."""
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
-            compilation.keep_in(cache.folder() / "compiled")
+            compilation.keep_programs()
         if config.dry_run:
             config = build.check(config)
             evaluation_plan.check(config, config.data)
-            print(figures.dry_run(config, build.experiment(config, build.dataset(config))))
+            print(cost.dry_run(config, build.experiment(config, build.dataset(config))))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config).status])
     raise AssertionError

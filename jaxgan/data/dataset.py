@@ -31,6 +31,12 @@ class Dataset(NamedTuple):
     num_classes: int | None = None
     notes: tuple[str, ...] = ()
 
+    def arrays(self, conditional: bool) -> dict[str, np.ndarray]:
+        """Return the arrays that a step takes batches of: "image" and, if `conditional`, "label"."""
+        if not conditional or self.labels is None:
+            return {"image": self.images}
+        return {"image": self.images, "label": self.labels}
+
 
 def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:
     """Make a data set of your own arrays.

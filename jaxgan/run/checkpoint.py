@@ -20,7 +20,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, LatestN
 
-from jaxgan.run.checksums import DamagedError, NotFiniteError, describe, differences, not_finite, seal, unseal
+from jaxgan.run.checksums import DamagedError, describe, differences, not_finite, seal, unseal
+from jaxgan.run.nan import NotFiniteError
 from jaxgan.run.orbax_noise import hushed, mute, settle
 from jaxgan.state import named_leaves, with_leaves
 from jaxgan.system import processes

@@ -24,25 +24,6 @@ class DamagedError(Exception):
     """What was read is not what was written; the message says what is wrong."""
 
 
-class NotFiniteError(ArithmeticError):
-    """A run has met NaN or infinity.
-
-    Args:
-        what: is not finite.
-        step: at which it was seen.
-        steps: since it was last seen to be finite, where that is known.
-        metrics: of the step.
-    """
-
-    def __init__(
-        self, what: list[str], step: int, *, steps: int = 0, metrics: dict[str, float] | None = None
-    ):
-        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
-        within = f" (within the last {steps:,})" if steps > 1 else ""
-        super().__init__(f"NaN or infinity at step {step:,}{within}: {', '.join(what[:3])}{more}")
-        self.step, self.steps, self.metrics = step, steps, metrics or {}
-
-
 def describe(leaves: dict[str, Any]) -> dict[str, list[Any]]:
     """Return ``[dtype, shape, CRC-32]`` of each array by its name, as JSON can hold it."""
     marks = _of_each(leaves, lambda array: zlib.crc32(array.tobytes()))

@@ -74,8 +74,8 @@ def score(row: Row, goal: Goal) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def why_stop(rows: list[Row], goal: Goal) -> str | None:
-    """Return why to stop, by the rows so far, or None to go on."""
+def stop_reason(rows: list[Row], goal: Goal) -> str | None:
+    """Return the reason to stop after these rows, or None to go on."""
     if not rows:
         return None
     value, step = score(rows[-1], goal), rows[-1]["step"]

@@ -1,4 +1,4 @@
-"""What a run is judged by: metrics, real images and their features, and when it is good enough."""
+"""What a run is evaluated by: metrics, real images and their features, and when it is good enough."""
 
 import math
 import warnings
@@ -23,17 +23,17 @@ from jaxgan.run.early_stopping import Goal, Row
 from jaxgan.system.errors import UserError
 
 
-class Judge(NamedTuple):
-    """What a run is judged by.
+class EvaluationPlan(NamedTuple):
+    """What a run is evaluated by.
 
     Attributes:
         every: steps between evaluations.
-        n: fakes.
-        names: of the metrics.
+        n: number of generated images.
+        names: names of the metrics.
         goal: when to stop.
-        reals: what the fakes are compared with.
-        real: their features.
-        extractor: that made them.
+        reals: real images that the fakes are compared with.
+        real: features of the real images.
+        extractor: network that computed them.
     """
 
     every: int
@@ -45,13 +45,13 @@ class Judge(NamedTuple):
     extractor: Extractor
 
 
-def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = None) -> Judge | None:
-    """Return what a run is to be judged by, or None if it is not; makes the features of the reals.
+def plan(config: Config, dataset: data.Dataset, extractor: Extractor | None = None) -> EvaluationPlan | None:
+    """Return what a run is evaluated by, or None if it is not; computes the features of the reals.
 
     Args:
-        config: of the run.
-        dataset: of the run. A TFDS one is compared with its "test" split, any other with itself.
-        extractor: your own.
+        config: the run's config.
+        dataset: the run's data set. A TFDS one is compared with its "test" split, any other with itself.
+        extractor: your own extractor, or None.
 
     Raises:
         UserError: if the options make no sense, or an extractor or data cannot be had.
@@ -67,22 +67,22 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
     else:
         reals = there.from_dataset(dataset, config.evaluate_n)
     real = there.outputs(reals, extractor)
-    judge = Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
-    _rehearse(judge)
-    return judge
+    result = EvaluationPlan(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
+    _rehearse(result)
+    return result
 
 
-def _rehearse(judge: Judge) -> None:
+def _rehearse(plan: EvaluationPlan) -> None:
     """Raise `UserError` if a metric cannot be had of so many images; reals stand in for the fakes."""
-    rows = np.resize(np.arange(len(judge.real.features)), judge.n)
-    fake = jax.tree.map(itemgetter(rows), judge.real)
+    rows = np.resize(np.arange(len(plan.real.features)), plan.n)
+    fake = jax.tree.map(itemgetter(rows), plan.real)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        for name in judge.names:
+        for name in plan.names:
             try:
-                METRICS[name](Evidence(judge.real, fake, judge.extractor))
+                METRICS[name](Evidence(plan.real, fake, plan.extractor))
             except ValueError as error:
-                raise UserError(f"--metrics {name}, --evaluate-n {judge.n}: {error}") from error
+                raise UserError(f"--metrics {name}, --evaluate-n {plan.n}: {error}") from error
 
 
 def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:
@@ -114,47 +114,47 @@ def _choice(config: Config) -> dict[str, Any]:
 
 
 def measure(
-    judge: Judge, experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array
+    plan: EvaluationPlan, experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array
 ) -> tuple[Row, list[str]]:
-    """Return what the judge measures of a generator, None where it is no finite number, and lines to say.
+    """Return a generator's scores, None for one that is no finite number, and lines for the user.
 
     Args:
-        judge: what to measure, and against what.
+        plan: what to measure, and against what.
         experiment: the networks.
         generate: ``(latents, labels) -> images``.
-        key: of the latents.
+        key: key of the latents.
     """
     fakes = from_generator(
         generate,
         latent_dim=experiment.shapes.latent_dim,
-        n=judge.n,
-        labels=labels_like(judge.reals, judge.n, experiment.num_classes),
+        n=plan.n,
+        labels=labels_like(plan.reals, plan.n, experiment.num_classes),
         key=key,
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            evidence = Evidence(judge.real, outputs(fakes, judge.extractor), judge.extractor)
+            evidence = Evidence(plan.real, outputs(fakes, plan.extractor), plan.extractor)
         except features.NotFiniteError as error:
-            return {judge.goal.metric or judge.names[0]: None}, [f"cannot evaluate: {error}"]
-        results = {name: METRICS[name](evidence) for name in judge.names}
+            return {plan.goal.metric or plan.names[0]: None}, [f"cannot evaluate: {error}"]
+        results = {name: METRICS[name](evidence) for name in plan.names}
     notes = [f"note: {message}" for message in dict.fromkeys(str(warning.message) for warning in caught)]
     return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}, notes
 
 
-def protocol(judge: Judge) -> dict[str, Any]:
+def protocol(plan: EvaluationPlan) -> dict[str, Any]:
     """Return all that the numbers depend on, as JSON can hold it."""
     return {
         "weights": "EMA",
         "latents": "standard normal, not truncated, the same at every evaluation",
-        "metrics": list(judge.names),
-        "n_fake": judge.n,
-        "against": judge.reals.source,
-        "split": judge.reals.split,
-        "n_real": len(judge.reals.images),
+        "metrics": list(plan.names),
+        "n_fake": plan.n,
+        "against": plan.reals.source,
+        "split": plan.reals.split,
+        "n_real": len(plan.reals.images),
         "bits": 8,
-        "extractor": judge.extractor.name,
-        "extractor_hash": judge.extractor.hash,
-        "extractor_details": judge.extractor.details,
-        "resize": judge.extractor.change(judge.reals.images.shape[1:]),
+        "extractor": plan.extractor.name,
+        "extractor_hash": plan.extractor.hash,
+        "extractor_details": plan.extractor.details,
+        "resize": plan.extractor.change(plan.reals.images.shape[1:]),
     }

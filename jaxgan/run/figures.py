@@ -1,101 +1,45 @@
-"""What a run will cost, and its curves."""
+"""The figures of a run: its curves, its evaluations, and the scatter plot of a run that learns points."""
 
-import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import numpy as np
+from PIL import Image
 
-from jaxgan.build import Experiment
-from jaxgan.config import Config, option
-from jaxgan.data import Dataset
 from jaxgan.system.files import write_atomically
 
-PANELS = {
-    "loss": ("discriminator_loss", "generator_loss", "penalty"),
-    "mean logit": ("real_logit", "fake_logit"),
-    "gradient norm": ("discriminator_gradient_norm", "generator_gradient_norm"),
-    "accuracy": ("discriminator_accuracy",),
-}
-
-
 MOST_POINTS = 2000  # of a curve: more take time and memory, and show no more
-SPREADS = ("_deviation", "_standard_error", "_slope")  # measured, and not drawn
-
-
-def parameter_counts(experiment: Experiment) -> tuple[int, int]:
-    """Return how many parameters the generator and the discriminator have."""
-    players = experiment.shapes.generator, experiment.shapes.discriminator
-    counts = [sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(player.params)) for player in players]
-    return counts[0], counts[1]
-
-
-def header(config: Config, dataset: Dataset, experiment: Experiment, where: str) -> str:
-    """Return one line on what is trained, on what, and where (`jaxgan.run.placement.describe`)."""
-    height, width, channels = dataset.images.shape[1:]
-    generator, discriminator = parameter_counts(experiment)
-    return (
-        f"{len(dataset.images):,} images {height}x{width}x{channels} of {dataset.name}; "
-        f"generator {generator:,} and discriminator {discriminator:,} parameters; "
-        f"{config.steps:,} steps on {where}"
-    )
-
-
-def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
-    """Return the train step as XLA gets it, without its optimizations."""
-    batch_size, d_steps = config.batch_size, config.d_steps
-    batch = {
-        name: jax.ShapeDtypeStruct((batch_size * d_steps, *array.shape[1:]), array.dtype)
-        for name, array in experiment.arrays.items()
-    }
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    return jax.jit(experiment.step).lower(experiment.shapes, batch, key)
-
-
-def flops(step: jax.stages.Lowered) -> float:
-    """Return how many floating-point operations a step takes: XLA's count of what it is about to compile.
-
-    Wide convolutions take fewer on a CPU than elsewhere (`jaxgan.layers.kernels.winograd`). XLA's
-    count of what it *has* compiled would miss convolutions on GPUs, which cuDNN computes.
-    """
-    analysis: Any = step.cost_analysis()
-    return analysis["flops"]
-
-
-def dry_run(config: Config, experiment: Experiment) -> str:
-    """Return the settings, parameter counts, floating-point operations per step and checkpoint size."""
-    generator, discriminator = parameter_counts(experiment)
-    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(experiment.shapes))
-    rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
-        "generator": f"{generator:,} parameters",
-        "discriminator": f"{discriminator:,} parameters",
-        "step": f"{flops(lowered_step(config, experiment)) / 1e9:,.3f} GFLOP",
-        "checkpoint": f"{size / 1e6:,.1f} MB",
-    }
-    return "\n".join(f"{name:<32}{value}" for name, value in rows.items())
+SPREADS = ("_deviation", "_standard_error", "_slope")  # suffixes of numbers that are measured and not drawn
 
 
 def plot_curves(
-    rows: list[dict[str, int | float]], file: Path, marks: Mapping[str, int] = MappingProxyType({})
+    rows: list[dict[str, int | float]],
+    file: Path,
+    *,
+    panels: Mapping[str, Sequence[str]],
+    marks: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Draw the metrics of a run over its steps: each row faint, a moving average on top.
 
     Args:
-        rows: of metrics.jsonl, in order; `MOST_POINTS` are enough.
+        rows: rows of metrics.jsonl, in order; `MOST_POINTS` are enough.
         file: a ``.png``.
+        panels: names of metrics by the panel's title; a metric that no row has is left out.
         marks: steps at which something was noticed, by its name.
     """
     from matplotlib.figure import Figure  # a second to import, and only here
 
-    steps = [row["step"] for row in rows]
-    figure = Figure(figsize=(10, 6.5), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
-        for i, name in enumerate(names):
-            values = np.array([row[name] for row in rows])
+    columns = min(2, len(panels))
+    height = -(-len(panels) // columns)
+    figure = Figure(figsize=(5 * columns, 3.25 * height), layout="constrained")
+    all_axes = figure.subplots(height, columns, squeeze=False).flat
+    for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
+        for i, name in enumerate(name for name in names if any(name in row for row in rows)):
+            steps = [row["step"] for row in rows if name in row]
+            values = np.array([row[name] for row in rows if name in row])
             label = name.removesuffix(f"_{title.replace(' ', '_')}").replace("_", " ")
             axes.plot(steps, values, color=f"C{i}", alpha=0.3, linewidth=0.8)
             axes.plot(steps, _smooth(values), color=f"C{i}", label=label)
@@ -108,17 +52,38 @@ def plot_curves(
     write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
 
 
+def scatter(points: np.ndarray, *, real: np.ndarray, extent: float) -> Image.Image:
+    """Draw generated points over real ones, the grid of a run that learns points in the plane.
+
+    Args:
+        points: generated ones, ``[N, 2]``.
+        real: real ones, ``[M, 2]``; none to draw the points alone.
+        extent: largest coordinate that the picture shows.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5, 4.5), dpi=96, layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(*real.T, s=6, color="tab:green", linewidths=0, alpha=0.25)
+    axes.scatter(*points.T, s=2, color="black", linewidths=0, alpha=0.6)
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xticks=[], yticks=[])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
 def plot_evaluations(
     rows: list[dict[str, Any]], best: int, metrics: tuple[str, ...], extractor: str, folder: Path
 ) -> None:
     """Draw what was measured over the steps, a panel a metric, into ``evaluations.png``.
 
     Args:
-        rows: of evaluations.jsonl, in order; a missing number is None.
+        rows: rows of evaluations.jsonl, in order; a missing number is None.
         best: index of the best row, which is marked.
-        metrics: names; a row's "prdc_recall" is of "prdc".
-        extractor: name of the network that made the features.
-        folder: of the picture.
+        metrics: names of the metrics; "prdc_recall" in a row belongs to "prdc".
+        extractor: name of the network that computed the features.
+        folder: folder that the picture is written into.
     """
     from matplotlib.figure import Figure
 

@@ -15,29 +15,36 @@ import numpy as np
 
 from jaxgan.config import Config
 from jaxgan.data import batch_indices
-from jaxgan.run.checksums import NotFiniteError
+from jaxgan.run.keys import run_keys
 from jaxgan.system import processes
 from jaxgan.system.files import write_json
 
 Result = TypeVar("Result")
 
 
+class NotFiniteError(ArithmeticError):
+    """A run has met NaN or infinity.
+
+    Args:
+        what: names of what is not finite.
+        step: the step at which it was noticed.
+        steps: how many steps ago it was last known to be finite; 0 if that is not known.
+        metrics: the metrics of the step.
+    """
+
+    def __init__(
+        self, what: list[str], step: int, *, steps: int = 0, metrics: dict[str, float] | None = None
+    ):
+        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
+        within = f" (within the last {steps:,})" if steps > 1 else ""
+        super().__init__(f"NaN or infinity at step {step:,}{within}: {', '.join(what[:3])}{more}")
+        self.step, self.steps, self.metrics = step, steps, metrics or {}
+
+
 def check(step: int, steps: int, metrics: dict[str, float]) -> None:
     """Raise `NotFiniteError` if a metric of a call of `steps` steps, up to `step`, is not finite."""
     if bad := [name for name, value in metrics.items() if not math.isfinite(value)]:
         raise NotFiniteError(bad, step, steps=steps, metrics=metrics)
-
-
-def keys(seed: int, rollbacks: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return a run's keys, of weights, of training, of the sample grids: after a rollback, other draws."""
-    init_key, train_key, grid_key = keys_of(jax.random.key(seed))
-    return init_key, jax.random.fold_in(train_key, rollbacks) if rollbacks else train_key, grid_key
-
-
-def keys_of(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return the keys of weights, of training and of the sample grids that a run makes of its seed's."""
-    init_key, train_key, grid_key = jax.random.split(key, 3)
-    return init_key, train_key, grid_key
 
 
 def notes(rollbacks: int) -> list[str]:
@@ -75,15 +82,16 @@ def guard(train: Callable[[int], Result], config: Config, size: int, folder: Pat
 
 
 def _summary(error: NotFiniteError, config: Config, size: int, rollbacks: int) -> dict[str, object]:
-    taken = config.batch_size * config.d_steps
     return {
         "why": str(error),
         "step": error.step,
         "metrics": {name: str(value) for name, value in error.metrics.items()},  # JSON has no NaN
         "rollbacks": rollbacks,
-        "key": jax.random.key_data(keys(config.seed, rollbacks)[1]).tolist(),
+        "key": jax.random.key_data(run_keys(config.seed, rollbacks=rollbacks).train).tolist(),
         "batches": {
-            str(step): batch_indices(config.seed, step, batch_size=taken, size=size, xp=np).tolist()
+            str(step): batch_indices(
+                config.seed, step, batch_size=config.images_per_step, size=size, xp=np
+            ).tolist()
             for step in range(error.step - error.steps, error.step)
         },
     }

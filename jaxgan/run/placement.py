@@ -1,5 +1,7 @@
 """Which devices a run uses, and what that changes of an experiment: nothing but where its arrays lie."""
 
+import dataclasses
+
 import jax
 from jax.sharding import Mesh, SingleDeviceSharding
 
@@ -13,20 +15,21 @@ def place(experiment: Experiment, config: Config) -> Experiment:
     """Return the experiment with step and state as they have to be on the devices that the config asks for.
 
     Raises:
-        UserError: if there are fewer, or the batch does not divide.
+        UserError: if there are fewer devices, or the batch does not divide.
     """
-    there = jax.devices()
-    count = len(there) if config.devices == "all" else int(config.devices)
-    if not 1 <= count <= len(there):
-        raise UserError(f"--devices {config.devices}: there are {len(there)} ({there[0].device_kind})")
-    parallel.check_batch(config.batch_size, count, config.accumulate, "--batch-size")
-    if count == 1:  # at home on it as a restored state is: else a run that goes on compiles its step anew
-        home = SingleDeviceSharding(there[0])
+    devices = jax.devices()
+    count = len(devices) if config.devices == "all" else config.devices
+    if not 1 <= count <= len(devices):
+        kind = devices[0].device_kind
+        raise UserError(f"`devices` {config.devices}: this machine has {len(devices)} ({kind})")
+    parallel.check_batch(config.batch_size, count, config.accumulate, "`batch_size`")
+    if count == 1:  # committed to it as a restored state is: else a resumed run compiles its step anew
+        home = SingleDeviceSharding(devices[0])
         return experiment._replace(init=jax.jit(experiment.init, out_shardings=home))
-    mesh = parallel.batch_mesh(there[:count])
+    mesh = parallel.batch_mesh(devices[:count])
     step = experiment.step
     if config.parallel == "pmap":
-        step = experiment.make_step(parallel.AXIS)
+        step = dataclasses.replace(step, game=step.game.on_axis(parallel.AXIS))
     shapes = parallel.replicated_shapes(experiment.shapes, mesh)
     init = jax.jit(experiment.init, out_shardings=parallel.whole(mesh))
     return experiment._replace(step=step, shapes=shapes, init=init, mesh=mesh)
@@ -42,8 +45,8 @@ def describe(mesh: Mesh | None) -> str:
 
 
 def notes(config: Config) -> list[str]:
-    """Return what a user may not expect."""
+    """Return warnings about settings whose effect is easily overlooked."""
     if config.accumulate == 1:
         return []
     part = config.batch_size // config.accumulate
-    return [f"batch normalisation and relativistic averages see {part:,} images at a time (--accumulate)"]
+    return [f"batch normalisation and relativistic averages see {part:,} images at a time (`accumulate`)"]

@@ -1,4 +1,8 @@
-"""What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export."""
+"""What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export.
+
+Every process has a recorder, and all of them check the metrics, so that all meet a NaN at the same step. Only
+process 0 writes files; the others write a log.
+"""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,68 +14,59 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxgan import data, export, sampling
-from jaxgan.build import Experiment
-from jaxgan.config import Config
+from jaxgan import data, sampling
+from jaxgan.export import save_generator
 from jaxgan.images import to_uint8
-from jaxgan.run import figures, nan
-from jaxgan.run.workdir import Workdir
+from jaxgan.run import cost, figures, nan
+from jaxgan.run.pace import Pace
+from jaxgan.run.run import Run
 from jaxgan.state import Variables
+from jaxgan.system import processes
 from jaxgan.system.files import write_atomically
 from jaxgan.system.progress import Progress
 
 ROWS, COLUMNS = 8, 10
 MOST_CLASS_COLUMNS = 16
+POINTS = 2500  # generated points in a scatter plot
 
 
 class Recorder:
     """Records one run. Use it with ``with``: it owns the progress bar.
 
     Args:
-        folder: where.
-        config: checked.
-        dataset: for the picture of real images.
-        experiment: networks and shapes.
-        key: of the fixed latents of the sample grids.
+        run: the run.
         start: the step that the run starts or goes on from.
+
+    Attributes:
+        path: the run's folder.
+        pace: how fast the run goes.
+        marks: steps to mark on the curves, by name.
     """
 
-    def __init__(
-        self,
-        folder: Workdir,
-        config: Config,
-        dataset: data.Dataset,
-        experiment: Experiment,
-        *,
-        key: jax.Array,
-        start: int,
-    ):
+    def __init__(self, run: Run, *, start: int):
+        config = run.config
+        self._run, self._writes = run, processes.is_first()
+        self.path, self.pace = run.folder.path, Pace()
         self.progress = Progress(
             start,
             config.steps,
-            config.batch_size * config.d_steps,
-            bar=config.progress and not config.quiet,
-            quiet=config.quiet,
+            config.images_per_step,
+            metrics=run.experiment.step.game.LINE,
+            bar=config.progress and not config.quiet and self._writes,
+            quiet=config.quiet or not self._writes,
         )
-        self.path = folder.path
-        self._folder, self._config, self._experiment = folder, config, experiment
+        self.marks: dict[str, int] = {}
         self._failed: set[str] = set()
-        self.marks: dict[str, int] = {}  # steps to mark on the curves, by name
-        make_board = partial(_board, folder.path, start)
+        make_board = partial(_board, self.path, start)
         self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
-        classes = experiment.num_classes
+        self._points = run.dataset.images.ndim == 2
+        classes = run.experiment.num_classes
         self._columns = classes if classes is not None and classes <= MOST_CLASS_COLUMNS else COLUMNS
-        count = ROWS * self._columns
-        latents = sampling.draw_latents(key, count, config.latent_dim)
-        labels = sampling.column_labels(count, classes)
-        generator = experiment.generator
-        self._generate = jax.jit(
-            lambda variables: to_uint8(jnp.asarray(generator.apply(variables, latents, labels, train=False)))
-        )
-        reals = data.first_images(dataset, count, by_class=config.conditional)
-        if reals.dtype != np.uint8:
-            reals = np.asarray(to_uint8(jnp.asarray(reals)))
-        self.attempt("a picture", partial(self._write_grid, "reals.png", reals))
+        count = POINTS if self._points else ROWS * self._columns
+        self._latents = sampling.draw_latents(run.keys.grid, count, config.latent_dim)
+        self._labels = sampling.column_labels(count, classes)
+        self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
+        self.attempt("a picture", lambda: self._write_picture("reals.png", self._reals))
 
     def __enter__(self) -> "Recorder":
         return self
@@ -82,7 +77,12 @@ class Recorder:
             self.attempt("TensorBoard", self._board.close)
 
     def attempt(self, what: str, work: Callable[[], Any]) -> Any:
-        """Do what a run can do without: the first failure of each kind is told, and training goes on."""
+        """Do work that a run can do without; only process 0 does it.
+
+        The first failure of each kind is reported, and training goes on.
+        """
+        if not self._writes:
+            return None
         try:
             return work()
         except Exception as error:
@@ -94,40 +94,50 @@ class Recorder:
     def say(self, line: str) -> None:
         """Print a line and log it."""
         self.progress.write(line)
-        self._folder.log(line)
+        self._run.folder.log(line)
 
-    def introduce(
-        self, dataset: data.Dataset, where: str, notes: Iterable[str], step: int, *, new: bool
-    ) -> None:
-        """Say what is trained, where, what is to be noted, and at which step the run starts or goes on."""
-        self.say(figures.header(self._config, dataset, self._experiment, where))
+    def start(self) -> None:
+        """Start the clock; on a terminal, show the bar."""
+        self.pace.start()
+        self.progress.start()
+
+    def introduce(self, where: str, notes: Iterable[str], step: int, *, new: bool) -> None:
+        """Say what is trained, where, the notes, and at which step the run starts or goes on."""
+        run = self._run
+        self.say(cost.header(run.config, run.dataset, run.experiment, where))
         for note in notes:
             self.say(f"note: {note}")
         self.say(f"{self.path}: {'starts' if new else 'goes on'} at step {step:,}")
 
     def draw(self, ema: Variables) -> jax.Array | None:
-        """Start to make the sample grid's images with the EMA generator; nothing waits for them."""
-        return self._generate(ema)
-
-    def _arrived(self, step: int, steps: int, metrics: dict[str, jax.Array]) -> tuple[dict[str, float], str]:
-        """Wait for a call's metrics and check them; return them, and a line that tells them."""
-        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
-        nan.check(step, steps, values)
-        return values, self.progress.advance(steps, values)
-
-    def _logs(self, step: int) -> bool:
-        return step % self._config.log_every == 0 or step == self._config.steps
+        """Start to compute the sample grid's images with the EMA generator; nothing waits for them."""
+        return self._run.experiment.generate(ema, self._latents, self._labels) if self._writes else None
 
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
     ) -> None:
-        """Record what a call of `steps` steps, up to `step`, has given; waits for it."""
-        values, line = self._arrived(step, steps, metrics)
-        if last or self._logs(step):
-            self._folder.append_metrics(step, values)
+        """Record what a call has given, and wait for it.
+
+        Args:
+            step: the step that the call ended at.
+            steps: how many steps it took.
+            metrics: the metrics of its last step.
+            images: the sample grid's images, or None.
+            last: whether the run ends here.
+
+        Raises:
+            NotFiniteError: if a metric is NaN or infinite.
+        """
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
+        nan.check(step, steps, values)
+        self.pace.advance(steps)
+        line = self.progress.advance(steps, values, rate=self.pace.rate, average=self.pace.average)
+        config, folder = self._run.config, self._run.folder
+        if last or step % config.log_every == 0 or step == config.steps:
+            folder.append_metrics(step, values)
             if self._board is not None:
                 self.attempt("TensorBoard", partial(_add_scalars, self._board, values, step))
-            self._folder.log(line)
+            folder.log(line)
             self.progress.write_unless_bar(line)
         if images is not None:
             self.write_samples(step, images)
@@ -135,7 +145,7 @@ class Recorder:
     def write_samples(self, step: int, images: Any) -> None:
         """Write the sample grid of one step."""
         name = f"samples/step_{step:08d}.png"
-        picture = self.attempt("a picture", partial(self._write_grid, name, np.asarray(images)))
+        picture = self.attempt("a picture", lambda: self._write_picture(name, images))
         if self._board is not None and picture is not None:
             pixels = np.asarray(picture.convert("RGB"))
             add = partial(self._board.add_image, "samples", pixels, step, dataformats="HWC")
@@ -149,26 +159,39 @@ class Recorder:
 
     def publish(self, step: int, ema: Variables) -> None:
         """Write the curves, and export the EMA generator (given as arrays on the host)."""
-        rows = self._folder.some_metrics(figures.MOST_POINTS)
+        rows = self._run.folder.some_metrics(figures.MOST_POINTS)
         if rows:
-            draw = partial(figures.plot_curves, rows, self.path / "plots/curves.png", self.marks)
-            self.attempt("the plot", draw)
+            self.attempt("the plot", lambda: self._plot_curves(rows))
         self.export(step, ema)
 
     def export(self, step: int, ema: Variables, name: str = "export") -> None:
         """Export the EMA generator, given as arrays on the host, into the folder of a name."""
-        export.save_generator(
+        if not self._writes:
+            return
+        experiment = self._run.experiment
+        save_generator(
             self.path / name,
-            self._experiment.generator,
+            experiment.generator,
             ema,
-            image_shape=self._experiment.arrays["image"].shape[1:],
-            latent_dim=self._config.latent_dim,
-            num_classes=self._experiment.num_classes,
+            image_shape=self._run.dataset.images.shape[1:],
+            latent_dim=self._run.config.latent_dim,
+            num_classes=experiment.num_classes,
             step=step,
         )
 
-    def _write_grid(self, name: str, images: np.ndarray) -> Image.Image:
-        picture = sampling.grid(images, columns=self._columns)
+    def _plot_curves(self, rows: list[dict[str, Any]]) -> None:
+        panels = self._run.experiment.step.game.PANELS
+        figures.plot_curves(rows, self.path / "plots/curves.png", panels=panels, marks=self.marks)
+
+    def _write_picture(self, name: str, images: Any) -> Image.Image:
+        images = np.asarray(images)
+        if self._points:
+            extent = 1.35 * float(np.abs(self._reals).max())
+            picture = figures.scatter(images, real=self._reals, extent=extent)
+        else:
+            if images.dtype != np.uint8:
+                images = np.asarray(to_uint8(jnp.asarray(images)))
+            picture = sampling.grid(images, columns=self._columns)
         write_atomically(self.path / name, partial(picture.save, format="PNG"))
         return picture
 

@@ -50,10 +50,12 @@ class Workdir:
     """An open run folder, locked against other processes until it is closed.
 
     Args:
-        path: made if missing.
+        path: path of the folder, which is made if missing.
         settings: all that was asked for, as plain JSON values.
         practical: names of the settings that may differ from those of the run that is already there.
         defaults: what a run of an older version meant by the settings that it did not have yet.
+        writes: False for a process that leaves the folder to process 0, and writes a log of its own
+            (`follow`) there and nothing else.
 
     Raises:
         UserError: if the path is not a folder, cannot be written, holds other things than a run, or is in
@@ -68,17 +70,36 @@ class Workdir:
         *,
         practical: Collection[str] = (),
         defaults: Mapping[str, Any] = MappingProxyType({}),
+        writes: bool = True,
     ):
         self.path = Path(path)
+        self.warnings: dict[str, str] = {}  # by name; status.json has them
+        self._step, self._writes = 0, writes
+        if writes:
+            self._open(settings, practical, defaults)
+            self._log: IO[str] = (self.path / "log.txt").open("a")
+
+    def follow(self) -> "Workdir":
+        """Open the log of a process that does not write the folder, when process 0 has made it.
+
+        What the runtime prints goes there too: when another process dies, it ends this one with a message.
+        """
+        self._log = self._lock = (self.path / f"log-{jax.process_index()}.txt").open("a")
+        os.dup2(self._log.fileno(), 2)
+        return self
+
+    def _open(
+        self, settings: dict[str, Any], practical: Collection[str], defaults: Mapping[str, Any]
+    ) -> None:
         file = self.path / "config.json"
         if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
-            raise UserError(f"{self.path} holds files but no run of jaxgan: choose another --workdir")
+            raise UserError(f"{self.path} holds files but no run of jaxgan: choose another `workdir`")
         made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock: IO[str] = (self.path / ".lock").open("a+")
         except OSError as error:
-            raise UserError(f"cannot write to --workdir {self.path}: {error.strerror}") from error
+            raise UserError(f"cannot write to `workdir` {self.path}: {error.strerror}") from error
         try:
             self._hold()
             remove_leftovers(self.path)
@@ -89,9 +110,6 @@ class Workdir:
         except BaseException:
             self._lock.close()
             raise
-        self._step = 0
-        self.warnings: dict[str, str] = {}  # by name; in status.json
-        self._log = (self.path / "log.txt").open("a")
 
     def __enter__(self) -> "Workdir":
         return self
@@ -105,28 +123,40 @@ class Workdir:
                 self.log("".join(traceback.format_exception(error)))
 
     def log(self, line: str) -> None:
-        """Append a line to log.txt, with the time."""
-        with writing(self.path / "log.txt"):
+        """Append a line to the log, with the time."""
+        with writing(Path(self._log.name)):
             self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
             self._log.flush()
 
     def write_status(self, state: str, step: int, why: str = "") -> None:
         """Say how the run is: "running", "done", "preempted" or "failed"."""
         self._step = step
+        if not self._writes:
+            self.log(f"{state} at step {step:,}{why and f': {why}'}")
+            return
         status: dict[str, Any] = {"state": state, "step": step, "why": why}
         if self.warnings:
             status["warnings"] = list(self.warnings.values())
         write_json(self.path / "status.json", status)
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
-        """Append one row to metrics.jsonl. Rows hold no times: an interrupted run writes the same file."""
+        """Append one row to metrics.jsonl. Rows hold no times, so an interrupted run writes the same file."""
         self._step = step
-        with writing(self.path / "metrics.jsonl"), (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        self.append("metrics.jsonl", {"step": step, **metrics})
+
+    def append(self, name: str, row: dict[str, Any]) -> None:
+        """Append one row to a file of rows."""
+        if self._writes:
+            with writing(self.path / name), (self.path / name).open("a") as file:
+                file.write(json.dumps(row) + "\n")
 
     def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
         """Return the rows of metrics.jsonl, up to a step; a last line cut off by a crash is left out."""
-        return read_rows(self.path, up_to)
+        return self.read_rows("metrics.jsonl", up_to)
+
+    def read_rows(self, name: str, up_to: int | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a file of rows, up to a step."""
+        return read_rows(self.path, up_to, name)
 
     def last_metrics(self, count: int) -> list[dict[str, int | float]]:
         """Return the last rows of metrics.jsonl, however long it is."""
@@ -157,13 +187,18 @@ class Workdir:
         if state in ("done", "preempted"):  # while it runs, a run may be killed in its first save
             raise UserError(
                 f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
-                f"away, or choose another --workdir"
+                f"away, or choose another `workdir`"
             )
 
     def trim_metrics(self, step: int) -> None:
-        """Drop the rows beyond `step`: they will be made again."""
-        text = "".join(json.dumps(row) + "\n" for row in self.read_metrics(up_to=step))
-        write_atomically(self.path / "metrics.jsonl", lambda file: file.write_text(text))
+        """Drop the rows of metrics.jsonl beyond `step`: they will be made again."""
+        self.write_rows("metrics.jsonl", self.read_metrics(up_to=step))
+
+    def write_rows(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Write a file of rows anew."""
+        if self._writes:
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            write_atomically(self.path / name, lambda file: file.write_text(text))
 
     def _hold(self) -> None:
         try:
@@ -183,10 +218,16 @@ class Workdir:
             saved = {**defaults, **json.loads(file.read_text())}
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
+        wanted = json.loads(json.dumps(settings))  # tuples are lists there
+        own = wanted.get("own")
+        if isinstance(saved.get("own"), list) and isinstance(own, dict):
+            saved["own"] = {
+                name: own.get(name, "unset") for name in saved["own"]
+            }  # older runs kept names only
         differing = [
-            f"{name} {saved.get(name, 'unset')} there, {settings.get(name, 'unset')} here"
-            for name in dict.fromkeys([*saved, *settings])
-            if saved.get(name) != settings.get(name) and name not in practical
+            f"{name} {saved.get(name, 'unset')} there, {wanted.get(name, 'unset')} here"
+            for name in dict.fromkeys([*saved, *wanted])
+            if saved.get(name) != wanted.get(name) and name not in practical
         ]
         if differing:
             free = next(

@@ -1,15 +1,11 @@
-"""What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
+"""What a person watches: a bar on a terminal, plain lines elsewhere."""
 
-import contextlib
 import os
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
-
-CALL_SECONDS = 0.5  # of work per call: short enough for Ctrl-C, long enough to hide what a call costs
 
 
 def counting(what: str, total: int, unit: str) -> Any:
@@ -33,41 +29,36 @@ def write(line: str) -> None:
 
 
 class Progress:
-    """Follows a run from one step to its last.
+    """Shows how far a run is. It draws only; `jaxgan.run.pace` measures.
 
     Args:
-        step: where the run starts.
-        total: where it ends.
+        step: the step at which the run starts.
+        total: the step at which it ends.
         images_per_step: real images that one step takes.
-        bar: show one if there is a terminal.
+        metrics: how a line shows each metric: a format by its name. Others are not shown.
+        bar: whether to show a bar if the output is a terminal.
         quiet: print nothing.
-
-    Attributes:
-        steps_per_call: how many steps take about `CALL_SECONDS`, by the speed so far.
     """
 
-    def __init__(self, step: int, total: int, images_per_step: int, *, bar: bool = True, quiet: bool = False):
-        self.steps_per_call = 1
+    def __init__(
+        self,
+        step: int,
+        total: int,
+        images_per_step: int,
+        *,
+        metrics: Mapping[str, str],
+        bar: bool = True,
+        quiet: bool = False,
+    ):
         self._first, self._step, self._total = step, step, total
-        self._images_per_step = images_per_step
-        self._rate = 0.0
-        self._begin = self._last = time.perf_counter()
+        self._images_per_step, self._metrics = images_per_step, metrics
         self._wants_bar, self._quiet = bar, quiet
         self._bar: Any = None
 
     def start(self) -> None:
-        """Start the clock; on a terminal, show the bar."""
-        self._begin = self._last = time.perf_counter()
+        """Show the bar, on a terminal."""
         if self._wants_bar and sys.stderr.isatty():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Leave the time that the body takes out of the speed."""
-        began = time.perf_counter()
-        yield
-        spent = time.perf_counter() - began
-        self._begin, self._last = self._begin + spent, self._last + spent
 
     def close(self) -> None:
         """Leave the bar as it is, if there is one."""
@@ -75,27 +66,25 @@ class Progress:
             self._bar.close()
             self._bar = None
 
-    def advance(self, steps: int, metrics: dict[str, float]) -> str:
-        """Count the steps of a call that has ended; return a line that says how things stand."""
-        now = time.perf_counter()
-        rate = steps / max(now - self._last, 1e-9)
-        self._rate = rate if self._rate == 0 else 0.8 * self._rate + 0.2 * rate
-        self._last = now
+    def advance(self, steps: int, metrics: Mapping[str, float], *, rate: float, average: float) -> str:
+        """Count the steps of a call that has ended; return a line that says how things stand.
+
+        Args:
+            steps: steps of the call.
+            metrics: the metrics of its last step.
+            rate: steps a second of late.
+            average: steps a second since the start.
+        """
         self._step += steps
-        self.steps_per_call = max(1, int(self._rate * CALL_SECONDS))
-        losses = (
-            f"D loss {metrics['discriminator_loss']:.3f}  G loss {metrics['generator_loss']:.3f}  "
-            f"D(real) {metrics['real_logit']:+.2f}  D(fake) {metrics['fake_logit']:+.2f}"
-        )
-        images = f"{self._rate * self._images_per_step:,.0f} images/s"
+        shown = [text.format(metrics[name]) for name, text in self._metrics.items() if name in metrics]
+        images = f"{rate * self._images_per_step:,.0f} images/s"
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{images}  {losses}", refresh=False)
+            self._bar.set_postfix_str("  ".join([images, *shown]), refresh=False)
             self._bar.update(steps)
-        average = (self._step - self._first) / (now - self._begin)
-        minutes, seconds = divmod(int((self._total - self._step) / average), 60)
+        minutes, seconds = divmod(int((self._total - self._step) / max(average, 1e-9)), 60)
         left = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-        speed = f"{self._rate:.1f} it/s  {images}  {left} left"
-        return f"step {self._step:,}/{self._total:,}  {losses}  {speed}"
+        speed = f"{rate:.1f} it/s  {images}  {left} left"
+        return "  ".join([f"step {self._step:,}/{self._total:,}", *shown, speed])
 
     def write(self, line: str) -> None:
         """Print a line, above the bar if there is one."""
@@ -103,6 +92,6 @@ class Progress:
             write(line)
 
     def write_unless_bar(self, line: str) -> None:
-        """Print a line where there is no bar that says the same."""
+        """Print a line where no bar says the same."""
         if self._bar is None:
             self.write(line)

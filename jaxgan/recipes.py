@@ -1,0 +1,145 @@
+"""Recipes: named training settings for any data, each with its source.
+
+A recipe is a function of what is known of the data and the machine (`Facts`) to settings. `auto` chooses a
+recipe and adapts it; `choose` says in one line what it chose and why. Any option of the command line wins over
+the recipe.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxgan.config import Config
+from jaxgan.system.errors import UserError
+from jaxgan.system.errors import choose as choose_name
+
+FEW = 10_000  # images: with fewer, discriminators soon know them by heart (Zhao et al. 2020, figure 1)
+SMALL = 12  # pixels of the smaller side: below, convolutions have no room
+
+
+class Facts(NamedTuple):
+    """What a recipe may depend on.
+
+    Attributes:
+        image_shape: shape of one image, ``(height, width, channels)``, or of one point, ``(D,)``.
+        images: number of images.
+        num_classes: number of classes, or None for data without labels.
+        platform: "cpu", "gpu" or "tpu".
+    """
+
+    image_shape: tuple[int, ...]
+    images: int
+    num_classes: int | None
+    platform: str
+
+
+class Recipe(NamedTuple):
+    """A recipe.
+
+    Attributes:
+        title: what it is, in a few words.
+        source: the paper.
+        cost: what a run costs.
+        settings: ``facts -> settings``.
+    """
+
+    title: str
+    source: str
+    cost: str
+    settings: Callable[[Facts], dict[str, Any]]
+
+
+def _mlp(facts: Facts) -> dict[str, Any]:
+    settings: dict[str, Any] = {"network": "mlp", "penalty": "r1", "penalty_weight": 1.0, "batch_size": 128}
+    steps = 6000 if _pixels(facts) <= 256 else 12_000
+    return settings | {"steps": steps}
+
+
+def _dcgan(facts: Facts) -> dict[str, Any]:
+    settings: dict[str, Any] = {"network": "dcgan", "discriminator_norm": "batch", "beta1": 0.5}
+    return settings | _size(facts, steps=6000)
+
+
+def _wgan_gp(facts: Facts) -> dict[str, Any]:
+    return {
+        "network": "dcgan",
+        "discriminator_norm": "none",
+        "loss": "wasserstein",
+        "penalty": "gradient_penalty",
+        "penalty_weight": 10.0,
+        "d_steps": 5,
+        "generator_learning_rate": 1e-4,
+        "discriminator_learning_rate": 1e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        **_size(facts, steps=3000),
+    }
+
+
+def _size(facts: Facts, *, steps: int) -> dict[str, Any]:
+    """Return width, batch size and steps: the paper's on an accelerator, what two cores can do on a CPU."""
+    if facts.platform == "cpu":
+        return {"width": 32, "batch_size": 64, "steps": steps}
+    return {"width": 128 if min(facts.image_shape[:2]) >= 64 else 64, "batch_size": 128, "steps": 10 * steps}
+
+
+def _pixels(facts: Facts) -> int:
+    return facts.image_shape[0] * (facts.image_shape[1] if len(facts.image_shape) > 1 else 1)
+
+
+RECIPES = {
+    "mlp": Recipe(
+        "multilayer perceptrons, R1 penalty",
+        "Goodfellow et al. 2014; Mescheder et al. 2018",
+        "28x28: 12,000 steps, 4 minutes on two CPU cores",
+        _mlp,
+    ),
+    "dcgan": Recipe(
+        "strided convolutions, batch normalization",
+        "Radford et al. 2016",
+        "28x28: 6,000 steps, 4 minutes on two CPU cores",
+        _dcgan,
+    ),
+    "wgan_gp": Recipe(
+        "DCGAN's networks, Wasserstein loss, gradient penalty, five discriminator updates a step",
+        "Gulrajani et al. 2017",
+        "28x28: 3,000 steps, 7 minutes on two CPU cores",
+        _wgan_gp,
+    ),
+}
+
+
+def choose(name: str, facts: Facts, default: Config = Config()) -> tuple[Config, str]:
+    """Return a recipe's config for some data, and a line that says what was chosen and why.
+
+    Args:
+        name: a recipe's name, or "auto".
+        facts: what is known of the data and the machine.
+        default: settings that the recipe leaves as they are.
+
+    Raises:
+        UserError: for an unknown name, or a recipe that cannot learn such data.
+    """
+    if choose_name("recipe", name, ["auto", *RECIPES]) == "auto":
+        return _auto(facts, default)
+    name = choose_name("recipe", name, RECIPES)
+    settings = RECIPES[name].settings(facts) if len(facts.image_shape) == 3 or name == "mlp" else None
+    if settings is None:
+        raise UserError(f"`recipe` {name} learns images, and these data are points {list(facts.image_shape)}")
+    return default.replace(**settings), f"recipe {name}: {RECIPES[name].title} ({RECIPES[name].source})"
+
+
+def _auto(facts: Facts, default: Config) -> tuple[Config, str]:
+    if len(facts.image_shape) != 3:
+        name, why = "mlp", "the data are points"
+    elif min(facts.image_shape[:2]) < SMALL:
+        height, width, _ = facts.image_shape
+        name, why = "mlp", f"{height}x{width} pixels leave little room for convolutions"
+    else:
+        name, why = "dcgan", "convolutions suit images of this size"
+    settings = RECIPES[name].settings(facts)
+    if facts.platform == "cpu" and name == "dcgan":
+        why += f", width {settings['width']} suits a CPU"
+    if name == "dcgan" and facts.images < FEW:
+        settings["augment"] = ("color", "translation", "cutout")
+        why += f", and {facts.images:,} images are few, so the discriminator sees them augmented"
+    return default.replace(**settings), f"recipe auto: {name}, since {why}"

@@ -1,0 +1,63 @@
+"""What a run will cost: parameters, operations, bytes."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+
+from jaxgan.build import Experiment
+from jaxgan.config import Config, option
+from jaxgan.data import Dataset
+from jaxgan.system.limits import nbytes
+
+
+def parameter_counts(experiment: Experiment) -> tuple[int, int]:
+    """Return how many parameters the generator and the discriminator have."""
+    players = experiment.shapes.generator, experiment.shapes.discriminator
+    counts = [sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(player.params)) for player in players]
+    return counts[0], counts[1]
+
+
+def header(config: Config, dataset: Dataset, experiment: Experiment, where: str) -> str:
+    """Return one line on what is trained, on what, and where (`jaxgan.run.placement.describe`)."""
+    kind = "points" if dataset.images.ndim == 2 else "images"
+    shape = "x".join(map(str, dataset.images.shape[1:]))
+    generator, discriminator = parameter_counts(experiment)
+    return (
+        f"{len(dataset.images):,} {kind} {shape} of {dataset.name}; "
+        f"generator {generator:,} and discriminator {discriminator:,} parameters; "
+        f"{config.steps:,} steps on {where}"
+    )
+
+
+def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
+    """Return the train step as XLA gets it, without its optimizations."""
+    batch = {
+        name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
+        for name, array in experiment.arrays.items()
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return jax.jit(experiment.step).lower(experiment.shapes, batch, key)
+
+
+def flops(step: jax.stages.Lowered) -> float:
+    """Return how many floating-point operations a step takes: XLA's count of what it is about to compile.
+
+    Wide convolutions take fewer on a CPU than elsewhere (`jaxgan.layers.kernels.winograd`). XLA's
+    count of what it *has* compiled would miss convolutions on GPUs, which cuDNN computes.
+    """
+    analysis: Any = step.cost_analysis()
+    return analysis["flops"]
+
+
+def dry_run(config: Config, experiment: Experiment) -> str:
+    """Return the settings, parameter counts, floating-point operations per step and checkpoint size."""
+    generator, discriminator = parameter_counts(experiment)
+    rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
+        "generator": f"{generator:,} parameters",
+        "discriminator": f"{discriminator:,} parameters",
+        "step": f"{flops(lowered_step(config, experiment)) / 1e9:,.3f} GFLOP",
+        "checkpoint": f"{nbytes(experiment.shapes) / 1e6:,.1f} MB",
+    }
+    return "\n".join(f"{name:<32}{value}" for name, value in rows.items())
