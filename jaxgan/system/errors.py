@@ -1,7 +1,13 @@
-"""Errors that are told in one sentence, and the exit codes of programs."""
+"""Errors that one sentence explains, how the command line prints them, and the exit codes of programs.
+
+A message names an argument between backticks: "`image_size` is at least 1x1". This is how a caller in Python
+spells it. The command line prints the same sentence with its own spelling, ``--image-size``. Backticks
+therefore hold nothing but names that are options too.
+"""
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -9,33 +15,39 @@ FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
 class UserError(ValueError):
-    """A mistake in what was asked for: one sentence for the user, exit code 2, nothing written or lost."""
+    """A mistake of the user's: one sentence explains it; the exit code is 2, and nothing is written."""
 
     def advice(self, arguments: Sequence[str]) -> str:
-        """Return a line on what would work instead of a program's arguments, if there is something."""
+        """Return a line that says which program arguments would work instead, or an empty one."""
         return ""
+
+
+def with_flags(text: str) -> str:
+    """Return a message with each argument as the command line spells it: "`image_size`" is --image-size."""
+    return re.sub(r"`([a-z]\w*)`", lambda match: "--" + match[1].replace("_", "-"), text)
 
 
 @contextlib.contextmanager
 def exits(*failures: type[Exception]) -> Iterator[None]:
-    """End the program with one sentence, and no traceback, where what is inside raises.
+    """End the program with one sentence, and without a traceback, where the body raises an expected error.
 
     Args:
-        failures: exceptions that say all there is to say, besides `UserError` (exit code 2) and Ctrl-C (130).
+        failures: exceptions whose message says enough (exit code 1). `UserError` (2) and Ctrl-C (130) are
+            always among them.
     """
     try:
         yield
     except UserError as error:
         advice = error.advice(sys.argv)
-        print(f"error: {error}" + (f"\n{advice}" if advice else ""), file=sys.stderr)
+        print(f"error: {with_flags(str(error))}" + (f"\n{advice}" if advice else ""), file=sys.stderr)
         sys.exit(USER_ERROR)
     except failures as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {with_flags(str(error))}", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.stdout.flush()
-        if "jax" in sys.modules:  # its threads may compute still, and crash when the interpreter ends
+        if "jax" in sys.modules:  # its threads may still compute, and crash when the interpreter ends
             sys.stderr.flush()
             os._exit(INTERRUPTED)
         sys.exit(INTERRUPTED)
