@@ -6,10 +6,11 @@ therefore hold nothing but names that are options too.
 """
 
 import contextlib
+import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -25,6 +26,26 @@ class UserError(ValueError):
 def with_flags(text: str) -> str:
     """Return a message with each argument as the command line spells it: "`image_size`" is --image-size."""
     return re.sub(r"`([a-z]\w*)`", lambda match: "--" + match[1].replace("_", "-"), text)
+
+
+def choose(argument: str, name: str, known: Iterable[str]) -> str:
+    """Return the known name that `name` means; hyphens and underscores are the same.
+
+    Args:
+        argument: the argument that `name` was given for.
+        name: a name as the user wrote it.
+        known: all names there are.
+
+    Raises:
+        UserError: if `name` is unknown, with the nearest known name and the list of all.
+    """
+    names = {each.replace("-", "_"): each for each in known}
+    spelled = name.replace("-", "_")
+    if spelled in names:
+        return names[spelled]
+    nearest = difflib.get_close_matches(spelled, names, 1)
+    hint = f"did you mean {names[nearest[0]]}? " if nearest else ""
+    raise UserError(f"`{argument}` {name} is unknown: {hint}there are {', '.join(names.values())}")
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxgan.system.errors import UserError, exits, with_flags
+from jaxgan.system.errors import UserError, choose, exits, with_flags
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,14 @@ def test_a_caller_in_python_reads_the_name_of_the_argument():
 def test_an_unexpected_error_keeps_its_traceback():
     with pytest.raises(KeyError), exits(OSError):
         raise KeyError("image")
+
+
+def test_a_name_is_chosen_with_either_kind_of_dash():
+    known = ("fid_infinity", "digits-cnn")
+    assert [choose("metrics", name, known) for name in ("fid-infinity", "digits_cnn")] == list(known)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("digit-cnn", "did you mean digits-cnn\\? "), ("resnet", "")])
+def test_an_unknown_name_gets_the_nearest_one_and_the_list(name, hint):
+    with pytest.raises(UserError, match=f"^`extractor` {name} is unknown: {hint}there are fid, digits-cnn$"):
+        choose("extractor", name, ["fid", "digits-cnn"])
