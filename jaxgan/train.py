@@ -11,7 +11,7 @@ import jax
 from jaxgan import build, data, parallel
 from jaxgan.build import Experiment
 from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
-from jaxgan.data import cache
+from jaxgan.data import stream
 from jaxgan.features import Extractor
 from jaxgan.names import HELP
 from jaxgan.run import evaluation, evaluation_plan, figures, loop, nan, placement
@@ -107,7 +107,7 @@ def _train(
     step = int(state.step)
     folder.trim_metrics(step)
     folder.write_status("running", step)
-    open_feed = data.feed(
+    open_feed = stream.feed(
         dataset,
         seed=config.seed,
         batch_size=config.batch_size * config.d_steps,
@@ -158,7 +158,7 @@ def main(default: Config, description: str, args: list[str] | None = None) -> No
     config = parse(default, description=f"{description}\n\n{HELP}", args=args)
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
-            compilation.keep_in(cache.folder() / "compiled")
+            compilation.keep_programs()
         if config.dry_run:
             config = build.check(config)
             evaluation_plan.check(config, config.data)

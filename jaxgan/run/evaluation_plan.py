@@ -12,11 +12,11 @@ import numpy as np
 from jaxgan import data, features
 from jaxgan.build import Experiment
 from jaxgan.config import Config
-from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator, labels_like, split_names
-from jaxgan.evaluate import reals as there
-from jaxgan.evaluate.fakes import outputs
-from jaxgan.evaluate.reals import Reals
-from jaxgan.evaluate.scores import Evidence, scalars
+from jaxgan.data.sources import has_splits
+from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
+from jaxgan.evaluate.fakes import fake_outputs
+from jaxgan.evaluate.reals import Reals, draw_reals, labels_like, load, real_outputs
+from jaxgan.evaluate.scores import Evidence, scalars, split_names
 from jaxgan.features import Extractor, Outputs
 from jaxgan.run import early_stopping
 from jaxgan.run.early_stopping import Goal, Row
@@ -61,12 +61,12 @@ def judge(config: Config, dataset: data.Dataset, extractor: Extractor | None = N
         return None
     if extractor is None:
         extractor = features.get(**_choice(config), source=dataset.name, data_dir=config.data_dir)
-    if data.has_splits(dataset.name) and dataset.name == config.data:
+    if has_splits(dataset.name) and dataset.name == config.data:
         shape = dataset.images.shape[1:]
-        reals = there.load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
+        reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
     else:
-        reals = there.from_dataset(dataset, config.evaluate_n)
-    real = there.outputs(reals, extractor)
+        reals = draw_reals(dataset, config.evaluate_n)
+    real = real_outputs(reals, extractor)
     judge = Judge(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
     _rehearse(judge)
     return judge
@@ -134,8 +134,8 @@ def measure(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            evidence = Evidence(judge.real, outputs(fakes, judge.extractor), judge.extractor)
-        except features.NotFiniteError as error:
+            evidence = Evidence(judge.real, fake_outputs(fakes, judge.extractor), judge.extractor)
+        except features.FeaturesNotFiniteError as error:
             return {judge.goal.metric or judge.names[0]: None}, [f"cannot evaluate: {error}"]
         results = {name: METRICS[name](evidence) for name in judge.names}
     notes = [f"note: {message}" for message in dict.fromkeys(str(warning.message) for warning in caught)]

@@ -126,7 +126,7 @@ def _setting(
         )
     judge = None
     chosen = config.extractor or config.inception_weights or config.efficientnet_weights
-    if chosen or dataset.name in features.OF_DATA:
+    if chosen or dataset.name in features.CLASSIFIER_OF:
         judge = evaluation_plan.judge(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")

@@ -1,4 +1,4 @@
-"""What a person watches: a bar on a terminal, plain lines elsewhere; and how many steps make a call."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere; and how many steps make one call."""
 
 import contextlib
 import os
@@ -9,41 +9,41 @@ from typing import Any
 
 from tqdm import tqdm
 
-CALL_SECONDS = 0.5  # of work per call: short enough for Ctrl-C, long enough to hide what a call costs
+CALL_SECONDS = 0.5  # work of one call: short enough for Ctrl-C, long enough to hide the cost of a call
 
 
 def counting(what: str, total: int, unit: str) -> Any:
-    """Return a bar that counts something other than training steps; a terminal shows it while it lasts.
+    """Return a bar for work other than training steps; only a terminal shows it, and only while it lasts.
 
     Args:
-        what: is going on.
-        total: how many there will be.
-        unit: of what is counted.
+        what: the name of the work.
+        total: the number of units in all.
+        unit: the name of what is counted, in the plural.
     """
     return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
 
 
 def write(line: str) -> None:
-    """Print a line, above the bar if there is one; where nobody reads any more, a run goes on in silence."""
+    """Print a line, above the bar if there is one. Where the output is closed, a run goes on in silence."""
     try:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()
-    except OSError:  # the pipe's reader has ended, or the terminal is closed
+    except OSError:  # the reader of the pipe has ended, or the terminal is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Progress:
-    """Follows a run from one step to its last.
+    """The progress of a run, from its first step to its last.
 
     Args:
-        step: where the run starts.
-        total: where it ends.
-        images_per_step: real images that one step takes.
-        bar: show one if there is a terminal.
-        quiet: print nothing.
+        step: the step at which the run starts.
+        total: the step at which it ends.
+        images_per_step: the number of real images that one step takes.
+        bar: whether to show a bar on a terminal.
+        quiet: whether to print nothing.
 
     Attributes:
-        steps_per_call: how many steps take about `CALL_SECONDS`, by the speed so far.
+        steps_per_call: the number of steps that take about `CALL_SECONDS` at the speed so far.
     """
 
     def __init__(self, step: int, total: int, images_per_step: int, *, bar: bool = True, quiet: bool = False):
@@ -56,27 +56,27 @@ class Progress:
         self._bar: Any = None
 
     def start(self) -> None:
-        """Start the clock; on a terminal, show the bar."""
+        """Start the clock, and show the bar on a terminal."""
         self._begin = self._last = time.perf_counter()
         if self._wants_bar and sys.stderr.isatty():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the time that the body takes out of the speed."""
+        """Exclude the time that the body takes from the speed."""
         began = time.perf_counter()
         yield
         spent = time.perf_counter() - began
         self._begin, self._last = self._begin + spent, self._last + spent
 
     def close(self) -> None:
-        """Leave the bar as it is, if there is one."""
+        """Close the bar, if there is one; its last state stays on the terminal."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
     def advance(self, steps: int, metrics: dict[str, float]) -> str:
-        """Count the steps of a call that has ended; return a line that says how things stand."""
+        """Count the steps of a call that has ended; return a line with step, metrics and speed."""
         now = time.perf_counter()
         rate = steps / max(now - self._last, 1e-9)
         self._rate = rate if self._rate == 0 else 0.8 * self._rate + 0.2 * rate
@@ -103,6 +103,6 @@ class Progress:
             write(line)
 
     def write_unless_bar(self, line: str) -> None:
-        """Print a line where there is no bar that says the same."""
+        """Print a line if no bar shows the same."""
         if self._bar is None:
             self.write(line)
