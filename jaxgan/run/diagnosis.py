@@ -20,6 +20,7 @@ from jaxgan.config import Config
 from jaxgan.run.recorder import Recorder
 from jaxgan.run.workdir import Workdir, read_rows
 from jaxgan.state import GANState
+from jaxgan.system.errors import with_flags
 from jaxgan.system.files import write_atomically, writing
 
 IMAGES = 128  # that a look shows, about
@@ -84,7 +85,7 @@ class Monitor:
         for i, row in enumerate(rows):
             if row["alarms"]:
                 for alarm in diagnostics.alarms(numbers[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0):
-                    self._folder.warnings[alarm.name] = str(alarm)
+                    self._folder.warnings[alarm.name] = with_flags(str(alarm))
                     self._recorder.marks.setdefault(alarm.name, row["step"])
 
     def look(self, step: int, state: GANState) -> list[Callable[[], None]]:
@@ -111,9 +112,9 @@ class Monitor:
         with writing(self._file), self._file.open("a") as file:
             file.write(json.dumps(self._recent[-1]) + "\n")
         for alarm in alarms:
-            self._folder.warnings[alarm.name] = str(alarm)
+            self._folder.warnings[alarm.name] = with_flags(str(alarm))
             if alarm.name not in before:
-                self._recorder.say(f"warning: {alarm}")
+                self._recorder.say(f"warning: {with_flags(str(alarm))}")
                 self._recorder.marks.setdefault(alarm.name, step)
         if alarms:
             self._folder.write_status("running", step)
