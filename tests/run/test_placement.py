@@ -7,15 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import data, losses, train
+from jaxgan import losses, train
 from jaxgan.config import Config
 from jaxgan.networks import mlp
 from jaxgan.run import placement
 from jaxgan.system.errors import UserError
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8), name="pictures"
-)
+PICTURES = forty_pictures(4, 4, 1)
 
 
 def run(workdir, **options):
