@@ -37,7 +37,7 @@ def child(experiment: str) -> None:
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
     config = __import__(experiment).CONFIG
-    compilation.keep_in(Path(os.environ["STARTUP_CACHE"]))
+    compilation.keep_programs()
     marks.append(time.time())
     dataset = build.dataset(config)
     marks.append(time.time())
@@ -59,7 +59,7 @@ def child(experiment: str) -> None:
 
 def measure(experiment: str, cache: str) -> dict[str, float]:
     """Run one fresh process; return the seconds of its phases."""
-    environment = os.environ | {"STARTUP_BEGAN": str(time.time()), "STARTUP_CACHE": cache}
+    environment = os.environ | {"STARTUP_BEGAN": str(time.time()), "JAXGAN_CACHE": cache}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [sys.executable, __file__, "--child", experiment]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

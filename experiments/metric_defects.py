@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from scipy import ndimage
 
 from jaxgan import config, data, evaluate, export, features
+from jaxgan.data.sources import has_splits
 from jaxgan.system.errors import UserError, exits
 
 Images = UInt8[np.ndarray, "n h w c"]
@@ -62,7 +63,7 @@ def split(settings: DefectsConfig) -> tuple[Images, Images, np.ndarray, Images]:
     """Return real images, others like them with their labels, and training images; no image is in two."""
     rng = np.random.default_rng(settings.seed)
     train = data.load(settings.data, data_dir=settings.data_dir)
-    if data.has_splits(settings.data):
+    if has_splits(settings.data):
         test = data.load(settings.data, split="test", data_dir=settings.data_dir)
         order, of_train = rng.permutation(len(test.images)), rng.permutation(len(train.images))
         real, other = np.array_split(order, 2)

@@ -23,7 +23,6 @@ import mnist_dcgan
 import mnist_mlp
 import mnist_vae
 from jaxgan import config, data, evaluate, export, features, sampling, train
-from jaxgan.data import cache
 from jaxgan.system import compilation
 from jaxgan.system.errors import UserError, exits
 from jaxgan.system.files import write_json
@@ -189,7 +188,7 @@ def main() -> None:
         settings = config.parse(BaselinesConfig(), description=__doc__ or "")
         if settings.seeds < 1 or settings.n < 2 or not settings.steps_scale > 0:
             raise UserError("--seeds must be at least 1, --n at least 2 and --steps-scale positive")
-        compilation.keep_in(cache.folder() / "compiled")
+        compilation.keep_programs()
         run(settings)
 
 

@@ -29,7 +29,6 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxgan import build, config, data, parallel, sampling
-from jaxgan.data import cache
 from jaxgan.export.safetensors import load_generator, save_generator
 from jaxgan.images import to_float
 from jaxgan.layers.batch_norm import BatchNorm
@@ -224,7 +223,7 @@ def main() -> None:
         folder = Path(settings.workdir)
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty: choose another --workdir, or remove it")
-        compilation.keep_in(cache.folder() / "compiled")
+        compilation.keep_programs()
         train(settings, folder)
         print(f"done: see {folder}, and: jaxgan evaluate {folder} --metrics fid")
 

@@ -32,7 +32,6 @@ import jax
 import numpy as np
 
 from jaxgan import config, data, features, images, metrics, penalties, sampling, train
-from jaxgan.data import cache
 from jaxgan.layers.convolution import Conv, ConvDownsample, UpsampleConv
 from jaxgan.networks import dcgan, mlp
 from jaxgan.run.checksums import NotFiniteError
@@ -232,7 +231,7 @@ def main() -> None:
         if not 0 < chosen.learning_rate < math.inf:
             raise UserError(f"--learning-rate must be a positive number, got {chosen.learning_rate}")
         settings_of(chosen).check()
-        compilation.keep_in(cache.folder() / "compiled")
+        compilation.keep_programs()
         dataset = stacks(data.load("mnist", data_dir=chosen.data_dir), STACKED, chosen.seed)
         classifier = features.get("mnist-cnn", data_dir=chosen.data_dir)
         print(f"real: {classify(dataset.images[:SAMPLES], classifier)}")

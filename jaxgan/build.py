@@ -1,7 +1,8 @@
 """From a config to networks, step, optimizers and data; `jaxgan.names` says what its names stand for."""
 
 import math
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -57,6 +58,7 @@ class Pieces(NamedTuple):
 
 
 NONE = Pieces()
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Experiment(NamedTuple):
@@ -88,15 +90,6 @@ class Experiment(NamedTuple):
     mesh: Mesh | None = None
 
 
-def check(config: Config, pieces: Pieces = NONE) -> Config:
-    """Return the config with its names spelled as in the tables.
-
-    Raises:
-        UserError: for an unknown name, a value out of range, or a setting or a piece without effect.
-    """
-    return config.check()
-
-
 def dataset(config: Config) -> data.Dataset:
     """Load what ``config.data`` names; see `jaxgan.data.load`."""
     size = config.image_size
@@ -110,30 +103,42 @@ def dataset(config: Config) -> data.Dataset:
     )
 
 
-def optimizer(
-    config: Config, learning_rate: float | jax.Array, *, updates_per_step: int = 1
+def optimizers(
+    config: Config, pieces: Pieces = NONE, *, traced: Mapping[str, jax.Array] = NOTHING
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Make the generator's optimizer and the discriminator's.
+
+    Args:
+        config: a checked config.
+        pieces: pieces of your own in place of the config's.
+        traced: traced learning rates, betas and the like by the settings' names, in place of the config's.
+    """
+    settings = _with(config, traced)
+    g_rate, d_rate = settings.generator_learning_rate, settings.discriminator_learning_rate
+    return (
+        pieces.generator_optimizer or _optimizer(settings, g_rate),
+        pieces.discriminator_optimizer or _optimizer(settings, d_rate, updates_per_step=config.d_steps),
+    )
+
+
+def _optimizer(
+    settings: Any, learning_rate: float | jax.Array, *, updates_per_step: int = 1
 ) -> optax.GradientTransformation:
     """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""
-    schedule = SCHEDULES[config.learning_rate_schedule](learning_rate, config.decay_steps or 1)
+    schedule = SCHEDULES[settings.learning_rate_schedule](learning_rate, settings.decay_steps or 1)
 
     def per_step(count: Any) -> Any:
         return schedule(count // updates_per_step)
 
-    transformation = OPTIMIZERS[config.optimizer](config, per_step)
-    if config.gradient_clip is None:
+    transformation = OPTIMIZERS[settings.optimizer](settings, per_step)
+    if settings.gradient_clip is None:
         return transformation
-    return optax.chain(optax.clip_by_global_norm(config.gradient_clip), transformation)
+    return optax.chain(optax.clip_by_global_norm(settings.gradient_clip), transformation)
 
 
-def optimizers(
-    config: Config, pieces: Pieces = NONE
-) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
-    """Make the generator's optimizer and the discriminator's; learning rates and betas may be traced."""
-    g_rate, d_rate = config.generator_learning_rate, config.discriminator_learning_rate
-    return (
-        pieces.generator_optimizer or optimizer(config, g_rate),
-        pieces.discriminator_optimizer or optimizer(config, d_rate, updates_per_step=config.d_steps),
-    )
+def _with(config: Config, traced: Mapping[str, jax.Array]) -> Any:
+    """Return the config's settings, some of them traced, which a `Config` does not take."""
+    return types.SimpleNamespace(**{**vars(config), **traced})
 
 
 def augmentation(config: Config) -> Any:
@@ -147,18 +152,34 @@ def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 
 
-def train_step(config: Config, generator: nn.Module, discriminator: nn.Module, pieces: Pieces = NONE) -> Step:
-    """Make the config's step; its penalty weight and EMA decay may be traced."""
+def train_step(
+    config: Config,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    pieces: Pieces = NONE,
+    *,
+    traced: Mapping[str, jax.Array] = NOTHING,
+) -> Step:
+    """Make the config's step.
+
+    Args:
+        config: a checked config.
+        generator: the generator's module.
+        discriminator: the discriminator's module.
+        pieces: pieces of your own in place of the config's.
+        traced: a traced penalty weight, EMA decay and the like by the settings' names.
+    """
+    settings = _with(config, traced)
     return make_train_step(
         generator,
         discriminator,
         pieces.loss or LOSSES[config.loss],
-        penalty=pieces.penalty or PENALTIES[config.penalty](config.penalty_weight),
+        penalty=pieces.penalty or PENALTIES[config.penalty](settings.penalty_weight),
         augment=pieces.augment or augmentation(config),
         d_steps=config.d_steps,
         accumulate=config.accumulate,
-        update=pieces.update or UPDATES[config.update](config),
-        ema_decay=ema_schedule(config.ema_decay),
+        update=pieces.update or UPDATES[config.update](settings),
+        ema_decay=ema_schedule(settings.ema_decay),
         dtype=PRECISIONS[config.precision],
     )
 
@@ -177,7 +198,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     loss = pieces.loss
     if dataset.images.ndim not in (2, 4):
         raise UserError(
-            f"a run learns images [N, H, W, C] or points [N, D], and {dataset.name} has {dataset.images.shape}"
+            "a run learns images [N, H, W, C] or points [N, D], "
+            f"and {dataset.name} has {dataset.images.shape}"
         )
     size, image_shape = len(dataset.images), dataset.images.shape[1:]
     if config.batch_size > size:

@@ -1,6 +1,8 @@
-"""The ``jaxgan`` command: what one does with a run once it is there."""
+"""The ``jaxgan`` command: train by a recipe, draw, measure, check and sweep."""
 
+import dataclasses
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +12,67 @@ import jax
 import numpy as np
 
 import jaxgan
+from jaxgan import build, export, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
-from jaxgan import export, sampling
-from jaxgan.config import Positional, argument, call
+from jaxgan.config import Config
+from jaxgan.recipes import RECIPES, Facts
+from jaxgan.recipes import choose as choose_recipe
 from jaxgan.sweep import sweep
+from jaxgan.system.command_line import Positional, argument, call, parse_all
 from jaxgan.system.errors import UserError, exits
 from jaxgan.system.files import write_atomically
 from jaxgan.system.limits import require_memory
+from jaxgan.system.settings import setting
+from jaxgan.train import start
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What `jaxgan train` begins with."""
+
+    recipe: str = setting(
+        "auto",
+        "recipe to begin with; jaxgan recipes says what each is",
+        group="recipe",
+        metavar=f"{{{','.join(['auto', *RECIPES])}}}",
+    )
+
+
+TRAIN = """Train a GAN on any data by a recipe, into a run folder.
+
+    jaxgan train --data PATH --image-size 64
+    jaxgan train --data mnist --recipe wgan_gp --steps 1000 --workdir runs/mine
+
+The same command on the same folder goes on with the run. Any option below wins over the recipe."""
+
+
+def train(args: list[str]) -> None:
+    """Train a GAN on any data by a recipe; jaxgan train --help lists its options.
+
+    Args:
+        args: options of `jaxgan.Config`.
+    """
+    program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
+    beginning, asked = parse_all([Start(), Config()], **program)
+    with exits(OSError):
+        dataset = build.dataset(asked)
+        facts = Facts(
+            dataset.images.shape[1:], len(dataset.images), dataset.num_classes, jax.default_backend()
+        )
+        name = re.sub(r"\W+", "_", Path(asked.data).stem) or "gan"
+        recipe, line = choose_recipe(beginning.recipe, facts, Config(workdir=f"runs/{name}"))
+    config = parse_all([Start(), recipe], **program)[1]
+    if not config.quiet:
+        print(line)
+    start(config, dataset)
+
+
+def recipes() -> None:
+    """List the recipes of jaxgan train: what each is, its source and its cost."""
+    print("auto\n    one of those below, by image size, number of images and device; it says which and why")
+    for name, recipe in RECIPES.items():
+        print(f"{name}\n    {recipe.title}\n    {recipe.source}\n    {recipe.cost}")
 
 
 def sample(
@@ -224,7 +279,11 @@ def main(args: list[str] | None = None) -> None:
     if args == ["--version"]:
         print(f"jaxgan {jaxgan.__version__}")
         return
+    if args[:1] == ["train"]:
+        train(args[1:])
     commands = {
+        "train": train,  # for the list of commands alone
+        "recipes": recipes,
         "sample": sample,
         "interpolate": interpolate,
         "evaluate": evaluate,

@@ -441,9 +441,13 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
     saved = dict(saved)
     if "update_weight" in saved:  # one setting of three rules, and momentum was Adam's beta1
         weight, update = saved.pop("update_weight"), saved.get("update")
-        renamed = {"consensus": "consensus_weight", "symplectic": "symplectic_weight"}
-        if update in (*renamed, "unrolled"):
-            saved[renamed.get(update, "unrolled_learning_rate")] = weight
+        renamed = {
+            "consensus": "consensus_weight",
+            "symplectic": "symplectic_weight",
+            "unrolled": "unrolled_learning_rate",
+        }
+        if isinstance(update, str) and update in renamed:
+            saved[renamed[update]] = weight
         if saved.get("optimizer") == "sgd":
             saved["momentum"] = saved.get("beta1", 0.5)
         if saved.get("optimizer") == "rmsprop":

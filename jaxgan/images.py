@@ -1,4 +1,4 @@
-"""Pixels: uint8 at rest, float32 in [-1, 1] inside the step. The one place that converts."""
+"""Pixels are uint8 at rest and float32 in [-1, 1] inside the step; this module alone converts them."""
 
 import jax
 import jax.numpy as jnp
@@ -6,14 +6,14 @@ from jaxtyping import Array, Float, UInt8
 
 
 def to_float(images: jax.Array) -> Float[Array, "*shape"]:
-    """Return images as the networks see them.
+    """Return images as the networks take them.
 
     Args:
-        images: uint8 in [0, 255], or floating point, whose values are taken as they are (points of a
-            mixture, say).
+        images: uint8 in [0, 255]; or floating point, whose values stay as they are (points of a mixture, for
+            example).
 
     Returns:
-        float32 in [-1, 1] for uint8 input; float32 at least for any other, or penalties would be half ones.
+        float32 in [-1, 1] for uint8 images; at least float32 for others, as penalties need the precision.
 
     Raises:
         ValueError: for any other dtype.
@@ -26,5 +26,5 @@ def to_float(images: jax.Array) -> Float[Array, "*shape"]:
 
 
 def to_uint8(images: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
-    """Return images in [-1, 1] as uint8 in [0, 255]: rounded, and clipped where they lie outside."""
+    """Return images in [-1, 1] as uint8 in [0, 255], rounded; values outside are clipped."""
     return jnp.clip(jnp.round(127.5 * (images + 1)), 0, 255).astype(jnp.uint8)

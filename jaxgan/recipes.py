@@ -1,8 +1,8 @@
 """Recipes: named training settings for any data, each with its source.
 
-A recipe is a function of what is known of the data and the machine (`Facts`) to settings. `auto` chooses a
-recipe and adapts it; `choose` says in one line what it chose and why. Any option of the command line wins over
-the recipe.
+A recipe is a function from what is known of the data and the machine (`Facts`) to settings. `choose` returns
+them with a line that says what was chosen and why; "auto" leaves the choice to it. Any option of the command
+line wins over the recipe.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From latents to pictures."""
+"""From latents to images, and from images to one picture: a grid or an animation."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ from PIL import Image
 from jaxgan.images import to_uint8
 from jaxgan.system.files import write_atomically
 
-GUTTER_GREY = 96
+GUTTER_GRAY = 96
 
 
 def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Array, "count latent"]:
-    """Return standard normal latents; the i-th depends on the key and on i alone, whatever the count."""
+    """Return standard normal latents; latent i depends on the key and on i, not on the count."""
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count))
     return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,), jnp.float32))(keys)
 
 
 def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] | None:
-    """Return labels 0, 1, ... over and over: a grid of `num_classes` columns has one class in each."""
+    """Return labels 0, 1, ... over and over, so that a grid of `num_classes` columns has a class a column."""
     return None if num_classes is None else jnp.arange(count, dtype=jnp.int32) % num_classes
 
 
@@ -31,18 +31,21 @@ def slerp(
 ) -> Float[Array, "count latent"]:
     """Return latents part of the way from `start` to `end`, along the sphere.
 
-    A straight line between two normal vectors passes through points much shorter than a generator has seen.
+    A straight line between two normal vectors passes points that are much shorter than any training latent.
 
     Args:
-        start: latents.
-        end: latents.
-        share: of the way, in [0, 1].
+        start: latents ``[count, latent]``.
+        end: latents of the same shape.
+        share: the part of the way, in [0, 1].
+
+    Returns:
+        Latents of the same shape.
 
     References:
         White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
     """
     lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
-    cosine = jnp.where(lengths > 0, (start * end).sum(-1) / lengths, 1.0)  # from 0, the way is straight
+    cosine = jnp.where(lengths > 0, (start * end).sum(-1) / lengths, 1.0)  # the way from 0 is straight
     angle = jnp.arccos(jnp.clip(cosine, -1, 1))[:, None]
     straight = (1 - share) * start + share * end
     along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
@@ -56,45 +59,45 @@ def sample(
     *,
     batch_size: int = 256,
 ) -> UInt8[np.ndarray, "count height width channel"]:
-    """Run a generator over latents in batches of one size (so that it compiles once).
+    """Run a generator over latents, in batches of one size so that it compiles once.
 
     Args:
         generate: ``(latents, labels) -> images`` in [-1, 1].
-        latents: one row per image.
-        labels: one per image for a conditional generator, or None.
-        batch_size: images at a time, >= 1.
+        latents: one row for each image.
+        labels: one for each image of a conditional generator, or None.
+        batch_size: the number of images in a batch, >= 1.
 
     Returns:
-        uint8 images.
+        uint8 images, one for each latent.
 
     Raises:
         ValueError: if there is no latent, or `batch_size` is below 1.
     """
     count = len(latents)
     if count < 1 or batch_size < 1:
-        raise ValueError(f"it takes at least one latent and a batch of one, got {count} and {batch_size}")
+        raise ValueError(f"latents and batch_size are at least 1, got {count} and {batch_size}")
     batch_size = min(batch_size, count)
-    made = []
+    batches = []
     for start in range(0, count, batch_size):
         rows = np.minimum(np.arange(start, start + batch_size), count - 1)  # the last batch repeats a row
         images = generate(latents[rows], None if labels is None else labels[rows])
-        made.append(np.asarray(to_uint8(images)))
-    return np.concatenate(made)[:count]
+        batches.append(np.asarray(to_uint8(images)))
+    return np.concatenate(batches)[:count]
 
 
 def grid(
     images: UInt8[np.ndarray, "count height width channel"], *, columns: int, size: int = 640
 ) -> Image.Image:
-    """Lay images out in rows, with gutters, enlarged without smoothing.
+    """Lay images out in rows with gutters, enlarged without smoothing.
 
     Args:
-        images: one or three channels (of two, or more than three, the mean is shown in grey).
-        columns: images per row.
-        size: pixels that the picture's longer side should come to, at least; small images are enlarged by a
-            whole number.
+        images: of one or three channels; of any other number, the mean is shown in gray.
+        columns: the number of images in a row.
+        size: the least length in pixels of the picture's longer side; small images are enlarged by a whole
+            number.
 
     Returns:
-        The picture.
+        The grid as one picture.
 
     Raises:
         ValueError: if there is no image, or `columns` is below 1.
@@ -110,7 +113,7 @@ def grid(
     gutter = 1 if min(height, width) <= 16 else 2
     cell_height, cell_width = height + gutter, width + gutter
     canvas = np.full(
-        (rows * cell_height + gutter, columns * cell_width + gutter, channels), GUTTER_GREY, np.uint8
+        (rows * cell_height + gutter, columns * cell_width + gutter, channels), GUTTER_GRAY, np.uint8
     )
     for i, image in enumerate(images):
         top, left = i // columns * cell_height + gutter, i % columns * cell_width + gutter
@@ -120,20 +123,20 @@ def grid(
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
-def animate(files: Sequence[Path | Image.Image], file: Path, *, milliseconds: int = 150) -> None:
-    """Write pictures as one small looping GIF whose last frame stays for two seconds.
+def animate(pictures: Sequence[Path | Image.Image], file: Path, *, milliseconds: int = 150) -> None:
+    """Write pictures as a small looping GIF whose last frame stays for two seconds.
 
     Args:
-        files: pictures of one size, or their files, in order; at least one.
-        file: a ``.gif``; its longer side stays below 480 pixels.
-        milliseconds: each frame but the last is shown.
+        pictures: pictures of one size or their files, in order; at least one.
+        file: the ``.gif`` to write; its longer side is at most 480 pixels.
+        milliseconds: the time that each frame but the last is shown.
     """
     frames = []
-    for each in files:
-        picture = each if isinstance(each, Image.Image) else Image.open(each)
+    for source in pictures:
+        picture = source if isinstance(source, Image.Image) else Image.open(source)
         small = picture.reduce(-(-max(picture.size) // 480))
-        frames.append(small.quantize(32, dither=Image.Dither.NONE))  # half the bytes of 256 colours
-        if picture is not each:
+        frames.append(small.quantize(32, dither=Image.Dither.NONE))  # half the bytes of 256 colors
+        if picture is not source:
             picture.close()
     durations = [milliseconds] * (len(frames) - 1) + [2000]
     write_atomically(

@@ -14,7 +14,8 @@ import optax
 
 from jaxgan import build, data, parallel
 from jaxgan.build import Pieces
-from jaxgan.config import DEFAULTS, PRACTICAL, Config, parse
+from jaxgan.config import PRACTICAL, Config, upgrade
+from jaxgan.data.stream import Feed, feed
 from jaxgan.features import Extractor
 from jaxgan.run import cost, evaluation_plan, nan, placement
 from jaxgan.run.checkpoint import Checkpoints
@@ -28,6 +29,7 @@ from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, processes, signals
+from jaxgan.system.command_line import parse
 from jaxgan.system.errors import exits
 
 EXIT_CODES = {"done": 0, "preempted": 75}
@@ -95,7 +97,7 @@ def run(
     )
     own = labels_of({**pieces._asdict(), "extractor": extractor}, labels or {})
     with processes.fail_together():
-        return _run(build.check(config, pieces), dataset, pieces, extractor, own)
+        return _run(config.check(), dataset, pieces, extractor, own)
 
 
 def _run(
@@ -116,7 +118,7 @@ def _run(
 
     # The folder.
     settings = config.asked(dataset.name, dataset.images.shape, own)
-    opened = Workdir(config.workdir, settings, practical=PRACTICAL, defaults=DEFAULTS, writes=first)
+    opened = Workdir(config.workdir, settings, practical=PRACTICAL, upgrade=upgrade, writes=first)
     processes.gather("open")
     with (
         opened if first else opened.follow() as folder,
@@ -147,7 +149,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
     folder.trim_metrics(step)
     folder.write_status("running", step)
 
-    with _feed(run, step) as feed, Recorder(run, start=step) as recorder:
+    with _feed(run, step) as batches, Recorder(run, start=step) as recorder:
         evaluations = Evaluations(run, recorder, start=step)
         notes = (
             *run.dataset.notes,
@@ -160,7 +162,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
 
         # The loop.
         if step < config.steps and not processes.first(evaluations.stop_reason):
-            state = _loop(run, state, feed, recorder, evaluations, diagnosis)
+            state = _loop(run, state, batches, recorder, evaluations, diagnosis)
             step = int(state.step)
 
         # The end: whatever the intervals, the last step is evaluated, saved, exported and drawn.
@@ -185,9 +187,9 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
     return status, state
 
 
-def _feed(run: Run, start: int) -> data.Feed:
+def _feed(run: Run, start: int) -> contextlib.AbstractContextManager[Feed]:
     config = run.config
-    return data.feed(
+    return feed(
         run.dataset,
         seed=config.seed,
         batch_size=config.images_per_step,
@@ -217,7 +219,7 @@ class Call(NamedTuple):
 def _loop(
     run: Run,
     state: GANState,
-    feed: data.Feed,
+    feed: Feed,
     recorder: Recorder,
     evaluations: Evaluations,
     diagnosis: Diagnosis,
@@ -240,11 +242,10 @@ def _loop(
     late: list[Callable[[], None]] = []
     recorder.start()
     for count, call in enumerate(_calls(int(state.step), config.steps, intervals, feed, recorder, ends)):
-        with (
-            _profile(recorder.path / "profile") if config.profile and count == 2 else contextlib.nullcontext()
-        ):
+        profiled = config.profile and count == 2  # the calls before have warmed up
+        with jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext():
             state, metrics = advance(state, feed.take(call.steps), key, call.steps)
-            if config.profile and count == 2:  # the calls before have warmed up
+            if profiled:
                 jax.block_until_ready(metrics)
         _do(late)
         images = recorder.draw(parallel.local(state.ema)) if call.due(config.sample_every) else None
@@ -265,7 +266,7 @@ def _calls(
     step: int,
     last: int,
     intervals: tuple[int, ...],
-    feed: data.Feed,
+    feed: Feed,
     recorder: Recorder,
     ends: Callable[[], bool],
 ) -> Iterator[Call]:
@@ -288,10 +289,6 @@ def _do(late: list[Callable[[], None]]) -> None:
         late.pop(0)()
 
 
-def _profile(folder: Path) -> contextlib.AbstractContextManager[None]:
-    return jax.profiler.trace(folder)
-
-
 def main(default: Config, description: str | None, args: list[str] | None = None) -> NoReturn:
     """Run an experiment file: its config, what the command line changes of it, and an exit code.
 
@@ -301,15 +298,21 @@ def main(default: Config, description: str | None, args: list[str] | None = None
     start(parse(default, description=description or "", args=args))
 
 
-def start(config: Config) -> NoReturn:
-    """Run a config from the command line, or say what it would cost, and end with an exit code."""
+def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
+    """Run a config from the command line, or say what it would cost, and end with an exit code.
+
+    Args:
+        config: all settings.
+        dataset: the data that ``config.data`` names, where they have been loaded already.
+    """
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:
             compilation.keep_programs()
         if config.dry_run:
-            config = build.check(config)
+            config = config.check()
             evaluation_plan.check(config, config.data)
-            print(cost.dry_run(config, build.experiment(config, build.dataset(config))))
+            dataset = build.dataset(config) if dataset is None else dataset
+            print(cost.dry_run(config, build.experiment(config, dataset)))
             sys.exit(0)
-        sys.exit(EXIT_CODES[run(config).status])
+        sys.exit(EXIT_CODES[run(config, dataset=dataset).status])
     raise AssertionError

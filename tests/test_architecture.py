@@ -15,19 +15,21 @@ ROOT = Path(jaxgan.__file__).parent
 
 # From the top of the house to its ground. A room may import itself and `system`; what else it may is listed.
 MAY_IMPORT = {
-    "cli": {"config", "data", "evaluate", "export", "recipes", "run", "sampling", "sweep", "train", "__init__"},
+    "cli": {
+        "build", "config", "data", "evaluate", "export", "recipes", "run", "sampling", "sweep", "train", "__init__",
+    },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
-    "train": {"build", "config", "data", "features", "names", "parallel", "run", "state"},
+    "train": {"build", "config", "data", "features", "parallel", "run", "state"},
     "run": {
-        "build", "config", "data", "diagnostics", "evaluate", "export", "features", "images", "names", "parallel",
+        "build", "config", "data", "diagnostics", "evaluate", "export", "features", "images", "metrics", "parallel",
         "sampling", "state",
     },
     "evaluate": {"config", "data", "export", "features", "metrics", "sampling"},
-    "build": {"augment", "config", "data", "losses", "names", "networks", "penalties", "sampling", "state", "step"},
+    "build": {"augment", "config", "data", "games", "losses", "names", "state", "step"},
     "export": {"names", "state"},
     "recipes": {"config"},
-    "names": {"augment", "config", "losses", "networks", "penalties", "updates"},
-    "config": set(),
+    "config": {"names"},
+    "names": {"augment", "losses", "networks", "penalties", "updates"},
     "features": {"data", "images", "layers", "state"},
     "parallel": {"games", "state", "step"},
     "diagnostics": {"games", "images", "state", "updates"},
@@ -55,7 +57,7 @@ ONLY_IN = {  # third-party packages with one home
     "orbax": {"run/checkpoint.py"},
     "tensorflow_datasets": {"data/tfds/source.py", "data/tfds/prepare.py"},
     "sklearn": {"data/sources.py"},
-    "tyro": {"config.py"},
+    "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
     "tensorboardX": {"run/recorder.py"},
 }

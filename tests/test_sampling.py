@@ -50,8 +50,8 @@ def test_a_grid_holds_every_pixel_between_gutters(channels, mode, height, width)
     second_row = pixels[height + 2 * gutter : 2 * height + 2 * gutter, gutter : gutter + width]
     fourth = images[3] if channels != 2 else images[3].mean(-1).astype(np.uint8)
     np.testing.assert_array_equal(second_row, fourth.squeeze() if channels == 1 else fourth)
-    assert (pixels[0] == sampling.GUTTER_GREY).all()
-    assert (pixels[height + 2 * gutter :, -1 - width :] == sampling.GUTTER_GREY).all()  # no sixth image
+    assert (pixels[0] == sampling.GUTTER_GRAY).all()
+    assert (pixels[height + 2 * gutter :, -1 - width :] == sampling.GUTTER_GRAY).all()  # no sixth image
 
 
 def test_slerp_stays_on_the_sphere_and_meets_its_ends():
@@ -70,7 +70,7 @@ def test_slerp_stays_on_the_sphere_and_meets_its_ends():
 
 
 def test_no_images_are_refused():
-    with pytest.raises(ValueError, match="at least one latent and a batch of one, got 0 and 256"):
+    with pytest.raises(ValueError, match="latents and batch_size are at least 1, got 0 and 256"):
         sampling.sample(lambda latents, labels: latents, jnp.zeros((0, 3)))
     with pytest.raises(ValueError, match="one image and one column, got 2 and 0"):
         sampling.grid(np.zeros((2, 4, 4, 1), np.uint8), columns=0)

@@ -16,10 +16,9 @@ from jaxgan.config import Config
 from jaxgan.export.safetensors import load_generator
 from jaxgan.names import NETWORKS
 from jaxgan.system.errors import UserError
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 6, 10, 3), np.uint8), np.arange(40) % 4, name="pictures"
-)
+PICTURES = forty_pictures(6, 10, 3)
 
 
 def tiny(workdir, **options):

@@ -1,13 +1,14 @@
-"""Image sources, and the order in which a run sees them.
+"""Image sources, and the order in which a run sees their images.
 
 `load` turns the name of a source into a `Dataset`: arrays at rest. `batch_at` gathers the batch of a step
-from arrays on the device; `Stream` gathers the same batches, bit for bit, from a set that does not fit there.
+from arrays on the device. `Stream` gathers the same batches, bit for bit, from a data set that does not fit
+there.
 """
 
 from jaxgan.data.dataset import Dataset, first_images, from_arrays
 from jaxgan.data.order import batch_at, batch_indices
-from jaxgan.data.sources import digits, first_shape, has_splits, load, prepare
-from jaxgan.data.stream import Feed, Stream, feed
+from jaxgan.data.sources import digits, load, prepare
+from jaxgan.data.stream import Feed, Stream
 
 __all__ = [
     "Dataset",
@@ -16,11 +17,8 @@ __all__ = [
     "batch_at",
     "batch_indices",
     "digits",
-    "feed",
     "first_images",
-    "first_shape",
     "from_arrays",
-    "has_splits",
     "load",
     "prepare",
 ]

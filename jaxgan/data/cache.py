@@ -1,13 +1,12 @@
-"""Images decoded once: a folder a data set, in the user's cache folder.
+"""Images decoded once: one folder for each data set, in the user's cache folder (`jaxgan.system.cache`).
 
-Decoding 60,000 small PNGs takes seconds and decoding photographs takes minutes, so it is done once. An entry
-is a folder ``<key>/`` that holds ``images.npy``, read through a memory map, and ``details.json``, with labels
-and whatever else was learnt while decoding. The key is a hash of what the images were made of. An entry is
-written beside its place and renamed into it; one that does not look as it was left is made again.
+Decoding 60,000 small PNGs takes seconds, and decoding photographs takes minutes. An entry is a folder
+``<key>/`` that holds ``images.npy``, which is read through a memory map, and ``details.json``, with labels
+and whatever else was learned while decoding. An entry is written beside its place and then renamed, so it is
+whole or missing. An entry that was changed afterwards is made again.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -16,73 +15,61 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
+from jaxgan.system.cache import folder, key_hash, writing_to
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded
 from jaxgan.system.limits import require_space
+from jaxgan.system.progress import counting
 
 Write = Callable[[np.ndarray], Any]
+Decode = Callable[[Write], dict[str, Any]]
 
 
-def folder() -> Path:
-    """Return what keeps things between runs: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's cache folder."""
-    if own := os.environ.get("JAXGAN_CACHE"):
-        return expanded(own)
-    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxgan"
-
-
-def cached(
-    key: dict[str, Any], decode: Callable[[Write], dict[str, Any]], *, count: int
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return decoded images, from the cache where it has them.
+def cached(key: dict[str, Any], decode: Decode, *, count: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return decoded images from the cache; decode and keep them where it has none.
 
     Args:
         key: all that the images depend on, as JSON can hold it.
-        decode: called where the cache has none; hands each image, uint8 ``[H, W, C]``, to the function it is
-            given, at least one and all of one shape, and returns details for JSON to hold.
-        count: how many images to expect, for the progress bar that a terminal sees.
+        decode: called with a function `write` where the cache has no such images. It passes each image, uint8
+            ``[H, W, C]``, to `write`, at least one and all of one shape, and returns details that JSON can
+            hold.
+        count: the largest number of images to expect.
 
     Returns:
         The images, uint8 ``[N, H, W, C]`` as a read-only memory map, and the details.
 
     Raises:
-        UserError: if the cache folder cannot be written.
+        UserError: if the cache folder cannot be written to.
     """
-    entry = folder() / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-    if found := _read(entry):
-        return found
-    try:
+    entry = folder() / key_hash(key)
+    if content := _read(entry):
+        return content
+    with writing_to(entry.parent):
         entry.parent.mkdir(parents=True, exist_ok=True)
         with entry.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second waits, and finds it done
-            if not (found := _read(entry)):
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits here, and then reads the first one's
+            if not (content := _read(entry)):
                 _make(entry, decode, count)
-                found = _read(entry)
-    except OSError as error:
-        raise UserError(
-            f"cannot keep decoded images in {entry.parent} ({error.strerror or error}): "
-            "set JAXGAN_CACHE to a folder with space that you may write"
-        ) from error
-    if not found:
-        raise UserError(f"what was written to the cache in {entry} reads back otherwise: is the disk sound?")
-    return found
+                content = _read(entry)
+    if not content:
+        raise UserError(f"the cache entry {entry} cannot be read back as it was written: is the disk sound?")
+    return content
 
 
 def _read(entry: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
-    """Return an entry's images and details, or None where it is missing or not as it was left."""
+    """Return an entry's images and details, or None where it is missing or was changed."""
     try:
-        left = json.loads((entry / "details.json").read_text())
-        if left["stamp"] != _stamp(entry / "images.npy"):
+        record = json.loads((entry / "details.json").read_text())
+        if record["stamp"] != _stamp(entry / "images.npy"):
             return None
-        return np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False), left["details"]
+        return np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False), record["details"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _make(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -> None:
+def _make(entry: Path, decode: Decode, count: int) -> None:
     temporary = entry.with_suffix(".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # of somebody who was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # a process that was killed has left it
     temporary.mkdir()
     try:
         _write(temporary, decode, count)
@@ -92,20 +79,21 @@ def _make(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) ->
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write(entry: Path, decode: Callable[[Write], dict[str, Any]], count: int) -> None:
+def _write(entry: Path, decode: Decode, count: int) -> None:
     images = entry / "images.npy"
-    progress = tqdm(desc="decoding", total=count, unit=" images", leave=False, disable=None)
-    with images.open("wb") as file, progress:
-        details = _write_images(file, decode, progress, count)
+    with images.open("wb") as file, counting("decoding", count, "images") as bar:
+        details = _write_images(file, decode, bar.update, count)
         file.flush()
-        os.fsync(file.fileno())  # a size without its bytes is what a power cut would leave
+        os.fsync(file.fileno())  # a power cut could otherwise leave the size without the bytes
     (entry / "details.json").write_text(json.dumps({"stamp": _stamp(images), "details": details}))
 
 
-def _write_images(
-    file: BinaryIO, decode: Callable[[Write], dict[str, Any]], progress: tqdm, count: int
-) -> dict[str, Any]:
-    """Write a ``.npy`` row by row; how many rows there are is known, and put in the header, at the end."""
+def _write_images(file: BinaryIO, decode: Decode, advance: Callable[[], Any], count: int) -> dict[str, Any]:
+    """Write a ``.npy`` row by row, and its number of rows at the end: some pictures fail to decode.
+
+    `np.lib.format.open_memmap` would not do. It takes the number of rows at the start, and a full disk would
+    kill the process (SIGBUS) where a plain write raises `OSError`.
+    """
     shape: list[int] = []
     rows = 0
 
@@ -119,7 +107,7 @@ def _write_images(
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
         file.write(np.ascontiguousarray(image).data)
         rows += 1
-        progress.update()
+        advance()
 
     details = decode(write)
     file.seek(0)
@@ -128,12 +116,12 @@ def _write_images(
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
-    # NumPy pads the header for the first axis to grow, so that any count takes the same room.
+    # NumPy pads the header so that the first axis can grow: any number of rows takes the same space.
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
 
 
 def _stamp(file: Path) -> list[int]:
-    """Return size and time of change: whatever touches a file alters one of them, and asking is free."""
+    """Return a file's size and time of change: any write to it alters one of them."""
     status = file.stat()
     return [status.st_size, status.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""Arrays at rest: a `Dataset`, of images and labels that are in memory or in an ``.npz`` file."""
+"""Arrays at rest: a `Dataset` of images and labels, which are in memory or in an ``.npz`` file."""
 
 import zipfile
 import zlib
@@ -13,16 +13,20 @@ from jaxgan.system.limits import require_memory
 MOST_CLASSES = 2**31 - 1  # labels are int32
 
 
+class SeveralSizesError(UserError):
+    """The images of a source have several sizes, so `load` needs an `image_size`."""
+
+
 class Dataset(NamedTuple):
     """Images at rest.
 
     Attributes:
-        name: what to call it.
-        images: uint8 ``[N, H, W, C]`` in [0, 255], perhaps a read-only memory map, or float32 ``[N, ...]``
-            used as it is.
+        name: the name of the source.
+        images: uint8 ``[N, H, W, C]`` in [0, 255], possibly a read-only memory map; or float32 ``[N, ...]``,
+            whose values stay as they are.
         labels: int32 ``[N]`` in [0, num_classes), or None.
-        num_classes: None without labels.
-        notes: lines for the user: what was left out, and what was changed.
+        num_classes: the number of classes; None without labels.
+        notes: lines for the user, about what was left out or changed.
     """
 
     name: str
@@ -32,10 +36,23 @@ class Dataset(NamedTuple):
     notes: tuple[str, ...] = ()
 
     def arrays(self, conditional: bool) -> dict[str, np.ndarray]:
-        """Return the arrays that a step takes batches of: "image" and, if `conditional`, "label"."""
-        if not conditional or self.labels is None:
-            return {"image": self.images}
-        return {"image": self.images, "label": self.labels}
+        """Return the arrays that batches are gathered from.
+
+        Args:
+            conditional: whether batches hold labels.
+
+        Returns:
+            "image" and, if conditional, "label"; a memory map as a plain view, since its own indexing is
+            slow.
+
+        Raises:
+            ValueError: if labels are asked for and the data set has none.
+        """
+        if not conditional:
+            return {"image": np.asarray(self.images)}
+        if self.labels is None:
+            raise ValueError(f"{self.name} has no labels")
+        return {"image": np.asarray(self.images), "label": np.asarray(self.labels)}
 
 
 def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:
@@ -43,15 +60,15 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
 
     Args:
         images: uint8 ``[N, H, W, C]`` or ``[N, H, W]`` (one channel), or float ``[N, ...]`` in [-1, 1].
-        labels: integers ``[N]``, >= 0, or None; the largest says how many classes there are.
-        name: what to call it.
+        labels: integers ``[N]``, >= 0, or None; the largest label gives the number of classes.
+        name: the name of the data set.
 
     Returns:
         A `Dataset` with at least one image.
 
     Raises:
-        ValueError: for other dtypes or shapes, values that are not finite or no pixels, or labels that do not
-            match.
+        ValueError: for other dtypes or shapes, for values that are not finite or outside [-1, 1], or for
+            labels that do not match the images.
     """
     images, notes = np.asarray(images), []
     if images.ndim < 2 or 0 in images.shape:
@@ -62,7 +79,7 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
         if not np.isfinite(images).all():
             raise ValueError("images hold values that are not finite")
         low, high = float(images.min()), float(images.max())
-        if images.ndim > 2 and max(-low, high) > 1.001:  # points may lie anywhere
+        if images.ndim > 2 and max(-low, high) > 1.001:  # points of a plane may lie anywhere
             raise ValueError(
                 f"float images lie in [-1, 1], these go from {low:g} to {high:g}: make them uint8"
             )
@@ -90,58 +107,66 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
 
 
 def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
-    """Return `count` images to look at, fewer where there are fewer.
+    """Return `count` images to look at, or all where there are fewer.
 
     Args:
-        dataset: where from.
-        count: how many.
-        by_class: one of each class in turn, 0, 1, ... over and over, always `count`: a class with too few
-            begins again, and grey stands for one that has none.
+        dataset: the images.
+        count: the number of images.
+        by_class: whether to take one image of each class in turn, 0, 1, ... over and over. This always
+            returns `count` images: a class with too few begins again, and a class with none is gray.
     """
     if not by_class or dataset.labels is None or dataset.num_classes is None:
         return dataset.images[:count]
-    grey = 0 if np.issubdtype(dataset.images.dtype, np.floating) else 127
-    chosen = np.full((count, *dataset.images.shape[1:]), grey, dataset.images.dtype)
+    gray = 0 if np.issubdtype(dataset.images.dtype, np.floating) else 127
+    images = np.full((count, *dataset.images.shape[1:]), gray, dataset.images.dtype)
     for label in range(min(count, dataset.num_classes)):
         places = range(label, count, dataset.num_classes)
         members = np.flatnonzero(dataset.labels == label)[: len(places)]
         if len(members):
-            chosen[places] = dataset.images[np.resize(members, len(places))]
-    return chosen
+            images[places] = dataset.images[np.resize(members, len(places))]
+    return images
 
 
 def read_npz(source: str, path: Path) -> Dataset:
     """Read "images" and "labels" of an ``.npz``.
 
     Args:
-        source: what to call it.
-        path: of the file.
+        source: the name of the data set.
+        path: the file.
 
     Raises:
-        UserError: if it is missing, damaged, holds pickled objects, or the arrays make no data set.
+        UserError: if the file is missing, damaged, or holds pickled objects, or if its arrays make no data
+            set.
     """
     if not path.is_file():
         raise UserError(f"there is no file {source}")
-    if not zipfile.is_zipfile(path):  # NumPy would speak of pickle
+    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
         raise UserError(f"{source} is no .npz file")
     try:
-        with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
-            require_memory(sum(member.file_size for member in archive.infolist()), source)
-        with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise UserError(f'{source} has no array "images": it has {", ".join(arrays) or "none"}')
-            dataset = from_arrays(arrays["images"], arrays.get("labels"), name=source)
+        images, labels = _images_and_labels(source, path)
     except UserError:
         raise
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise UserError(f"{source} cannot be read: {error or type(error).__name__}") from error
     except ValueError as error:
-        if "pickle" in str(error):
-            error = ValueError("it holds pickled objects, which could run code: save plain arrays instead")
+        raise UserError(
+            f"{source} is refused: an array is damaged, or holds pickled objects, which could run code; "
+            f"save plain arrays instead ({error})"
+        ) from error
+    try:
+        dataset = from_arrays(images, labels, name=source)
+    except ValueError as error:
         raise UserError(f"{source} is refused: {error}") from error
-    shape = dataset.images.shape
-    if (len(shape) == 4 and shape[-1] not in (1, 3)) or (
-        len(shape) != 4 and dataset.images.dtype == np.uint8
-    ):
+    shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
+    if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
         raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")
     return dataset
+
+
+def _images_and_labels(source: str, path: Path) -> tuple[Any, Any]:
+    with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
+        require_memory(sum(member.file_size for member in archive.infolist()), source)
+    with np.load(path, allow_pickle=False) as arrays:
+        if "images" not in arrays:
+            raise UserError(f'{source} has no array "images": it has {", ".join(arrays) or "none"}')
+        return arrays["images"], arrays.get("labels")

@@ -1,7 +1,7 @@
-"""A folder of pictures: which files count, which of them can be read, and what class each is of.
+"""A folder of pictures: which files count, which of them can be read, and which class each belongs to.
 
-All that could go wrong with a file goes wrong here, before a run begins: each is decoded once (and kept,
-`jaxgan.data.cache`), and one that cannot be is left out by name.
+A damaged file shows here, before a run begins: each file is decoded once and kept (`jaxgan.data.cache`). A
+note names the files that are left out.
 """
 
 import os
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from jaxgan.data import cache, pictures
+from jaxgan.data.dataset import SeveralSizesError
 from jaxgan.system.errors import UserError
 
-_AT_ONCE = 64  # pictures decoded before they are written; Ctrl-C waits for as many
-_SHOWN = 3  # names in a message
+CHUNK = 64  # pictures that are decoded before any of them is written; Ctrl-C waits for a chunk
+SHOWN = 3  # names in a message
 
 
 class Listing(NamedTuple):
@@ -27,7 +29,7 @@ class Listing(NamedTuple):
     Attributes:
         root: the folder, with links resolved.
         files: ``(path below root, size in bytes, time of change in ns)``, sorted by path.
-        links_out: how many links lead out of the folder; they are not followed.
+        links_out: the number of links that lead out of the folder; they are not followed.
     """
 
     root: Path
@@ -36,12 +38,12 @@ class Listing(NamedTuple):
 
 
 def listing(folder: Path) -> Listing:
-    """Find the picture files under a folder, by suffix, hidden ones aside.
+    """Return the files under a folder that have the suffix of a picture and are not hidden.
 
-    Links to files inside the folder count; links to folders are not followed, nor is a link that leads out.
+    A link counts if it leads to a file inside the folder. Links to folders are not followed.
 
     Raises:
-        UserError: if there are none, or the folder is missing or cannot be read.
+        UserError: if there are no such files, or the folder is missing or cannot be read.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}")
@@ -60,12 +62,12 @@ def listing(folder: Path) -> Listing:
 
 def first_shape(folder: Path) -> tuple[int, int, int] | None:
     """Return the shape (H, W, C) of the first picture under a folder whose first bytes can be read."""
-    found = listing(folder)
-    with pictures.judging():
-        for name, _, _ in found.files:
-            size, grey, why = _look(found.root, name)
-            if not why:
-                return (*size, 1 if grey else 3)
+    root, files, _ = listing(folder)
+    with pictures.refuse_bombs():
+        for name, _, _ in files:
+            size, is_gray, fault = _look(root, name)
+            if not fault:
+                return (*size, 1 if is_gray else 3)
     return None
 
 
@@ -80,104 +82,108 @@ def read(
     """Read a folder of pictures; see `jaxgan.data.load` for the arguments.
 
     Returns:
-        What a `Dataset` has: "images", "labels", "num_classes" and "notes".
+        The fields of a `Dataset`: "images", "labels", "num_classes" and "notes".
 
     Raises:
-        UserError: if the folder cannot make a data set.
+        UserError: if the folder makes no data set.
     """
-    found = listing(folder)
+    contents = listing(folder)
     key = {
-        "folder": [pictures.RULE, str(found.root), found.files],
+        "pictures": [pictures.RULE, str(contents.root), contents.files],
         "image_size": image_size,
         "channels": channels,
     }
-    images, details = cache.cached(key, partial(_decode, found, image_size, channels), count=len(found.files))
+    decode = partial(_decode, contents, image_size, channels)
+    images, details = cache.cached(key, decode, count=len(contents.files))
     skipped: dict[str, str] = details["skipped"]
     notes = []
     if skipped:
-        note = f"{_files(skipped)} skipped: {_some(f'{name} ({why})' for name, why in skipped.items())}"
+        names = _names(f"{name} ({fault})" for name, fault in skipped.items())
         if strict:
-            raise UserError(f"{folder}: " + note.replace(" skipped", " cannot be read", 1))
-        notes.append(note)
-    if details["grey"]:
-        notes.append(f"{_files(details['grey'])} converted from grey to colour: {_some(details['grey'])}")
-    if found.links_out:
-        notes.append(_links(found.links_out))
+            raise UserError(f"{folder}: {_files(skipped)} cannot be read: {names}")
+        notes.append(f"{_files(skipped)} skipped: {names}")
+    if details["gray"]:
+        notes.append(f"{_files(details['gray'])} converted from gray to color: {_names(details['gray'])}")
+    if contents.links_out:
+        notes.append(_links(contents.links_out))
     labels, num_classes = None, None
     if conditional:
-        kept = [name for name, _, _ in found.files if name not in skipped]
-        labels, classes = _classes(folder, kept)
+        labels, classes = _classes(folder, [name for name, _, _ in contents.files if name not in skipped])
         num_classes = len(classes)
-        notes.append(f"{num_classes} classes: {_some(classes, shown=10)}")
+        notes.append(f"{num_classes} classes: {_names(classes, shown=10)}")
     return {"images": images, "labels": labels, "num_classes": num_classes, "notes": tuple(notes)}
 
 
 def _decode(
-    found: Listing, image_size: tuple[int, int] | None, channels: int | None, write: cache.Write
+    contents: Listing, image_size: tuple[int, int] | None, channels: int | None, write: cache.Write
 ) -> dict[str, Any]:
-    """Hand each picture that can be read to `write`; return what was skipped, and what was grey."""
-    skipped, sizes, grey = {}, {}, []
-    names = [name for name, _, _ in found.files]
-    with pictures.judging(), ThreadPoolExecutor(os.cpu_count()) as workers:
-        for name, (size, shades, why) in zip(names, map(partial(_look, found.root), names), strict=True):
-            if why:
-                skipped[name] = why
+    """Pass each picture that can be read to `write`; return which were skipped, and which were gray."""
+    root = contents.root
+    names = [name for name, _, _ in contents.files]
+    skipped: dict[str, str] = {}
+    sizes: dict[tuple[int, int], str] = {}
+    gray: list[str] = []
+    with pictures.refuse_bombs(), ThreadPoolExecutor(os.cpu_count()) as workers:
+        for name, (size, is_gray, fault) in zip(names, map(partial(_look, root), names), strict=True):
+            if fault:
+                skipped[name] = fault
             else:
                 sizes.setdefault(size, name)
-                if shades:
-                    grey.append(name)
+                if is_gray:
+                    gray.append(name)
         if image_size is None and len(sizes) > 1:
-            examples = _some((f"{name} is {h}x{w}" for (h, w), name in sizes.items()), shown=2)
-            raise UserError(
-                f"the pictures in {found.root} have {len(sizes)} sizes ({examples}): set --image-size HxW"
+            examples = _names((f"{name} is {h}x{w}" for (h, w), name in sizes.items()), shown=2)
+            raise SeveralSizesError(
+                f"the pictures in {root} have {len(sizes)} sizes ({examples}): set `image_size`"
             )
-        opened = [name for name in names if name not in skipped]
-        channels = channels or (1 if len(grey) == len(opened) else 3)
-        for start in range(0, len(opened), _AT_ONCE):
-            chunk = opened[start : start + _AT_ONCE]
-            pixels = workers.map(partial(_pixels, found.root, image_size, channels), chunk)
-            for name, (image, why) in zip(chunk, pixels, strict=True):
+        readable = [name for name in names if name not in skipped]
+        channels = channels or (1 if len(gray) == len(readable) else 3)
+        for start in range(0, len(readable), CHUNK):
+            chunk = readable[start : start + CHUNK]
+            pixels = workers.map(partial(_pixels, root, image_size, channels), chunk)
+            for name, (image, fault) in zip(chunk, pixels, strict=True):
                 if image is None:
-                    skipped[name] = why
+                    skipped[name] = fault
                 else:
                     write(image)
     if len(skipped) == len(names):
-        why = _some(f"{name} ({why})" for name, why in skipped.items())
-        raise UserError(f"none of the pictures in {found.root} can be read: {why}")
-    return {"skipped": skipped, "grey": [name for name in grey if name not in skipped] * (channels == 3)}
+        faults = _names(f"{name} ({fault})" for name, fault in skipped.items())
+        raise UserError(f"none of the pictures in {root} can be read: {faults}")
+    return {"skipped": skipped, "gray": [name for name in gray if name not in skipped] * (channels == 3)}
 
 
 def _look(root: Path, name: str) -> tuple[tuple[int, int], bool, str]:
-    """Return a picture's height and width and whether it is grey, from its first bytes, or why not."""
+    """Return a picture's height and width, whether it is gray, and "", from its first bytes; or its fault."""
     try:
         with pictures.open_picture(root / name) as image:
-            return pictures.upright_size(image), pictures.is_grey(image), ""
-    except Exception as error:  # Pillow raises a dozen types for the ways in which a file can be damaged
-        return (0, 0), False, _why(root / name, error)
+            return pictures.upright_size(image), pictures.is_gray(image), ""
+    except Exception as error:  # Pillow raises a dozen types for damaged files
+        return (0, 0), False, _fault(root / name, error)
 
 
 def _pixels(
     root: Path, image_size: tuple[int, int] | None, channels: int, name: str
 ) -> tuple[np.ndarray | None, str]:
-    """Return a picture's pixels, or why not."""
+    """Return a picture's pixels and "", or None and its fault."""
     try:
         with pictures.open_picture(root / name) as image:
             return pictures.fit(image, image_size, channels), ""
     except Exception as error:
-        return None, _why(root / name, error)
+        return None, _fault(root / name, error)
 
 
-def _why(path: Path, error: Exception) -> str:
+def _fault(path: Path, error: Exception) -> str:
+    """Return in words why a file cannot be read."""
     status = _status(path)
     if status is None or not status.st_size:
         return "gone" if status is None else "empty"
-    if type(error).__name__ == "UnidentifiedImageError":
+    if isinstance(error, UnidentifiedImageError):
         return "not a picture"
     return _printable(str(error).split("\n")[0]) or type(error).__name__
 
 
 def _walk(root: Path) -> Iterable[Path]:
-    """Yield the files under a folder, and the links to folders, which are not entered."""
+    """Yield the files under a folder and the links to folders, which are not followed."""
 
     def refuse(error: OSError) -> None:
         raise UserError(f"cannot read the folder {error.filename} ({error.strerror})") from error
@@ -189,7 +195,7 @@ def _walk(root: Path) -> Iterable[Path]:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return a file's status; None for what is no file: reading from a pipe would wait for ever."""
+    """Return a file's status; None for anything else, as reading from a pipe would wait forever."""
     try:
         status = path.stat()
     except OSError:  # a link to nowhere
@@ -198,12 +204,12 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _classes(folder: Path, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Return each file's class, its subfolder, as int32 ``[N]``, and the names of the classes, sorted."""
+    """Return the class of each file, its first-level subfolder, and the sorted names of the classes."""
     stray = [name for name in names if "/" not in name]
     if stray:
         raise UserError(
-            f"--conditional takes the subfolders of {folder} for classes, "
-            f"and {_files(stray)} in none: {_some(stray)}"
+            f"`conditional` takes the subfolders of {folder} as classes, "
+            f"and {_files(stray)} in none: {_names(stray)}"
         )
     classes, labels = np.unique([name.split("/")[0] for name in names], return_inverse=True)
     return labels.astype(np.int32), classes.tolist()
@@ -218,7 +224,8 @@ def _links(count: int) -> str:
     return f"{count:,} {links} out of the folder and {are} not followed"
 
 
-def _some(names: Iterable[str], *, shown: int = _SHOWN) -> str:
+def _names(names: Iterable[str], *, shown: int = SHOWN) -> str:
+    """Return the first names in one line, and the number of the others."""
     names = list(names)
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(map(_printable, names[:shown])) + more

@@ -1,13 +1,17 @@
 """The order in which a run sees its images.
 
-Batch t is a pure function of ``(seed, t)``: nothing is shuffled, stored or carried along, so a run resumes
-exactly and the host and the device agree on every index. Position p of the endless stream lies in epoch
-``p // N``; there it is sent to an image by a keyed permutation of ``0 .. N-1``, a Feistel network with cycle
-walking, which costs microseconds where sorting random numbers costs a pass over the data set.
+Batch t is a pure function of ``(seed, t)``. Nothing is shuffled, stored or carried along, so a run resumes
+exactly. Position p of the endless stream lies in epoch ``p // N``. Within the epoch, a keyed permutation of
+``0 .. N-1`` sends the position to an image. The permutation is a Feistel network with cycle walking: it costs
+microseconds, where sorting random numbers costs a pass over the data set.
+
+A loader such as Grain would not do. It computes its order on the host and keeps a cursor that a checkpoint
+has to store. Here the compiled step computes the same integers on the device as NumPy does on the host, and
+the step counter is the only cursor.
 
 References:
     Luby and Rackoff 1988, How to construct pseudorandom permutations from pseudorandom functions
-    Black and Rogaway 2002, Ciphers with arbitrary finite domains (cycle walking; generalised Feistel)
+    Black and Rogaway 2002, Ciphers with arbitrary finite domains (cycle walking; generalized Feistel)
 """
 
 import math
@@ -18,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_ROUNDS = 16  # with 12, the orders of five images are still visibly uneven (tests/test_data_order.py)
+_ROUNDS = 16  # with 12, the orders of five images are visibly uneven (tests/data/test_order.py)
 
 
 @partial(jax.jit, static_argnames="batch_size")
@@ -29,9 +33,9 @@ def batch_at(
 
     Args:
         data: arrays with a common leading dimension N, e.g. ``{"image": ..., "label": ...}``.
-        step: which batch.
-        seed: of the order.
-        batch_size: images a step takes: ``B * d_steps``.
+        step: the number of the batch.
+        seed: uint32 seed of the order.
+        batch_size: the number of images that a step takes, ``B * d_steps``.
 
     Returns:
         The rows of that batch, under the same names.
@@ -42,19 +46,19 @@ def batch_at(
 
 
 def batch_indices(seed: Any, step: Any, *, batch_size: int, size: int, xp: Any = jnp) -> Any:
-    """Return which images batch `step` holds: each comes once an epoch, in an order of that epoch's own.
+    """Return the indices of one batch's images: each image comes once an epoch, in a new order each time.
 
     Args:
         seed: uint32 seed of the order.
-        step: which batch, >= 0; ``(step + 1) * batch_size`` stays below 2**32.
-        batch_size: indices to return; it may exceed `size`.
-        size: images in the data set, >= 1 and < 2**31.
+        step: the number of the batch, >= 0; ``(step + 1) * batch_size`` stays below 2**32.
+        batch_size: the number of indices to return; it may exceed `size`.
+        size: the number of images in the data set, >= 1 and < 2**31.
         xp: `jax.numpy` or `numpy`; the integers are the same.
 
     Returns:
         uint32 ``[batch_size]`` in [0, size).
     """
-    seed = xp.asarray(seed, dtype=xp.uint32).reshape(1)  # arrays wrap around; NumPy's scalars warn
+    seed = xp.asarray(seed, dtype=xp.uint32).reshape(1)  # arrays wrap around in silence; NumPy's scalars warn
     step = xp.asarray(step, dtype=xp.uint32).reshape(1)
     positions = step * np.uint32(batch_size) + xp.arange(batch_size, dtype=xp.uint32)
     epoch, offset = positions // np.uint32(size), positions % np.uint32(size)
@@ -63,11 +67,11 @@ def batch_indices(seed: Any, step: Any, *, batch_size: int, size: int, xp: Any =
 
 
 def _permute(values: Any, key: Any, size: int, xp: Any) -> Any:
-    """Send each value of [0, size) to another: the `key`'s permutation, elementwise."""
+    """Apply the permutation of [0, size) that belongs to `key` to each value."""
     rows = math.isqrt(size - 1) + 1
-    columns = -(-size // rows)  # rows * columns is at least size, and hardly more
+    columns = -(-size // rows)  # rows * columns is at least size, and hardly larger
 
-    def shift(half, i):  # the round function: other inputs, rounds or keys, other bits
+    def shift(half, i):  # the round function: its bits change with the half, the round and the key
         return _mix(key + half * np.uint32(0x9E3779B9) + np.uint32(i * 0x7F4A7C15 % 2**32))
 
     def encrypt(values):
@@ -77,7 +81,7 @@ def _permute(values: Any, key: Any, size: int, xp: Any) -> Any:
             right = (right + shift(left, i + 1) % np.uint32(columns)) % np.uint32(columns)
         return left * np.uint32(columns) + right
 
-    def walk(values):  # what falls outside goes on until it is inside: still a permutation
+    def walk(values):  # cycle walking: a value outside is encrypted until it is inside
         return xp.where(values < size, values, encrypt(values))
 
     values = encrypt(values)
@@ -89,7 +93,7 @@ def _permute(values: Any, key: Any, size: int, xp: Any) -> Any:
 
 
 def _mix(word: Any) -> Any:
-    """Return 32 well-mixed bits of a 32-bit word (the finaliser of MurmurHash3, Appleby 2011)."""
+    """Return 32 well-mixed bits of a 32-bit word (the finalizer of MurmurHash3, Appleby 2011)."""
     word = (word ^ (word >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     word = (word ^ (word >> np.uint32(13))) * np.uint32(0xC2B2AE35)
     return word ^ (word >> np.uint32(16))

@@ -1,9 +1,9 @@
-"""The name of a source -> a `Dataset`: arrays at rest, with labels where there are any.
+"""The name of a source -> a `Dataset`: arrays at rest, with labels if the source has them.
 
 load("digits")                               scikit-learn's 8x8 digits, which need no file
 load("mnist", split="test")                  a prepared TFDS data set (`jaxgan data prepare mnist`)
 load("pictures/", image_size=(64, 64))       a folder of pictures
-load("points.npz")                           arrays "images" and, if you like, "labels"
+load("points.npz")                           arrays "images" and, optionally, "labels"
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data.dataset import Dataset, read_npz
+from jaxgan.data.mixtures import MIXTURES, mixture
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
@@ -36,59 +37,62 @@ def load(
 ) -> Dataset:
     """Load a data set by name.
 
-    What takes time is done once and kept (`jaxgan.data.cache`). "digits", "mnist", "fashion_mnist" and
-    "cifar10" win over folders of these names, which ``./mnist`` means; over any other name, a folder wins.
+    Decoded images are kept (`jaxgan.data.cache`). "digits", "mnist", "fashion_mnist" and "cifar10" always
+    mean the data set; a folder of such a name is ``./mnist``. For any other name, a folder comes first.
 
     Args:
-        source: "digits"; the path of an ``.npz`` with "images" and perhaps "labels" (see `from_arrays`), read
-            without pickle; the path of a folder of pictures, searched at every depth; or the name of a
+        source: "digits"; the path of an ``.npz`` with "images" and optionally "labels" (see `from_arrays`),
+            read without pickle; the path of a folder of pictures, searched at every depth; or the name of a
             prepared TFDS image data set, such as "mnist", "emnist/letters" or "mnist:3.0.1".
-        image_size: height and width to which images are cut, around their centre, and resized; None leaves
-            them, and then they must all have one size.
-        channels: 3 for colour, 1 for grey; None takes them as they are: colour, where any picture of a
-            folder is.
-        conditional: whether a folder's first-level subfolders are classes. The other sources have their
-            labels anyway.
-        strict: refuse a folder with a file that cannot be read, instead of leaving that file out.
-        split: of a TFDS data set, for example "test" or "train[:10%]".
-        data_dir: where TFDS data sets are; None for TFDS's own place.
+        image_size: height and width in pixels. Images are cut around their center and resized. None keeps
+            their size, which must then be the same for all.
+        channels: 3 for color, 1 for gray; None keeps the channels of the images. A folder is in color if any
+            of its pictures is.
+        conditional: whether a folder's first-level subfolders are classes. Other sources always come with
+            their labels.
+        strict: whether to refuse a folder with a file that cannot be read; otherwise such a file is left out.
+        split: the part of a TFDS data set, for example "test" or "train[:10%]".
+        data_dir: the folder of TFDS data sets; None for TFDS's own.
 
     Returns:
         A `Dataset` with at least one image, named `source`.
 
     Raises:
-        UserError: if the source cannot be had as asked; one sentence says why.
+        UserError: if the source cannot be loaded with these arguments; one sentence says why.
+        SeveralSizesError: a `UserError`, if the images have several sizes and `image_size` is None.
     """
     if image_size is not None:
         height, width = image_size
         if min(image_size) < 1:
-            raise UserError(f"--image-size is at least 1x1, got {height}x{width}")
+            raise UserError(f"`image_size` is at least 1x1, got {height}x{width}")
         if height * width > _MOST_PIXELS:
-            raise UserError(f"--image-size is at most 8192x8192 pixels, got {height}x{width}")
+            raise UserError(f"`image_size` is at most 8192x8192 pixels, got {height}x{width}")
     if channels not in (None, 1, 3):
-        raise UserError(f"--channels are 1 (grey) or 3 (colour), got {channels}")
+        raise UserError(f"`channels` is 1 (gray) or 3 (color), got {channels}")
     path = expanded(source)
+    if source in MIXTURES and not path.is_dir():
+        return mixture(source)
     if source == "digits":
         return _fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":
         return _fitted(read_npz(source, path), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
-        raise UserError(f'{source} is a file: --data takes a folder of pictures, or an .npz with "images"')
+        raise UserError(f'{source} is a file: `data` takes a folder of pictures, or an .npz with "images"')
     if has_splits(source):
-        from jaxgan.data.tfds.source import read as read_tfds  # half a second to import
+        from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 
-        read = read_tfds(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
+        fields = read_tfds(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
     else:
         from jaxgan.data import folder
 
-        read = folder.read(
+        fields = folder.read(
             path, image_size=image_size, channels=channels, conditional=conditional, strict=strict
         )
-    return Dataset(source, **read)
+    return Dataset(source, **fields)
 
 
 def first_shape(source: str, *, split: str = "train", data_dir: str | None = None) -> tuple[int, ...] | None:
-    """Return the shape (H, W, C) of a folder's or a TFDS data set's first image; decodes no others.
+    """Return the shape (H, W, C) of the first image of a folder or TFDS data set; no other is decoded.
 
     Args:
         source: as for `load`.
@@ -96,13 +100,13 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
         data_dir: as for `load`.
 
     Returns:
-        None for arrays, and where no picture can be read.
+        The shape; None for arrays, and for a folder of which no picture can be read.
 
     Raises:
         UserError: as for `load`.
     """
     path = expanded(source)
-    if source == "digits" or path.suffix.lower() == ".npz":
+    if source in ("digits", *MIXTURES) or path.suffix.lower() == ".npz":
         return None
     if has_splits(source):
         from jaxgan.data.tfds.source import first_shape as first_tfds_shape
@@ -114,9 +118,9 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
 
 
 def has_splits(source: str) -> bool:
-    """Say whether a source is a TFDS data set, whose "train" and "test" are different images."""
+    """Return whether a source is a TFDS data set: only those have splits, "train" and "test"."""
     path = expanded(source)
-    if source == "digits" or path.suffix.lower() == ".npz":
+    if source in ("digits", *MIXTURES) or path.suffix.lower() == ".npz":
         return False
     return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())
 
@@ -140,19 +144,19 @@ def digits() -> Dataset:
 
 
 def _digits() -> np.ndarray:
-    """Return 64 pixels in 0 to 16 and the label of each digit, `[1797, 65]`."""
-    found = find_spec("sklearn")
-    file = Path(found.origin or "").parent / _DIGITS if found else None
-    if file is not None and file.exists():  # without the second that importing scikit-learn takes
+    """Return ``[1797, 65]``: the 64 pixels, from 0 to 16, and the label of each digit."""
+    package = find_spec("sklearn")
+    file = Path(package.origin or "").parent / _DIGITS if package else None
+    if file is not None and file.exists():  # importing scikit-learn takes a second
         return np.loadtxt(file, delimiter=",")
     from sklearn.datasets import load_digits
 
-    bunch: Any = load_digits()
-    return np.column_stack([bunch.data, bunch.target])
+    scans: Any = load_digits()
+    return np.column_stack([scans.data, scans.target])
 
 
 def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int | None) -> Dataset:
-    """Return a data set with images of another size or channels."""
+    """Return a data set whose images have the given size and channels."""
     images = dataset.images
     if (image_size or images.shape[1:3]) == images.shape[1:3] and channels in (None, images.shape[-1]):
         return dataset
@@ -160,7 +164,8 @@ def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int 
         raise UserError(f"the images of {dataset.name} are {images.dtype}: only uint8 images are resized")
     from jaxgan.data import pictures
 
-    wanted = channels or images.shape[-1]
+    channels = channels or images.shape[-1]
     height, width = image_size or images.shape[1:3]
-    require_memory(len(images) * height * width * wanted, f"{dataset.name} at {height}x{width}")
-    return dataset._replace(images=np.stack([pictures.fit_array(x, image_size, wanted) for x in images]))
+    require_memory(len(images) * height * width * channels, f"{dataset.name} at {height}x{width}")
+    fitted = [pictures.fit_array(image, image_size, channels) for image in images]
+    return dataset._replace(images=np.stack(fitted))

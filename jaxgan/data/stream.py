@@ -1,9 +1,9 @@
 """Batches of a data set that is too large for the device, gathered ahead of the training step.
 
-Worker threads copy the rows of coming batches out of ``dataset.images``, usually a memory-mapped file of
-decoded images (`jaxgan.data.cache`), while the device works on the present ones. Which rows these are is
-`batch_indices`' word alone: batch t is the one that `batch_at` gathers on the device, bit for bit, from
-whatever step a stream starts. Nothing is kept between runs, and the number of workers changes nothing.
+Worker threads copy the rows of coming batches out of ``dataset.images`` while the device computes. These
+images are usually a memory-mapped file (`jaxgan.data.cache`). `batch_indices` alone says which rows they are:
+batch t is, bit for bit, the one that `batch_at` gathers on the device, whatever step the stream starts from.
+Nothing is kept between runs, and the number of workers does not change a batch.
 """
 
 import contextlib
@@ -22,24 +22,24 @@ from jaxgan.data.order import batch_at, batch_indices
 
 
 class Stream:
-    """The batches of a data set in their order, from a step on.
+    """The batches of a data set in their order, from a given step on.
 
-    Use it as a context manager: leaving it joins its threads. Batches are gathered in blocks, block b always
-    those of steps ``b * n`` to ``(b + 1) * n - 1``; some blocks are ahead of what was taken.
+    Use it as a context manager: leaving it joins its threads. Batches are gathered in blocks. Block b always
+    holds steps ``b * n`` to ``(b + 1) * n - 1``, and some blocks are gathered ahead of `take`.
 
     Args:
-        dataset: images and, where conditional, labels.
+        dataset: images and, if conditional, labels.
         seed: uint32 seed of the order.
-        batch_size: images a step takes: ``B * d_steps``.
+        batch_size: the number of images that a step takes, ``B * d_steps``.
         conditional: whether batches have labels.
-        start: the step to start from, >= 0.
-        ahead: how many blocks to gather ahead, >= 1.
-        workers: how many threads gather, >= 1.
-        share: which rows of each batch to read, where others read the rest; None for all.
-        block_bytes: about the size of a block; the stream holds about ``ahead + 2`` of them.
+        start: the first step, >= 0.
+        ahead: the number of blocks to gather ahead, >= 1.
+        workers: the number of threads that gather, >= 1.
+        share: the rows of each batch to read, where other hosts read the rest; None for all.
+        block_bytes: the approximate size of a block; the stream holds about ``ahead + 2`` blocks.
 
     Raises:
-        ValueError: for labels that are wanted and missing, or a number out of range.
+        ValueError: if the data set lacks the labels, or a number is out of range.
     """
 
     def __init__(
@@ -55,13 +55,9 @@ class Stream:
         share: slice | None = None,
         block_bytes: int = 2**24,
     ):
-        if conditional and dataset.labels is None:
-            raise ValueError(f"{dataset.name} has no labels")
         if min(batch_size, ahead, workers) < 1 or start < 0:
             raise ValueError("batch_size, ahead and workers are at least 1, and start at least 0")
-        self._arrays = {"image": np.asarray(dataset.images)}  # a plain view: memmap's own indexing is slow
-        if conditional:
-            self._arrays["label"] = np.asarray(dataset.labels)
+        self._arrays = dataset.arrays(conditional)
         self._seed = seed
         self._batch_size, self._share = batch_size, share or slice(None)
         self._step = start
@@ -82,14 +78,14 @@ class Stream:
         """Return the batches of the next steps.
 
         Args:
-            steps: how many, >= 1.
+            steps: the number of steps, >= 1.
 
         Returns:
-            ``"image"`` uint8 ``[steps, batch_size, H, W, C]`` and, where conditional, ``"label"`` int32
-            ``[steps, batch_size]``: arrays that nobody writes to again.
+            "image", uint8 ``[steps, batch_size, H, W, C]``, and, if conditional, "label", int32
+            ``[steps, batch_size]``. The stream does not write to them again.
 
         Raises:
-            Exception: what a worker ran into while gathering.
+            Exception: an error of a worker while it gathered.
         """
         if steps < 1:
             raise ValueError(f"steps are at least 1, got {steps}")
@@ -111,11 +107,11 @@ class Stream:
 
     @property
     def chunk_steps(self) -> int:
-        """The most steps that `chunk` takes."""
+        """The largest number of steps of one `chunk`."""
         return self._steps_per_block
 
     def chunk(self, steps: int) -> dict[str, np.ndarray]:
-        """Return the next steps' batches as `batch_of` takes them: arrays of one size, whatever `steps`."""
+        """Return the next steps' batches for `batch_of`: the arrays' size does not depend on `steps`."""
         chunk = {"first": np.array(self._step, np.int32)}
         for name, values in self.take(steps).items():
             chunk[name] = np.empty((self.chunk_steps, *values.shape[1:]), values.dtype)
@@ -127,7 +123,7 @@ class Stream:
             self._blocks.append(self._workers.submit(self._gather, self._first + len(self._blocks)))
 
     def _gather(self, block: int) -> dict[str, np.ndarray]:
-        # Positions of the endless stream are counted through, so the batches of a block are one long batch.
+        # Positions of the endless stream are consecutive, so the batches of a block are one long batch.
         shape = (self._steps_per_block, self._batch_size)
         size = len(self._arrays["image"])
         rows = batch_indices(self._seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
@@ -136,18 +132,18 @@ class Stream:
 
 
 def batch_of(chunk: dict[str, jax.Array], step: jax.Array) -> dict[str, jax.Array]:
-    """Return the batch of one step out of a `Stream.chunk`, on the device."""
+    """Return the batch of one step of a `Stream.chunk`, on the device."""
     return {name: values[step - chunk["first"]] for name, values in chunk.items() if name != "first"}
 
 
 class Feed(NamedTuple):
-    """How a run gets its batches, from the device or from a stream.
+    """The source of a run's batches: arrays on the device, or a stream.
 
     Attributes:
-        batch_at: ``(data, step) -> batch``, inside the compiled loop.
-        take: ``steps -> data`` for a call of that many steps.
-        shapes: of the data.
-        most_steps: that one call can take.
+        batch_at: ``(data, step) -> batch``, called inside the compiled loop.
+        take: ``steps -> data``, called before each call of that many steps.
+        shapes: the shapes of what `take` returns.
+        most_steps: the largest number of steps in one call.
     """
 
     batch_at: Callable[..., dict[str, jax.Array]]
@@ -167,18 +163,26 @@ def feed(
     device_bytes: float,
     mesh: Mesh | None = None,
 ) -> Iterator[Feed]:
-    """Put a data set on the device, or stream it if it is larger than `device_bytes`: the same batches.
+    """Put a data set on the device, or stream it if it is larger than `device_bytes`: the batches are equal.
 
-    With a mesh, each of its devices gets the whole set, or its own share of each batch, which its host reads.
+    With a mesh, each device holds the whole data set; a streamed batch is split, and each host reads its
+    share.
+
+    Args:
+        dataset: images and, if conditional, labels.
+        seed: uint32 seed of the order.
+        batch_size: the number of images that a step takes, ``B * d_steps``.
+        conditional: whether batches have labels.
+        start: the first step, >= 0.
+        device_bytes: the largest size of a data set that is put on the device.
+        mesh: the devices; None for one device.
     """
-    arrays = {"image": np.asarray(dataset.images)}
-    if conditional:
-        arrays["label"] = np.asarray(dataset.labels)
+    arrays = dataset.arrays(conditional)
     if sum(array.nbytes for array in arrays.values()) <= device_bytes:
         on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
         shapes = jax.tree.map(_shape, on_device) if mesh else jax.eval_shape(lambda: on_device)
-        at = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
-        yield Feed(at, lambda steps: on_device, shapes, 2**31 - 1)
+        gather = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
+        yield Feed(gather, lambda steps: on_device, shapes, 2**31 - 1)
         return
     sharding = None if mesh is None else NamedSharding(mesh, PartitionSpec(None, *mesh.axis_names))
     options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "conditional": conditional}
@@ -194,7 +198,7 @@ def feed(
 
 
 def _own_share(batch_size: int, sharding: NamedSharding | None) -> slice | None:
-    """Return which rows of a batch this host's devices take: one piece, as the mesh keeps their order."""
+    """Return the rows of a batch for this host's devices: one slice, as a mesh keeps the device order."""
     if sharding is None or sharding.is_fully_addressable:
         return None
     pieces = sharding.addressable_devices_indices_map((1, batch_size)).values()
@@ -203,7 +207,7 @@ def _own_share(batch_size: int, sharding: NamedSharding | None) -> slice | None:
 
 
 def _spread(stream: Stream, shapes: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Return a chunk whose arrays lie where `shapes` has them."""
+    """Return a chunk whose arrays have the shardings of `shapes`."""
 
     def put(values: np.ndarray, shape: Any) -> Any:
         if shape.sharding is None:

@@ -1,7 +1,8 @@
-"""Is training going well? A cheap look at a GAN every some steps, and named warnings with a cure.
+"""Is training going well? A cheap probe of a GAN at regular steps, and named warnings with a cure.
 
-`make_probe` measures, in one jitted call: updates against weights, gradients and their noise, what the
-discriminator can tell, how far apart the fakes are, dead units. `alarms` says what of it is alarming.
+`make_probe` measures in one jitted call: updates relative to weights, gradients and their noise, the accuracy
+of the discriminator, the distances between fakes, and dead units. `alarms` returns warnings about these
+numbers. `dynamics` has the vector field of a game and its eigenvalues.
 
     look = jax.jit(diagnostics.make_probe(step.players, generator, discriminator))
     rows.append({"step": 200, **{name: float(x) for name, x in look(state, images, None, key).items()}})

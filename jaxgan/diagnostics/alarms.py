@@ -1,7 +1,7 @@
-"""When what was measured is alarming: named warnings with a cure.
+"""Named warnings with a cure, raised by the numbers of a probe.
 
-A finding counts when it holds at several looks in a row: one look is noise. Where the limits are, and how
-often they are right, was calibrated (docs/stability.md, experiments/alarms.py).
+A rule has to hold at several looks in a row, since a single look is noise. The limits were calibrated;
+docs/stability.md says how often they are right (experiments/alarms.py).
 """
 
 import math
@@ -10,20 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Row = dict[str, float]  # findings of one look, with "step"
+Row = dict[str, float]  # the numbers of one look, with "step"
 
-LOOKS = 3  # in a row
-WARM_UP = 2  # looks: a fresh generator makes one image, and updates are large
+LOOKS = 3  # looks in a row at which a rule has to hold
+WARM_UP = 2  # looks that count for nothing: a new generator makes one image, and its updates are large
 
 
 class Alarm(NamedTuple):
     """A warning.
 
     Attributes:
-        name: what is suspected.
-        step: of the look.
-        evidence: what was measured, in words.
-        cure: what to try.
+        name: the name of the trouble.
+        step: the step of the look.
+        evidence: the numbers of the look, in words.
+        cure: settings to try, in words.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Alarm(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """When to warn of what.
+    """A condition that raises an alarm.
 
     Attributes:
-        name: of the alarm.
-        holds: whether a look is alarming.
-        evidence: the numbers of a look, in words.
-        cure: what to try.
+        name: the name of the alarm.
+        holds: says whether a look is alarming.
+        evidence: puts the numbers of a look into words.
+        cure: settings to try, in words.
     """
 
     name: str
@@ -56,7 +56,7 @@ RULES = (
         "mode collapse",
         lambda row: row["diversity"] < 0.5,
         lambda row: f"diversity {row['diversity']:.2f} of real, rank {row['rank']:.2f} of real",
-        "R1 with --penalty-weight 1 to 10, --loss relativistic, or a slower generator",
+        "R1 with `penalty_weight` 1 to 10, `loss` relativistic, or a slower generator",
     ),
     Rule(
         "divergence",
@@ -65,7 +65,7 @@ RULES = (
             f"mean logits {row['real_logit']:+.3g} and {row['fake_logit']:+.3g}, "
             f"fakes {row['diversity']:.3g} times as far apart as reals"
         ),
-        "a tenth of the learning rates, --penalty r1, or --gradient-clip 1",
+        "a tenth of the learning rates, `penalty` r1, or `gradient_clip` 1",
     ),
     Rule(
         "steps too large",
@@ -74,7 +74,7 @@ RULES = (
             f"an update is {row['generator_update_ratio']:.2g} of the generator's weights, "
             f"{row['discriminator_update_ratio']:.2g} of the discriminator's"
         ),
-        "a third of the learning rates, or --learning-rate-schedule cosine",
+        "a third of the learning rates, or `learning_rate_schedule` cosine",
     ),
     Rule(
         "discriminator saturation",
@@ -82,7 +82,7 @@ RULES = (
         lambda row: (
             f"accuracy {row['accuracy']:.3f}, gradient of the generator {row['generator_gradient_norm']:.2g}"
         ),
-        "--loss non_saturating or relativistic, --penalty r1, or a slower discriminator",
+        "`loss` non_saturating or relativistic, `penalty` r1, or a slower discriminator",
     ),
     Rule(
         "dead units",
@@ -97,7 +97,7 @@ RULES = (
         "oscillation",
         lambda row: row.get("oscillation", 0.0) > 0.6,
         lambda row: f"the losses come back to where they were, correlation {row['oscillation']:.2f}",
-        "--penalty r1, --beta1 0, --update extragradient, or smaller learning rates",
+        "`penalty` r1, `beta1` 0, `update` extragradient, or smaller learning rates",
     ),
 )
 
@@ -106,10 +106,13 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
     """Return the alarms that the last look raises.
 
     Args:
-        rows: findings of all looks so far (or of the last `looks`, then with `warm_up` 0), in order.
-        looks: for how many looks in a row a rule has to hold, >= 1. A number that is not finite is
-            alarming at once.
-        warm_up: looks at the start that count for nothing.
+        rows: the numbers of all looks so far, in order; or of the last `looks` of them, with `warm_up` 0.
+        looks: the number of looks in a row at which a rule has to hold, >= 1. For numbers that are not
+            finite, one look is enough.
+        warm_up: the number of looks at the start that count for nothing.
+
+    Returns:
+        The alarms in the order of `RULES`.
     """
     recent = rows[warm_up:][-looks:]
     if len(recent) < looks:
@@ -126,14 +129,14 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
 
 
 def oscillation_index(losses: Any) -> float:
-    """Return how much a series of losses comes back to where it was: about 0.3 for noise, 1 for a pure wave.
+    """Return how much a series of losses repeats itself: about 0.3 for noise, 1 for a pure wave.
 
-    The largest autocorrelation at a lag beyond the first at which it is negative, of what is left after a
-    straight line is taken out; a lag counts while half of the series overlaps with itself.
+    A straight line is subtracted first. The index is the largest autocorrelation at any lag beyond the first
+    lag with a negative one. Lags go up to half the length of the series.
 
     Args:
-        losses: numbers in equal distances, at least 32 (0 is returned for fewer, in which noise may look like
-            a wave, and for a constant).
+        losses: losses at equal distances of steps. The index is 0 for fewer than 32 losses, of which noise
+            may look like a wave, and for constant ones.
     """
     series = np.asarray(losses, float)
     if len(series) < 32 or not np.isfinite(series).all():

@@ -1,11 +1,13 @@
-"""What a game does near a point: its vector field, the Jacobian of it, and what the eigenvalues say.
+"""What a game does near a point: its vector field, the field's Jacobian, and its eigenvalues.
 
-Two players who follow their gradients move along a vector field ``x' = v(x)`` of both players' parameters x,
-which need not be the gradient of anything: it can turn. Near a point where v is zero, the eigenvalues of its
-Jacobian J tell the rest. A positive real part leads away, a negative one back, an imaginary part around; and
-steps of finite size spiral outwards where the way around is long against the way back.
+Two players who follow their gradients move along a vector field ``x' = v(x)`` of both players' parameters x.
+It need not be the gradient of any function, so it can rotate. Near a point where v is zero, the eigenvalues
+of its Jacobian J decide what happens: a positive real part leads away from the point, a negative one leads
+back, and an imaginary part leads around it. Steps of finite size spiral outwards if the imaginary part is
+large against the real part.
 
-J is never made for large networks: J u is one forward pass through the gradients, J^T u one backward pass.
+For large networks J is never computed: J u is one forward pass through the gradients, J^T u one backward
+pass.
 
     field, params = dynamics.game_field(step.players, state, turn)
     print(dynamics.verdict(dynamics.eigenvalues(field, params, count=6)))
@@ -30,23 +32,24 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from jaxgan.state import GANState
 from jaxgan.updates import Players, joint_gradients
 
-Field = Callable[[Any], Any]  # parameters of all players -> their velocity, of the same structure
-DENSE = 1024  # parameters up to which all eigenvalues are worth a dense Jacobian: seconds
-COLUMNS = 64  # of a dense Jacobian, made at once
-BASIS = 60  # vectors of the Arnoldi iteration at least: fewer miss slow growth beside fast rotation
+Field = Callable[[Any], Any]  # parameters of both players -> their velocity, with the same structure
+DENSE = 1024  # the largest number of parameters for a dense Jacobian, which takes seconds then
+COLUMNS = 64  # columns of a dense Jacobian that are computed at once
+BASIS = 60  # the least number of Arnoldi vectors: fewer miss slow growth beside fast rotation
 
 
 def game_field(players: Players, state: GANState, turn: Any) -> tuple[Field, dict[str, Any]]:
-    """Return the vector field of a GAN's simultaneous gradient descent on one batch, and where it stands.
+    """Return the vector field of a GAN's simultaneous gradient descent on one batch, and its parameters.
 
     Args:
         players: those of a step, ``step.players``.
-        state: a GAN.
+        state: the GAN.
         turn: images, labels and keys, a `jaxgan.games.adversarial.Turn`; the field is a function of the
             parameters only.
 
     Returns:
-        The field and the parameters, ``{"discriminator": ..., "generator": ...}`` in and out.
+        The field and the present parameters. Parameters and velocities are ``{"discriminator": ...,
+        "generator": ...}``.
 
     References:
         Mescheder et al. 2017, eq. 3.
@@ -64,11 +67,12 @@ def jacobian(field: Field, params: Any) -> Float[Array, "size size"]:
     """Return the dense Jacobian of a field, for small games.
 
     Args:
-        field: velocities of the parameters.
-        params: where, n numbers in all.
+        field: the velocities of the parameters.
+        params: the point, n numbers in all.
 
     Returns:
-        ``[n, n]``: row i is how the velocity of parameter i changes, in the order of `ravel_pytree`.
+        ``[n, n]``: row i holds the derivatives of the velocity of parameter i, in the order of
+        `ravel_pytree`.
     """
     flat, unravel = ravel_pytree(params)
 
@@ -82,11 +86,11 @@ def operator(field: Field, params: Any) -> LinearOperator:
     """Return the Jacobian of a field as SciPy's linear operator.
 
     Args:
-        field: velocities of the parameters.
-        params: where, n numbers in all.
+        field: the velocities of the parameters.
+        params: the point, n numbers in all.
 
     Returns:
-        ``[n, n]``; ``@`` is a forward pass (jvp), ``rmatvec`` a backward pass (vjp) through the field.
+        ``[n, n]``: ``@`` is a forward pass (jvp) through the field, ``rmatvec`` a backward pass (vjp).
     """
     return _Jacobian(field, params)
 
@@ -111,31 +115,30 @@ class _Jacobian(LinearOperator):
 
 def eigenvalues(
     field: Field, params: Any, *, count: int = 6, steps: int = 2000
-) -> Complex[np.ndarray, " found"]:
+) -> Complex[np.ndarray, " count"]:
     """Return eigenvalues of a field's Jacobian: all of a small game, the leading ones of a large one.
 
     Args:
-        field: velocities of the parameters.
-        params: where.
-        count: how many of the largest real part, of the largest modulus and of the largest imaginary part,
-            >= 1.
-        steps: of the Arnoldi iteration at most; what has not converged by then is left out.
+        field: the velocities of the parameters.
+        params: the point.
+        count: the number of eigenvalues with the largest real part, of those with the largest modulus, and of
+            those with the largest imaginary part, >= 1.
+        steps: the largest number of Arnoldi steps; eigenvalues that have not converged by then are left out.
 
     Returns:
-        Eigenvalues, the largest real part first; of more than 1,024 parameters up to ``3 * count``. What is
-        not among them is not in a `verdict` either: then "unstable" is certain, "stable" says that nothing
-        unstable was found (slow growth beside fast rotation is hard to find), and the step size is an upper
-        bound.
+        Eigenvalues, the largest real part first; up to ``3 * count`` of them for more than 1,024 parameters.
+        A `verdict` on these is then one-sided: "unstable" is certain, "stable" says that no unstable one was
+        found (slow growth beside fast rotation is hard to find), and the step size is an upper bound.
     """
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     if size <= DENSE:
-        found = np.linalg.eigvals(np.asarray(jacobian(field, params)))
+        values = np.linalg.eigvals(np.asarray(jacobian(field, params)))
     else:
         product = operator(field, params)
         start = np.random.default_rng(0).standard_normal(size).astype(product.dtype)
-        sides = [_arnoldi(product, count, which, start, steps) for which in ("LR", "LM", "LI")]
-        found = np.unique(np.concatenate(sides))
-    return found[np.argsort(-found.real)].astype(complex)
+        parts = [_arnoldi(product, count, which, start, steps) for which in ("LR", "LM", "LI")]
+        values = np.unique(np.concatenate(parts))
+    return values[np.argsort(-values.real)].astype(complex)
 
 
 def _arnoldi(product: LinearOperator, count: int, which: str, start: np.ndarray, steps: int) -> np.ndarray:
@@ -147,13 +150,14 @@ def _arnoldi(product: LinearOperator, count: int, which: str, start: np.ndarray,
 
 
 class Verdict(NamedTuple):
-    """What the eigenvalues say in one line.
+    """What the eigenvalues say of a point, printed as one line.
 
     Attributes:
-        kind: "stable": back to the point; "unstable": away; "rotating": around, as far as one can tell.
+        kind: "stable" if the field leads back to the point, "unstable" if it leads away, "rotating" if it
+            leads neither back nor away within the tolerance.
         largest_real: the largest real part.
         rotation: the largest ratio of imaginary to real part, in absolute values; infinite on a circle.
-        step_size: the largest step of simultaneous gradient descent that does not lead away, or 0.
+        step_size: the bound on the step size of simultaneous gradient descent that still converges, or 0.
     """
 
     kind: str
@@ -163,17 +167,17 @@ class Verdict(NamedTuple):
 
     def __str__(self) -> str:
         step = f"steps below {self.step_size:.3g} converge" if self.step_size else "no step size converges"
-        told = f"largest real part {self.largest_real:+.3g}, imaginary/real {self.rotation:.3g}"
-        return f"{self.kind}: {told}, {step}"
+        parts = f"largest real part {self.largest_real:+.3g}, imaginary/real {self.rotation:.3g}"
+        return f"{self.kind}: {parts}, {step}"
 
 
 def verdict(eigenvalues: Any, *, tolerance: float = 1e-4) -> Verdict:
-    """Return what eigenvalues say of a point where the field is zero.
+    """Return the verdict of eigenvalues on a point where the field is zero.
 
     Args:
         eigenvalues: complex ``[n]``, n >= 1.
-        tolerance: real parts up to it, as a share of the largest modulus, count as zero; eigenvalues that are
-            zero themselves (directions in which nothing changes) say nothing and are left out.
+        tolerance: real parts up to this share of the largest modulus count as zero. Eigenvalues of at most
+            this size (directions in which nothing changes) are left out.
 
     Returns:
         The `Verdict`.
@@ -200,7 +204,7 @@ def step_size_bound(eigenvalues: Any) -> float:
         eigenvalues: complex ``[n]``.
 
     Returns:
-        The least of ``-2 Re z / |z|^2``; 0 if a real part is not negative.
+        The smallest ``-2 Re z / |z|^2``; 0 if a real part is not negative.
 
     References:
         Mescheder et al. 2017, lemma 4, eq. 4.
@@ -213,9 +217,9 @@ class Path(NamedTuple):
     """The field along the straight line between two points.
 
     Attributes:
-        alphas: where on the line; 0 is the start, 1 the end.
-        angle: cosine of the angle between the field and the line.
-        norm: length of the field.
+        alphas: positions on the line; 0 is the start, 1 the end.
+        angle: the cosine of the angle between the field and the line.
+        norm: the length of the field.
     """
 
     alphas: Float[np.ndarray, " points"]
@@ -224,15 +228,15 @@ class Path(NamedTuple):
 
 
 def path_angle(field: Field, start: Any, end: Any, *, alphas: Any = None) -> Path:
-    """Return how the field points on the line from the start of training to its end, and beyond.
+    """Return the direction of the field along the line from the start of training to its end, and beyond.
 
-    Where the end attracts, the cosine goes from above zero to below it at 1. A bump there means rotation.
+    If the end attracts, the cosine changes from positive to negative at 1. A bump at 1 means rotation.
 
     Args:
-        field: velocities of the parameters.
-        start: parameters.
-        end: parameters of the same structure.
-        alphas: places on the line, ``[points]``; from 0.6 to 1.4 unless given.
+        field: the velocities of the parameters.
+        start: the parameters at the start.
+        end: the parameters at the end, with the same structure.
+        alphas: positions on the line, ``[points]``; None for 0.6 to 1.4.
 
     Returns:
         The `Path`.

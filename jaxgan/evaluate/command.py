@@ -1,4 +1,4 @@
-"""``jaxgan evaluate``: what to measure, against what, with which extractor."""
+"""``jaxgan evaluate``: chooses what to measure, the real images and the extractor, and measures."""
 
 import json
 import tempfile
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan import data, export, features
-from jaxgan.evaluate import reals as there
+from jaxgan.data.sources import first_shape, has_splits
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
-from jaxgan.evaluate.reals import Reals, labels_like
-from jaxgan.evaluate.reports import Report, measure, table, write
+from jaxgan.evaluate.reals import Reals, labels_like, load, load_unresized
+from jaxgan.evaluate.report import Report, measure, table, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded, write_atomically
 from jaxgan.system.limits import require_memory
 
-HELD_OUT = "test"
+TEST = "test"  # the split that is not trained on
 
 
 def evaluate(
@@ -39,29 +39,29 @@ def evaluate(
     """Measure a run, a folder of pictures or an ``.npz`` against real images.
 
     Args:
-        path: a run's folder or exported generator; a folder of pictures; an ``.npz`` with "images".
-        against: name of the data set of real images; None: what the run was trained on.
-        split: of a TFDS data set; None: "test".
-        metrics: names from `METRICS`, with commas between.
-        n: how many fakes to make, and how many reals to take at most.
-        seed: of the latents.
-        extractor: name of the network; None: the one that goes with the data set.
-        inception_weights: file of the weights of the 2015 Inception, which it chooses too.
-        efficientnet_weights: the same of EfficientNet-Lite0.
-        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
-        held_out: for memorisation, a data set that was not trained on; None: the "test" split of a TFDS one.
-        data_dir: where TFDS data sets are.
-        out: folder for ``metric-<name>.json``; None: the run's, and for pictures none.
+        path: a run's folder, an exported generator, a folder of pictures, or an ``.npz`` with "images".
+        against: the data set of real images; None for the one that the run was trained on.
+        split: the split of a TFDS data set; None for "test".
+        metrics: names of `METRICS`, separated by commas.
+        n: the number of fakes, >= 2, and the largest number of reals.
+        seed: the seed of the latents.
+        extractor: the name of the network that computes features; None for the one of the data set.
+        inception_weights: the file of the 2015 Inception's weights, which chooses that network too.
+        efficientnet_weights: the file of EfficientNet-Lite0's weights, which chooses that network too.
+        download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
+        held_out: for memorization, a data set that was not trained on; None for the "test" split.
+        data_dir: the folder of TFDS data sets; None for the run's, or TFDS's own.
+        out: the folder for ``metric-<name>.json``; None for the run's folder, and for no files with pictures.
 
     Returns:
-        The report.
+        The `Report`.
 
     Raises:
-        UserError: for what cannot be done; one sentence says why.
+        UserError: if something cannot be done; one sentence says why.
     """
     names = split_names(metrics)
     if n < 2:
-        raise UserError(f"--n must be at least 2, got {n}")
+        raise UserError(f"`n` must be at least 2, got {n}")
     if not path.exists():
         raise UserError(f"there is no run, no folder and no file at {path}")
     is_run = _is_run(path)
@@ -69,51 +69,44 @@ def evaluate(
     source = against or settings.get("data")
     if source is None:
         unknown = f" ({path} does not say what it was trained on)" if is_run else ""
-        raise UserError(f"--against is missing: the name of real images, such as mnist{unknown}")
+        raise UserError(f"`against` is missing: the name of real images, such as mnist{unknown}")
     description = export.read_description(path) if is_run else {}
     if description.get("network") == "custom":
-        raise UserError(f"{path} needs its own module: evaluate.from_generator measures what that makes")
-    if split is not None and not data.has_splits(source):
-        raise UserError(f"--split {split}: {source} has no splits")
+        raise UserError(f"{path} needs its own module: evaluate.from_generator measures such a generator")
+    if split is not None and not has_splits(source):
+        raise UserError(f"`split` {split}: {source} has no splits")
     pictures = None if is_run else _pictures(path)
     shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
     if len(shape) != 3:
         raise UserError(f"{path}: an image to measure is [H, W, C], got {list(shape)}")
-    conditional = description.get("num_classes") is not None
-    load = partial(
-        there.load,
-        source,
-        shape,
-        conditional=conditional and _is_folder(source),
-        data_dir=data_dir or settings.get("data_dir"),
-    )
+    data_dir = data_dir or settings.get("data_dir")
+    conditional = description.get("num_classes") is not None and _is_folder(source)
+    load_split = partial(load, source, shape, conditional=conditional, data_dir=data_dir)
     network = features.get(
         extractor,
         source=source,
         inception_weights=inception_weights,
         efficientnet_weights=efficientnet_weights,
         download=download,
-        data_dir=data_dir or settings.get("data_dir"),
+        data_dir=data_dir,
     )
-    real = load(split=split or HELD_OUT, n=n)
+    real = load_split(split=split or TEST, n=n)
     folder = out or (_folder(path) if is_run else None)
     if folder is not None:
         _require_writable(folder)
     if pictures is None:
-        fakes = _of_run(path, description, real, n, seed)
+        fakes = _fakes_of_run(path, description, real, n, seed)
     else:
         fakes = from_dataset(pictures, n)._replace(protocol={"images": pictures.name})
-    train = beside = None
+    train = unseen = None
     if set(names) & set(WITH_TRAINING_SET):
-        if held_out is None and not data.has_splits(source):
-            raise UserError(f"{source} has no split to hold out: name other real images with --held-out")
-        train = load(split="train")
-        beside = there.load(
-            held_out or source, shape, split=HELD_OUT, data_dir=data_dir or settings.get("data_dir")
-        )
+        if held_out is None and not has_splits(source):
+            raise UserError(f"{source} has no split to hold out: name other real images with `held_out`")
+        train = load_split(split="train")
+        unseen = load(held_out or source, shape, split=TEST, data_dir=data_dir)
     try:
-        report = measure(fakes, real, network, names, train=train, held_out=beside)
-    except features.NotFiniteError as error:
+        report = measure(fakes, real, network, names, train=train, held_out=unseen)
+    except features.FeaturesNotFiniteError as error:
         raise UserError(f"{path}: {error}") from error
     if pictures is not None:
         report = report._replace(notes=(*pictures.notes, *report.notes))
@@ -124,13 +117,13 @@ def evaluate(
                 picture = nearest_picture(fakes, train, network)
                 write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
         except OSError as error:
-            why = f"cannot write to {folder}: {error.strerror or error}"
-            raise UserError(f"{why}. What was measured:\n{table(report)}") from error
+            failure = f"cannot write to {folder}: {error.strerror or error}"
+            raise UserError(f"{failure}. The measurements:\n{table(report)}") from error
     return report
 
 
 def _require_writable(folder: Path) -> None:
-    """Raise `UserError` where the report could not be written: measuring takes long."""
+    """Raise `UserError` if files cannot be written to a folder: measuring takes long, so this comes first."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -140,34 +133,36 @@ def _require_writable(folder: Path) -> None:
 
 
 def _pictures(path: Path) -> data.Dataset:
-    """Load a folder or an .npz; pictures of several sizes are cut and resized to that of the first."""
-    source = str(path.absolute())  # or a folder named mnist would be the data set
-    found = there.as_they_are(source)
-    if found is None:
-        height, width, _ = data.first_shape(source) or (0, 0, 0)
-        found = data.load(source, image_size=(height, width))
+    """Load a folder or an .npz; pictures of several sizes are cut and resized to the size of the first."""
+    source = str(path.absolute())  # a relative folder named mnist would mean the data set
+    dataset = load_unresized(source)
+    if dataset is None:
+        height, width, _ = first_shape(source) or (0, 0, 0)
+        dataset = data.load(source, image_size=(height, width))
         note = (
-            f"the pictures in {path} were cut around their centre and resized (Lanczos) to {height}x{width}"
+            f"the pictures in {path} were cut around their center and resized (Lanczos) to {height}x{width}"
         )
-        found = found._replace(notes=(*found.notes, note))
-    return found._replace(name=str(path))
+        dataset = dataset._replace(notes=(*dataset.notes, note))
+    return dataset._replace(name=str(path))
 
 
-def _of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
-    classes = description["num_classes"]
+def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
+    num_classes = description["num_classes"]
     generate = export.load_generator(path)
-    require_memory(4 * n * description["latent_dim"], f"--n {n:,}")
+    require_memory(4 * n * description["latent_dim"], f"`n` {n:,}")
     fakes = from_generator(
         generate,
         latent_dim=description["latent_dim"],
         n=n,
-        labels=labels_like(real, n, classes),
+        labels=labels_like(real, n, num_classes),
         seed=seed,
     )
-    how = {"weights": "EMA", "batch_norm": "running averages", "step": description["step"]}
-    if classes is not None:
-        how["labels"] = f"those of the {real.source} images" if real.num_classes == classes else "in turn"
-    return fakes._replace(protocol={"generator": str(path), **how, **fakes.protocol})
+    protocol = {"generator": str(path), "weights": "EMA", "batch_norm": "running averages"}
+    protocol["step"] = description["step"]
+    if num_classes is not None:
+        same = real.num_classes == num_classes
+        protocol["labels"] = f"those of the {real.source} images" if same else "in turn"
+    return fakes._replace(protocol=protocol | fakes.protocol)
 
 
 def _is_run(path: Path) -> bool:
@@ -177,7 +172,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _is_folder(source: str) -> bool:
-    return expanded(source).is_dir() and not data.has_splits(source)
+    return expanded(source).is_dir() and not has_splits(source)
 
 
 def _folder(path: Path) -> Path:
@@ -185,7 +180,7 @@ def _folder(path: Path) -> Path:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """Return the settings of a run, where `path` is a run's folder."""
+    """Return the settings of a run, or {} if there is no readable config.json."""
     try:
         settings = json.loads((_folder(path) / "config.json").read_text())
     except (OSError, ValueError):

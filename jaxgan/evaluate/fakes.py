@@ -1,4 +1,4 @@
-"""What is measured: images that a generator makes on demand, or images that are there."""
+"""The images to measure: a generator makes them on demand, or they come from a data set."""
 
 from collections.abc import Callable
 from operator import itemgetter
@@ -11,21 +11,22 @@ from jaxtyping import Int, UInt8
 
 from jaxgan import sampling
 from jaxgan.data import Dataset
-from jaxgan.features import Extractor, Outputs, eight_bits
+from jaxgan.features import Extractor, Outputs
+from jaxgan.features.extractor import eight_bits
 from jaxgan.system.progress import counting
 
-BATCH_SIZE = 250  # images made at a time
+BATCH_SIZE = 250  # images that are generated at a time
 
 
 class Fakes(NamedTuple):
     """Images to measure.
 
     Attributes:
-        count: how many.
-        batch: ``(first, size) -> uint8 [size, H, W, C]``: images from the `first` on; past the last
-            one it may give any.
-        labels: int32 ``[count]``, the classes that the images are meant to be of, or None.
-        protocol: how they are made, as JSON can hold it.
+        count: the number of images.
+        batch: ``(first, size) -> uint8 [size, H, W, C]``, the images from index `first` on; those past the
+            last are arbitrary.
+        labels: int32 ``[count]``, the classes that the images should belong to, or None.
+        protocol: facts about how the images are made, as JSON can hold them.
     """
 
     count: int
@@ -43,20 +44,20 @@ def from_generator(
     seed: int = 0,
     key: jax.Array | None = None,
 ) -> Fakes:
-    """Take the images of a generator: of any function of latents, and of labels where there are some.
+    """Return the images of a generator: any function of latents, or of latents and labels.
 
     Args:
         generate: ``(latents [B, latent_dim], labels [B] or None) -> images [B, H, W, C]`` in [-1, 1].
-        latent_dim: length of a latent vector.
-        n: images, >= 1.
-        labels: one per image for a conditional generator.
-        seed: of the standard normal latents, those of ``jaxgan sample --seed``.
-        key: in the place of a seed.
+        latent_dim: the length of a latent vector.
+        n: the number of images, >= 1.
+        labels: one for each image of a conditional generator.
+        seed: the seed of the standard normal latents, which are those of ``jaxgan sample --seed``.
+        key: the key of the latents, in place of a seed.
     """
     latents = sampling.draw_latents(jax.random.key(seed) if key is None else key, n, latent_dim)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
-        rows = np.minimum(np.arange(first, first + size), n - 1)  # one size: it compiles once
+        rows = np.minimum(np.arange(first, first + size), n - 1)  # one size compiles once
         images = generate(latents[rows], None if labels is None else jnp.asarray(labels[rows], jnp.int32))
         return eight_bits(images)
 
@@ -64,24 +65,24 @@ def from_generator(
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:
-    """Take images that are there: n of them, or all where there are fewer."""
-    rows = some_rows(len(dataset.images), n)
+    """Return n images of a data set as the images to measure, or all if it has fewer."""
+    rows = random_rows(len(dataset.images), n)
     labels = None if dataset.labels is None else dataset.labels[rows]
     return Fakes(
         len(rows), lambda first, size: eight_bits(dataset.images[rows[first : first + size]]), labels, {}
     )
 
 
-def some_rows(count: int, n: int) -> Int[np.ndarray, " rows"]:
-    """Return n of `count` rows, or all, in an order that is random and fixed.
+def random_rows(count: int, n: int) -> Int[np.ndarray, " rows"]:
+    """Return n of `count` indices, or all, in a random order that is always the same.
 
-    A folder's first pictures are all of one class, and some metrics look at the first of what they get.
+    The first pictures of a folder are often of one class, and some metrics use only the first images.
     """
     return np.random.default_rng(0).permutation(count)[:n]
 
 
-def outputs(fakes: Fakes, extractor: Extractor) -> Outputs:
-    """Make the images and extract their features, a batch at a time: the images are not kept."""
+def fake_outputs(fakes: Fakes, extractor: Extractor) -> Outputs:
+    """Return the features of the images to measure; each batch of images is made, used and dropped."""
     parts = []
     with counting("fakes", fakes.count, "images") as bar:
         for first in range(0, fakes.count, BATCH_SIZE):

@@ -1,4 +1,4 @@
-"""What it is measured against: real images, whose features are extracted once and kept."""
+"""The real images to compare with; their features are extracted once and kept."""
 
 from typing import Any, NamedTuple
 
@@ -6,24 +6,25 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from jaxgan import data
-from jaxgan.evaluate.fakes import some_rows
-from jaxgan.features import VERSION, Extractor, Outputs, content_hash, eight_bits, kept
-from jaxgan.system.errors import UserError
+from jaxgan.data.dataset import Dataset, SeveralSizesError
+from jaxgan.data.sources import first_shape, has_splits
+from jaxgan.evaluate.fakes import random_rows
+from jaxgan.features import Extractor, Outputs
+from jaxgan.features.extractor import VERSION, eight_bits
+from jaxgan.system.cache import content_hash, kept_arrays
 from jaxgan.system.progress import counting
-
-CHUNK = 2048  # images between two movements of the bar
 
 
 class Reals(NamedTuple):
     """Real images.
 
     Attributes:
-        source: name of the data set.
-        split: of it; None where it has none.
+        source: the name of the data set.
+        split: the split of the data set; None if it has no splits.
         images: uint8 ``[N, H, W, C]``.
         labels: int32 ``[N]`` or None.
-        num_classes: of the data set, or None.
-        notes: what was done to them.
+        num_classes: the number of classes of the data set, or None.
+        notes: lines that say how the images were changed.
     """
 
     source: str
@@ -43,61 +44,60 @@ def load(
     conditional: bool = False,
     data_dir: str | None = None,
 ) -> Reals:
-    """Load real images in the shape that the fakes have.
+    """Load real images in the shape of the fakes.
 
     Args:
         source: as for `jaxgan.data.load`.
-        image_shape: (H, W, C); images of another are cut around their centre, resized and brought to its
-            channels, and a note says so.
-        split: of a TFDS data set.
-        n: how many at most, drawn once and for all; None for all.
+        image_shape: (H, W, C). Images of another shape are cut around their center, resized and converted to
+            its channels; a note says so.
+        split: the split of a TFDS data set.
+        n: the largest number of images, always the same ones; None for all.
         conditional: whether a folder's subfolders are classes.
-        data_dir: where TFDS data sets are.
+        data_dir: the folder of TFDS data sets.
 
     Raises:
         UserError: as for `jaxgan.data.load`.
     """
     height, width, channels = image_shape
-    split = split if data.has_splits(source) else None
+    split = split if has_splits(source) else None
     options = {"split": split or "train", "conditional": conditional, "data_dir": data_dir}
-    first = data.first_shape(source, split=split or "train", data_dir=data_dir)
+    first = first_shape(source, split=split or "train", data_dir=data_dir)
     dataset, notes = None, ()
-    if first is None or first[:2] == (height, width):  # or else a copy in another size would be kept
-        dataset = as_they_are(source, **options)
+    if first is None or first[:2] == (height, width):  # another size would fill the cache with a second copy
+        dataset = load_unresized(source, **options)
     if dataset is not None:
         first = dataset.images.shape[1:]
     if dataset is None or first != (height, width, channels):
         dataset = data.load(source, image_size=(height, width), channels=channels, **options)
-        done = "cut around their centre and resized (Lanczos)"
-        these = f"real images of {source} (the first is {_shape(first or ())})"
-        notes = (f"{these} were {done} to the fakes' {_shape(image_shape)}",)
-    return from_dataset(dataset, n, split=split)._replace(notes=notes)
+        notes = (
+            f"real images of {source} (the first is {_shape(first or ())}) were cut around their center "
+            f"and resized (Lanczos) to the fakes' {_shape(image_shape)}",
+        )
+    return draw_reals(dataset, n, split=split)._replace(notes=notes)
 
 
-def as_they_are(source: str, **options: Any) -> data.Dataset | None:
-    """Load images in their own size, as a run does that was given none; None if they have several."""
+def load_unresized(source: str, **options: Any) -> Dataset | None:
+    """Load images in their own size; return None if they have several sizes."""
     try:
         return data.load(source, **options)
-    except UserError as error:
-        if "--image-size" not in str(error):
-            raise
-    return None
+    except SeveralSizesError:
+        return None
 
 
-def from_dataset(dataset: data.Dataset, n: int | None = None, *, split: str | None = None) -> Reals:
-    """Take n images of a data set at hand, drawn once and for all; None takes all, in their order."""
-    rows = slice(None) if n is None else some_rows(len(dataset.images), n)
+def draw_reals(dataset: Dataset, n: int | None = None, *, split: str | None = None) -> Reals:
+    """Return n images of a data set, always the same ones, as the images to compare with; None for all."""
+    rows = slice(None) if n is None else random_rows(len(dataset.images), n)
     labels = None if dataset.labels is None else dataset.labels[rows]
     return Reals(dataset.name, split, eight_bits(dataset.images[rows]), labels, dataset.num_classes)
 
 
-def outputs(reals: Reals, extractor: Extractor) -> Outputs:
-    """Return the features of real images, from the cache where it has them."""
+def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:
+    """Return the features of real images, from the cache if it holds them."""
 
     def extract() -> dict[str, np.ndarray]:
         with counting(f"{reals.source} {reals.split or ''}", len(reals.images), "images") as bar:
-            made = extractor.outputs(reals.images, ended=bar.update)
-        return {"features": made.features} | ({} if made.logits is None else {"logits": made.logits})
+            outputs = extractor.outputs(reals.images, ended=bar.update)
+        return {name: array for name, array in outputs._asdict().items() if array is not None}
 
     if extractor.hash is None:
         arrays = extract()
@@ -109,12 +109,12 @@ def outputs(reals: Reals, extractor: Extractor) -> Outputs:
             "images": content_hash({"images": np.asarray(reals.images)}),
             "extractor": [extractor.name, extractor.hash, VERSION],
         }
-        arrays = kept("features", key, extract)
+        arrays = kept_arrays("features", key, extract)
     return Outputs(arrays["features"], arrays.get("logits"))
 
 
 def labels_like(reals: Reals, n: int, num_classes: int | None) -> Int[np.ndarray, " n"] | None:
-    """Return labels for n fakes: those of the reals over and over, or, where these have others, in turn."""
+    """Return labels for n fakes: those of the reals over and over, or 0, 1, ... if the classes differ."""
     if num_classes is None:
         return None
     if reals.labels is None or reals.num_classes != num_classes:

@@ -1,4 +1,4 @@
-"""The names of the metrics, and what each takes. A new one is one line here."""
+"""The names of the metrics, and what each is computed from. A new metric is one line here."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -6,21 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan import metrics
-from jaxgan.config import choose
 from jaxgan.features import Extractor, Outputs
 from jaxgan.metrics.result import Result
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 
 
 class Evidence(NamedTuple):
-    """What metrics may look at.
+    """Everything that a metric may be computed from.
 
     Attributes:
-        real: features and logits of real images.
-        fake: the same of generated ones.
-        extractor: that made them.
-        train: features of all training images, where a metric asked for them.
-        held_out: features of real images that were not trained on, likewise.
+        real: features and logits of the real images.
+        fake: features and logits of the generated images.
+        extractor: the network that computed them.
+        train: features of all training images; None unless a metric needs them.
+        held_out: features of real images that were not trained on; None unless a metric needs them.
     """
 
     real: Outputs
@@ -38,7 +37,7 @@ def _pair(measure: Callable[..., Result]) -> Callable[[Evidence], tuple[Result, 
 
 def _manifold(evidence: Evidence) -> tuple[Result, ...]:
     real, fake, name = evidence.real.features, evidence.fake.features, evidence.extractor.name
-    count = min(len(real), len(fake))  # of unequal sets, the larger one fills the space better
+    count = min(len(real), len(fake))  # the larger of two unequal sets would fill the space better
     return (
         metrics.precision_recall(real[:count], fake[:count], extractor=name),
         metrics.density_coverage(real[:count], fake[:count], extractor=name),
@@ -59,13 +58,13 @@ def _inception_score(evidence: Evidence) -> tuple[Result, ...]:
 def _logits(evidence: Evidence, metric: str) -> np.ndarray:
     logits, extractor = evidence.fake.logits, evidence.extractor
     if logits is None or (metric == "modes" and extractor.classes is None):
-        raise UserError(f"--metrics {metric} takes a classifier, and {extractor.name} is none of this data")
+        raise UserError(f"`metrics` {metric} takes a classifier of this data, which {extractor.name} is not")
     return logits
 
 
 def _memorisation(evidence: Evidence) -> tuple[Result, ...]:
     if evidence.train is None or evidence.held_out is None:
-        raise UserError("--metrics memorisation takes training images and held-out ones")
+        raise UserError("`metrics` memorisation takes training images and held-out ones")
     train, held_out, fake = evidence.train.features, evidence.held_out.features, evidence.fake.features
     return (metrics.memorisation(train, held_out, fake, extractor=evidence.extractor.name),)
 
@@ -84,25 +83,25 @@ METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {
 
 WITH_TRAINING_SET = ("memorisation",)
 PER_CLASS = ("fid", "kid", "prdc")
-NEIGHBOURS = 5  # that prdc looks at: a class needs more images than these
-DISTANCES = ("fid", "fid_infinity", "kid", "sliced_wasserstein")  # of which less is better
+NEIGHBORS = 5  # neighbors that prdc looks at: a class needs more images than that
+DISTANCES = ("fid", "fid_infinity", "kid", "sliced_wasserstein")  # less is better
 
 
 def split_names(text: str, known: tuple[str, ...] = tuple(METRICS)) -> tuple[str, ...]:
     """Return the metrics that a text such as "fid,kid" names, each once.
 
     Raises:
-        UserError: for a name that is unknown, or none at all.
+        UserError: if a name is unknown or empty.
     """
     return tuple(dict.fromkeys(choose("metrics", name.strip(), known) for name in text.split(",")))
 
 
 def scalars(results: dict[str, tuple[Result, ...]]) -> dict[str, float]:
-    """Return the measured numbers by flat names: "fid", "kid", "kid_deviation", "prdc_precision", ..."""
+    """Return the measured numbers by flat name: "fid", "kid", "kid_deviation", "prdc_precision", ..."""
     return {
         metric if number == "value" else f"{metric}_{number}": float(getattr(result, number))
-        for metric, some in results.items()
-        for result in some
+        for metric, parts in results.items()
+        for result in parts
         for number in result.measured
     }
 
@@ -110,9 +109,9 @@ def scalars(results: dict[str, tuple[Result, ...]]) -> dict[str, float]:
 def by_class(
     names: tuple[str, ...], evidence: Evidence, real_labels: np.ndarray, fake_labels: np.ndarray
 ) -> dict[int, dict[str, float]]:
-    """Return what can be measured of each class by itself: those of `names` in `PER_CLASS`.
+    """Return the metrics of each class by itself, for those of `names` that are in `PER_CLASS`.
 
-    With a classifier there is "agreement", the share of fakes that it takes for what they are meant to be.
+    With a classifier, "agreement" is the share of fakes that it assigns to the class they should belong to.
     """
     table = {}
     for label in np.unique(real_labels).tolist():
@@ -120,11 +119,11 @@ def by_class(
             Outputs(outputs.features[labels == label])
             for outputs, labels in ((evidence.real, real_labels), (evidence.fake, fake_labels))
         )
-        if min(len(real.features), len(fake.features)) <= NEIGHBOURS:
+        if min(len(real.features), len(fake.features)) <= NEIGHBORS:
             continue
-        some = evidence._replace(real=real, fake=fake)
-        table[label] = scalars({name: METRICS[name](some) for name in names if name in PER_CLASS})
+        of_class = evidence._replace(real=real, fake=fake)
+        table[label] = scalars({name: METRICS[name](of_class) for name in names if name in PER_CLASS})
         if evidence.fake.logits is not None and evidence.extractor.classes is not None:
-            right = evidence.fake.logits[fake_labels == label].argmax(axis=1) == label
-            table[label]["agreement"] = float(right.mean())
+            predicted = evidence.fake.logits[fake_labels == label].argmax(axis=1)
+            table[label]["agreement"] = float((predicted == label).mean())
     return table

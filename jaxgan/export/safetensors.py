@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from jaxgan.names import GENERATORS
+from jaxgan.names import FAMILIES
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically, write_json
@@ -57,7 +57,7 @@ def save_generator(
         num_classes: for a conditional generator; None otherwise.
         step: at which training step it was.
     """
-    names = [name for name, kind in GENERATORS.items() if type(generator) is kind]
+    names = [name for name, family in FAMILIES.items() if type(generator) is family.generator]
     options = {
         field.name: getattr(generator, field.name)
         for field in dataclasses.fields(generator)
@@ -180,7 +180,7 @@ def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
 
 def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:
     network = description["network"]
-    if network not in GENERATORS:
+    if network not in FAMILIES:
         raise UserError(
             f"a {network} generator can only be loaded with its module: load_generator(path, module)"
         )
@@ -188,7 +188,7 @@ def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_clas
         name: tuple(value) if isinstance(value, list) else value
         for name, value in description["options"].items()
     }
-    return GENERATORS[network](image_shape=image_shape, num_classes=num_classes, **options)
+    return FAMILIES[network].generator(image_shape=image_shape, num_classes=num_classes, **options)
 
 
 def _folder(path: str | Path) -> Path:

@@ -10,30 +10,26 @@ function through `from_function`.
 
 from pathlib import Path
 
-from jaxgan.features import download as fetched
 from jaxgan.features.classifiers import RECIPES, classifier
-from jaxgan.features.extractor import VERSION, Extractor, NotFiniteError, Outputs, eight_bits, from_function
-from jaxgan.features.published import EFFICIENTNET, INCEPTION, NETWORKS, published
-from jaxgan.features.store import content_hash, kept
+from jaxgan.features.download import cached_path, fetch
+from jaxgan.features.extractor import Extractor, FeaturesNotFiniteError, Outputs, from_function
+from jaxgan.features.published import EFFICIENTNET, INCEPTION, PUBLISHED, published
+from jaxgan.system import errors
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
 
 __all__ = [
     "NAMES",
-    "VERSION",
     "Extractor",
-    "NotFiniteError",
+    "FeaturesNotFiniteError",
     "Outputs",
     "choose",
-    "content_hash",
-    "eight_bits",
     "from_function",
     "get",
-    "kept",
 ]
 
-NAMES = (*RECIPES, *NETWORKS)
-OF_DATA = {recipe.source: name for name, recipe in RECIPES.items()}
+NAMES = (*RECIPES, *PUBLISHED)
+CLASSIFIER_OF = {recipe.source: name for name, recipe in RECIPES.items()}
 
 
 def get(
@@ -48,16 +44,16 @@ def get(
     """Return an extractor by its name, or the one that goes with a data set.
 
     Args:
-        name: one of `NAMES`; None for the network that there are weights for, and otherwise for the one of
+        name: one of `NAMES`. None chooses the network whose weights are given, or else the classifier of
             `source`.
-        source: name of a data set.
-        inception_weights: file of the weights of "inception-2015".
-        efficientnet_weights: file of the weights of "efficientnet-lite0".
-        download: fetch the weights of "inception-2015" into the cache folder, where it has none.
-        data_dir: where TFDS data sets are.
+        source: the name of a data set.
+        inception_weights: the file of the weights of "inception-2015".
+        efficientnet_weights: the file of the weights of "efficientnet-lite0".
+        download: whether to fetch the weights of "inception-2015" into the cache folder if it lacks them.
+        data_dir: the folder of TFDS data sets.
 
     Raises:
-        UserError: if there is none, or it cannot be had; one sentence says why.
+        UserError: if there is no such extractor, or it cannot be loaded; one sentence says why.
     """
     name, file = choose(
         name,
@@ -77,32 +73,31 @@ def choose(
     efficientnet_weights: str | Path | None = None,
     download: bool = False,
 ) -> tuple[str, Path | None]:
-    """Return the name of the extractor that `get` would make, and the file of its weights if it takes one.
+    """Return the name of the extractor that `get` would return, and its file of weights; loads neither.
+
+    The arguments are those of `get`. A classifier has no file.
 
     Raises:
-        UserError: if there is none, or no such file.
+        UserError: if there is no such extractor, or no such file.
     """
     weights = {INCEPTION: inception_weights, EFFICIENTNET: efficientnet_weights}
     given = [network for network, file in weights.items() if file is not None]
     if name is None:
-        name = given[0] if given else INCEPTION if download else OF_DATA.get(source or "")
+        name = given[0] if given else INCEPTION if download else CLASSIFIER_OF.get(source or "")
     if name is None:
-        raise UserError(f"no extractor goes with {source}: choose an --extractor of {', '.join(NAMES)}")
-    if name not in NAMES:
-        raise UserError(f"--extractor {name} is unknown: there are {', '.join(NAMES)}")
-    if name not in NETWORKS:
+        raise UserError(f"no extractor goes with {source}: choose an `extractor` of {', '.join(NAMES)}")
+    name = errors.choose("extractor", name, NAMES)
+    if name not in PUBLISHED:
         return name, None
-    network, file = NETWORKS[name], weights[name]
+    network, file = PUBLISHED[name], weights[name]
     if file is None and network.url is not None:
-        file = fetched.place(network.url)
+        file = cached_path(network.url)
         if not file.is_file():
-            file = (
-                fetched.download(network.url, sha256=network.sha256, size=network.size) if download else None
-            )
+            file = fetch(network.url, sha256=network.sha256, size=network.size) if download else None
     if file is None:
-        or_download = "" if network.url is None else ", or --download, which fetches it once"
-        option = f"--{name.split('-')[0]}-weights"
-        raise UserError(f"--extractor {name} needs {option}, a file of its weights{or_download}")
+        or_download = "" if network.url is None else ", or `download`, which fetches it once"
+        argument = f"`{name.split('-')[0]}_weights`"
+        raise UserError(f"`extractor` {name} needs {argument}, a file of its weights{or_download}")
     path = expanded(file)
     if not path.is_file():
         raise UserError(f"there is no file of weights {path}")

@@ -1,18 +1,19 @@
 """Small classifiers whose penultimate layer makes features: `digits-cnn`, `mnist-cnn`, `fashion-mnist-cnn`.
 
-For 8x8 or 28x28 grey images the features of a network made for photographs say little, and its weights are a
-hundred megabytes. A small network that tells the classes apart says more, and is trained in a minute from the
-data set's own labels, always by one recipe and from one seed. It is trained once, on the training split
-alone, and kept; its scores carry its name ("FID-mnist-cnn") and compare with each other only.
+For gray images of 8x8 or 28x28 pixels, the features of a network for photographs say little, and its weights
+take a hundred megabytes. A small network that tells the classes apart says more. It is trained in a minute
+from the data set's own labels, on the training split alone, and then kept. Its scores carry its name
+("FID-mnist-cnn") and can be compared with each other only.
 
-The recipe: two convolutions and two dense layers, ReLU; Adam, batches of 128 in the order of `jaxgan.data`,
-learning rate 2e-3 to 0 along a cosine, cross-entropy, seed 0. scikit-learn's digits have no splits: every
-fifth image is held out. Features are divided by one number, so that over the training images their mean
-square is 1: the scale of a hidden layer means nothing, and the kernel of KID has one.
+The recipe is always the same: two convolutions and two dense layers with ReLU; cross-entropy; Adam with a
+learning rate from 2e-3 to 0 along a cosine; batches of 128 in the order of `jaxgan.data`; seed 0.
+scikit-learn's digits have no splits, so every fifth image is held out. Features are divided by one number,
+which makes their mean square over the training images 1: the scale of a hidden layer is arbitrary, but the
+kernel of KID depends on it.
 
 References:
-    LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition, section II
-    Bińkowski et al. 2018, Demystifying MMD GANs, https://arxiv.org/abs/1801.01401, which use a LeNet so
+    Bińkowski et al. 2018, Demystifying MMD GANs, https://arxiv.org/abs/1801.01401, which uses a LeNet for
+    MNIST
 """
 
 from functools import partial
@@ -25,26 +26,26 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from jaxgan import data
+from jaxgan.data import Dataset, batch_at, digits, load
 from jaxgan.features.extractor import Extractor
-from jaxgan.features.store import Arrays, content_hash, kept
 from jaxgan.images import to_float
 from jaxgan.state import named_leaves, with_leaves
+from jaxgan.system.cache import Arrays, content_hash, kept_arrays
 from jaxgan.system.errors import UserError
 from jaxgan.system.progress import counting
 
-VERSION = 1  # counts the changes of network or recipe: part of the cache key
+VERSION = 1  # the version of network and recipe; the cache key holds it
 BATCH_SIZE, LEARNING_RATE, SEED = 128, 2e-3, 0
 
 
 class Recipe(NamedTuple):
-    """What differs between the classifiers.
+    """The settings in which the classifiers differ.
 
     Attributes:
-        source: name of the data set.
-        epochs: passes over its training split.
-        dimension: of the features.
-        strides: of the two convolutions.
+        source: the name of the data set.
+        epochs: the number of passes over its training split.
+        dimension: the length of a feature vector.
+        strides: the strides of the two convolutions.
     """
 
     source: str
@@ -64,9 +65,9 @@ class Classifier(nn.Module):
     """Images to features and logits.
 
     Attributes:
-        num_classes: of the labels.
-        dimension: of the features.
-        strides: of the two convolutions.
+        num_classes: the number of classes.
+        dimension: the length of a feature vector.
+        strides: the strides of the two convolutions.
     """
 
     num_classes: int
@@ -86,17 +87,17 @@ class Classifier(nn.Module):
 
 
 def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
-    """Return a small classifier as an extractor; trains it where the cache has none.
+    """Return a small classifier as an extractor; it is trained if the cache does not hold it.
 
     Args:
-        name: of `RECIPES`.
-        data_dir: where TFDS data sets are.
+        name: one of `RECIPES`.
+        data_dir: the folder of TFDS data sets.
 
     Returns:
         An `Extractor` with logits, whose details hold the accuracy on the held-out images.
 
     Raises:
-        UserError: if the data set cannot be read, or the cache not be written.
+        UserError: if the data set cannot be read, or the cache folder cannot be written to.
     """
     recipe = RECIPES[name]
     train, test = _splits(recipe.source, data_dir)
@@ -106,7 +107,7 @@ def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
         "recipe": [*recipe[:-1], *recipe.strides],
         "train": content_hash({"images": np.asarray(train.images), "labels": np.asarray(train.labels)}),
     }
-    arrays = dict(kept("classifiers", key, lambda: _train(name, network, recipe.epochs, train, test)))
+    arrays = dict(kept_arrays("classifiers", key, lambda: _train(name, network, recipe.epochs, train, test)))
     accuracy, scale = float(arrays.pop("accuracy")), float(arrays["scale"])
     shape = train.images.shape[1:]
     like = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, *shape)))
@@ -127,15 +128,15 @@ def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
     )
 
 
-def _splits(source: str, data_dir: str | None) -> tuple[data.Dataset, data.Dataset]:
-    """Return what to train on, and what is held out."""
+def _splits(source: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
+    """Return the training images and the held-out ones."""
     if source != "digits":
-        train, test = (data.load(source, split=split, data_dir=data_dir) for split in ("train", "test"))
+        train, test = (load(source, split=split, data_dir=data_dir) for split in ("train", "test"))
     else:
-        whole = data.digits()
-        held_out = np.arange(len(whole.images)) % 5 == 0
+        dataset = digits()
+        held_out = np.arange(len(dataset.images)) % 5 == 0
         train, test = (
-            whole._replace(images=whole.images[rows], labels=np.asarray(whole.labels)[rows])
+            dataset._replace(images=dataset.images[rows], labels=np.asarray(dataset.labels)[rows])
             for rows in (~held_out, held_out)
         )
     if train.labels is None or test.labels is None:
@@ -149,12 +150,12 @@ def _run(network: Classifier, variables: Any, images: jax.Array) -> tuple[jax.Ar
     return jnp.asarray(hidden), jnp.asarray(logits)
 
 
-def _train(name: str, network: Classifier, epochs: int, train: data.Dataset, test: data.Dataset) -> Arrays:
-    """Return the trained variables by name, and the accuracy on `test`."""
+def _train(name: str, network: Classifier, epochs: int, train: Dataset, test: Dataset) -> Arrays:
+    """Return the trained variables by name, with the accuracy on `test` and the scale of the features."""
     size = len(train.images)
     steps = epochs * size // BATCH_SIZE
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
-    arrays = {"image": jnp.asarray(train.images), "label": jnp.asarray(train.labels)}
+    arrays = {name: jnp.asarray(array) for name, array in train.arrays(conditional=True).items()}
     variables = network.init(jax.random.key(SEED), to_float(arrays["image"][:1]))
 
     def loss(variables, batch):
@@ -163,7 +164,7 @@ def _train(name: str, network: Classifier, epochs: int, train: data.Dataset, tes
 
     @jax.jit
     def update(variables, state, arrays, step):
-        batch = data.batch_at(arrays, step, seed=SEED, batch_size=BATCH_SIZE)
+        batch = batch_at(arrays, step, seed=SEED, batch_size=BATCH_SIZE)
         updates, state = optimizer.update(jax.grad(loss)(variables, batch), state)
         return optax.apply_updates(variables, updates), state
 

@@ -1,4 +1,4 @@
-"""Images to features: what every extractor has in common, whatever its network."""
+"""Images to features: what all extractors have in common, whatever their network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ from jaxtyping import Float32, UInt8
 from jaxgan.data import pictures
 from jaxgan.images import to_float, to_uint8
 
-VERSION = 1  # of what is done to images here and in the networks of this folder: cached features depend on it
+VERSION = 1  # the version of all image processing in this package; cached features depend on it
 
 
-class NotFiniteError(ValueError):
-    """Images or features hold NaN or infinite values: nothing can be measured."""
+class FeaturesNotFiniteError(ValueError):
+    """Images or features hold NaN or infinite values, so nothing can be measured."""
 
 
 class Outputs(NamedTuple):
-    """What an extractor says of images.
+    """What an extractor returns for images.
 
     Attributes:
-        features: one row per image.
-        logits: those of a classifier; None of an extractor that is none.
+        features: one row for each image.
+        logits: a classifier's logits; None for an extractor that does not classify.
     """
 
     features: Float32[np.ndarray, "n d"]
@@ -40,15 +40,17 @@ class Extractor:
     Call it with images ``[N, H, W, C]`` for features ``[N, d]``.
 
     Attributes:
-        name: what its scores are called by.
-        apply: ``(variables, uint8 [B, H, W, C]) -> (features [B, d], logits [B, classes] or None)``, to be
+        name: the name that scores carry.
+        apply: ``(variables, uint8 [B, H, W, C]) -> (features [B, d], logits [B, classes] or None)``; it is
             jitted.
-        variables: of the network: an argument, as constants of 100 MB take minutes to compile.
-        hash: of all that the features depend on; None where that is not known (nothing is cached then).
-        image_shape: what it takes; None for any. Other images are cut around their centre and resized.
-        classes: names what the logits stand for: the data set whose labels they are; None otherwise.
-        details: about the network, for the protocol.
-        batch_size: images at a time.
+        variables: the network's variables. They are an argument, as constants of 100 MB take minutes to
+            compile.
+        hash: a hash of all that the features depend on; None if that is unknown, and then nothing is cached.
+        image_shape: the shape (H, W, C) that the network takes; None for any. Other images are cut around
+            their center and resized.
+        classes: the data set whose labels the logits stand for; None if there is none.
+        details: facts about the network, for the protocol.
+        batch_size: the number of images in a batch.
     """
 
     name: str
@@ -65,31 +67,31 @@ class Extractor:
         return self.outputs(images).features
 
     def outputs(self, images: Any, *, ended: Callable[[int], Any] = lambda count: None) -> Outputs:
-        """Return features and logits of images, a batch at a time.
+        """Return features and logits of images, computed a batch at a time.
 
         Args:
-            images: uint8 ``[N, H, W, C]`` in [0, 255], or float in [-1, 1], which is brought to 8 bits first,
-                as reals are; N >= 1.
-            ended: called with the number of images in each batch, when it has ended.
+            images: uint8 ``[N, H, W, C]`` in [0, 255], or float in [-1, 1], which is rounded to 8 bits as
+                real images are; N >= 1.
+            ended: called after each batch with its number of images.
 
         Raises:
             ValueError: for other dtypes or shapes, or features that are not ``[B, d]``.
-            NotFiniteError: for images or features that are not finite.
+            FeaturesNotFiniteError: for images or features that are not finite.
         """
         parts = []
         for start in range(0, len(images), self.batch_size):
             batch = self._fitted(eight_bits(images[start : start + self.batch_size]))
             count = len(batch)
             rows = np.minimum(np.arange(min(self.batch_size, len(images))), count - 1)
-            made = self._compiled(self.variables, batch[rows])
-            parts.append(jax.tree.map(itemgetter(slice(count)), jax.device_get(made)))
+            outputs = jax.device_get(self._compiled(self.variables, batch[rows]))
+            parts.append(jax.tree.map(itemgetter(slice(count)), outputs))
             ended(count)
         features = np.concatenate([part[0] for part in parts]).astype(np.float32)
         if features.shape[:1] != (len(images),) or features.ndim != 2:
             raise ValueError(f"{self.name}: features have shape [B, d], got {list(features.shape)}")
         bad = np.count_nonzero(~np.isfinite(features).all(axis=1))
         if bad:
-            raise NotFiniteError(
+            raise FeaturesNotFiniteError(
                 f"{self.name}: {bad} of {len(features)} features hold NaN or infinite values"
             )
         if parts[0][1] is None:
@@ -97,11 +99,11 @@ class Extractor:
         return Outputs(features, np.concatenate([part[1] for part in parts]).astype(np.float32))
 
     def change(self, image_shape: tuple[int, ...]) -> str | None:
-        """Say what is done to images of a shape before the network sees them; None: nothing."""
+        """Return in words what happens to images of a shape before the network; None if nothing does."""
         if self.image_shape in (None, tuple(image_shape)):
             return None
-        here, there = ("x".join(map(str, shape)) for shape in (image_shape, self.image_shape or ()))
-        return f"images {here} are cut around their centre and resized (Lanczos) to {there} for {self.name}"
+        old, new = ("x".join(map(str, shape)) for shape in (image_shape, self.image_shape or ()))
+        return f"images {old} are cut around their center and resized (Lanczos) to {new} for {self.name}"
 
     @cached_property
     def _compiled(self) -> Callable[[Any, Any], Any]:
@@ -121,7 +123,7 @@ def eight_bits(images: Any) -> UInt8[np.ndarray, "n h w c"]:
 
     Raises:
         ValueError: for other dtypes or shapes.
-        NotFiniteError: for values that are not finite, naming how many images.
+        FeaturesNotFiniteError: for values that are not finite, with the number of such images.
     """
     images = np.asarray(images)
     if images.ndim != 4:
@@ -133,7 +135,7 @@ def eight_bits(images: Any) -> UInt8[np.ndarray, "n h w c"]:
     images = images.astype(np.float32)  # NumPy does not know bfloat16
     bad = np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
     if bad:
-        raise NotFiniteError(f"{bad} of {len(images)} images hold NaN or infinite values")
+        raise FeaturesNotFiniteError(f"{bad} of {len(images)} images hold NaN or infinite values")
     return np.asarray(to_uint8(jnp.asarray(images)))
 
 
@@ -147,10 +149,10 @@ def from_function(
     """Make an extractor of your own function.
 
     Args:
-        name: what its scores are called by.
-        function: ``float32 images [B, H, W, C] in [-1, 1] -> features [B, d]``, in terms of `jax.numpy`.
-        hash: a text that changes with the function: then the features of reals are cached by it.
-        image_shape: (H, W, C) that it takes; None for any.
+        name: the name that scores carry.
+        function: ``float32 images [B, H, W, C] in [-1, 1] -> features [B, d]``, written with `jax.numpy`.
+        hash: a text that changes with the function; given, it lets the features of real images be cached.
+        image_shape: the shape (H, W, C) that the function takes; None for any.
     """
 
     def apply(variables: None, images: jax.Array) -> tuple[jax.Array, None]:

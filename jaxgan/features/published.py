@@ -1,8 +1,9 @@
-"""Networks of others with the weights of a file, as extractors.
+"""Published networks with the weights of a file, as extractors.
 
-The 2015 Inception: a score that is to be called FID comes from it with the published weights, such as
+A score may be called FID only if it comes from the 2015 Inception with its published weights, such as
 ``weights-inception-2015-12-05-6726825d.pth`` of torch-fidelity or ``pt_inception-2015-12-05-6726825d.pth`` of
-pytorch-fid. EfficientNet-Lite0 is a smaller one (`jaxgan.features.networks.efficientnet` says where it is).
+pytorch-fid. EfficientNet-Lite0 is smaller; `jaxgan.features.networks.efficientnet` says where its weights
+are.
 """
 
 from pathlib import Path
@@ -17,9 +18,9 @@ from jaxtyping import Array, UInt8
 from jaxgan.features.extractor import Extractor
 from jaxgan.features.networks.efficientnet import EfficientNet
 from jaxgan.features.networks.inception import Inception
-from jaxgan.features.store import Arrays, content_hash
 from jaxgan.features.weights import read_weights
 from jaxgan.state import named_leaves, with_leaves
+from jaxgan.system.cache import Arrays, content_hash
 from jaxgan.system.errors import UserError
 
 
@@ -28,12 +29,12 @@ class Network(NamedTuple):
 
     Attributes:
         module: images ``[B, H, W, 3]`` in [0, 255] to features and logits.
-        title: what to call it in a sentence.
-        sha256: of the published file, whose name holds the first digits.
-        input: what is done to images first.
-        own: names in its modules that the file does not have.
-        url: of the file, where it can be downloaded by itself.
-        size: of the file in bytes.
+        title: the network's name in a sentence.
+        sha256: the hash of the published file, whose name holds the first digits.
+        input: how images are resized first, in words.
+        own: names of modules here that the file's names do not have.
+        url: the address of the file; None if it cannot be downloaded by itself.
+        size: the length of the file in bytes.
     """
 
     module: nn.Module
@@ -46,7 +47,7 @@ class Network(NamedTuple):
 
 
 INCEPTION, EFFICIENTNET = "inception-2015", "efficientnet-lite0"
-NETWORKS = {
+PUBLISHED = {
     INCEPTION: Network(
         Inception(),
         "the 2015 Inception",
@@ -70,21 +71,21 @@ def published(name: str, path: Path) -> Extractor:
     """Return a network with the weights of a file as an extractor.
 
     Args:
-        name: of `NETWORKS`.
-        path: a ``.pth`` or ``.safetensors`` with PyTorch's names. The extractor has the plain name only if it
-            is the published file; any other has its hash in its name.
+        name: one of `PUBLISHED`.
+        path: a ``.pth`` or ``.safetensors`` with PyTorch's names. With any file but the published one, the
+            extractor's name holds a hash of the weights.
 
     Raises:
-        UserError: if it cannot be read, or does not fit.
+        UserError: if the file cannot be read, or does not fit the network.
     """
     arrays, digest = read_weights(path)
-    network = NETWORKS[name]
+    network = PUBLISHED[name]
     variables = convert(network, arrays, path)
     hash = content_hash({name: np.asarray(leaf) for name, leaf in named_leaves(variables).items()})
 
     def apply(variables: Any, images: UInt8[Array, "batch height width channel"]) -> Any:
-        colour = jnp.broadcast_to(images, (*images.shape[:3], 3)) if images.shape[-1] == 1 else images
-        return network.module.apply(variables, colour.astype(jnp.float32))
+        color = jnp.broadcast_to(images, (*images.shape[:3], 3)) if images.shape[-1] == 1 else images
+        return network.module.apply(variables, color.astype(jnp.float32))
 
     return Extractor(
         name if digest == network.sha256 else f"{name}-{hash[:8]}",
@@ -100,26 +101,25 @@ def convert(network: Network, arrays: Arrays, path: Path) -> Any:
     """Return PyTorch's arrays as a network's variables.
 
     Raises:
-        UserError: naming what is missing or of another shape.
+        UserError: if an array is missing or has another shape, with its name.
     """
     like = jax.eval_shape(network.module.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
-    found = {}
+    leaves = {}
     for name, leaf in named_leaves(like).items():
-        theirs = _their_name(name, network.own)
-        if theirs not in arrays:
-            raise UserError(f"{path} does not hold {network.title}: {theirs} is missing")
-        array = arrays[theirs].astype(np.float32)
+        their_name = _their_name(name, network.own)
+        if their_name not in arrays:
+            raise UserError(f"{path} does not hold {network.title}: {their_name} is missing")
+        array = arrays[their_name].astype(np.float32)
         array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
         if array.shape != leaf.shape:
-            raise UserError(
-                f"{path} does not hold {network.title}: {theirs} has shape {list(arrays[theirs].shape)}"
-            )
-        found[name] = jnp.asarray(array)
-    return with_leaves(like, found)
+            shape = list(arrays[their_name].shape)
+            raise UserError(f"{path} does not hold {network.title}: {their_name} has shape {shape}")
+        leaves[name] = jnp.asarray(array)
+    return with_leaves(like, leaves)
 
 
 def _their_name(name: str, own: tuple[str, ...]) -> str:
-    """Return PyTorch's name, "Mixed_5b.branch1x1.bn.weight", of our "params/Mixed_5b/branch1x1/bn/scale"."""
+    """Return PyTorch's name "Mixed_5b.branch1x1.bn.weight" for "params/Mixed_5b/branch1x1/bn/scale"."""
     *modules, leaf = name.split("/")[1:]
-    theirs = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-    return ".".join([*(module for module in modules if module not in own), theirs.get(leaf, leaf)])
+    their_leaf = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
+    return ".".join([*(module for module in modules if module not in own), their_leaf.get(leaf, leaf)])

@@ -1,8 +1,8 @@
 """Weight files of PyTorch, read as data: nothing in them is ever run.
 
-A ``.pth`` is a pickle, which can name any function and have it called. This reader knows five names, those
-that a dictionary of plain tensors takes, and refuses a file that says anything else. It reads both formats,
-the zip of PyTorch 1.6 and later, and the older one.
+A ``.pth`` is a pickle, which can call any function by its name. This reader knows the few names that a
+dictionary of plain tensors needs, and refuses a file with any other. It reads both formats: the zip of
+PyTorch 1.6 and later, and the older one.
 """
 
 import collections
@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import load_file
 
-from jaxgan.features.store import Arrays
+from jaxgan.system.cache import Arrays
 from jaxgan.system.errors import UserError
 
-MAGIC = 0x1950A86A20F9469CFC6C  # of the older format
+MAGIC = 0x1950A86A20F9469CFC6C  # the first number of the older format
 TYPES = {
     "DoubleStorage": np.dtype("<f8"),
     "FloatStorage": np.dtype("<f4"),
@@ -43,7 +43,7 @@ class _Tensor(NamedTuple):
 
 
 class _Kind(str):
-    """The name of a type of storage; unlike a class, it cannot be called."""
+    """The name of a type of storage: a string, which cannot be called as a class can."""
 
 
 def read_weights(path: Path) -> tuple[Arrays, str]:
@@ -53,7 +53,7 @@ def read_weights(path: Path) -> tuple[Arrays, str]:
         path: a ``.pth`` or ``.pt`` that holds a dictionary of tensors, or a ``.safetensors``.
 
     Raises:
-        UserError: if it cannot be read, or holds anything but tensors.
+        UserError: if the file cannot be read, or holds anything but tensors.
     """
     try:
         content = path.read_bytes()
@@ -70,7 +70,7 @@ def read_weights(path: Path) -> tuple[Arrays, str]:
         }, digest
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # unpickling what is damaged can raise any of a dozen types
+    except Exception as error:  # unpickling a damaged file raises any of a dozen types
         raise UserError(f"{path} is no file of weights: {error or type(error).__name__}") from error
 
 
@@ -128,7 +128,7 @@ def _read_older(file: io.BytesIO) -> tuple[Any, dict[str, bytes]]:
 
 
 def _array(tensor: _Tensor, storages: dict[str, bytes]) -> np.ndarray:
-    """Return a tensor's numbers; its view is checked, as NumPy would read beyond the end."""
+    """Return a tensor's numbers. Its view is checked, as NumPy would read beyond the end of the storage."""
     kind = TYPES[tensor.storage.kind]
     values = np.frombuffer(storages[tensor.storage.key], kind)
     if 0 in tensor.shape:

@@ -10,13 +10,14 @@ from typing import Any
 
 import jax
 
+from jaxgan.parallel.adapters import Run
 from jaxgan.parallel.loops import repeat
 from jaxgan.state import GANState
-from jaxgan.step import Batch, Step
+from jaxgan.step import Batch
 
 
 def population(
-    make_step: Callable[[Any], Step], batch_at: Callable[[Any, jax.Array, jax.Array], Batch]
+    make_step: Callable[[Any], Run], batch_at: Callable[[Any, jax.Array, jax.Array], Batch]
 ) -> jax.stages.Wrapped:
     """Compile a loop of steps of many GANs at once, each with a seed and hyperparameters of its own.
 

@@ -18,6 +18,7 @@ from jaxgan.config import Config
 from jaxgan.run.recorder import Recorder
 from jaxgan.run.run import Run
 from jaxgan.state import GANState
+from jaxgan.system.errors import with_flags
 
 IMAGES = 128  # real images that a look takes, about
 WINDOW = 64  # rows of the log in which an oscillation is looked for
@@ -65,7 +66,7 @@ class Diagnosis:
         for i, row in enumerate(rows):
             if row["alarms"]:
                 for alarm in diagnostics.alarms(numbers[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0):
-                    warnings[alarm.name] = str(alarm)
+                    warnings[alarm.name] = with_flags(str(alarm))
                     self._recorder.marks.setdefault(alarm.name, row["step"])
 
     def look(self, step: int, state: GANState) -> list[Callable[[], None]]:
@@ -94,9 +95,9 @@ class Diagnosis:
         self._recent.append({**row, "alarms": [alarm.name for alarm in alarms]})
         folder.append(FILE, self._recent[-1])
         for alarm in alarms:
-            folder.warnings[alarm.name] = str(alarm)
+            folder.warnings[alarm.name] = with_flags(str(alarm))
             if alarm.name not in before:
-                self._recorder.say(f"warning: {alarm}")
+                self._recorder.say(f"warning: {with_flags(str(alarm))}")
                 self._recorder.marks.setdefault(alarm.name, step)
         if alarms:
             folder.write_status("running", step)

@@ -49,16 +49,16 @@ def parse(
         except ValueError:
             target = math.nan
         if not math.isfinite(target):
-            raise UserError(f"--stop-at is a metric and a number, such as fid=12, got {stop_at}")
+            raise UserError(f"`stop_at` is a metric and a number, such as fid=12, got {stop_at}")
         if metric not in watched:
             some = ", ".join(watched) or "none"
             raise UserError(
-                f"--stop-at {metric} is not one of the --metrics of which less is better ({some})"
+                f"`stop_at` {metric} is not one of the `metrics` of which less is better ({some})"
             )
     if patience is not None and patience < 1:
-        raise UserError(f"--patience must be at least 1, got {patience}")
+        raise UserError(f"`patience` must be at least 1, got {patience}")
     if patience is not None and metric is None:
-        raise UserError(f"--patience needs one of {', '.join(distances)} among --metrics")
+        raise UserError(f"`patience` needs one of {', '.join(distances)} among `metrics`")
     return Goal(metric, target, patience)
 
 

@@ -1,7 +1,7 @@
 """Evaluation while a run trains: how far the fakes are from the reals, the best so far, and when to stop.
 
 Evaluating reads the EMA weights and nothing else, with latents from a key of its own, so a run has the
-same parameters, bit for bit, with and without. What was measured goes to evaluations.jsonl, a row per evaluation.
+same parameters, bit for bit, with and without. Each evaluation is a row of evaluations.jsonl.
 """
 
 from functools import partial
@@ -35,7 +35,7 @@ class Evaluations:
         self._rows: list[Row] = run.folder.read_rows(FILE, start)
         if self._plan is not None:
             self._write()
-            write_json(run.folder.path / "evaluation.json", evaluation_plan.protocol(self._plan))
+            write_json(run.folder.path / "evaluation.json", self._plan.protocol)
 
     @property
     def stop_reason(self) -> str | None:
@@ -116,7 +116,7 @@ class Evaluations:
         return with_leaves(shapes, leaves).ema
 
     def _plot(self, plan: EvaluationPlan, best: int) -> None:
-        plots, network = (self._recorder.path / PLOT).parent, plan.extractor.name
+        plots, network = (self._recorder.path / PLOT).parent, plan.extractor
         draw = partial(figures.plot_evaluations, self._rows, best, plan.names, network, plots)
         self._recorder.attempt("the plot of evaluations", draw)
 
@@ -135,7 +135,7 @@ class Evaluations:
             for name, value in self._rows[-1].items()
             if name != "step" and value is not None and not name.endswith(figures.SPREADS)
         ]
-        protocol = f"{plan.extractor.name}, {plan.n:,} fakes, {len(plan.reals.images):,} reals"
+        protocol = f"{plan.extractor}, {plan.n:,} fakes, {plan.n_real:,} reals"
         self._recorder.say(f"evaluated step {step:,}: {', '.join(numbers) or 'no number'} ({protocol})")
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run is evaluated by: metrics, real images and their features, and when it is good enough."""
+"""What a run is evaluated by: metrics, real data and their features, and when it is good enough."""
 
 import math
 import warnings
@@ -9,18 +9,24 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan import data, features
+from jaxgan import features, sampling
 from jaxgan.build import Experiment
 from jaxgan.config import Config
-from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator, labels_like, split_names
-from jaxgan.evaluate import reals as there
-from jaxgan.evaluate.fakes import outputs
-from jaxgan.evaluate.reals import Reals
-from jaxgan.evaluate.scores import Evidence, scalars
+from jaxgan.data import Dataset
+from jaxgan.data.mixtures import MIXTURES
+from jaxgan.data.sources import has_splits
+from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
+from jaxgan.evaluate.fakes import fake_outputs, random_rows
+from jaxgan.evaluate.reals import Reals, draw_reals, labels_like, load, real_outputs
+from jaxgan.evaluate.scores import Evidence, scalars, split_names
 from jaxgan.features import Extractor, Outputs
+from jaxgan.metrics import mode_coverage
+from jaxgan.metrics.result import Result
 from jaxgan.run import early_stopping
 from jaxgan.run.early_stopping import Goal, Row
 from jaxgan.system.errors import UserError
+
+COORDINATES = "coordinates"  # what points are compared by
 
 
 class EvaluationPlan(NamedTuple):
@@ -29,23 +35,27 @@ class EvaluationPlan(NamedTuple):
     Attributes:
         every: steps between evaluations.
         n: number of generated images.
+        n_real: number of real images.
         names: names of the metrics.
         goal: when to stop.
-        reals: real images that the fakes are compared with.
-        real: features of the real images.
-        extractor: network that computed them.
+        extractor: name of the network that computes the features.
+        evidence: ``(experiment, generate, key) -> Evidence``: features of the real images and of fakes.
+        measure: ``(name, evidence) -> results`` of one metric.
+        protocol: all that the numbers depend on, as JSON can hold it.
     """
 
     every: int
     n: int
+    n_real: int
     names: tuple[str, ...]
     goal: Goal
-    reals: Reals
-    real: Outputs
-    extractor: Extractor
+    extractor: str
+    evidence: Callable[[Experiment, Callable[..., jax.Array], jax.Array], Evidence]
+    measure: Callable[[str, Evidence], tuple[Result, ...]]
+    protocol: dict[str, Any]
 
 
-def plan(config: Config, dataset: data.Dataset, extractor: Extractor | None = None) -> EvaluationPlan | None:
+def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -> EvaluationPlan | None:
     """Return what a run is evaluated by, or None if it is not; computes the features of the reals.
 
     Args:
@@ -56,50 +66,123 @@ def plan(config: Config, dataset: data.Dataset, extractor: Extractor | None = No
     Raises:
         UserError: if the options make no sense, or an extractor or data cannot be had.
     """
-    names, wanted = check(config, dataset.name if extractor is None else None)
+    points = dataset.images.ndim == 2
+    names, goal = check(config, None if points or extractor is not None else dataset.name)
     if config.evaluate_every is None:
         return None
+    if points:
+        return _plan_of_points(config, dataset, names, goal)
     if extractor is None:
         extractor = features.get(**_choice(config), source=dataset.name, data_dir=config.data_dir)
-    if data.has_splits(dataset.name) and dataset.name == config.data:
+    if has_splits(dataset.name) and dataset.name == config.data:
         shape = dataset.images.shape[1:]
-        reals = there.load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
+        reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
     else:
-        reals = there.from_dataset(dataset, config.evaluate_n)
-    real = there.outputs(reals, extractor)
-    result = EvaluationPlan(config.evaluate_every, config.evaluate_n, names, wanted, reals, real, extractor)
-    _rehearse(result)
-    return result
+        reals = draw_reals(dataset, config.evaluate_n)
+    real = real_outputs(reals, extractor)
+
+    def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
+        labels = labels_like(reals, config.evaluate_n, experiment.num_classes)
+        latent_dim = experiment.shapes.latent_dim
+        fakes = from_generator(generate, latent_dim=latent_dim, n=config.evaluate_n, labels=labels, key=key)
+        return Evidence(real, fake_outputs(fakes, extractor), extractor)
+
+    def measure(name: str, evidence: Evidence) -> tuple[Result, ...]:
+        return METRICS[name](evidence)
+
+    _rehearse(config, names, Evidence(real, real, extractor), measure)
+    return EvaluationPlan(
+        config.evaluate_every,
+        config.evaluate_n,
+        len(reals.images),
+        names,
+        goal,
+        extractor.name,
+        evidence,
+        measure,
+        _protocol(config, names, reals, extractor),
+    )
 
 
-def _rehearse(plan: EvaluationPlan) -> None:
+def _plan_of_points(config: Config, dataset: Dataset, names: tuple[str, ...], goal: Goal) -> EvaluationPlan:
+    """Return the plan of a run that learns points: their features are their coordinates."""
+    rows = random_rows(len(dataset.images), config.evaluate_n)
+    real = Outputs(np.asarray(dataset.images[rows], np.float32))
+    mixture = MIXTURES.get(dataset.name)
+    extractor = Extractor(COORDINATES, lambda variables, points: (points, None))
+
+    def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
+        count, classes = config.evaluate_n, experiment.num_classes
+        latents = sampling.draw_latents(key, count, experiment.shapes.latent_dim)
+        points = np.asarray(generate(latents, sampling.column_labels(count, classes)), np.float32)
+        if not np.isfinite(points).all():
+            raise features.FeaturesNotFiniteError("the generator makes points that are not finite")
+        return Evidence(real, Outputs(points), extractor)
+
+    def measure(name: str, evidence: Evidence) -> tuple[Result, ...]:
+        if name != "modes":
+            return METRICS[name](evidence)
+        if mixture is None:
+            raise ValueError(
+                f"the modes of {dataset.name} are not known: only those of {', '.join(MIXTURES)}"
+            )
+        return (mode_coverage(evidence.fake.features, mixture.centers, sigma=mixture.sigma),)
+
+    _rehearse(config, names, Evidence(real, real, extractor), measure)
+    protocol = {
+        "weights": "EMA",
+        "metrics": list(names),
+        "n_fake": config.evaluate_n,
+        "against": dataset.name,
+        "n_real": len(rows),
+        "extractor": COORDINATES,
+    }
+    return EvaluationPlan(
+        config.evaluate_every or 1,
+        config.evaluate_n,
+        len(rows),
+        names,
+        goal,
+        COORDINATES,
+        evidence,
+        measure,
+        protocol,
+    )
+
+
+def _rehearse(
+    config: Config,
+    names: tuple[str, ...],
+    evidence: Evidence,
+    measure: Callable[[str, Evidence], tuple[Result, ...]],
+) -> None:
     """Raise `UserError` if a metric cannot be had of so many images; reals stand in for the fakes."""
-    rows = np.resize(np.arange(len(plan.real.features)), plan.n)
-    fake = jax.tree.map(itemgetter(rows), plan.real)
+    rows = np.resize(np.arange(len(evidence.real.features)), config.evaluate_n)
+    evidence = evidence._replace(fake=jax.tree.map(itemgetter(rows), evidence.real))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        for name in plan.names:
+        for name in names:
             try:
-                METRICS[name](Evidence(plan.real, fake, plan.extractor))
+                measure(name, evidence)
             except ValueError as error:
-                raise UserError(f"--metrics {name}, --evaluate-n {plan.n}: {error}") from error
+                raise UserError(f"`metrics` {name}, `evaluate_n` {config.evaluate_n}: {error}") from error
 
 
 def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:
     """Return the metrics that a run is to be evaluated by and when it stops; computes nothing.
 
     Args:
-        config: of the run.
-        source: name of the data set, for which there has to be an extractor; None: there is one.
+        config: the run's config.
+        source: name of the data set, which needs an extractor; None if none has to be found.
 
     Raises:
         UserError: if the options make no sense.
     """
     known = tuple(name for name in METRICS if name not in WITH_TRAINING_SET)
-    names = split_names(config.metrics, known)
+    names = split_names(",".join(config.metrics), known)
     wanted = early_stopping.parse(config.stop_at, config.patience, names, DISTANCES)
     if config.evaluate_every is None and (config.stop_at is not None or config.patience is not None):
-        raise UserError("--stop-at and --patience look at evaluations: set --evaluate-every")
+        raise UserError("`stop_at` and `patience` look at evaluations: set `evaluate_every`")
     if config.evaluate_every is not None and source is not None:
         features.choose(**_choice(config), source=source)
     return names, wanted
@@ -124,37 +207,29 @@ def measure(
         generate: ``(latents, labels) -> images``.
         key: key of the latents.
     """
-    fakes = from_generator(
-        generate,
-        latent_dim=experiment.shapes.latent_dim,
-        n=plan.n,
-        labels=labels_like(plan.reals, plan.n, experiment.num_classes),
-        key=key,
-    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            evidence = Evidence(plan.real, outputs(fakes, plan.extractor), plan.extractor)
-        except features.NotFiniteError as error:
+            evidence = plan.evidence(experiment, generate, key)
+        except features.FeaturesNotFiniteError as error:
             return {plan.goal.metric or plan.names[0]: None}, [f"cannot evaluate: {error}"]
-        results = {name: METRICS[name](evidence) for name in plan.names}
+        results = {name: plan.measure(name, evidence) for name in plan.names}
     notes = [f"note: {message}" for message in dict.fromkeys(str(warning.message) for warning in caught)]
     return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}, notes
 
 
-def protocol(plan: EvaluationPlan) -> dict[str, Any]:
-    """Return all that the numbers depend on, as JSON can hold it."""
+def _protocol(config: Config, names: tuple[str, ...], reals: Reals, extractor: Extractor) -> dict[str, Any]:
     return {
         "weights": "EMA",
         "latents": "standard normal, not truncated, the same at every evaluation",
-        "metrics": list(plan.names),
-        "n_fake": plan.n,
-        "against": plan.reals.source,
-        "split": plan.reals.split,
-        "n_real": len(plan.reals.images),
+        "metrics": list(names),
+        "n_fake": config.evaluate_n,
+        "against": reals.source,
+        "split": reals.split,
+        "n_real": len(reals.images),
         "bits": 8,
-        "extractor": plan.extractor.name,
-        "extractor_hash": plan.extractor.hash,
-        "extractor_details": plan.extractor.details,
-        "resize": plan.extractor.change(plan.reals.images.shape[1:]),
+        "extractor": extractor.name,
+        "extractor_hash": extractor.hash,
+        "extractor_details": extractor.details,
+        "resize": extractor.change(reals.images.shape[1:]),
     }

@@ -14,11 +14,11 @@ import shlex
 import shutil
 import socket
 import traceback
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import IO, Any
 
 import jax
@@ -27,6 +27,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.files import remove_leftovers, write_atomically, write_json, writing
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 _LONGEST_ROW = 1024  # bytes, of metrics.jsonl
 
 
@@ -53,7 +54,7 @@ class Workdir:
         path: path of the folder, which is made if missing.
         settings: all that was asked for, as plain JSON values.
         practical: names of the settings that may differ from those of the run that is already there.
-        defaults: what a run of an older version meant by the settings that it did not have yet.
+        upgrade: returns the settings of an older version's config.json as this version writes them.
         writes: False for a process that leaves the folder to process 0, and writes a log of its own
             (`follow`) there and nothing else.
 
@@ -69,14 +70,14 @@ class Workdir:
         settings: dict[str, Any],
         *,
         practical: Collection[str] = (),
-        defaults: Mapping[str, Any] = MappingProxyType({}),
+        upgrade: Upgrade = dict,
         writes: bool = True,
     ):
         self.path = Path(path)
         self.warnings: dict[str, str] = {}  # by name; status.json has them
         self._step, self._writes = 0, writes
         if writes:
-            self._open(settings, practical, defaults)
+            self._open(settings, practical, upgrade)
             self._log: IO[str] = (self.path / "log.txt").open("a")
 
     def follow(self) -> "Workdir":
@@ -88,9 +89,7 @@ class Workdir:
         os.dup2(self._log.fileno(), 2)
         return self
 
-    def _open(
-        self, settings: dict[str, Any], practical: Collection[str], defaults: Mapping[str, Any]
-    ) -> None:
+    def _open(self, settings: dict[str, Any], practical: Collection[str], upgrade: Upgrade) -> None:
         file = self.path / "config.json"
         if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
             raise UserError(f"{self.path} holds files but no run of jaxgan: choose another `workdir`")
@@ -104,7 +103,7 @@ class Workdir:
             self._hold()
             remove_leftovers(self.path)
             if not made and file.exists():
-                self._compare(file, settings, practical, defaults)
+                self._compare(file, settings, practical, upgrade)
             write_json(file, settings)
             write_json(self.path / "env.json", environment())
         except BaseException:
@@ -212,10 +211,10 @@ class Workdir:
         self._lock.flush()
 
     def _compare(
-        self, file: Path, settings: dict[str, Any], practical: Collection[str], defaults: Mapping[str, Any]
+        self, file: Path, settings: dict[str, Any], practical: Collection[str], upgrade: Upgrade
     ) -> None:
         try:
-            saved = {**defaults, **json.loads(file.read_text())}
+            saved = json.loads(json.dumps(upgrade(json.loads(file.read_text()))))
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
         wanted = json.loads(json.dumps(settings))  # tuples are lists there

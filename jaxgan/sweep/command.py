@@ -4,7 +4,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from jaxgan.config import Appended, Positional, option
+from jaxgan.config import option
+from jaxgan.system.command_line import Appended, Positional
 from jaxgan.system.errors import UserError, exits
 
 PREEMPTED = 75
@@ -38,7 +39,6 @@ def sweep(
     """
     import jax  # these take seconds, and `jaxgan sample` needs none of them
 
-    from jaxgan.data import cache
     from jaxgan.sweep import schedule, settings
     from jaxgan.system import compilation
 
@@ -53,7 +53,7 @@ def sweep(
     asked = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
     settings = dataclasses.asdict(default) | asked | {"at_once": at_once}
     if default.compilation_cache:
-        compilation.keep_in(cache.folder() / "compiled")
+        compilation.keep_programs()
     with exits(OSError):
         done = schedule.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
     if not done:

@@ -14,8 +14,11 @@ import numpy as np
 from jaxgan import build, data, train
 from jaxgan.build import Experiment
 from jaxgan.config import PRACTICAL, Config
-from jaxgan.run import evaluation_plan, nan
+from jaxgan.run import evaluation_plan
 from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.evaluation_plan import EvaluationPlan
+from jaxgan.run.keys import run_keys
+from jaxgan.run.pace import Pace
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.sweep.program import Program, diverged, member
@@ -33,13 +36,13 @@ class Setting(NamedTuple):
     Attributes:
         dataset: what they learn.
         experiment: their networks.
-        judge: of the members at the end, or None.
+        plan: how the members are measured at the end, or None.
         program: that trains them.
     """
 
     dataset: data.Dataset
     experiment: Experiment
-    judge: evaluation_plan.Judge | None
+    plan: EvaluationPlan | None
     program: Program
 
 
@@ -55,7 +58,7 @@ def run(
     setting: Setting,
     *,
     say: Callable[[str], None],
-    asked: Preemption,
+    stop: Preemption,
 ) -> list[Outcome] | None:
     """Train a population and measure it.
 
@@ -64,19 +67,19 @@ def run(
         members: by number.
         setting: what they share.
         say: tells a line.
-        asked: whether somebody asked for an end.
+        stop: whether a signal has asked for an end.
 
     Returns:
         An outcome for each member, or None if somebody asked for an end; all is saved then.
     """
-    asked_for = {"members": list(members), "size": setting.program.size}
-    with Workdir(path, asked_for) as folder:
+    settings = {"members": list(members), "size": setting.program.size}
+    with Workdir(path, settings) as folder:
         with Checkpoints(path / "checkpoints", keep=1) as checkpoints:
-            state = _train(folder, members, setting.program, checkpoints, say, asked)
+            state = _train(folder, members, setting, checkpoints, say, stop)
             step = int(state.step)
             checkpoints.save(step, state)
         config = next(iter(members.values()))
-        if asked and step < config.steps and any(number is None for number in diverged(state)):
+        if stop and step < config.steps and any(number is None for number in diverged(state)):
             folder.write_status("preempted", step)
             return None
         found = _measure(folder, members, setting, state, say)
@@ -134,12 +137,12 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
 def _train(
     folder: Workdir,
     members: dict[int, Config],
-    program: Program,
+    setting: Setting,
     checkpoints: Checkpoints,
     say: Callable[[str], None],
-    asked: Preemption,
+    stop: Preemption,
 ) -> GANState:
-    numbers, configs = list(members), list(members.values())
+    program, numbers, configs = setting.program, list(members), list(members.values())
     config = configs[0]
     found = checkpoints.latest_step()
     state = program.init(configs) if found is None else program.place(checkpoints.restore(program.shapes))
@@ -148,13 +151,15 @@ def _train(
     folder.write_status("running", step)
     if found is not None:
         say(f"goes on at step {step:,}")
-    images = program.size * config.batch_size * config.d_steps
+    images = program.size * config.images_per_step
     bar = config.progress and not config.quiet
-    progress = Progress(step, config.steps, images, bar=bar, quiet=config.quiet)
+    line = setting.experiment.step.game.LINE
+    progress = Progress(step, config.steps, images, metrics=line, bar=bar, quiet=config.quiet)
+    pace = Pace()
     progress.start()
-    while step < config.steps and not asked and None in known[: len(configs)]:
+    while step < config.steps and not stop and None in known[: len(configs)]:
         to_event = min(every - step % every for every in (config.log_every, config.save_every))
-        steps = min(progress.steps_per_call, config.steps - step, to_event)
+        steps = min(pace.steps_per_call, config.steps - step, to_event)
         state, metrics = program.run(configs, state, steps)
         step += steps
         values = {name: value[: len(configs)] for name, value in jax.device_get(metrics).items()}
@@ -165,9 +170,9 @@ def _train(
         alive = [i for i, at in enumerate(known[: len(configs)]) if at is None]
         if not alive:
             break
-        line = progress.advance(
-            steps, {name: float(np.median(value[alive])) for name, value in values.items()}
-        )
+        medians = {name: float(np.median(value[alive])) for name, value in values.items()}
+        pace.advance(steps)
+        line = progress.advance(steps, medians, rate=pace.rate, average=pace.average)
         if step % config.log_every == 0 or step == config.steps:
             for i in alive:
                 row = {name: float(value[i]) for name, value in values.items()}
@@ -187,23 +192,21 @@ def _measure(
     state: GANState,
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    judge, rows = setting.judge, folder.read_metrics()
-    generator = setting.experiment.generator
-    generate = jax.jit(
-        lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
-    )
+    plan, rows = setting.plan, folder.read_metrics()
     notes: dict[str, None] = {}
     found = []
     for i, (number, config) in enumerate(members.items()):
         at = diverged(state)[i]
         outcome: Outcome = {"member": number, "population": folder.path.name, "diverged_at": at}
         if at is None:
-            outcome |= {"judged_by": GAP, "extractor": judge and judge.extractor.name}
-            if judge is not None:
-                outcome["judged_by"] = judge.goal.metric or GAP
-                key = jax.random.fold_in(nan.keys(config.seed, 0)[2], 1)  # as the run by itself does
+            outcome |= {"judged_by": GAP, "extractor": plan and plan.extractor}
+            if plan is not None:
+                outcome["judged_by"] = plan.goal.metric or GAP
+                key = run_keys(config.seed).evaluation  # as the run by itself does
                 ema = member(state, i).ema
-                scores, new = evaluation_plan.measure(judge, setting.experiment, partial(generate, ema), key)
+                scores, new = evaluation_plan.measure(
+                    plan, setting.experiment, partial(setting.experiment.generate, ema), key
+                )
                 outcome |= scores
                 notes |= dict.fromkeys(new)
             outcome |= _last([row for row in rows if row["member"] == number])

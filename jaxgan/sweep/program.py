@@ -5,8 +5,7 @@ are NaN. That is written into the one counter of its state that nothing else rea
 and however a sweep is cut into calls, the numbers are the same.
 """
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,9 +18,9 @@ from jax.sharding import PartitionSpec as P
 from jaxgan import build, data, parallel
 from jaxgan.build import Experiment
 from jaxgan.config import Config
-from jaxgan.run import nan
+from jaxgan.run.keys import keys_of
 from jaxgan.state import GANState
-from jaxgan.step import Batch, Metrics, Step
+from jaxgan.step import Batch, Metrics
 from jaxgan.system import limits
 
 AXIS = "members"
@@ -32,7 +31,7 @@ class Program:
 
     Args:
         config: of any of them.
-        varying: names of the settings in which they differ, of `members.TOGETHER`.
+        varying: names of the settings in which they differ, those that one program can trace.
         experiment: their networks and data.
         size: members, a multiple of the devices.
         devices: each takes its share of the members; they have nothing to say to each other.
@@ -94,7 +93,7 @@ class Program:
         """Return the members' states at step 0."""
         seeds = self._settings(members)[1]
         return self.place(
-            parallel.init_population(lambda key: self._experiment.init(nan.keys_of(key)[0]), seeds)
+            parallel.init_population(lambda key: self._experiment.init(keys_of(key).init), seeds)
         )
 
     def place(self, state: GANState) -> GANState:
@@ -119,22 +118,19 @@ class Program:
         return jax.device_put((hyper, seeds), NamedSharding(self._mesh, P(AXIS)))
 
     def _batch_at(self, arrays: Any, step: jax.Array, seed: jax.Array) -> Batch:
-        taken = self._config.batch_size * self._config.d_steps
-        return data.batch_at(arrays, step, seed=seed, batch_size=taken)
+        return data.batch_at(arrays, step, seed=seed, batch_size=self._config.images_per_step)
 
-    def _make_step(self, hyper: dict[str, Any]) -> Step:
-        config = copy.copy(self._config)  # as `replace`, which takes the fields' own types only
-        vars(config).update(hyper)
-        inner = build.train_step(config, self._experiment.generator, self._experiment.discriminator)
-        traced = build.optimizers(config)
+    def _make_step(self, hyper: dict[str, Any]) -> Callable[..., tuple[GANState, Metrics]]:
+        generator, discriminator = self._experiment.generator, self._experiment.discriminator
+        inner = build.train_step(self._config, generator, discriminator, traced=hyper)
+        optimizers = build.optimizers(self._config, traced=hyper)
 
         def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
             started = state.generator.tx, state.discriminator.tx
-            after, metrics = inner(_with_optimizers(state, *traced), batch, nan.keys_of(key)[1])
+            after, metrics = inner(_with_optimizers(state, *optimizers), batch, keys_of(key).train)
             return _freeze(state, _with_optimizers(after, *started), metrics)
 
-        vars(step).update(vars(inner))  # what adapters ask a step for
-        return step  # pyrefly: ignore
+        return step
 
 
 def fitting(

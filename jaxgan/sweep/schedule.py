@@ -47,21 +47,21 @@ def run(
         devices: that share the members.
     """
     groups, fresh = kinds.programs(members), not path.exists()
-    with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, signals.listen() as asked:
+    with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, signals.listen() as stop:
         say = partial(_say, folder, quiet=members[0].quiet)
         say(f"{len(members)} members in {len(groups)} program{'s' * (len(groups) > 1)}: {path}")
         folder.write_status("running", _step(path))
         found: list[Outcome] = []
         for group in groups:
             try:
-                some = _run_group(path, members, group, at_once, devices, say, asked)
+                some = _run_group(path, members, group, at_once, devices, say, stop)
             except UserError:
                 if fresh and not (path / "populations").exists():
                     shutil.rmtree(path)  # a mistake does not occupy the folder
                 raise
             if some is None:
                 say("stopped; the same command goes on from there")
-                folder.write_status("preempted", _step(path), asked.signal.name if asked.signal else "")
+                folder.write_status("preempted", _step(path), stop.signal.name if stop.signal else "")
                 return False
             found += some
         _show(path, members, found, say)
@@ -82,7 +82,7 @@ def _run_group(
     at_once: int | None,
     devices: Sequence[jax.Device],
     say: Say,
-    asked: Preemption,
+    stop: Preemption,
 ) -> list[Outcome] | None:
     """Train the members of one program, as many at once as were planned when it was first compiled."""
     plan = json.loads((path / PLAN).read_text()) if (path / PLAN).exists() else {}
@@ -99,7 +99,7 @@ def _run_group(
         if some is None:
             setting = setting or _setting(members, group, devices, say, size=planned)
             say(f"trains members {', '.join(map(str, numbers))} in one program")
-            some = population.run(folder, {n: members[n] for n in numbers}, setting, say=say, asked=asked)
+            some = population.run(folder, {n: members[n] for n in numbers}, setting, say=say, stop=stop)
         if some is None:
             return None
         found += some
@@ -124,10 +124,10 @@ def _setting(
             f"{dataset.name} takes {taken / 1e9:.3g} GB, and a sweep keeps its data on the device: "
             f"--grid device-data={math.ceil(taken / 1e9)} allows that"
         )
-    judge = None
+    plan = None
     chosen = config.extractor or config.inception_weights or config.efficientnet_weights
-    if chosen or dataset.name in features.OF_DATA:
-        judge = evaluation_plan.judge(config.replace(evaluate_every=config.steps), dataset)
+    if chosen or dataset.images.ndim == 2 or dataset.name in features.CLASSIFIER_OF:
+        plan = evaluation_plan.plan(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
     began = time.perf_counter()
@@ -138,7 +138,7 @@ def _setting(
         shared = devices[: math.gcd(size, len(devices))]
         program = Program(config, varying, experiment, size=size, devices=shared)
     say(f"compiled a program of {program.size} members in {time.perf_counter() - began:.1f} s")
-    return Setting(dataset, experiment, judge, program)
+    return Setting(dataset, experiment, plan, program)
 
 
 def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say) -> None:
@@ -155,7 +155,7 @@ def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say)
     number = best["member"]
     of_best = [row for row in metrics if row["member"] == number]
     # On one device, as it was trained: its batch need not divide over all that there are.
-    config = members[number].replace(workdir=str(path / "best"), quiet=True, devices="1")
+    config = members[number].replace(workdir=str(path / "best"), quiet=True, devices=1)
     population.write_run(config, path / "populations" / best["population"] / "winner", of_best)
     say(f"member {number} is the best by {population.ranked_by(found)}: {path / 'best'} is its run")
     say(f"{path / 'table.csv'}, {path / 'sweep.png'}")

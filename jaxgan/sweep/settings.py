@@ -1,9 +1,9 @@
 """Which runs a sweep is made of: an experiment's settings, and what is varied of them."""
 
-import ast
 import dataclasses
 import itertools
 import math
+import runpy
 import sys
 import types
 import typing
@@ -13,24 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.build import check
-from jaxgan.config import PRACTICAL, Config, choose, option
-from jaxgan.system.errors import UserError
+from jaxgan.config import DEFAULTS, INFO, Config, option
+from jaxgan.system.errors import UserError, choose
 
 NAME = "CONFIG"
 FIELDS = {field.name: field.type for field in dataclasses.fields(Config)}
-REFUSED = ("workdir", "profile", "tensorboard", "compilation_cache", "dry_run", "on_nan", "rollbacks")
-REFUSED += ("evaluate_every", "stop_at", "patience")  # members train to the end and are measured there
-REFUSED += ("devices", "parallel", "distributed", "coordinator", "num_processes", "process_id")
-SAME = (PRACTICAL - {"steps"}) | {"metrics", "evaluate_n", "extractor", "inception_weights"}
-SAME |= {"efficientnet_weights", "data", "image_size", "channels", "strict"}  # or they are not comparable
-TOGETHER = ("generator_learning_rate", "discriminator_learning_rate", "beta1", "beta2")
-TOGETHER += ("penalty_weight", "ema_decay", "seed")
 Values = dict[str, list[Any]]
 
 
 def read_config(script: Path) -> Config:
-    """Return an experiment's settings; nothing of the script runs but what comes before them.
+    """Return an experiment's settings; what the script guards by ``if __name__ == "__main__"`` does not run.
 
     Args:
         script: a Python file that holds ``CONFIG = Config(...)``.
@@ -38,30 +30,26 @@ def read_config(script: Path) -> Config:
     Raises:
         UserError: if it does not, or cannot be read.
     """
-    try:
-        body = ast.parse(script.read_text()).body
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read the experiment {script}: {getattr(error, 'strerror', error)}"
-        ) from error
-    places = [i for i, statement in enumerate(body) if _assigns(statement)]
-    if not places:
-        raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
-    first = ast.Module(body[: places[-1] + 1], [])
-    scope: dict[str, Any] = {"__name__": script.stem, "__file__": str(script)}
+    if not script.is_file():
+        raise UserError(f"cannot read the experiment {script}: there is no such file")
     sys.path.insert(0, str(script.parent))  # as for a script that is run
     try:
-        exec(compile(first, script, "exec"), scope)
+        scope = runpy.run_path(str(script), run_name=script.stem)
+    except SyntaxError as error:
+        raise UserError(f"cannot read the experiment {script}: {error}") from error
     except Exception as error:
         raise UserError(f"{script} fails before its {NAME}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(script.parent))
-    if not isinstance(scope[NAME], Config):
-        kind = type(scope[NAME]).__name__
+    config = scope.get(NAME)
+    if config is None:
+        raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
+    if not isinstance(config, Config):
+        kind = type(config).__name__
         raise UserError(f"{NAME} of {script} is of the type {kind}: a sweep varies a jaxgan.config.Config")
-    if scope[NAME].distributed:
+    if config.distributed:
         raise UserError(f"{NAME} of {script} is distributed: a sweep runs in one process")
-    return scope[NAME]
+    return config
 
 
 def make(
@@ -103,8 +91,8 @@ def make(
         raise UserError("--random is at least 1, and draws from --log-uniform ranges and --grid values")
     points = _all(values) if random is None else _draw(values, ranges, random, default.seed)
     unwatched = {"evaluate_every": None, "stop_at": None, "patience": None, "on_nan": "stop"}
-    configs = [default.replace(**point, **unwatched) for point in points]
-    return [check(config.replace(seed=config.seed + i)) for config in configs for i in range(seeds)]
+    configs = [default.replace(**point, **unwatched).without_dead(default) for point in points]
+    return [config.replace(seed=config.seed + i).check() for config in configs for i in range(seeds)]
 
 
 def varied(members: Sequence[Config]) -> list[str]:
@@ -115,10 +103,9 @@ def varied(members: Sequence[Config]) -> list[str]:
 def programs(members: Sequence[Config]) -> list[list[int]]:
     """Return the members by number, those together that can be trained in one program."""
     groups: dict[Config, list[int]] = {}
+    together = {name: DEFAULTS[name] for name, info in INFO.items() if info.sweep == "together"}
     for i, member in enumerate(members):
-        together = [name for name in TOGETHER if name != "beta1" or member.optimizer != "sgd"]
-        program = member.replace(**{name: getattr(Config, name) for name in together})
-        groups.setdefault(program, []).append(i)  # sgd without momentum has another state than with
+        groups.setdefault(member.replace(**together), []).append(i)
     return list(groups.values())
 
 
@@ -130,12 +117,13 @@ def _by_name(given: str, texts: Sequence[str]) -> Values:
         if not equals:
             raise UserError(f"{option(given)} takes NAME=VALUE,VALUE,..., got {text}")
         name = choose(given, key.strip().removeprefix("--"), FIELDS)
-        if name in REFUSED:
+        sweep = INFO[name].sweep
+        if sweep == "never":
             raise UserError(f"{option(given)} {text}: a sweep sets {option(name)} itself")
-        parts = [listed] if name in SAME else listed.split(",")
+        parts = [listed] if sweep == "same" or INFO[name].multiple or name == "hidden" else listed.split(",")
         values = list(dict.fromkeys(_convert(name, part.strip()) for part in parts))
         named[name] = named.get(name, []) + values
-        if name in SAME and len(named[name]) > 1:
+        if sweep == "same" and len(named[name]) > 1:
             raise UserError(f"{option(name)} must be the same for all members of a sweep")
     return named
 
@@ -146,7 +134,9 @@ def _kinds(name: str) -> tuple[Any, ...]:
 
 
 def _convert(name: str, text: str) -> Any:
-    kinds = _kinds(name)
+    kinds, read = _kinds(name), INFO[name].read
+    if read is not None and text != "None":
+        return read(text)
     if types.NoneType in kinds and text == "None":
         return None
     if bool in kinds and text.lower() in ("true", "false"):
@@ -171,8 +161,3 @@ def _draw(values: Values, ranges: Values, count: int, seed: int) -> list[dict[st
         drawn = {name: float(f"{math.exp(exponent):.4g}") for name, exponent in exponents.items()}
         points.append(drawn | {name: some[rng.integers(len(some))] for name, some in values.items()})
     return points
-
-
-def _assigns(statement: ast.stmt) -> bool:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    return any(isinstance(target, ast.Name) and target.id == NAME for target in targets)

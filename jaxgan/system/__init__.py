@@ -1,1 +1,1 @@
-"""The machine below a run: files, limits, signals, processes, and what is kept between runs."""
+"""The machine below a run: files, limits, signals, processes, progress, errors, and the cache folder."""

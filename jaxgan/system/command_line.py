@@ -5,61 +5,74 @@ import os
 import sys
 import typing
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import tyro
 
 from jaxgan.system.errors import exits
 from jaxgan.system.settings import Info, info_of
 
-Settings = TypeVar("Settings")
 Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
 
 
-def parse(
-    default: Settings,
-    *,
-    description: str,
-    args: Sequence[str] | None = None,
-    program: str | None = None,
-    extra: Any = None,
-) -> Any:
+def parse(default: Any, *, description: str, args: Sequence[str] | None = None) -> Any:
     """Read the command line of a program; an unknown option ends it with exit code 2.
 
     Args:
         default: a frozen dataclass. Fields made by `jaxgan.system.settings.setting` are shown in groups.
         description: the help's first lines.
         args: arguments, in the place of the command line's.
-        program: name of the program in its help; None for the script's.
-        extra: another dataclass whose fields come first; it is returned beside the settings.
 
     Returns:
-        The settings; with `extra`, both.
+        The dataclass with what the command line says.
     """
-    infos, arguments = info_of(type(default)), _expanded(args)
-    if not infos:
-        return tyro.cli(type(default), default=default, description=description, args=arguments, prog=program)
-    groups = dict.fromkeys(info.group for info in infos.values())
-    kinds = {group: _group(default, group, infos) for group in groups}
-    fields: list[Any] = [] if extra is None else [("extra", tyro.conf.OmitArgPrefixes[type(extra)], extra)]
-    fields += [
-        (group.replace(" ", "_"), tyro.conf.OmitArgPrefixes[kind], kind()) for group, kind in kinds.items()
-    ]
-    whole = dataclasses.make_dataclass(
-        "Options",
-        [(name, kind, dataclasses.field(default=value)) for name, kind, value in fields],
-        frozen=True,
-    )
-    whole.__doc__ = description
-    arguments = _flags(arguments, _booleans(type(default)))
-    parsed = tyro.cli(whole, description=_paragraphs(description), args=arguments, prog=program)
+    return parse_all([default], description=description, args=args)[0]
+
+
+def parse_all(
+    defaults: Sequence[Any],
+    *,
+    description: str,
+    args: Sequence[str] | None = None,
+    program: str | None = None,
+) -> list[Any]:
+    """Read several dataclasses from one command line; see `parse`.
+
+    Args:
+        defaults: frozen dataclasses whose fields have different names.
+        description: the help's first lines.
+        args: arguments, in the place of the command line's.
+        program: name of the program in its help; None for the script's.
+    """
+    arguments, description = _expanded(args), _paragraphs(description)
+    if not info_of(type(defaults[0])):  # a dataclass of plain fields, such as an experiment's own
+        (default,) = defaults
+        return [
+            tyro.cli(type(default), default=default, description=description, args=arguments, prog=program)
+        ]
+    shown: list[Any] = []
+    for default in defaults:
+        infos = info_of(type(default))
+        for group in dict.fromkeys(info.group for info in infos.values()):
+            kind = _group(default, group, infos)
+            marked = Annotated[kind, tyro.conf.OmitArgPrefixes]
+            shown.append((group.replace(" ", "_"), marked, dataclasses.field(default=kind())))
+    whole = dataclasses.make_dataclass("Options", shown, frozen=True)
+    booleans = set().union(*(_booleans(type(default)) for default in defaults))
+    arguments = _flags(arguments, booleans)
+    parsed = tyro.cli(whole, description=description, args=arguments, prog=program)
     values: dict[str, Any] = {}
-    for group in kinds:
-        values |= vars(getattr(parsed, group.replace(" ", "_")))
+    for name, _, _ in shown:
+        values |= vars(getattr(parsed, name))
     with exits():
-        settings = dataclasses.replace(default, **{name: _read(infos[name], x) for name, x in values.items()})
-        settings = settings.without_dead(default) if hasattr(settings, "without_dead") else settings
-    return settings if extra is None else (settings, parsed.extra)
+        return [_with(default, values) for default in defaults]
+
+
+def _with(default: Any, values: dict[str, Any]) -> Any:
+    """Return a dataclass with its share of the values that the command line gives."""
+    infos = info_of(type(default))
+    settings = dataclasses.replace(default, **{name: _read(infos[name], values[name]) for name in infos})
+    return settings.without_dead(default) if hasattr(settings, "without_dead") else settings
 
 
 def call(
@@ -125,8 +138,12 @@ def _flags(args: list[str], booleans: set[str]) -> list[str]:
 
 def _paragraphs(description: str) -> str:
     """Return a docstring so that each of its lines of code stays a line of its own."""
-    lines = description.strip().splitlines()
-    return "\n".join(line + "\n" * line.startswith("    ") for line in lines)
+    lines = [*description.strip().splitlines(), ""]
+    is_code = [line.startswith("    ") for line in lines]
+    return "\n".join(
+        line + "\n" * (here and following)
+        for line, here, following in zip(lines, is_code, is_code[1:], strict=False)
+    )
 
 
 def _expanded(args: Sequence[str] | None) -> list[str]:

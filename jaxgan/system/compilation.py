@@ -1,4 +1,4 @@
-"""Compiled programs kept between runs: the second start of an experiment does not compile again."""
+"""Compiled programs are kept between runs: the second start of an experiment does not compile again."""
 
 import hashlib
 import platform
@@ -6,22 +6,21 @@ from pathlib import Path
 
 import jax
 
+from jaxgan.system import cache
+
 SHORTEST = 0.3  # seconds of compiling that are worth a file
 
 
-def keep_in(folder: Path) -> None:
-    """Switch on JAX's persistent compilation cache, unless the user has set one up already.
+def keep_programs() -> None:
+    """Switch on JAX's persistent compilation cache in the user's cache folder, unless one is set up already.
 
-    Programs for CPU use what this very processor can do, so each kind of processor has a folder of its own:
-    a home folder is often shared by several.
-
-    Args:
-        folder: where the caches of all kinds of processors lie; made when the first program is kept.
+    A program for CPU uses the instructions of the processor that compiled it. Each kind of processor
+    therefore has a folder of its own: several machines often share one home folder.
     """
-    if jax.config.jax_compilation_cache_dir:  # pyrefly: ignore  # from the environment, too
+    if jax.config.jax_compilation_cache_dir:  # pyrefly: ignore  # the environment can set it, too
         return
-    kind = hashlib.sha256(_processor().encode()).hexdigest()[:12]
-    jax.config.update("jax_compilation_cache_dir", str(folder / kind))
+    processor = hashlib.sha256(_processor().encode()).hexdigest()[:12]
+    jax.config.update("jax_compilation_cache_dir", str(cache.folder() / "compiled" / processor))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST)
 
 

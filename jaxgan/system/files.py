@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and errors that say where and how much room there is."""
+"""Files that appear whole or not at all, and write errors that name the file and the free space."""
 
 import contextlib
 import errno
@@ -13,16 +13,16 @@ _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path with ``~`` replaced; where there is no such home it stays (`Path.expanduser` raises)."""
+    """Return a path with ``~`` replaced; an unknown home stays, where `Path.expanduser` would raise."""
     return Path(os.path.expanduser(path))
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: readers never see half of it.
+    """Let `write` fill a temporary file beside `path`, then rename it: readers never see half a file.
 
     Args:
-        path: the file to make or to replace; missing folders are made.
-        write: called with the temporary path, which keeps the suffix of `path`.
+        path: the file to make or to replace; missing folders are made too.
+        write: called with the temporary path, which has the suffix of `path`.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     with writing(path):
@@ -31,7 +31,7 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             write(temporary)
             os.replace(temporary, path)
         finally:
-            with contextlib.suppress(OSError):  # the parent may be no folder
+            with contextlib.suppress(OSError):  # the parent may be a file
                 temporary.unlink()
 
 
@@ -41,7 +41,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed, from a folder that nobody else writes to."""
+    """Remove temporary files that killed processes left, from a folder that no other process writes to."""
     for path in folder.rglob(".*.*.tmp*"):
         if path.is_file():
             path.unlink()
@@ -49,7 +49,7 @@ def remove_leftovers(folder: Path) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name the file and the free space where there is no room: `OSError` from a write says neither."""
+    """Name the file and the free space where the disk is full: an `OSError` from a write names neither."""
     try:
         yield
     except OSError as error:
@@ -59,5 +59,5 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def free_space(folder: Path) -> str:
-    """Return how much may still be written below a folder, in words."""
+    """Return in words how much may still be written below a folder."""
     return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB free"

@@ -1,6 +1,6 @@
-"""What a run needs against what the machine has, asked before anything is allocated or written.
+"""What a run needs against what the machine has, compared before anything is allocated or written.
 
-The needs are lower bounds: what passes may still be too much, what is refused could not have run.
+These are lower bounds: a run that passes may still run out of memory, a run that is refused would have.
 """
 
 import math
@@ -14,12 +14,12 @@ from jaxgan.system.errors import UserError
 
 
 def nbytes(shapes: Any) -> int:
-    """Return how many bytes the arrays of a pytree take, or would take."""
+    """Return how many bytes the arrays of a pytree take. Their shapes and dtypes are enough."""
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Raise `UserError` if `what` needs more bytes than the device that JAX uses, or this machine, has."""
+    """Raise `UserError` if `what` needs more bytes than are available to JAX (`available_memory`)."""
     available = available_memory()
     if needed > available:
         raise UserError(
@@ -28,14 +28,14 @@ def require_memory(needed: int, what: str) -> None:
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
-    """Raise `UserError` if `what` needs more bytes below an existing folder than its disk has free."""
+    """Raise `UserError` if `what` needs more bytes than are free on the disk of an existing folder."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(f"{what} in {folder}: {_gigabytes(needed)} needed, {_gigabytes(free)} free")
 
 
 def available_memory() -> int:
-    """Return the bytes that the device that JAX uses, or this machine, has for arrays."""
+    """Return how many bytes JAX's device has for arrays; on a CPU, how many the machine has left."""
     statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
     if statistics and "bytes_limit" in statistics:
         return statistics["bytes_limit"]

@@ -1,14 +1,12 @@
 """Several processes, usually one on each host, that train one GAN together.
 
-Their devices keep step by themselves: XLA's collectives average what has to be averaged. What else the
-processes must agree on (how many steps the next call takes, whether to stop, which step is the best) goes
-through JAX's coordination service, where waiting costs the devices nothing. Process 0 decides, and writes.
+XLA's collectives keep the devices in step: they average gradients and statistics. The processes must agree on
+other things too: how many steps the next call takes, whether to stop, which step is the best. Such facts go
+through JAX's coordination service, where waiting costs the devices nothing. Process 0 decides, and it alone
+writes files.
 
-A process that fails has to end at once: the others wait in a collective for it, and notice when its
-connections close. An orderly exit would wait for them in turn, for minutes.
-
-References:
-    JAX, https://docs.jax.dev/en/latest/multi_process.html
+A process that fails ends at once. The others wait for it in a collective, and notice when its connections
+close. An orderly exit would in turn wait for them, for minutes.
 """
 
 import contextlib
@@ -23,34 +21,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from jax._src import distributed  # its key-value store is what Orbax uses too; there is no public name
+from jax._src import distributed  # Orbax uses its key-value store too; it has no public name
 
-from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError
+from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, with_flags
 
-HEARTBEAT_SECONDS = 20  # after which a process that says nothing is taken for dead
-DEADLINE_SECONDS = 20  # for what a failing process still has to save
+HEARTBEAT_SECONDS = 20  # a process that is silent for longer counts as dead
+DEADLINE_SECONDS = 20  # the longest time that a failing process may spend on saving
 _POLL_SECONDS = 2
 _FAILED = "jaxgan/failed"
 _counter = itertools.count()
-
-
 _logs: list[Callable[[str], None]] = []
 
 
 class OtherProcessError(RuntimeError):
-    """Another process has failed; the message is its."""
+    """Another process has failed; the message says which, and its error."""
 
 
 def join(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
     """Connect to the other processes; a second call does nothing.
 
     Args:
-        coordinator: ``host:port`` of process 0; None: JAX asks the cluster (SLURM, TPU, Open MPI, ...).
-        num_processes: in all.
-        process_id: of this one.
+        coordinator: ``host:port`` of process 0; with None, JAX asks the cluster (SLURM, TPU, Open MPI, ...).
+        num_processes: the number of processes in all.
+        process_id: the number of this process, from 0.
 
     Raises:
-        UserError: if it is not known who the others are.
+        UserError: if neither the arguments nor the cluster say where the other processes are.
     """
     if jax.distributed.is_initialized():
         return
@@ -61,11 +57,11 @@ def join(coordinator: str | None, num_processes: int | None, process_id: int | N
             num_processes,
             process_id,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
-            coordinator_bind_address=coordinator if loopback else None,  # or it listens everywhere
+            coordinator_bind_address=coordinator if loopback else None,  # None listens on every interface
         )
     except (ValueError, TypeError, RuntimeError) as error:
-        advice = "give --coordinator, --num-processes and --process-id"
-        raise UserError(f"--distributed: {str(error).splitlines()[0]} ({advice})") from error
+        advice = "give `coordinator`, `num_processes` and `process_id`"
+        raise UserError(f"`distributed`: {str(error).splitlines()[0]} ({advice})") from error
 
 
 def is_first() -> bool:
@@ -74,10 +70,10 @@ def is_first() -> bool:
 
 
 def gather(value: Any) -> list[Any]:
-    """Return what every process gave, in their order; all of them have to call this.
+    """Return the values of all processes in their order; every process has to call this.
 
     Args:
-        value: plain JSON.
+        value: this process's value, which JSON can hold.
     """
     if jax.process_count() == 1:
         return [value]
@@ -87,62 +83,64 @@ def gather(value: Any) -> list[Any]:
     keys = [f"jaxgan/{count}/{i}" for i in range(jax.process_count())]
     values = [json.loads(_wait(client, key, i)) for i, key in enumerate(keys)]
     if count > 0:
-        client.key_value_delete(f"jaxgan/{count - 1}/{me}")  # who has come this far has read it
+        client.key_value_delete(f"jaxgan/{count - 1}/{me}")  # by now every process has read it
     return values
 
 
 def first(value: Any) -> Any:
-    """Return what process 0 gave; all of them have to call this."""
+    """Return the value of process 0; every process has to call this."""
     return gather(value)[0]
 
 
 def _wait(client: Any, key: str, process: int) -> str:
-    """Return what a process gives under a key: it may evaluate for long, but not fail."""
+    """Return the value that a process gives under a key.
+
+    Waits without limit, but raises if that process has reported a failure.
+    """
     for waited in itertools.count(_POLL_SECONDS, _POLL_SECONDS):
-        with contextlib.suppress(jax.errors.JaxRuntimeError):  # not yet there
+        with contextlib.suppress(jax.errors.JaxRuntimeError):  # no value yet
             return client.blocking_key_value_get(key, 1000 * _POLL_SECONDS)
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             raise OtherProcessError(client.key_value_try_get(_FAILED))
         if waited == 10:
-            tell(f"waits for process {process}, which is busy or gone")
+            _log(f"waits for process {process}, which is busy or gone")
     raise AssertionError
 
 
-def tell(line: str) -> None:
-    """Write a line where `log_to` says."""
+def _log(line: str) -> None:
     for log in _logs:
         log(line)
 
 
 def log_to(log: Callable[[str], None]) -> None:
-    """Choose where what happens between processes is logged."""
+    """Choose the function that logs what happens between processes."""
     _logs[:] = [log]
 
 
 @contextlib.contextmanager
 def fail_together() -> Iterator[None]:
-    """End this process, if it is one of several, at once if what is inside raises: then the others end too.
+    """End this process at once where the body raises, so that the other processes end too.
 
-    With one process nothing is changed.
+    A single process raises as usual.
     """
     try:
         yield
     except BaseException as error:
         if jax.process_count() == 1:
             raise
-        if isinstance(error, (UserError, OSError, ArithmeticError)):  # a full disk and NaN among them
-            print(f"error: {error}", file=sys.stderr)
+        if isinstance(error, (UserError, OSError, ArithmeticError)):  # such as a full disk, or NaN
+            print(f"error: {with_flags(str(error))}", file=sys.stderr)
         else:
             traceback.print_exc()
         codes = {UserError: USER_ERROR, KeyboardInterrupt: INTERRUPTED}
         sys.stdout.flush()
         sys.stderr.flush()
-        within_deadline(lambda: _leave_word(error))
+        within_deadline(lambda: _report(error))
         os._exit(next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED))
 
 
-def _leave_word(error: BaseException) -> None:
-    """Tell the others why; who has the service that carries the word stays until they have polled it."""
+def _report(error: BaseException) -> None:
+    """Report this process's failure; process 0 runs the service, so it waits until the others have polled."""
     if isinstance(error, OtherProcessError):
         return
     client: Any = distributed.global_state.client
@@ -153,10 +151,10 @@ def _leave_word(error: BaseException) -> None:
 
 
 def within_deadline(work: Callable[[], Any]) -> None:
-    """Do what may wait for a process that is gone, but not for longer than `DEADLINE_SECONDS`."""
+    """Call a function that may wait for a dead process, for `DEADLINE_SECONDS` at most."""
 
     def attempt() -> None:
-        with contextlib.suppress(Exception):  # another failure is being told already
+        with contextlib.suppress(Exception):  # the first failure is reported, not this one
             work()
 
     worker = threading.Thread(target=attempt, daemon=True)

@@ -9,18 +9,18 @@ from tqdm import tqdm
 
 
 def counting(what: str, total: int, unit: str) -> Any:
-    """Return a bar that counts something other than training steps; a terminal shows it while it lasts.
+    """Return a bar for work other than training steps; only a terminal shows it, and only while it lasts.
 
     Args:
-        what: is going on.
-        total: how many there will be.
-        unit: of what is counted.
+        what: the name of the work.
+        total: the number of units in all.
+        unit: the name of what is counted, in the plural.
     """
     return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
 
 
 def write(line: str) -> None:
-    """Print a line, above the bar if there is one; where nobody reads any more, a run goes on in silence."""
+    """Print a line, above the bar if there is one. Where the output is closed, a run goes on in silence."""
     try:
         tqdm.write(line, file=sys.stdout)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, the SIGTERM of a scheduler, or the SIGHUP of a closed terminal."""
+"""Signals that ask a run to stop: Ctrl-C, a scheduler's SIGTERM, or the SIGHUP of a closed terminal."""
 
 import contextlib
 import signal
@@ -8,7 +8,11 @@ from types import FrameType
 
 
 class Preemption:
-    """Whether somebody asked for an end; false until then."""
+    """Whether a signal has asked the run to stop; false until then.
+
+    Attributes:
+        signal: the first signal that came, or None.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -19,18 +23,20 @@ class Preemption:
 
 @contextlib.contextmanager
 def listen() -> Iterator[Preemption]:
-    """Note the first SIGINT, SIGTERM or SIGHUP instead of dying of it; a second one ends the program at once.
+    """Record the first SIGINT, SIGTERM or SIGHUP, which would end the program; a second one does end it.
 
-    SIGHUP stays ignored under ``nohup``; SIGINT does not in the background, where shells ignore it.
-
+    Under ``nohup``, SIGHUP stays ignored. In the background, where shells ignore SIGINT, it is recorded too.
     Outside the main thread, where Python takes no handlers, signals keep their meaning.
+
+    Yields:
+        The `Preemption`, which turns true at the first signal.
     """
-    preemption = Preemption()
+    stop = Preemption()
     before = {}
 
     def handle(number: int, frame: FrameType | None) -> None:
         del frame
-        preemption.signal = signal.Signals(number)
+        stop.signal = signal.Signals(number)
         restore()
 
     def restore() -> None:
@@ -45,6 +51,6 @@ def listen() -> Iterator[Preemption]:
         for number in before:
             signal.signal(number, handle)
     try:
-        yield preemption
+        yield stop
     finally:
         restore()

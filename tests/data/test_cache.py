@@ -141,16 +141,6 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
         cache.cached({}, Decoder(), count=12)
 
 
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("JAXGAN_CACHE", "~/own")
-    assert cache.folder() == Path.home() / "own"
-    monkeypatch.delenv("JAXGAN_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / "jaxgan"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert cache.folder() == Path.home() / ".cache" / "jaxgan"
-
-
 def test_the_header_of_a_growing_file_keeps_its_length(own_cache):
     rows = 100_003  # six digits more than the zero that was written first
     cache.cached({}, lambda write: [write(IMAGES[0, :1, :1]) for _ in range(rows)] and {}, count=rows)

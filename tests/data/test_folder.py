@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.data import first_shape, load
+from jaxgan.data import load
+from jaxgan.data.dataset import SeveralSizesError
+from jaxgan.data.sources import first_shape
 from jaxgan.system.errors import UserError
 
 RANDOM = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
@@ -120,7 +122,7 @@ def test_channels_follow_the_files_unless_told(tmp_path):
     save(tmp_path / "b.png", halves("RGB", (255, 0, 0), (0, 0, 0)))
     dataset = load(str(tmp_path))
     assert dataset.images.shape == (2, 4, 8, 3)
-    assert dataset.notes == ("1 file converted from grey to colour: a.png",)
+    assert dataset.notes == ("1 file converted from gray to color: a.png",)
     grey = load(str(tmp_path), channels=1)
     assert grey.images[:, 0, 0, 0].tolist() == [70, 76]  # 76 = round(0.299 * 255)
     assert grey.notes == ()
@@ -140,7 +142,7 @@ def test_the_camera_s_orientation_is_applied(tmp_path):
 
 
 @pytest.mark.parametrize(("shape", "image_size"), [((6, 10), (3, 3)), ((10, 6), (3, 3)), ((8, 12), (4, 2))])
-def test_the_centre_is_kept(tmp_path, shape, image_size):
+def test_the_center_is_kept(tmp_path, shape, image_size):
     pixels = np.zeros((*shape, 3), np.uint8)
     height, width = image_size
     scale = min(shape[0] / height, shape[1] / width)
@@ -264,7 +266,9 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
 def test_mixed_sizes_need_a_size(tmp_path):
     save(tmp_path / "a.png")
     save(tmp_path / "b.png", RANDOM[:4])
-    with pytest.raises(UserError, match=r"2 sizes \(a\.png is 8x8, b\.png is 4x8\): set --image-size HxW"):
+    with pytest.raises(
+        SeveralSizesError, match=r"2 sizes \(a\.png is 8x8, b\.png is 4x8\): set `image_size`"
+    ):
         load(str(tmp_path))
     assert load(str(tmp_path), image_size=(4, 4)).images.shape == (2, 4, 4, 3)
 
@@ -274,7 +278,7 @@ def test_mixed_sizes_need_a_size(tmp_path):
     [
         (lambda folder: None, "there is no folder"),
         (lambda folder: folder.mkdir(), "holds no pictures"),
-        (lambda folder: folder.write_text("x"), "is a file: --data takes a folder"),
+        (lambda folder: folder.write_text("x"), "is a file: `data` takes a folder"),
     ],
 )
 def test_no_folder_no_pictures(tmp_path, make, message):
@@ -323,7 +327,7 @@ def test_a_second_look_decodes_nothing(tmp_path, monkeypatch):
 
 
 def test_more_pictures_than_are_decoded_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxgan.data.folder._AT_ONCE", 3)
+    monkeypatch.setattr("jaxgan.data.folder.CHUNK", 3)
     for i in range(10):
         save(tmp_path / f"{i}.png", np.full((2, 2), i, np.uint8))
     assert load(str(tmp_path)).images[:, 0, 0, 0].tolist() == list(range(10))

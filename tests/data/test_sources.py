@@ -28,7 +28,7 @@ def test_digits_are_there_without_files():
     np.testing.assert_array_equal(dataset.images, digits().images)
 
 
-def test_digits_of_another_size_and_in_colour():
+def test_digits_of_another_size_and_in_color():
     dataset = load("digits", image_size=(16, 12), channels=3)
     assert dataset.images.shape == (1797, 16, 12, 3)
     assert (dataset.images[..., 0] == dataset.images[..., 2]).all()
@@ -44,7 +44,7 @@ def test_an_npz_with_and_without_labels(tmp_path):
     assert load(save(tmp_path / "b.npz", images=IMAGES)).labels is None
 
 
-def test_an_npz_is_resized_and_greyed_as_pictures_are(tmp_path):
+def test_an_npz_is_resized_and_grayed_as_pictures_are(tmp_path):
     path = save(tmp_path / "a.npz", images=IMAGES)
     expected = [
         np.array(Image.fromarray(x).convert("L").crop((1, 0, 9, 8)).resize((4, 4), Image.Resampling.LANCZOS))
@@ -121,7 +121,10 @@ def test_damaged_and_missing_npz_files(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"image_size": (0, 8)}, "at least 1x1, got 0x8"), ({"channels": 4}, "1 .grey. or 3 .colour., got 4")],
+    [
+        ({"image_size": (0, 8)}, "`image_size` is at least 1x1, got 0x8"),
+        ({"channels": 4}, "`channels` is 1 .gray. or 3 .color., got 4"),
+    ],
 )
 def test_options_out_of_range(options, message):
     with pytest.raises(UserError, match=message):

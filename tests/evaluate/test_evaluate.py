@@ -13,6 +13,7 @@ from PIL import Image
 from jaxgan import cli, data, evaluate, export, features, metrics, sampling, train
 from jaxgan.config import Config
 from jaxgan.evaluate import command, reals
+from jaxgan.features import extractor
 from jaxgan.system.errors import UserError
 
 DIGITS = data.digits()
@@ -81,14 +82,16 @@ def test_any_function_of_latents_can_be_measured():
     pixels = features.from_function("pixels", lambda images: images.reshape(len(images), -1))
     latents = np.asarray(sampling.draw_latents(jax.random.key(0), 301, 6))
     real = data.from_arrays(np.random.default_rng(1).uniform(-1, 1, (400, 2, 2, 1)).astype(np.float32))
-    reals = evaluate.Reals("noise", None, features.eight_bits(real.images), None, None)
+    reals = evaluate.Reals("noise", None, extractor.eight_bits(real.images), None, None)
     report = evaluate.measure(fakes, reals, pixels, ("fid", "kid"))
     expected = metrics.frechet_distance(
         pixels(real.images), np.round(127.5 * (np.tanh(latents[:, :4]) + 1)) / 127.5 - 1
     )
     assert report.scalars["fid"] == pytest.approx(expected.value, rel=1e-5)
     assert report.protocol["n_fake"] == 301
-    with pytest.raises(UserError, match="--metrics modes takes a classifier, and pixels is none"):
+    with pytest.raises(
+        UserError, match="`metrics` modes takes a classifier of this data, which pixels is not"
+    ):
         evaluate.measure(fakes, reals, pixels, ("modes",))
 
 
@@ -97,7 +100,7 @@ def test_generators_of_nan_are_refused():
         lambda latents, labels: np.full((len(latents), 2, 2, 1), np.nan), latent_dim=3, n=9
     )
     reals = evaluate.Reals("zeros", None, np.zeros((9, 2, 2, 1), np.uint8), None, None)
-    with pytest.raises(features.NotFiniteError, match="images hold NaN"):
+    with pytest.raises(features.FeaturesNotFiniteError, match="images hold NaN"):
         evaluate.measure(fakes, reals, features.from_function("x", lambda images: images[:, 0, 0]), ("fid",))
 
 
@@ -160,7 +163,7 @@ def test_copies_are_found_and_shown(tmp_path, digits_cnn):
     for row in range(10):
         fake, gap, nearest = (cells[row * 9 + 1 : row * 9 + 9, c * 9 + 1 : c * 9 + 9] for c in (0, 1, 2))
         np.testing.assert_array_equal(fake, nearest)
-        assert (gap == sampling.GUTTER_GREY).all()
+        assert (gap == sampling.GUTTER_GRAY).all()
 
 
 def test_reals_of_another_size_are_fitted_and_said(tmp_path, digits_cnn):
@@ -232,9 +235,7 @@ def test_what_was_measured_is_told_where_it_cannot_be_written(tmp_path, digits_c
 
     monkeypatch.setattr(command, "write", fails)
     points = save(tmp_path / "some.npz", DIGITS.images[:100])
-    with pytest.raises(
-        UserError, match=r"No space left on device. What was measured:\nFID-digits-cnn +value"
-    ):
+    with pytest.raises(UserError, match=r"No space left on device. The measurements:\nFID-digits-cnn +value"):
         evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "out")
 
 
@@ -253,7 +254,7 @@ def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp
         (picture.resize((12, 10)) if i % 2 else picture).save(tmp_path / f"{i:02}.png")
     report = evaluate.evaluate(tmp_path, against="digits", metrics="fid", n=300)
     assert report.protocol["image_shape"] == [8, 8, 1]
-    assert "were cut around their centre and resized (Lanczos) to 8x8" in evaluate.table(report)
+    assert "were cut around their center and resized (Lanczos) to 8x8" in evaluate.table(report)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Extractors: batches, sizes, what is refused, what is kept; and the classifier that digits train."""
+"""Extractors: batches, sizes, what is refused; and the classifier that digits train."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,22 +6,23 @@ import pytest
 from PIL import Image
 
 from jaxgan import data, features
-from jaxgan.features import classifiers, store
+from jaxgan.features import classifiers
+from jaxgan.features.extractor import eight_bits
 from jaxgan.system.errors import UserError
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (23, 6, 10, 3), np.uint8)
 
 
-def mean_colours(images):
+def mean_colors(images):
     return images.mean(axis=(1, 2))
 
 
 def test_a_function_of_ones_own_sees_floats_and_batches_change_nothing():
-    extractor = features.from_function("colours", mean_colours)
+    extractor = features.from_function("colors", mean_colors)
     expected = (PICTURES / 127.5 - 1).mean(axis=(1, 2))
     np.testing.assert_allclose(extractor(PICTURES), expected, atol=1e-6)
     assert extractor(PICTURES).dtype == np.float32
-    small = features.Extractor("colours", extractor.apply, batch_size=5)
+    small = features.Extractor("colors", extractor.apply, batch_size=5)
     np.testing.assert_allclose(small(PICTURES), expected, atol=1e-6)
     seen = []
     assert small.outputs(PICTURES, ended=seen.append).logits is None
@@ -29,7 +30,7 @@ def test_a_function_of_ones_own_sees_floats_and_batches_change_nothing():
 
 
 def test_fakes_are_rounded_to_8_bits_as_reals_are():
-    extractor = features.from_function("colours", mean_colours)
+    extractor = features.from_function("colors", mean_colors)
     floats = (PICTURES / 127.5 - 1).astype(np.float32)
     np.testing.assert_array_equal(extractor(floats + 0.3 / 127.5), extractor(PICTURES.clip(0, 255)))
     np.testing.assert_allclose(extractor(np.full((2, 4, 4, 1), 7.0)), 1, rtol=1e-6)  # clipped
@@ -45,7 +46,7 @@ def test_fakes_are_rounded_to_8_bits_as_reals_are():
 )
 def test_images_that_are_none_are_refused(images, what):
     with pytest.raises(ValueError, match=what):
-        features.from_function("colours", mean_colours)(images)
+        features.from_function("colors", mean_colors)(images)
 
 
 def test_features_must_be_rows_and_finite():
@@ -53,58 +54,24 @@ def test_features_must_be_rows_and_finite():
         features.from_function("flat", lambda images: images)(PICTURES)
     dark = features.from_function("dark", lambda images: jnp.where(images[:, 0, 0] < 0, jnp.nan, 0.0))
     bad = np.count_nonzero((PICTURES[:, 0, 0] < 127.5).any(-1))
-    with pytest.raises(features.NotFiniteError, match=f"dark: {bad} of 23 features"):
+    with pytest.raises(features.FeaturesNotFiniteError, match=f"dark: {bad} of 23 features"):
         dark(PICTURES)
 
 
 def test_other_sizes_and_channels_are_cut_and_resized_and_said():
     extractor = features.from_function(
-        "grey", lambda images: images.reshape(len(images), -1), image_shape=(4, 4, 1)
+        "gray", lambda images: images.reshape(len(images), -1), image_shape=(4, 4, 1)
     )
     assert extractor.change((4, 4, 1)) is None
-    assert "6x10x3 are cut around their centre and resized (Lanczos) to 4x4x1" in extractor.change((6, 10, 3))
-    by_hand = [
+    assert "6x10x3 are cut around their center and resized (Lanczos) to 4x4x1" in extractor.change((6, 10, 3))
+    with_pillow = [
         np.asarray(
             Image.fromarray(x).convert("L").crop((2, 0, 8, 6)).resize((4, 4), Image.Resampling.LANCZOS)
         )
         for x in PICTURES
     ]
-    expected = np.stack(by_hand).reshape(23, -1) / 127.5 - 1
+    expected = np.stack(with_pillow).reshape(23, -1) / 127.5 - 1
     np.testing.assert_allclose(extractor(PICTURES), expected, atol=1e-6)
-
-
-def test_what_is_kept_is_made_once_and_again_where_damaged(own_cache):
-    calls = []
-
-    def make():
-        calls.append(1)
-        return {"a": np.arange(1000.0)}
-
-    for key in ({"x": 1}, {"x": 1}, {"x": 2}):
-        np.testing.assert_array_equal(store.kept("kind", key, make)["a"], np.arange(1000.0))
-    assert len(calls) == 2
-    for file in (own_cache / "kind").iterdir():
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 1
-        file.write_bytes(content)
-    np.testing.assert_array_equal(store.kept("kind", {"x": 1}, make)["a"], np.arange(1000.0))
-    assert len(calls) == 3
-
-
-def test_a_cache_that_cannot_be_written_is_one_sentence(monkeypatch):
-    monkeypatch.setenv("JAXGAN_CACHE", "/proc/nowhere")
-    with pytest.raises(UserError, match="set JAXGAN_CACHE"):
-        store.kept("kind", {}, lambda: {"a": np.zeros(1)})
-
-
-def test_a_content_hash_sees_names_types_shapes_and_values():
-    zeros = np.zeros(4, np.float32)
-    others = [{"b": zeros}, {"a": zeros.astype(np.int32)}, {"a": zeros.reshape(2, 2)}, {"a": zeros + 1}, {}]
-    hashes = {features.content_hash(arrays) for arrays in [{"a": zeros}, *others]}
-    assert len(hashes) == 6
-    assert features.content_hash({"a": zeros, "b": zeros + 1}) == features.content_hash(
-        {"b": zeros + 1, "a": zeros}
-    )
 
 
 def test_digits_cnn_knows_digits_that_it_has_not_seen(digits_cnn):
@@ -134,7 +101,7 @@ def test_a_classifier_comes_out_the_same_again(digits_cnn, own_cache):
 
 def test_an_unknown_extractor_is_one_sentence():
     with pytest.raises(
-        UserError, match="--extractor resnet is unknown: there are digits-cnn, mnist-cnn, fashion"
+        UserError, match="`extractor` resnet is unknown: there are digits-cnn, mnist-cnn, fashion"
     ):
         features.get("resnet")
     with pytest.raises(UserError, match="no extractor goes with pictures"):
@@ -144,6 +111,4 @@ def test_an_unknown_extractor_is_one_sentence():
 def test_bfloat16_images_are_floats():
     images = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
     halves = np.asarray(jnp.asarray(images, jnp.bfloat16))
-    assert (
-        np.abs(features.eight_bits(halves).astype(int) - features.eight_bits(images).astype(int)).max() <= 1
-    )
+    assert np.abs(eight_bits(halves).astype(int) - eight_bits(images).astype(int)).max() <= 1

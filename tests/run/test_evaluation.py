@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import data, features, metrics, sampling, train
+from jaxgan import features, metrics, sampling, train
 from jaxgan.config import Config
 from jaxgan.export.safetensors import load_generator, read_description
 from jaxgan.run import evaluation, evaluation_plan
 from jaxgan.system.errors import UserError
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 6, 10, 3), np.uint8), np.arange(40) % 4, name="pictures"
-)
+PICTURES = forty_pictures(6, 10, 3)
 CORNERS = features.from_function(
     "corners", lambda images: images[:, ::5, ::9, 0].reshape(len(images), -1), hash="1"
 )
@@ -55,7 +54,7 @@ def test_parameters_are_bit_equal_with_and_without(tmp_path):
 
 @pytest.mark.parametrize(
     ("metrics", "n", "sentence"),
-    [("fid,prdc", 5, "--metrics prdc, --evaluate-n 5"), ("is", 30, "--metrics is takes")],
+    [("fid,prdc", 5, "--metrics prdc, --evaluate-n 5"), ("is", 30, "`metrics` is takes")],
 )
 def test_what_cannot_be_measured_is_said_before_anything_is_written(tmp_path, metrics, n, sentence):
     with pytest.raises(UserError, match=sentence):
@@ -215,8 +214,8 @@ def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"metrics": "fid,fod", "evaluate_every": 2}, "--metrics fod is unknown: did you mean fid"),
-        ({"metrics": "fid,memorisation", "evaluate_every": 2}, "--metrics memorisation is unknown"),
+        ({"metrics": "fid,fod", "evaluate_every": 2}, "`metrics` fod is unknown: did you mean fid"),
+        ({"metrics": "fid,memorisation", "evaluate_every": 2}, "`metrics` memorisation is unknown"),
         ({"stop_at": "fid=1"}, "set --evaluate-every"),
         ({"evaluate_every": 0}, "--evaluate-every must be at least 1, got 0"),
         ({"evaluate_n": 1}, "--evaluate-n must be at least 2, got 1"),

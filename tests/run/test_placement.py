@@ -6,15 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import data, train
+from jaxgan import train
 from jaxgan.config import Config
 from jaxgan.networks import mlp
 from jaxgan.run import placement
 from jaxgan.system.errors import UserError
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8), name="pictures"
-)
+PICTURES = forty_pictures(4, 4, 1)
 
 
 def run(workdir, **options):

@@ -7,17 +7,15 @@ import os
 import sys
 
 import jax
-import numpy as np
 
-from jaxgan import data, features, train
+from jaxgan import features, train
 from jaxgan.config import Config, parse
 from jaxgan.data.stream import Stream
 from jaxgan.networks import mlp
 from jaxgan.system.errors import exits
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8), name="pictures"
-)
+PICTURES = forty_pictures(4, 4, 1)
 TINY = Config(
     steps=12,
     batch_size=8,

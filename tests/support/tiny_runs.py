@@ -7,15 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
-from jaxgan import data, train
+from jaxgan import train
 from jaxgan.config import Config
 from jaxgan.networks import mlp
+from pictures import forty_pictures
 
-PICTURES = data.from_arrays(
-    np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8), np.arange(40) % 4, name="pictures"
-)
+PICTURES = forty_pictures(4, 4, 1)
 DIGITS = Path(__file__).parents[2] / "experiments/digits_mlp.py"
 
 

@@ -1,1 +1,1 @@
-"""TensorFlow Datasets without TensorFlow. Nothing else in the library knows TFDS."""
+"""TensorFlow Datasets without TensorFlow. No other package of the library imports TFDS."""

@@ -1,3 +1,3 @@
-"""Which data sets `jaxgan data prepare` prepares."""
+"""The names of the data sets that `jaxgan data prepare` can prepare."""
 
 PREPARABLE = ("mnist", "fashion_mnist", "cifar10")

@@ -1,8 +1,8 @@
 """Prepare three classics for TensorFlow Datasets without TensorFlow.
 
-The stock builders of MNIST, Fashion-MNIST and CIFAR-10 need TensorFlow for two things only: to unpack the
-official files and to encode PNGs. The builders here unpack with the standard library and leave PNGs to
-Pillow. The rest is stock: download, checksums, names, features, and the folder that they write, which
+TFDS's own builders of MNIST, Fashion-MNIST and CIFAR-10 need TensorFlow for two things only: to unpack the
+official files and to encode PNGs. The builders here unpack with the standard library and encode with Pillow.
+Everything else is TFDS's: download, checksums, names, features, and the folder that they write, which
 ``tfds.data_source("mnist")`` reads.
 """
 
@@ -28,7 +28,7 @@ from jaxgan.data.tfds.source import first_line, quiet
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
 
-# Under their stock names: the names are what TFDS calls a data set, its folder and its files.
+# The classes have the names of TFDS's own, from which it derives the names of data set, folder and files.
 with registered.skip_registration():
 
     class MNIST(mnist.MNIST):
@@ -92,26 +92,29 @@ BUILDERS = dict(zip(PREPARABLE, (MNIST, FashionMNIST, Cifar10), strict=True))
 
 
 def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None = None) -> str:
-    """Prepare a data set in TFDS's own layout, unless it is.
+    """Prepare a data set in TFDS's own layout, unless that is done already.
 
     Args:
         name: "mnist", "fashion_mnist" or "cifar10".
-        from_folder: where the official files are; None downloads them.
-        data_dir: where to; None for TFDS's own place, ``$TFDS_DATA_DIR`` or ``~/tensorflow_datasets``.
+        from_folder: a folder with the official files; None downloads them.
+        data_dir: the folder to write to; None for TFDS's own, ``$TFDS_DATA_DIR`` or
+            ``~/tensorflow_datasets``.
 
     Returns:
-        A line that says what there is, and where.
+        A line for the user: the data set's folder, and the size of each split.
 
     Raises:
-        UserError: if official files are missing, are others than the registered sha256 says, or cannot be
-            downloaded; or if there is something else where the data set goes.
+        UserError: if official files are missing, differ from their registered sha256, or cannot be
+            downloaded; or if something else is in the data set's place.
     """
     if name not in BUILDERS:
         raise UserError(f'cannot prepare "{name}", only {", ".join(BUILDERS)}')
     try:
         builder = BUILDERS[name](data_dir=data_dir, file_format="array_record")
-    except Exception as error:  # a TFRecord version, or files that are damaged
-        raise UserError(f"cannot prepare {name} where something else is: {first_line(error)}") from error
+    except Exception as error:  # a TFRecord version, or damaged files
+        raise UserError(
+            f"cannot prepare {name}: something else is in its place ({first_line(error)})"
+        ) from error
     done = bool(builder.info.splits)
     if not done:
         _make_room(Path(builder.data_path))
@@ -122,8 +125,8 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
             try_download_gcs=False,
             force_checksums_validation=True,
         )
-        # TFDS tries 10 times with doubling pauses, and keeps an offline user waiting for minutes.
-        # (By setattr, since the type checker takes it for a constant.)
+        # TFDS tries 10 times with doubling pauses, for which an offline user would wait for minutes.
+        # (setattr, since the type checker takes the name for a constant.)
         setattr(downloader, "MAX_RETRIES", 3)  # noqa: B010
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
@@ -135,11 +138,7 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
                 f"what was downloaded for {name} has a wrong checksum ({first_line(error)})"
             ) from error
         except Exception as error:  # no network, no space, no permission
-            hint = (
-                ""
-                if from_folder
-                else f"; with the official files at hand: jaxgan data prepare {name} --from FOLDER"
-            )
+            hint = "" if from_folder else f"; if you have the files: jaxgan data prepare {name} --from FOLDER"
             raise UserError(
                 f"cannot prepare {name} in {builder.data_path}: {first_line(error)}{hint}"
             ) from error
@@ -148,26 +147,26 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
 
 
 def _make_room(folder: Path) -> None:
-    """Remove an empty folder, which TFDS would take for the data set."""
+    """Remove an empty folder, which TFDS would take for a prepared data set."""
     try:
         if folder.exists():
             folder.rmdir()
     except OSError as error:
-        raise UserError(f"{folder} is there, but is no data set: move it away") from error
+        raise UserError(f"{folder} exists, but is no data set: move it away") from error
 
 
 def _check_official(builder: Any, folder: Path) -> None:
-    """Refuse a folder that lacks official files, or has others under their names."""
+    """Raise `UserError` if a folder lacks official files, or has other files under their names."""
     known = checksums.get_all_url_infos()
     expected = {folder / (known[url].filename or ""): known[url] for url in builder.urls().values()}
     missing = [path.name for path in expected if not path.is_file()]
     if missing:
         raise UserError(f"{folder} lacks official files of {builder.name}: {', '.join(missing)}")
     for path, official in expected.items():
-        found = checksums.compute_url_info(path)
-        if found != official:
+        actual = checksums.compute_url_info(path)
+        if actual != official:
             raise UserError(
-                f"{path} is not the official file: its sha256 is {found.checksum}, not {official.checksum}"
+                f"{path} is not the official file: its sha256 is {actual.checksum}, not {official.checksum}"
             )
 
 
@@ -180,7 +179,7 @@ def _idx(path: os.PathLike) -> np.ndarray:
 
 
 def _members(archive: os.PathLike, names: list[str]) -> Iterator[bytes]:
-    """Yield the content of files in a tar; nothing is unpacked to the disk."""
+    """Yield the contents of files in a tar archive; nothing is unpacked to the disk."""
     with tarfile.open(archive) as tar:
         for name in names:
             file = tar.extractfile(name)

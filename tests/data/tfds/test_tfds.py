@@ -18,7 +18,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core.download import checksums
 
-from jaxgan.data import first_shape, load, prepare
+from jaxgan.data import load, prepare
+from jaxgan.data.sources import first_shape
 from jaxgan.data.tfds.prepare import BUILDERS
 from jaxgan.system.errors import UserError
 
@@ -106,7 +107,7 @@ def test_a_folder_without_a_data_set_is_not_a_prepared_one(tiny, tmp_path):
     place = tmp_path / name / "3.0.1"
     place.mkdir(parents=True)
     (place / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="is there, but is no data set: move it away"):
+    with pytest.raises(UserError, match="exists, but is no data set: move it away"):
         prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
     (place / "notes.txt").unlink()
     assert "is prepared in" in prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
@@ -243,7 +244,7 @@ def test_preparing_what_we_cannot(tmp_path):
         ("mnist", "mnist is not prepared in .*: jaxgan data prepare mnist$"),
         ("mnist:3.0.1", ": jaxgan data prepare mnist$"),
         ("emnist/letters", ": tfds build emnist/letters --file_format=array_record$"),
-        ("no_such_set", '"no_such_set" is no folder, and no data set that TFDS has: try digits, mnist'),
+        ("no_such_set", '"no_such_set" is neither a folder nor a data set of TFDS: try digits, mnist'),
         (
             "titanic",
             "the code of titanic needs TensorFlow; if it is prepared, titanic:VERSION reads it without",
@@ -285,7 +286,7 @@ def test_records_in_a_format_that_needs_tensorflow(prepared, tmp_path):
     (folder / "dataset_info.json").write_text(json.dumps(info | {"fileFormat": "tfrecord"}))
     with pytest.raises(UserError, match="needs TensorFlow: set TFDS_DATA_DIR"):
         load(name, data_dir=str(tmp_path))
-    with pytest.raises(UserError, match=f"cannot prepare {name} where something else is"):
+    with pytest.raises(UserError, match=f"cannot prepare {name}: something else is in its place"):
         prepare(name, data_dir=str(tmp_path))
 
 
@@ -363,7 +364,7 @@ def test_any_image_data_set_by_name(tmp_path, mock_data, name, shape, num_classe
 
 def test_images_of_several_sizes_need_a_size(tmp_path, mock_data):
     with mock_data(num_examples=4):
-        with pytest.raises(UserError, match="oxford_flowers102 have several sizes: set --image-size"):
+        with pytest.raises(UserError, match="oxford_flowers102 have several sizes: set `image_size`"):
             load("oxford_flowers102", data_dir=str(tmp_path))
         assert load("oxford_flowers102", image_size=(8, 8), data_dir=str(tmp_path)).images.shape == (
             4,

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from drawn_weights import draw, image
 from jaxgan import features
 from jaxgan.features.networks.efficientnet import Block, resize
-from jaxgan.features.published import EFFICIENTNET, NETWORKS, convert
+from jaxgan.features.published import EFFICIENTNET, PUBLISHED, convert
 from jaxgan.system.errors import UserError
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/efficientnet.npz")
@@ -38,7 +38,7 @@ def test_the_resize_is_pillows_bicubic(size):
 
 
 def test_every_block_is_the_other_implementations(drawn):
-    network = NETWORKS[EFFICIENTNET]
+    network = PUBLISHED[EFFICIENTNET]
     variables = convert(network, drawn, Path("drawn"))
     assert len(jax.tree.leaves(variables)) == len(drawn)  # nothing in the file is left over
     (outputs, logits), state = jax.jit(
@@ -79,5 +79,5 @@ def test_other_weights_carry_their_hash_and_what_is_missing_is_named(tmp_path, d
     save_file(drawn, tmp_path / "less.safetensors")
     with pytest.raises(UserError, match=r"EfficientNet-Lite0: _blocks\.3\._bn1\.running_var is missing"):
         features.get("efficientnet-lite0", efficientnet_weights=tmp_path / "less.safetensors")
-    with pytest.raises(UserError, match="efficientnet-lite0 needs --efficientnet-weights"):
+    with pytest.raises(UserError, match="efficientnet-lite0 needs `efficientnet_weights`"):
         features.get("efficientnet-lite0", inception_weights=tmp_path / "weights.safetensors")

@@ -17,7 +17,7 @@ from drawn_weights import draw, image
 from jaxgan import features
 from jaxgan.features.networks.inception import BLOCKS, ConvNorm, Mixed, resize
 from jaxgan.features.published import INCEPTION as NAME
-from jaxgan.features.published import NETWORKS, convert
+from jaxgan.features.published import PUBLISHED, convert
 from jaxgan.features.weights import read_weights
 from jaxgan.metrics.result import INCEPTION
 from jaxgan.system.errors import UserError
@@ -48,8 +48,8 @@ def test_resize_by_hand():
 
 
 def test_every_block_is_torch_fidelitys():
-    network = NETWORKS[NAME].module
-    variables = convert(NETWORKS[NAME], drawn(), Path("drawn"))
+    network = PUBLISHED[NAME].module
+    variables = convert(PUBLISHED[NAME], drawn(), Path("drawn"))
     pixels = jnp.asarray(image(*SIZES["wide"]), jnp.float32)
     (outputs, logits), state = jax.jit(
         lambda variables, pixels: network.apply(
@@ -93,23 +93,23 @@ def test_other_weights_carry_their_hash_and_grey_is_colour(tmp_path):
     )
     with pytest.raises(UserError, match=r"Mixed_7a.branch3x3_1.bn.bias is missing"):
         features.get(inception_weights=tmp_path / "b.safetensors")
-    with pytest.raises(UserError, match="needs --inception-weights"):
+    with pytest.raises(UserError, match="needs `inception_weights`"):
         features.get("inception-2015")
 
 
 def test_a_download_is_checked_and_kept(tmp_path, monkeypatch, own_cache):
     content = GOLDEN["pth/zip"].tobytes()
     (tmp_path / "w.pth").write_bytes(content)
-    network = NETWORKS[NAME]
+    network = PUBLISHED[NAME]
     assert network.sha256[:8] in network.url
     right = {"url": (tmp_path / "w.pth").as_uri(), "sha256": hashlib.sha256(content).hexdigest()}
 
     def choose(download=True, **changes):
         new = network._replace(**{**right, "size": len(content), **changes})
-        monkeypatch.setitem(NETWORKS, NAME, new)
+        monkeypatch.setitem(PUBLISHED, NAME, new)
         return features.choose(None if download else NAME, source="digits", download=download)
 
-    with pytest.raises(UserError, match="or --download, which fetches it once"):
+    with pytest.raises(UserError, match="or `download`, which fetches it once"):
         choose(download=False)
     for wrong in ({"sha256": "0" * 64}, {"size": len(content) - 1}, {"size": len(content) + 1}):
         with pytest.raises(UserError, match="not the published file"):

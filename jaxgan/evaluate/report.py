@@ -1,4 +1,4 @@
-"""Fakes and reals -> a report: results with their protocol, as files and as a table."""
+"""Fakes and reals -> a `Report`: results and how they were measured, as files and as a table."""
 
 import dataclasses
 import math
@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.evaluate import fakes as made
-from jaxgan.evaluate import reals as there
-from jaxgan.evaluate.fakes import Fakes
-from jaxgan.evaluate.reals import Reals
+from jaxgan.evaluate.fakes import Fakes, fake_outputs
+from jaxgan.evaluate.reals import Reals, real_outputs
 from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_class, scalars
 from jaxgan.features import Extractor
 from jaxgan.metrics.result import Result
@@ -21,13 +19,13 @@ from jaxgan.system.files import write_json
 
 
 class Report(NamedTuple):
-    """What was measured, and how.
+    """Everything that was measured, and how.
 
     Attributes:
-        results: by metric.
-        classes: flat numbers by class, where fakes and reals have labels.
-        protocol: all that the numbers depend on.
-        notes: what a reader should know: images that were resized, sets that are small.
+        results: the results of each metric.
+        classes: the numbers of each class by flat name; empty unless fakes and reals have labels.
+        protocol: everything that the numbers depend on.
+        notes: warnings for the reader, such as resized images or small sets.
     """
 
     results: dict[str, tuple[Result, ...]]
@@ -37,7 +35,7 @@ class Report(NamedTuple):
 
     @property
     def scalars(self) -> dict[str, float]:
-        """The measured numbers by flat names: "fid", "kid", "prdc_precision", ..."""
+        """The measured numbers by flat name: "fid", "kid", "prdc_precision", ..."""
         return scalars(self.results)
 
 
@@ -54,23 +52,25 @@ def measure(
 
     Args:
         fakes: images to measure.
-        reals: images to measure them against.
-        extractor: of the features.
-        names: of `METRICS`.
-        train: all training images, for memorisation.
-        held_out: real images that were not trained on, for memorisation.
+        reals: images to compare them with.
+        extractor: the network that computes features.
+        names: names of `METRICS`.
+        train: all training images, for memorization.
+        held_out: real images that were not trained on, for memorization.
 
     Raises:
-        UserError: for a metric that cannot be had of these, naming it.
-        NotFiniteError: for fakes, or features of them, that are not finite.
+        UserError: if a metric cannot be computed from these images, with its name.
+        FeaturesNotFiniteError: if fakes, or their features, are not finite.
     """
     fake_labels, real_labels = fakes.labels, reals.labels
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        evidence = Evidence(there.outputs(reals, extractor), made.outputs(fakes, extractor), extractor)
+        evidence = Evidence(real_outputs(reals, extractor), fake_outputs(fakes, extractor), extractor)
         if set(names) & set(WITH_TRAINING_SET):
-            sets = (None if some is None else there.outputs(some, extractor) for some in (train, held_out))
-            evidence = Evidence(*evidence[:3], *sets)
+            evidence = evidence._replace(
+                train=None if train is None else real_outputs(train, extractor),
+                held_out=None if held_out is None else real_outputs(held_out, extractor),
+            )
         results = {}
         for name in names:
             try:
@@ -80,8 +80,9 @@ def measure(
         warned = [str(warning.message) for warning in caught]
         classes = {}
         if fake_labels is not None and real_labels is not None and len(np.unique(real_labels)) > 1:
-            same = evidence if extractor.classes == reals.source else _without_logits(evidence)
-            classes = by_class(names, same, real_labels, fake_labels)
+            if extractor.classes != reals.source:  # its logits stand for other classes
+                evidence = evidence._replace(fake=evidence.fake._replace(logits=None))
+            classes = by_class(names, evidence, real_labels, fake_labels)
         of_classes = [str(warning.message) for warning in caught[len(warned) :]]
     change = extractor.change(reals.images.shape[1:])
     protocol = {
@@ -103,12 +104,8 @@ def measure(
     return Report(results, classes, protocol, notes)
 
 
-def _without_logits(evidence: Evidence) -> Evidence:
-    return evidence._replace(fake=evidence.fake._replace(logits=None))
-
-
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write ``metric-<name>.json`` for each metric; values that are no numbers become null."""
+    """Write ``metric-<name>.json`` for each metric; NaN and infinity become null. Return the files."""
     files = []
     for name, results in report.results.items():
         content = {
@@ -129,7 +126,7 @@ def write(report: Report, folder: Path) -> list[Path]:
 
 
 def _plain(content: Any) -> Any:
-    """Return what JSON can hold: null for NaN and infinity."""
+    """Return content that JSON can hold: None in place of NaN and infinity."""
     if isinstance(content, dict):
         return {name: _plain(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
@@ -140,7 +137,7 @@ def _plain(content: Any) -> Any:
 def table(report: Report) -> str:
     """Return the report as lines for a terminal."""
     rows = [
-        (result.name, number, f"{getattr(result, number):.6g}", _how(result))
+        (result.name, number, f"{getattr(result, number):.6g}", _settings(result))
         for results in report.results.values()
         for result in results
         for number in result.measured
@@ -154,10 +151,11 @@ def table(report: Report) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
 
 
-def _how(result: Result) -> str:
+def _settings(result: Result) -> str:
+    """Return the settings of a metric in words: every field that is not a measured number."""
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-    left = {name: value for name, value in fields.items() if name not in (*result.measured, "extractor")}
-    return ", ".join(f"{name} {value}" for name, value in left.items() if value is not None)
+    settings = {name: value for name, value in fields.items() if name not in (*result.measured, "extractor")}
+    return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
