@@ -52,10 +52,10 @@ class Case(NamedTuple):
 R1 = penalties.r1(gamma=1.0)
 FAST = {
     "dense, R1, three critic steps": Case(penalty=R1, d_steps=3),
+    "convolutions, batch norm": Case(ConvGenerator((8, 8, 1)), ConvDiscriminator(), batch_size=24),
     "convolutions, spectral norm, R1": Case(
         ConvGenerator((8, 8, 1)), ConvDiscriminator(norm="spectral"), penalty=R1
     ),
-    "convolutions, batch norm": Case(ConvGenerator((8, 8, 1)), ConvDiscriminator(), batch_size=24),
 }
 GAMES = FAST | {
     "dense": Case(),
