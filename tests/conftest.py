@@ -1,4 +1,7 @@
-"""Two CPU devices, no silent broadcasting, every annotated shape checked; compiling fast, not running fast."""
+"""Two CPU devices, no silent broadcasting, annotated shapes checked; compiling fast, not running fast.
+
+The fast set checks the annotations of the pure packages; a run without "not slow", those of the whole package.
+"""
 
 import os
 import shutil
@@ -9,16 +12,27 @@ from pathlib import Path
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(__file__).parent.parent / ".pytest_cache/jax")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"  # many tests compile the same step
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"  # many tests compile the same program
 
 import jax
 import jaxtyping
+import numpy as np
 import pytest
+from PIL import Image
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jaxtyping.install_import_hook("jaxgan", "check_types.check").__enter__()
 
-ROOT = Path(__file__).parent.parent
+PURE = (
+    "augment", "games", "images", "layers", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
+    "state", "step", "updates",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    """Check annotations, before anything imports jaxgan."""
+    whole = "not slow" not in config.option.markexpr
+    modules = "jaxgan" if whole else [f"jaxgan.{name}" for name in PURE]
+    jaxtyping.install_import_hook(modules, "check_types.check").__enter__()
 
 
 @pytest.fixture
@@ -43,13 +57,16 @@ def run_program():
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A cache folder in which digits-cnn is trained."""
+    """A cache folder that holds digits-cnn, with the weights that tests/golden/make_digits_cnn.py trained."""
     folder = tmp_path_factory.mktemp("trained")
+    with np.load(Path(__file__).parent / "golden/digits_cnn.npz") as stored:
+        arrays = {name: stored[name].astype(np.promote_types(stored[name].dtype, "f4")) for name in stored}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAXGAN_CACHE", str(folder))
+        patch.setattr("jaxgan.features.classifiers._train", lambda *arguments: arrays)
         from jaxgan import features
 
-        features.get("digits-cnn")
+        features.get("digits-cnn")  # the library writes its cache itself
     return folder
 
 
@@ -58,7 +75,7 @@ def digits_cnn(trained, own_cache):
     """digits-cnn, in the test's own cache too."""
     from jaxgan import features
 
-    shutil.copytree(trained / "classifiers", own_cache / "classifiers")
+    shutil.copytree(trained, own_cache, dirs_exist_ok=True)
     return features.get("digits-cnn")
 
 
@@ -68,3 +85,30 @@ def own_cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("JAXGAN_CACHE", str(folder))
     return folder
+
+
+def save_blank(figure, file, **options):
+    """Write a picture of one pixel in the place of a figure, which takes a second to draw."""
+    Image.new("RGB", (1, 1)).save(file, format="png")
+
+
+@pytest.fixture(autouse=True)
+def figures_are_blank(request, monkeypatch):
+    """Tests whose subject is a figure ask for `drawn_figures`; for all others a figure is one pixel."""
+    if "drawn_figures" not in request.fixturenames:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_blank)
+
+
+@pytest.fixture
+def drawn_figures(monkeypatch):
+    """Figures are drawn; the list that is returned holds those that were saved, in order."""
+    from matplotlib.figure import Figure
+
+    figures, savefig = [], Figure.savefig
+
+    def save(figure, *arguments, **options):
+        figures.append(figure)
+        return savefig(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", save)
+    return figures

@@ -16,6 +16,7 @@ from PIL import Image
 import jaxgan
 from jaxgan import cli, data, train
 from jaxgan.config import Config
+from tiny_runs import tiny, train_tiny
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def test_a_dry_run_looks_at_the_options_of_evaluations(options, what, tmp_path, 
 
 
 def test_profile_writes_a_trace(tmp_path):
-    train.run(Config(workdir=str(tmp_path / "run"), steps=4, batch_size=8, log_every=1, profile=True))
+    train_tiny(tiny(tmp_path / "run", steps=4, profile=True))
     assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))
 
 

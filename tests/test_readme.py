@@ -14,7 +14,6 @@ def blocks(root, language):
 
 def test_the_training_loop(request, capsys):
     code = blocks(request.config.rootpath, "python")[0]
-    assert len(code.strip().splitlines()) <= 17
     assert "range(60)" in code
     scope = {}
     exec(code.replace("range(60)", "range(1)"), scope)
@@ -34,7 +33,6 @@ def test_a_generator_comes_back(request, tmp_path, monkeypatch):
 
 def test_one_loss_alone(request):
     code = blocks(request.config.rootpath, "python")[2]
-    assert len(code.strip().splitlines()) == 5
     scope = {}
     exec(code, scope)
     np.testing.assert_allclose(scope["gradient"], [-2.0, -2.0])  # both hinges are active

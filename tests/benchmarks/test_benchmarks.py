@@ -221,10 +221,13 @@ def test_the_other_programs_print_their_tables(request, run_program, tmp_path, p
 def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
     run_all = benchmarks("run_all")
     assert all(Path(run_all.__file__).with_name(f"{name}.py").exists() for name in run_all.PROGRAMS)
-    monkeypatch.setattr(run_all, "PROGRAMS", {"startup": ["--help"], "kernels": ["--nothing"]})
+    (tmp_path / "well.py").write_text("import sys\nprint('| a table |', *sys.argv[1:])")
+    (tmp_path / "badly.py").write_text("raise SystemExit('no such option')")
+    monkeypatch.setattr(run_all, "__file__", str(tmp_path / "run_all.py"))
+    monkeypatch.setattr(run_all, "PROGRAMS", {"well": ["--n", "3"], "badly": []})
     with pytest.raises(SystemExit, match="1"):
         run_all.main(["--out", str(tmp_path / "tables.md")])
     assert "1 of 2 programs ended well" in capsys.readouterr().out
     told = (tmp_path / "tables.md").read_text()
-    assert "`python benchmarks/startup.py --help`\n\nusage: " in told
-    assert "unrecognized arguments: --nothing" in told
+    assert "`python benchmarks/well.py --n 3`\n\n| a table | --n 3\n" in told
+    assert "`python benchmarks/badly.py`\n\n\n\nno such option\n" in told

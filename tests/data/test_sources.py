@@ -1,8 +1,6 @@
 """Sources by name: digits, .npz files, and what is refused in one sentence."""
 
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -146,9 +144,3 @@ def test_first_images_by_class():
     np.testing.assert_array_equal(first_images(dataset, 4, by_class=True), IMAGES[[1, 2, 0, 4]])
     np.testing.assert_array_equal(first_images(dataset, 99), IMAGES)
     np.testing.assert_array_equal(first_images(Dataset("x", IMAGES), 2, by_class=True), IMAGES[:2])
-
-
-def test_importing_is_cheap():
-    heavy = {"tensorflow", "tensorflow_datasets", "sklearn"}
-    code = f"import jaxgan.data, sys; print({heavy} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"

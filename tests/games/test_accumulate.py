@@ -15,14 +15,14 @@ from jaxgan.networks import mlp
 from jaxgan.step import make_train_step
 from modes import KEY, STEPS, difference, on_one_device
 
-MLP = "MLP, R1, three critic steps"
+DENSE = "dense, R1, three critic steps"
 
 
 @pytest.mark.parametrize(
     ("game", "mode"),
     [
-        (MLP, "one"),
-        (MLP, "shard_map"),
+        (DENSE, "one"),
+        (DENSE, "shard_map"),
         pytest.param("WGAN-GP", "jit", marks=pytest.mark.slow),
         pytest.param("DiffAugment", "one", marks=pytest.mark.slow),
         pytest.param("DiffAugment", "shard_map", marks=pytest.mark.slow),
@@ -58,8 +58,8 @@ def test_parts_are_every_nth_example_and_all_is_averaged():
 
 def test_running_statistics_are_those_of_the_parts():
     """Batch normalisation sees parts: their means average to the batch's, their variances do not."""
-    state, _, batch_at, stored = modes.make("DCGAN, batch norm in both")
-    case = modes.GAMES["DCGAN, batch norm in both"]
+    state, _, batch_at, stored = modes.make("convolutions, batch norm")
+    case = modes.GAMES["convolutions, batch norm"]
     batch, after = batch_at(stored, 0), {}
     for parts in (1, 3):
         step = make_train_step(
@@ -113,4 +113,4 @@ def test_what_does_not_divide_is_refused():
             Game(mlp.Generator((1,)), mlp.Discriminator(), losses.hinge), lambda turn: turn.real, turn(), 5
         )
     with pytest.raises(ValueError, match="at least 1, got 1 and 0"):
-        modes.make("MLP", accumulate=0)
+        modes.make("dense", accumulate=0)

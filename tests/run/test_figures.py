@@ -2,6 +2,7 @@ import os
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from jaxgan import build, data
@@ -12,23 +13,35 @@ from jaxgan.system import progress
 DIGITS = data.digits()
 
 
-def test_curves_are_drawn_for_one_row_and_for_many(tmp_path):
+@pytest.mark.parametrize("count", [1, 2, 300])
+def test_curves_show_each_metric_faint_and_its_moving_average(tmp_path, drawn_figures, count):
+    """The average at a row is that of the rows around it, 5 % of all; at an end, of those that there are."""
     names = [name for panel in figures.PANELS.values() for name in panel]
-    for count in (1, 2, 300):
-        rows = [{"step": i, **{name: float(np.sin(i)) for name in names}} for i in range(count)]
-        figures.plot_curves(rows, tmp_path / "plots/curves.png")
-        with Image.open(tmp_path / "plots/curves.png") as image:
-            picture = np.asarray(image.convert("L"))
-        assert picture.shape == (650, 1000)
-        assert (picture < 250).mean() > 0.02
+    values = {name: np.sin(i + np.arange(count)) for i, name in enumerate(names)}
+    rows = [{"step": 10 * i, **{name: float(values[name][i]) for name in names}} for i in range(count)]
+    figures.plot_curves(rows, tmp_path / "plots/curves.png", {"a mark": 7})
+    (figure,) = drawn_figures
+    assert [axes.get_title() for axes in figure.axes] == list(figures.PANELS)
+    half = int(0.025 * count)
+    for axes, panel in zip(figure.axes, figures.PANELS.values(), strict=True):
+        for i, name in enumerate(panel):
+            raw, average = axes.lines[2 * i : 2 * i + 2]
+            for line in (raw, average):
+                np.testing.assert_array_equal(line.get_xdata(), 10 * np.arange(count))
+            np.testing.assert_array_equal(raw.get_ydata(), values[name])
+            assert raw.get_alpha() < 0.5
+            for at in {0, count // 2, count - 1}:
+                around = values[name][max(0, at - half) : at + half + 1]
+                np.testing.assert_allclose(average.get_ydata()[at], around.mean())
+            assert average.get_label() in name.replace("_", " ")
+        assert list(axes.lines[2 * len(panel)].get_xdata()) == [7, 7]
     assert list((tmp_path / "plots").iterdir()) == [tmp_path / "plots/curves.png"]
-
-
-def test_the_moving_average_is_the_mean_of_the_rows_around():
-    values = np.arange(100.0) ** 2
-    smooth = figures._smooth(values, share=0.06)
-    np.testing.assert_allclose(smooth[50], values[47:54].mean())
-    np.testing.assert_allclose(smooth[0], values[:4].mean())
+    with Image.open(tmp_path / "plots/curves.png") as image:
+        assert image.size == (1000, 650)
+        picture = np.asarray(image.convert("RGB")).astype(int)
+    if count > 1:  # a line's own color is in its panel, and in no other place than a panel
+        blue = (np.abs(picture - [31, 119, 180]).sum(axis=-1) < 30).reshape(2, 325, 2, 500)
+        assert (blue.sum(axis=(1, 3)) > 20).all()
 
 
 def test_the_dry_run_counts_every_discriminator_update():

@@ -8,10 +8,10 @@ import pytest
 
 from jaxgan import train
 from jaxgan.config import Config
-from jaxgan.networks import mlp
 from jaxgan.run import placement
 from jaxgan.system.errors import UserError
 from pictures import forty_pictures
+from smooth import DenseDiscriminator, DenseGenerator
 
 PICTURES = forty_pictures(4, 4, 1)
 
@@ -20,7 +20,7 @@ def run(workdir, **options):
     small = {"steps": 6, "batch_size": 8, "latent_dim": 5, "optimizer": "sgd", "beta1": 0.5, "d_steps": 2}
     small |= {"generator_learning_rate": 0.02, "discriminator_learning_rate": 0.02, "penalty": "r1"}
     intervals = {"log_every": 1, "sample_every": 100, "save_every": 100}
-    own = {"generator": mlp.Generator((4, 4, 1), (8,)), "discriminator": mlp.Discriminator((8,))}
+    own = {"generator": DenseGenerator((4, 4, 1), 8), "discriminator": DenseDiscriminator(8)}
     return train.run(
         Config(workdir=str(workdir), **{**small, **intervals, **options}), dataset=PICTURES, **own
     )

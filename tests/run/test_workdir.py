@@ -69,6 +69,15 @@ def test_what_is_no_run_folder_is_left_alone(tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_a_run_is_kept_to_itself_while_it_lasts(tmp_path):
+    with Workdir(tmp_path / "run", SETTINGS):
+        with pytest.raises(UserError, match=f"in use by process {os.getpid()} on"):
+            Workdir(tmp_path / "run", SETTINGS)
+    with Workdir(tmp_path / "run", SETTINGS):
+        pass
+
+
+@pytest.mark.slow
 def test_another_process_is_kept_out_while_the_run_lasts(tmp_path):
     program = f"from jaxgan.run.workdir import Workdir; Workdir({str(tmp_path / 'run')!r}, {SETTINGS!r})"
     with Workdir(tmp_path / "run", SETTINGS):

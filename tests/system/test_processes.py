@@ -189,6 +189,19 @@ def test_who_is_who_is_said_in_full(options, what):
         Config(**options).check()
 
 
+def test_what_keeps_processes_apart_comes_with_what_to_give(monkeypatch):
+    def initialize(*arguments, **options):
+        raise ValueError("coordinator_address should be defined.\nAnd more.")
+
+    monkeypatch.setattr("jax.distributed.initialize", initialize)
+    message = (
+        "^--distributed: coordinator_address should be defined. .give --coordinator, --num-processes and"
+    )
+    with pytest.raises(UserError, match=message):
+        processes.join(None, None, None)
+
+
+@pytest.mark.slow
 def test_without_a_cluster_it_says_what_to_give(run_program, tmp_path):
     result = run_program(PROGRAM, "--distributed", cwd=tmp_path, expect=2)
     assert "give --coordinator, --num-processes and --process-id" in result.stderr
