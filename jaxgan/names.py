@@ -40,7 +40,7 @@ AUGMENTATIONS: dict[str, Callable[[Config], Any]] = {
     "color": lambda config: augment.diff_augment(policy="color"),
     "translation": lambda config: augment.diff_augment(policy="translation"),
     "cutout": lambda config: augment.diff_augment(policy="cutout"),
-    "ada": lambda config: augment.ada(p=config.augment_p),
+    "ada": lambda config: augment.ada_pipeline(p=config.augment_p),
 }
 
 NETWORKS: dict[str, Callable[[Config, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]] = {

@@ -54,8 +54,8 @@ def test_every_public_penalty_is_tested():
     }  # fmt: skip
 
 
-def test_of_a_linear_critic_all_are_known_in_closed_form():
-    """Its gradient is the same everywhere, so it does not matter where they look."""
+def test_the_penalties_of_a_linear_critic_by_closed_form():
+    """Its gradient is the same everywhere, so it does not matter where a penalty takes it."""
     weights = images(0, count=1)[0]
     norm, real, fake = np.sqrt((weights**2).sum()), images(1), images(2)
     change = (
@@ -84,8 +84,8 @@ def test_of_a_linear_critic_all_are_known_in_closed_form():
     np.testing.assert_allclose(two_sided, np.full(4, GAMMA / 4), rtol=1e-5)
 
 
-def test_where_each_looks_is_told_by_a_quadratic_critic():
-    """Of half the squared length the gradient is the place itself."""
+def test_where_each_penalty_takes_its_gradient_by_a_quadratic_critic():
+    """The gradient of half the squared length is the point itself."""
     critic = lambda x: 0.5 * (x**2).sum((1, 2, 3))
     real, fake = images(1), 100 * images(2)
     squares = lambda x: np.asarray((x**2).sum((1, 2, 3)))
