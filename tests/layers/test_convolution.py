@@ -1,4 +1,4 @@
-"""Our layers against linen's, under every transformation that training a GAN uses."""
+"""jaxgan's layers against linen's, under every transformation that training a GAN uses."""
 
 from functools import partial
 
@@ -69,13 +69,13 @@ def loss(layer):
 
 
 def penalised(layer):
-    """R1's shape: the derivative, by the weights, of a squared derivative by the images."""
+    """Return the gradient of R1, which is the squared gradient by the images."""
     slope = jax.grad(loss(layer), argnums=1)
     return jax.grad(lambda params, x: jnp.sum(slope(params, x) ** 2), argnums=(0, 1))
 
 
 def jacobian_product(layer):
-    """The game's: a derivative along a direction of a gradient."""
+    """Return the derivative of a gradient along a direction, as the update rules take it."""
     gradient = jax.grad(loss(layer), argnums=(0, 1))
     return lambda params, x: jax.jvp(gradient, (params, x), jax.tree.map(jnp.cos, (params, x)))[1]
 
@@ -134,7 +134,7 @@ def check_equal(ours, linens, rtol):
     jax.tree_util.tree_map_with_path(check, ours, linens)
 
 
-# How a CPU computes layers as small as these: as it would choose to, or as it does large ones.
+# A CPU computes layers as small as these directly; "tiles" makes it compute them as it does large ones.
 LAYERS_AND_ALGORITHMS = [(name, "direct") for name in LAYERS] + [
     (name, "tiles") for name in LAYERS if name != "batch_norm"
 ]
@@ -146,7 +146,7 @@ of_all_algorithms = pytest.mark.parametrize(
 @pytest.fixture
 def algorithm(request, monkeypatch):
     if request.param == "tiles":
-        monkeypatch.setattr(winograd, "_SMALLEST", 0)
+        monkeypatch.setattr(winograd, "MIN_RATIO", 0)
     return request.param
 
 
@@ -272,9 +272,8 @@ def test_what_other_platforms_compute_is_what_a_cpu_computes(channels, strides):
     normal = lambda *shape: jax.random.normal(next(keys), shape)
     x, kernel = normal(2, *window.image, channels), normal(*window.taps, channels, 5)
     features = normal(2, *window.positions, 5)
-    for form in ("spread", "overlap"):
-        arguments = (features, kernel) if form == "spread" else (x, features)
-        one, other = (jax.jit(getattr(lowerings, f"{name}{form}"), static_argnums=2) for name in ("", "lax_"))
+    for name, arguments in (("conv_input_grad", (features, kernel)), ("conv_kernel_grad", (x, features))):
+        one, other = (jax.jit(getattr(lowerings, f"{form}{name}"), static_argnums=2) for form in ("", "lax_"))
         check_equal(one(*arguments, window), other(*arguments, window), rtol=2e-5)
 
 
@@ -307,8 +306,8 @@ def test_networks_can_be_exported_for_any_batch(platform):
     latents = jax.ShapeDtypeStruct((batch, 5), jnp.float32)
     exported = jax.export.export(jax.jit(slope), platforms=[platform])(latents)
     if platform == "cpu":
-        some = jax.random.normal(jax.random.key(1), (3, 5))
-        np.testing.assert_allclose(exported.call(some), jax.jit(slope)(some), rtol=1e-5, atol=1e-7)
+        three = jax.random.normal(jax.random.key(1), (3, 5))
+        np.testing.assert_allclose(exported.call(three), jax.jit(slope)(three), rtol=1e-5, atol=1e-7)
 
 
 def test_batch_norm_keeps_linens_variables_and_running_averages():

@@ -53,13 +53,13 @@ def conv(images: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def conv_input_grad(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_input_grad` in the canonical layout: features dilated by zeros, kernel flipped."""
+    """`primitives.conv_input_grad` in the fast layout: features dilated by zeros, kernel flipped."""
     kernel = kernel.transpose(0, 1, 3, 2)
     every_phase_has_taps = all(
         taps >= stride for taps, stride in zip(window.taps, window.strides, strict=True)
     )
-    if max(window.strides) > 1 and every_phase_has_taps and kernel.shape[3] > 16:  # else zeros cost less
-        return _conv_input_grad_by_phases(features, kernel, window)
+    if max(window.strides) > 1 and every_phase_has_taps and kernel.shape[3] > 16:
+        return _conv_input_grad_by_phases(features, kernel, window)  # With few channels the zeros cost less.
     axes = zip(window.image, window.taps, window.strides, window.padding, window.positions, strict=True)
     padding = [
         (taps - 1 - low, image + low - 1 - stride * (positions - 1))
@@ -92,7 +92,7 @@ def _conv_input_grad_by_phases(features: jax.Array, kernel: jax.Array, window: W
 
 
 def conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_kernel_grad` in the canonical layout: batch and channels exchange their places."""
+    """`primitives.conv_kernel_grad` in the fast layout: batch and channel axes are exchanged."""
     images, features = images.transpose(3, 1, 2, 0), features.transpose(1, 2, 0, 3)
     kernel = _lax_conv(images, features, (1, 1), window.padding, rhs_dilation=window.strides)
     return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)

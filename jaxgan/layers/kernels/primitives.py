@@ -73,7 +73,7 @@ def _primitive(
         shape: ``(shape of the first argument, shape of the second, window) -> shape of the result``, all
             without the member axis.
         general: the lowering for all platforms but CPU.
-        cpu: the lowering for CPU by convolutions in the canonical layout.
+        cpu: the lowering for CPU by convolutions in the fast layout.
         by_tiles: the lowering for CPU with fewer multiplications.
         axes: the contracted axis of each argument where both are matrices.
         second_is_kernel: whether the second argument is a kernel. The first one then has a batch axis, which
