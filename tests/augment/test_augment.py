@@ -38,6 +38,11 @@ ALL = {
 }
 
 
+def slow_but(fast, cases):
+    """Return the cases as parameters, of which all but the fast ones are slow tests."""
+    return [pytest.param(case, marks=() if case in fast else pytest.mark.slow) for case in cases]
+
+
 def keys(count, seed=0):
     return jax.vmap(lambda i: jax.random.fold_in(jax.random.key(seed), i))(jnp.arange(count))
 
@@ -103,7 +108,7 @@ def test_ada_composes_its_colors_as_another_implementation():
     np.testing.assert_allclose(got[:, :3], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(9, 9, 1), (7, 12, 3), (6, 5, 2)])
+@pytest.mark.parametrize("shape", slow_but([(7, 12, 3)], [(9, 9, 1), (7, 12, 3), (6, 5, 2)]))
 def test_the_warp_is_scipys_affine_transform(shape):
     chosen = geometry.Geometry(
         flip=1,
@@ -131,7 +136,7 @@ def test_the_warp_is_scipys_affine_transform(shape):
         np.testing.assert_allclose(got[..., channel], expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("shape", [(6, 6, 3), (5, 7, 1), (1, 3, 1)])
+@pytest.mark.parametrize("shape", slow_but([(6, 6, 3)], [(6, 6, 3), (5, 7, 1), (1, 3, 1)]))
 def test_flips_turns_and_whole_shifts_move_pixels_as_they_are(shape):
     picture = images(1, shape)[0]
     warped = lambda **what: geometry.warp(picture, geometry.inverse_matrix(geometry.Geometry(**what)))
@@ -181,7 +186,7 @@ def choose(p):
     return jax.vmap(shape)(numbers[:, :18]), jax.vmap(colors)(numbers[:, 18:])
 
 
-@pytest.mark.parametrize("p", [0.1, 0.5])
+@pytest.mark.parametrize("p", slow_but([0.5], [0.1, 0.5]))
 def test_each_kind_happens_as_often_as_it_should(p):
     """Each within five standard deviations of its own rate."""
     count = 4000
@@ -268,7 +273,7 @@ def test_color_is_brightness_then_saturation_then_contrast_within_their_ranges()
     assert stats.kstest(saturation, stats.uniform(0, 2).cdf).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", slow_but(["ada", "compose"], ALL))
 def test_an_example_depends_on_its_own_key_alone(name):
     batch = jnp.tile(images(1), (6, 1, 1, 1))
     whole = apply(ALL[name], batch)
@@ -294,7 +299,7 @@ def test_compiled_mapped_and_plain_draw_the_same(name):
 # At the ends of p
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", slow_but([3], [1, 3]))
 def test_nothing_happens_at_p_0_bit_for_bit(channels):
     batch = images(64, (7, 6, channels)).at[0, 0, 0, 0].set(-0.0)
     got = apply(augment.ada_pipeline(p=0), batch)
@@ -302,7 +307,10 @@ def test_nothing_happens_at_p_0_bit_for_bit(channels):
     np.testing.assert_array_equal(apply(augment.instance_noise(sigma=0), batch), batch)
 
 
-@pytest.mark.parametrize(("group", "channels"), [("blit", 1), ("geometric", 3), ("color", 1), ("color", 3)])
+@pytest.mark.parametrize(
+    ("group", "channels"),
+    [("blit", 1), pytest.param("geometric", 3, marks=pytest.mark.slow), ("color", 1), ("color", 3)],
+)
 def test_an_untouched_picture_is_as_it_was_and_p_says_how_many_there_are(group, channels):
     groups = dict.fromkeys(("blit", "geometric", "color"), False) | {group: True}
     p, count = 0.2, 1000
@@ -361,7 +369,7 @@ def test_p_may_be_a_traced_number():
     assert len(traces) == 1
 
 
-@pytest.mark.parametrize("name", ["diff_augment", "ada", "instance_noise"])
+@pytest.mark.parametrize("name", slow_but(["diff_augment"], ["diff_augment", "ada", "instance_noise"]))
 def test_gradients_by_finite_differences(name):
     with jax.enable_x64(True):
         batch = images(2, (5, 6, 3), dtype=jnp.float64)
@@ -370,7 +378,7 @@ def test_gradients_by_finite_differences(name):
         check_grads(jax.jit(value), (batch,), order=2, modes=["rev"], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["diff_augment", "ada"])
+@pytest.mark.parametrize("name", slow_but(["ada"], ["diff_augment", "ada"]))
 def test_every_image_keeps_a_gradient(name):
     batch = images(64, (9, 8, 3))
     gradient = jax.grad(lambda x: apply(ALL[name], x).sum())(batch)
@@ -493,7 +501,7 @@ def test_numbers_out_of_range_are_refused(value):
             augment.instance_noise(sigma=value)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 9, 3), (13, 4, 1)])
+@pytest.mark.parametrize("shape", slow_but([(1, 9, 3)], [(1, 1, 1), (1, 9, 3), (13, 4, 1)]))
 @pytest.mark.parametrize("name", ["diff_augment", "ada"])
 def test_any_size_of_picture_will_do(name, shape):
     assert np.isfinite(apply(PICTURES[name], images(16, shape))).all()
