@@ -33,7 +33,7 @@ from jaxgan.export.safetensors import load_generator, save_generator
 from jaxgan.images import to_float
 from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.convolution import Conv
-from jaxgan.networks.dcgan import Generator, ladder
+from jaxgan.networks.dcgan import Generator, stages_of
 from jaxgan.run.checksums import NotFiniteError
 from jaxgan.system import compilation
 from jaxgan.system.errors import UserError, exits
@@ -82,11 +82,12 @@ class Encoder(nn.Module):
         self, images: Float[Array, "batch height width channel"], *, train: bool
     ) -> tuple[Float[Array, "batch latent"], Float[Array, "batch latent"]]:
         """Return mean and logarithm of the variance (Kingma and Welling 2014, appendix C.2)."""
-        rungs, stride, _, _ = ladder(*images.shape[1:3])
+        stages = stages_of(*images.shape[1:3])
         features = images
-        for rung in range(rungs):
-            first = rung == 0
-            features = Conv(self.width * 2**rung, (4, 4), (stride, stride), use_bias=first)(features)
+        for stage in range(stages.count):
+            first = stage == 0
+            strides = stages.stride, stages.stride
+            features = Conv(self.width * 2**stage, (4, 4), strides, use_bias=first)(features)
             if not first:
                 features = BatchNorm(use_running_average=not train, momentum=0.9)(features)
             features = nn.leaky_relu(features, 0.2)

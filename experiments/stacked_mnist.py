@@ -185,7 +185,7 @@ def classify(stacked: np.ndarray, classifier: features.Extractor) -> metrics.Cla
         if logits is None:
             raise UserError(f"{classifier.name} does not classify")
         modes = 10 * modes + logits.argmax(axis=1)
-    return metrics.class_coverage(modes, n_modes=1000, extractor=classifier.name)
+    return metrics.class_coverage(modes, n_modes=1000, extractor_name=classifier.name)
 
 
 def modules(chosen: Settings) -> tuple[nn.Module, nn.Module]:

@@ -73,7 +73,7 @@ def test_a_penalty_has_full_precision():
         assert values[0] != 0
 
 
-PRODUCTS = ("dot_general", "conv_general_dilated", "correlate", "spread", "overlap")
+PRODUCTS = ("dot_general", "conv_general_dilated", "conv", "conv_input_grad", "conv_kernel_grad")
 CONDITIONAL = {
     "mlp": (mlp.Generator(SHAPE, num_classes=3), mlp.Discriminator(num_classes=3)),
     "spectral": (dcgan.Generator(SHAPE, 4, 3), dcgan.Discriminator(4, "spectral", 3)),

@@ -1,51 +1,58 @@
 """Adaptive discriminator augmentation: many kinds, each with a probability that overfitting sets.
 
-A transformation that is applied with a probability below one does not leak into what the generator makes,
-even where always applying it would (a picture turned by a random right angle has lost its upright; one
-that is turned only sometimes has not). So many kinds can be used, and one number says how much.
+A transformation that is applied with a probability below one does not leak into the generated images, even
+where applying it always would. For example, pictures that are always turned by a random right angle no longer
+show which side is up; pictures that are turned only sometimes still do. Many kinds of transformation can
+therefore be used, and one probability sets the strength of all.
+
+`ada_pipeline` is the set of transformations with a given probability. `sign_statistic` and `ada_update` are
+the rule that adapts this probability in training.
 """
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxgan.augment.colour import choose_colour, colour_matrix, recolour
-from jaxgan.augment.examples import Amount, Augmentation, amount_at, check, check_pictures, draw
+from jaxgan.augment.color import choose_color, color_matrix, recolor
+from jaxgan.augment.examples import Amount, Augmentation, check_keys, check_pictures, draw, value_at
 from jaxgan.augment.geometry import choose_geometry, inverse_matrix, warp
 
 Scalar = float | int | Float[Array, ""]
 
 
-def ada(*, p: Amount, blit: bool = True, geometric: bool = True, colour: bool = True) -> Augmentation:
-    """Flip, turn, shift, scale, stretch and recolour pictures, each with probability `p`.
+def ada_pipeline(*, p: Amount, blit: bool = True, geometric: bool = True, color: bool = True) -> Augmentation:
+    """Flip, turn, shift, scale, stretch and recolor pictures, each with probability `p`.
 
     ===========  ===========================================================================================
     blit         mirror left and right (1/2); turn by 0 to 3 right angles; shift by whole pixels up to 1/8
     geometric    scale by ``2^N(0, .2^2)``; rotate before or after stretching x by ``2^N(0, .2^2)``
                  and y by its inverse; shift by ``N(0, (1/8)^2)`` of width and height
-    colour       brightness ``N(0, .2^2)``; contrast ``2^N(0, .5^2)``; luma flip (1/2); hue rotation;
-                 saturation ``2^N(0, 1)``; for grey pictures only the first three
+    color        brightness ``N(0, .2^2)``; contrast ``2^N(0, .5^2)``; luma flip (1/2); hue rotation;
+                 saturation ``2^N(0, 1)``; for gray pictures only the first three
     ===========  ===========================================================================================
 
-    The first two rows become one matrix and one warp, the colours one matrix; where nothing was drawn, the
-    picture comes out bit for bit. The authors warp at twice the resolution, between two wavelet filters, and
-    pad by reflection as far as is needed. Here pictures are mirrored without end and resampled bilinearly at
-    their own resolution: warped pictures, real and fake alike, are a little softer, and shrunken ones a
-    little more aliased. Right angles move pixels as they are where height and width are both even or both
-    odd. The paper's filtering, noise and cutout are left out, as in the set that it recommends.
+    The first two rows become one matrix and one warp; the colors become one matrix. A picture for which no
+    transformation was drawn stays the same, bit for bit.
+
+    The resampling differs from the authors'. They warp at twice the resolution, between two wavelet filters,
+    and pad by reflection as far as needed. Here pictures are mirrored without end and resampled bilinearly at
+    their own resolution, so that warped pictures, real and fake alike, are a little softer, and shrunken ones
+    a little more aliased. Turns by right angles are exact where height and width are both even or both odd.
+    The paper's filtering, noise and cutout are left out, as in the set that it recommends.
 
     Args:
-        p: probability of each kind, in [0, 1]; a number, a schedule of the step, or a traced scalar.
+        p: probability of each transformation, in [0, 1]; a number, a schedule of the step, or a traced
+            scalar. It does not adapt itself: see `ada_update`.
         blit: use the first row.
         geometric: use the second row.
-        colour: use the third row.
+        color: use the third row.
 
     Returns:
-        An `Augmentation` for pictures ``[B, H, W, C]``; C is 1 or 3 where `colour` is on, else anything.
+        An `Augmentation` for pictures ``[B, H, W, C]``. With `color`, C is 1 or 3; else it is any number.
 
     Raises:
-        ValueError: here for a number out of range; when it is called (at trace time), for data that are not
-            pictures, for other channels, or if there is not one key per example.
+        ValueError: if p is a number out of range. The augmentation itself raises it (at trace time) if the
+            data are not pictures, the number of channels does not fit, or there is not one key per example.
 
     References:
         Karras et al. 2020, section 2.2 and appendix B.
@@ -54,22 +61,24 @@ def ada(*, p: Amount, blit: bool = True, geometric: bool = True, colour: bool = 
         raise ValueError(f"p is a probability, 0 to 1, got {p}")
 
     def augment(images, *, keys, step=0):
-        check_pictures(images, colour=colour)
-        keys, chance = check(images, keys), jnp.asarray(amount_at(p, step), jnp.float32)
+        check_pictures(images, color=color)
+        keys, probability = check_keys(images, keys), jnp.asarray(value_at(p, step), jnp.float32)
 
-        def one(key, picture):
+        def augment_one(key, picture):
             numbers = draw(key, 28)
             if blit or geometric:
-                size = picture.shape[:2]
-                chosen = choose_geometry(numbers[:18], chance, size=size, blit=blit, geometric=geometric)
-                inverse = inverse_matrix(chosen)
+                geometry = choose_geometry(
+                    numbers[:18], probability, size=picture.shape[:2], blit=blit, geometric=geometric
+                )
+                inverse = inverse_matrix(geometry)
                 picture = jnp.where((inverse == jnp.eye(3)).all(), picture, warp(picture, inverse))
-            if colour:
-                matrix = colour_matrix(choose_colour(numbers[18:], chance, grey=picture.shape[-1] == 1))
-                picture = jnp.where((matrix == jnp.eye(4)).all(), picture, recolour(picture, matrix))
+            if color:
+                colors = choose_color(numbers[18:], probability, gray=picture.shape[-1] == 1)
+                matrix = color_matrix(colors)
+                picture = jnp.where((matrix == jnp.eye(4)).all(), picture, recolor(picture, matrix))
             return picture
 
-        return jax.vmap(one)(keys, images)
+        return jax.vmap(augment_one)(keys, images)
 
     return augment
 
@@ -81,7 +90,8 @@ def sign_statistic(real_logits: Float[Array, " batch"]) -> Float[Array, ""]:
         real_logits: the discriminator's logits of (augmented) training images, [B].
 
     Returns:
-        Between -1 and 1: about 0 while real and fake look alike, 1 when all real images are known as such.
+        A number in [-1, 1]: about 0 while the discriminator cannot tell real from fake, 1 when it recognizes
+        all real images.
 
     References:
         Karras et al. 2020, eq. 1.
@@ -92,15 +102,15 @@ def sign_statistic(real_logits: Float[Array, " batch"]) -> Float[Array, ""]:
 def ada_update(
     p: Scalar, sign_statistic: Scalar, *, images: int, target: float = 0.6, ramp: int = 500_000
 ) -> Float[Array, ""]:
-    """Return the next probability: a little more where the discriminator overfits, else a little less.
+    """Return the next probability: a little higher if the discriminator overfits, else a little lower.
 
     Args:
-        p: probability so far, in [0, 1].
+        p: current probability, in [0, 1].
         sign_statistic: mean of `sign_statistic` since the last update, in [-1, 1].
-        images: real images that the discriminator has seen since the last update; the paper adjusts every 4
-            batches of 64.
-        target: the statistic aimed at.
-        ramp: images in which p can go from 0 to 1.
+        images: number of real images that the discriminator has seen since the last update; the paper updates
+            p every 4 batches of 64.
+        target: the wanted value of the statistic, in [-1, 1].
+        ramp: number of images in which p can go from 0 to 1.
 
     Returns:
         The probability, in [0, 1].

@@ -1,30 +1,31 @@
-"""One augmentation after the other."""
+"""Several augmentations in a row."""
 
 from functools import partial
 
 import jax
 
-from jaxgan.augment.examples import Augmentation, check
+from jaxgan.augment.examples import Augmentation, check_keys
 
 
 def compose(*augmentations: Augmentation) -> Augmentation:
-    """Apply augmentations in the order given, each with its own draws.
+    """Apply augmentations in the given order, each with its own draws.
 
     Args:
-        *augmentations: functions ``(images, *, keys, step) -> images``; none at all is the identity.
+        *augmentations: functions ``(images, *, keys, step) -> images``; without any, the images stay as they
+            are.
 
     Returns:
         An `Augmentation` for float data ``[B, ...]``. The n-th piece gets each key folded with n.
 
     Raises:
-        ValueError: when it is called (at trace time), if there is not one key per example.
+        ValueError: the augmentation raises it (at trace time) if there is not one key per example.
     """
 
     def augment(images, *, keys, step=0):
-        keys = check(images, keys)
+        keys = check_keys(images, keys)
         for position, augmentation in enumerate(augmentations):
-            own = jax.vmap(partial(jax.random.fold_in, data=position))(keys)
-            images = augmentation(images, keys=own, step=step)
+            piece_keys = jax.vmap(partial(jax.random.fold_in, data=position))(keys)
+            images = augmentation(images, keys=piece_keys, step=step)
         return images
 
     return augment

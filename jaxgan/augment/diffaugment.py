@@ -1,7 +1,7 @@
 """DiffAugment: simple augmentations, applied always.
 
-The kinds of a policy are augmentations of their own, made of a draw and of a function of one picture
-``[H, W, C]`` and the numbers drawn.
+Each kind of a policy is an augmentation of its own: it draws numbers, and applies a function of one picture
+``[H, W, C]`` and of these numbers.
 """
 
 from collections.abc import Callable
@@ -11,33 +11,33 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.augment.compose import compose
-from jaxgan.augment.examples import Augmentation, check, check_pictures, draw
+from jaxgan.augment.examples import Augmentation, check_keys, check_pictures, draw
 
 Picture = Float[Array, "height width channel"]
 TRANSLATION = 1 / 8  # of height and width
-CUTOUT = 1 / 2
+CUTOUT = 1 / 2  # of height and width
 
 
 def diff_augment(*, policy: str = "color,translation,cutout") -> Augmentation:
-    """Change colours, shift, and cut a square out of every picture.
+    """Change the colors of every picture, shift it, and cut a rectangle out of it.
 
     ====================  ==============================================================================
-    ``color``             brightness ``x + U(-.5, .5)``; saturation, the distance to the pixel's grey times
+    ``color``             brightness ``x + U(-.5, .5)``; saturation, the distance to the pixel's gray times
                           ``U(0, 2)``; contrast, the distance to the picture's mean times ``U(.5, 1.5)``
-    ``translation``       by whole pixels, up to 1/8 of height and width; what comes in is 0
-    ``cutout``            0 in a rectangle of half the height and width, its centre anywhere
+    ``translation``       by whole pixels, up to 1/8 of height and width; new pixels are 0
+    ``cutout``            0 in a rectangle of half the height and width, its center anywhere
     ====================  ==============================================================================
 
     Args:
         policy: comma-separated kinds, applied in this order.
 
     Returns:
-        An `Augmentation` for pictures ``[B, H, W, C]``, any C but for ``color``, which takes 1 or 3
-        (saturation leaves grey pictures as they are).
+        An `Augmentation` for pictures ``[B, H, W, C]``. With ``color``, C is 1 or 3 (saturation does not
+        change gray pictures); else it is any number.
 
     Raises:
-        ValueError: here for an unknown kind; when it is called (at trace time), for data that are not
-            pictures, for other channels, or if there is not one key per example.
+        ValueError: if a kind is unknown. The augmentation itself raises it (at trace time) if the data are
+            not pictures, the number of channels does not fit, or there is not one key per example.
 
     References:
         Zhao et al. 2020, section 3.2; the ranges are those of the authors' code.
@@ -50,26 +50,26 @@ def diff_augment(*, policy: str = "color,translation,cutout") -> Augmentation:
 
 
 def brightness(picture: Picture, amount: Float[Array, ""]) -> Picture:
-    """Return the picture, lighter by `amount`."""
+    """Return the picture with `amount` added to every value."""
     return picture + amount
 
 
 def saturation(picture: Picture, factor: Float[Array, ""]) -> Picture:
-    """Return the picture with each pixel's distance to its grey times `factor`."""
+    """Return the picture with each pixel's difference from its gray times `factor`."""
     if picture.shape[-1] == 1:
-        return picture  # exactly: a mean and a difference would round
-    grey = picture.mean(-1, keepdims=True)
-    return grey + factor * (picture - grey)
+        return picture  # The formula below would round.
+    gray = picture.mean(-1, keepdims=True)
+    return gray + factor * (picture - gray)
 
 
 def contrast(picture: Picture, factor: Float[Array, ""]) -> Picture:
-    """Return the picture with each value's distance to the mean of all times `factor`."""
+    """Return the picture with each value's difference from the picture's mean times `factor`."""
     mean = picture.mean()
     return mean + factor * (picture - mean)
 
 
 def translate(picture: Picture, down: jax.Array, right: jax.Array, *, limit: tuple[int, int]) -> Picture:
-    """Return the picture moved by whole pixels, each at most its `limit`; zeros come in."""
+    """Return the picture moved by whole pixels, at most `limit` along each axis; new pixels are 0."""
     padded = jnp.pad(picture, ((limit[0],) * 2, (limit[1],) * 2, (0, 0)))
     return jax.lax.dynamic_slice(
         padded, (limit[0] - down, limit[1] - right, jnp.zeros_like(down)), picture.shape
@@ -77,10 +77,10 @@ def translate(picture: Picture, down: jax.Array, right: jax.Array, *, limit: tup
 
 
 def cut(picture: Picture, row: jax.Array, column: jax.Array, *, size: tuple[int, int]) -> Picture:
-    """Return the picture with zeros in a rectangle of `size` around a centre, as far as it lies inside."""
+    """Return the picture with zeros in a rectangle of `size` around a center, clipped at the border."""
     rows, columns = (
-        (jnp.arange(length) >= centre - side // 2) & (jnp.arange(length) < centre - side // 2 + side)
-        for length, centre, side in zip(picture.shape[:2], (row, column), size, strict=True)
+        (jnp.arange(length) >= center - side // 2) & (jnp.arange(length) < center - side // 2 + side)
+        for length, center, side in zip(picture.shape[:2], (row, column), size, strict=True)
     )
     return jnp.where((rows[:, None] & columns[None, :])[:, :, None], 0, picture)
 
@@ -93,14 +93,14 @@ def _random_color(key: jax.Array, picture: Picture) -> Picture:
 def _random_translation(key: jax.Array, picture: Picture) -> Picture:
     limit = _part(picture, TRANSLATION)
     down, right = (
-        _integer(number, 2 * most + 1) - most for number, most in zip(draw(key, 2), limit, strict=True)
+        _integer(number, 2 * pixels + 1) - pixels for number, pixels in zip(draw(key, 2), limit, strict=True)
     )
     return translate(picture, down, right, limit=limit)
 
 
 def _random_cutout(key: jax.Array, picture: Picture) -> Picture:
     size = _part(picture, CUTOUT)
-    # An even side has its centre between pixels, and there is one more of these places than there are pixels.
+    # The center of an even side lies between pixels; these positions are one more than the pixels.
     row, column = (
         _integer(number, length + 1 - side % 2)
         for number, length, side in zip(draw(key, 2), picture.shape[:2], size, strict=True)
@@ -109,26 +109,26 @@ def _random_cutout(key: jax.Array, picture: Picture) -> Picture:
 
 
 def _integer(uniform: jax.Array, count: int) -> jax.Array:
-    """Return one of 0, ..., count - 1, equally likely, for a number in (-1, 1)."""
+    """Map a uniform number in (-1, 1) to one of 0, ..., count - 1, all equally likely."""
     return jnp.floor(count * (uniform + 1) / 2).astype(jnp.int32)
 
 
 def _part(picture: Picture, ratio: float) -> tuple[int, int]:
-    """Return this part of height and width in whole pixels, halves rounded up."""
+    """Return `ratio` times height and width in whole pixels, halves rounded up."""
     return int(picture.shape[0] * ratio + 0.5), int(picture.shape[1] * ratio + 0.5)
 
 
-def _kind(random: Callable[[jax.Array, Picture], Picture], *, colour: bool = False) -> Augmentation:
+def _kind(random: Callable[[jax.Array, Picture], Picture], *, color: bool = False) -> Augmentation:
     def augment(images, *, keys, step=0):
-        del step  # these are always on
-        check_pictures(images, colour=colour)
-        return jax.vmap(random)(check(images, keys), images)
+        del step  # These augmentations have no schedule.
+        check_pictures(images, color=color)
+        return jax.vmap(random)(check_keys(images, keys), images)
 
     return augment
 
 
 _KINDS = {
-    "color": _kind(_random_color, colour=True),
+    "color": _kind(_random_color, color=True),
     "translation": _kind(_random_translation),
     "cutout": _kind(_random_cutout),
 }

@@ -1,6 +1,6 @@
 """ADA's geometric transformations: one 3x3 matrix, one warp.
 
-Positions are ``(x, y, 1)`` in pixels from the centre of the picture, x to the right and y down.
+A position is ``(x, y, 1)``, in pixels from the center of the picture; x points right and y points down.
 """
 
 from functools import partial, reduce
@@ -14,19 +14,19 @@ from jax.scipy.special import erfinv
 from jaxtyping import Array, Float
 
 Matrix = Float[Array, "3 3"]
-_product = partial(jnp.matmul, precision="highest")  # coordinates in bfloat16 would be pixels off
+_product = partial(jnp.matmul, precision="highest")  # With bfloat16 products, positions would be pixels off.
 
 
 class Geometry(NamedTuple):
-    """What is done to a picture, in this order; the defaults do nothing.
+    """Movements of a picture, applied in this order; the defaults change nothing.
 
     Attributes:
-        flip: 1 mirrors left and right, 0 does not.
+        flip: 1 mirrors left and right; 0 changes nothing.
         quarter_turns: rotation by 0, 1, 2 or 3 times 90 degrees.
         shift: whole pixels to the right and down, [2].
         scale: factor, isotropic.
         turn_before: rotation before the stretch, radians.
-        stretch: x is multiplied by it, y divided.
+        stretch: factor of x and divisor of y.
         turn_after: rotation after the stretch, radians.
         offset: pixels to the right and down, [2].
     """
@@ -44,21 +44,24 @@ class Geometry(NamedTuple):
 def choose_geometry(
     uniform: Float[Array, "18"], p: Float[Array, ""], *, size: tuple[int, int], blit: bool, geometric: bool
 ) -> Geometry:
-    """Choose each transformation with probability `p`; else it does nothing.
+    """Choose each transformation with probability `p`.
 
     Args:
         uniform: random numbers in (-1, 1).
-        p: probability of each, in [0, 1].
+        p: probability of each transformation, in [0, 1].
         size: height and width, pixels.
-        blit: whether pixels are flipped, turned and shifted as they are.
-        geometric: whether they are scaled, rotated, stretched and shifted by fractions.
+        blit: whether to choose among flips, quarter turns and shifts by whole pixels.
+        geometric: whether to choose among scales, rotations, stretches and shifts by fractions of a pixel.
+
+    Returns:
+        The transformations; those that were not chosen have their defaults.
 
     References:
         Karras et al. 2020, appendix B: pixel blitting and general geometric transformations.
     """
     chance, uniform, normal = uniform[:8], uniform[8:14], jnp.sqrt(2.0) * erfinv(uniform[14:])
     width_height = jnp.array(size[::-1], jnp.float32)
-    chosen = Geometry(
+    drawn = Geometry(
         flip=jnp.floor(uniform[0] + 1),
         quarter_turns=jnp.floor(2 * (uniform[1] + 1)).astype(jnp.int32),
         shift=jnp.round(uniform[2:4] / 8 * width_height),
@@ -69,14 +72,14 @@ def choose_geometry(
         offset=normal[2:] / 8 * width_height,
     )
     pixels, general = p * blit, p * geometric
-    rotation = 1 - jnp.sqrt(1 - general)  # so that one of the two happens with probability p
+    rotation = 1 - jnp.sqrt(1 - general)  # so that at least one of the two happens with probability p
     limits = [pixels, pixels, pixels, general, rotation, general, rotation, general]
     happens = jnp.abs(chance) < jnp.stack(limits)
-    return jax.tree.map(jnp.where, Geometry(*happens), chosen, Geometry())
+    return jax.tree.map(jnp.where, Geometry(*happens), drawn, Geometry())
 
 
 def inverse_matrix(geometry: Geometry) -> Matrix:
-    """Return the matrix that takes a position in the result to the position in the picture it shows.
+    """Return the matrix that maps a position in the result to the position in the picture that it shows.
 
     References:
         Karras et al. 2020, appendix B: the inverse of the product of the transformations' matrices.
@@ -84,7 +87,7 @@ def inverse_matrix(geometry: Geometry) -> Matrix:
     cosine, sine = (jnp.array(cycle)[geometry.quarter_turns] for cycle in ([1.0, 0, -1, 0], [0.0, 1, 0, -1]))
     steps = [
         _scaling(1 - 2 * geometry.flip, 1),
-        _turn(cosine, -sine),  # of right angles exactly, and blitting is exact
+        _turn(cosine, -sine),  # The cosines come from a table, so that quarter turns are exact.
         _translation(-geometry.shift),
         _scaling(1 / geometry.scale, 1 / geometry.scale),
         _rotation(-geometry.turn_before),
@@ -98,13 +101,13 @@ def inverse_matrix(geometry: Geometry) -> Matrix:
 def warp(
     picture: Float[Array, "height width channel"], inverse: Matrix
 ) -> Float[Array, "height width channel"]:
-    """Return what `inverse` sees of the picture: bilinear, mirrored at its border pixels without end."""
+    """Sample the picture at the positions that `inverse` maps to: bilinear, mirrored at its border pixels."""
     height, width, _ = picture.shape
-    centre = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)[:, None, None]
+    center = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)[:, None, None]
     y, x = jnp.mgrid[:height, :width].astype(jnp.float32)
-    places = jnp.stack([x - centre[0], y - centre[1], jnp.ones_like(x)])
-    seen = jnp.einsum("ij,jhw->ihw", inverse[:2], places, precision="highest") + centre
-    sample = partial(map_coordinates, coordinates=[seen[1], seen[0]], order=1, mode="mirror")
+    positions = jnp.stack([x - center[0], y - center[1], jnp.ones_like(x)])
+    sources = jnp.einsum("ij,jhw->ihw", inverse[:2], positions, precision="highest") + center
+    sample = partial(map_coordinates, coordinates=[sources[1], sources[0]], order=1, mode="mirror")
     return jax.vmap(sample, in_axes=-1, out_axes=-1)(picture)
 
 

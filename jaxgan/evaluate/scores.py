@@ -31,7 +31,7 @@ class Evidence(NamedTuple):
 
 def _pair(measure: Callable[..., Result]) -> Callable[[Evidence], tuple[Result, ...]]:
     return lambda evidence: (
-        measure(evidence.real.features, evidence.fake.features, extractor=evidence.extractor.name),
+        measure(evidence.real.features, evidence.fake.features, extractor_name=evidence.extractor.name),
     )
 
 
@@ -39,20 +39,20 @@ def _manifold(evidence: Evidence) -> tuple[Result, ...]:
     real, fake, name = evidence.real.features, evidence.fake.features, evidence.extractor.name
     count = min(len(real), len(fake))  # the larger of two unequal sets would fill the space better
     return (
-        metrics.precision_recall(real[:count], fake[:count], extractor=name),
-        metrics.density_coverage(real[:count], fake[:count], extractor=name),
+        metrics.precision_recall(real[:count], fake[:count], extractor_name=name),
+        metrics.density_coverage(real[:count], fake[:count], extractor_name=name),
     )
 
 
 def _modes(evidence: Evidence) -> tuple[Result, ...]:
     logits = _logits(evidence, "modes")
     name = evidence.extractor.name
-    return (metrics.class_coverage(logits.argmax(axis=1), n_modes=logits.shape[1], extractor=name),)
+    return (metrics.class_coverage(logits.argmax(axis=1), n_modes=logits.shape[1], extractor_name=name),)
 
 
 def _inception_score(evidence: Evidence) -> tuple[Result, ...]:
     logits = _logits(evidence, "is")
-    return (metrics.inception_score(logits, extractor=evidence.extractor.name),)
+    return (metrics.inception_score(logits, extractor_name=evidence.extractor.name),)
 
 
 def _logits(evidence: Evidence, metric: str) -> np.ndarray:
@@ -66,7 +66,7 @@ def _memorisation(evidence: Evidence) -> tuple[Result, ...]:
     if evidence.train is None or evidence.held_out is None:
         raise UserError("`metrics` memorisation takes training images and held-out ones")
     train, held_out, fake = evidence.train.features, evidence.held_out.features, evidence.fake.features
-    return (metrics.memorisation(train, held_out, fake, extractor=evidence.extractor.name),)
+    return (metrics.memorisation(train, held_out, fake, extractor_name=evidence.extractor.name),)
 
 
 METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {

@@ -1,7 +1,7 @@
 """Images to features, for the metrics to compare.
 
     extractor = features.get("digits-cnn")
-    metrics.frechet_distance(extractor(real_images), extractor(fake_images), extractor=extractor.name)
+    metrics.frechet_distance(extractor(real_images), extractor(fake_images), extractor_name=extractor.name)
 
 An `Extractor` is a name, a hash of all that its features depend on, and a jitted function of images. There
 are small classifiers of one data set each, the 2015 Inception of FID, EfficientNet-Lite0, and your own

@@ -1,7 +1,7 @@
-"""Layers that linen lacks, or computes more slowly: what the network families are made of.
+"""Layers that linen lacks, or computes more slowly.
 
-`Conv`, `ConvTranspose`, `Dense` and `BatchNorm` have linen's names, parameters and numbers. Their gradients
-are as fast as their forward pass on CPU too, in loops and in populations.
+`Conv`, `ConvTranspose`, `Dense` and `BatchNorm` have linen's names, parameters and numbers. On CPU their
+gradients are faster than linen's, also in loops and in populations.
 """
 
 from jaxgan.layers.batch_norm import BatchNorm

@@ -1,8 +1,8 @@
-"""Batch normalisation with linen's name, variables and numbers, arranged so that its gradient is cheap.
+"""Batch normalization with linen's name, variables and numbers, arranged so that its gradient is cheap.
 
-The result is one product and one sum per number, ``x * slope + offset``, with coefficients per channel. Then
-the gradient needs only two sums over the batch, of ``dy`` and of ``dy * x``, whereas differentiating
-``(x - mean) * slope + bias`` goes several times over the batch.
+The result is one product and one sum per value, ``x * slope + offset``, with two coefficients per channel.
+The gradient then needs only two sums over the batch, of ``dy`` and of ``dy * x``. The gradient of
+``(x - mean) * slope + bias`` would read the batch several times.
 
 References:
     Ioffe and Szegedy 2015, Batch Normalization, https://arxiv.org/abs/1502.03167
@@ -19,19 +19,20 @@ Features = Float[Array, "*batch channel"]
 
 
 class BatchNorm(nn.Module):
-    """Normalise every channel by its mean and variance: `flax.linen.BatchNorm` with a cheap gradient.
+    """Normalize every channel by its mean and variance: `flax.linen.BatchNorm` with a cheap gradient.
 
     Attributes:
-        use_running_average: normalise by the averages of ``batch_stats`` instead of the batch's own.
+        use_running_average: whether to normalize by the averages in ``batch_stats`` instead of by the batch's
+            own statistics.
         momentum: decay of these averages, in [0, 1].
-        epsilon: added to the variance.
-        dtype: of the result; by default, what inputs and parameters promote to. Statistics have float32 at
-            least.
-        param_dtype: of the parameters.
-        use_bias: add one number per channel.
-        use_scale: multiply by one number per channel.
-        bias_init: makes the ``bias``, ``[C]``.
-        scale_init: makes the ``scale``, ``[C]``.
+        epsilon: summand of the variance, > 0.
+        dtype: type of the result; by default, the type to which inputs and parameters promote. Statistics
+            have float32 at least.
+        param_dtype: type of the parameters.
+        use_bias: whether to add one number per channel.
+        use_scale: whether to multiply by one number per channel.
+        bias_init: initializer of the ``bias``, ``[C]``.
+        scale_init: initializer of the ``scale``, ``[C]``.
         axis_name: mapped axis over which statistics are averaged.
     """
 
@@ -48,7 +49,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Features, use_running_average: bool | None = None) -> Features:
-        """Return normalised features; unless `use_running_average`, update the running averages.
+        """Return normalized features; without `use_running_average`, also update the running averages.
 
         References:
             Ioffe and Szegedy 2015, algorithm 1.
@@ -69,8 +70,8 @@ class BatchNorm(nn.Module):
             )
             if not self.is_initializing():
                 for average, value in zip(averages, (mean, variance), strict=True):
-                    mixed = self.momentum * average.value + (1 - self.momentum) * value
-                    average.value = mixed.astype(average.value.dtype)
+                    updated = self.momentum * average.value + (1 - self.momentum) * value
+                    average.value = updated.astype(average.value.dtype)
         slope = jax.lax.rsqrt(variance + self.epsilon)
         parameters = []
         if self.use_scale:
@@ -88,17 +89,17 @@ class BatchNorm(nn.Module):
 def batch_statistics(
     inputs: Features, *, axis_name: str | None = None
 ) -> tuple[Float[Array, " channel"], Float[Array, " channel"]]:
-    """Return mean and variance of each channel, over the batch and the mapped axis, in float32 at least.
+    """Return the mean and variance of each channel, over the batch and the mapped axis.
 
     Args:
         inputs: ``[..., C]``.
         axis_name: mapped axis to average over, or None.
 
     Returns:
-        Mean and (biased) variance, each ``[C]``.
+        Mean and (biased) variance, each ``[C]`` and in float32 at least.
     """
     inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     axes = tuple(range(inputs.ndim - 1))
     moments = inputs.mean(axes), (inputs**2).mean(axes)
     mean, square = moments if axis_name is None else jax.lax.pmean(moments, axis_name)
-    return mean, jnp.maximum(0.0, square - mean**2)  # rounding can make it negative
+    return mean, jnp.maximum(0.0, square - mean**2)  # Rounding can make the difference negative.

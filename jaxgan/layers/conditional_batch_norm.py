@@ -9,14 +9,14 @@ from jaxgan.layers.batch_norm import BatchNorm
 
 
 class ConditionalBatchNorm(nn.Module):
-    """Batch normalisation whose scale and bias are a table with one row per class.
+    """Batch normalization whose scale and bias are tables with one row per class.
 
-    The statistics are of the whole batch, whatever its labels; all classes begin with scale 1 and bias 0.
+    The statistics are those of the whole batch, over all classes. All classes begin with scale 1 and bias 0.
 
     Attributes:
-        num_classes: rows of the two tables.
+        num_classes: number of classes, and of rows of the two tables.
         momentum: decay of the running averages, in [0, 1].
-        epsilon: added to the variance, > 0.
+        epsilon: summand of the variance, > 0.
         axis_name: mapped axis over which batch statistics are averaged.
 
     References:
@@ -41,17 +41,18 @@ class ConditionalBatchNorm(nn.Module):
         *,
         train: bool,
     ) -> Float[Array, "batch *space feature"]:
-        """Normalise the features, then scale and shift each example as its class does.
+        """Normalize the features, then scale and shift each example with the numbers of its class.
 
         Args:
             features: ``[B, ..., C]``.
-            labels: class indices in [0, num_classes); one outside gives NaN.
-            train: normalise by the batch and update the running averages, instead of by these.
+            labels: class indices in [0, num_classes), ``[B]``. An index outside gives NaN.
+            train: whether to normalize by the batch's statistics and update the running averages, instead of
+                normalizing by the running averages.
 
         Returns:
             Features of the same shape.
         """
-        normalised = BatchNorm(
+        normalized = BatchNorm(
             use_running_average=not train,
             momentum=self.momentum,
             epsilon=self.epsilon,
@@ -64,4 +65,4 @@ class ConditionalBatchNorm(nn.Module):
             rows = nn.Embed(self.num_classes, features.shape[-1], embedding_init=init, name=name)(labels)
             return jnp.expand_dims(rows, tuple(range(1, features.ndim - 1)))
 
-        return row("scale", nn.initializers.ones) * normalised + row("bias", nn.initializers.zeros)
+        return row("scale", nn.initializers.ones) * normalized + row("bias", nn.initializers.zeros)

@@ -1,18 +1,16 @@
-"""Convolutional layers with linen's names, parameters and numbers, and with fast derivatives on CPU.
+"""Convolutional layers with linen's names, parameters and numbers, and with fast gradients on CPU.
 
-`Conv` and `ConvTranspose` are what `flax.linen` has under these names, for two dimensions and without groups
-or dilation; a checkpoint of one is a checkpoint of the other. They are built on the three faces of a
-convolution (`jaxgan.layers.kernels.primitives`), so that gradients of every order are fast.
+`Conv` and `ConvTranspose` are the layers of `flax.linen` with these names, for two dimensions and without
+groups or dilation; the checkpoints of both are interchangeable. They are built on the primitives of
+`jaxgan.layers.kernels.primitives`, so that gradients of every order are fast.
 
-A nearest-neighbour upsampling before a convolution, and an average pooling after one, need no work of their
-own: either is one convolution of stride 2 whose kernel went through a 2x2 box filter. `UpsampleConv` and
-`ConvDownsample` do 16 multiplications where the two steps do 36.
+`UpsampleConv` is a nearest-neighbor upsampling followed by a convolution, `ConvDownsample` a convolution
+followed by a 2x2 average pooling. Each is computed as one convolution of stride 2, whose kernel went through
+a 2x2 box filter: for a 3x3 kernel this takes 16 multiplications where the two steps take 36.
 
 References:
-    Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning, chapter 4,
-    https://arxiv.org/abs/1603.07285
-    Karras et al. 2018, Progressive Growing of GANs, https://arxiv.org/abs/1710.10196, whose published code
-    fuses scaling and convolution in this way
+    Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning,
+    https://arxiv.org/abs/1603.07285: section 2.4 (convolution), section 4.6 (transposed convolution)
 """
 
 from collections.abc import Sequence
@@ -24,8 +22,8 @@ import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
+from jaxgan.layers.kernels import primitives
 from jaxgan.layers.kernels.lowerings import Window
-from jaxgan.layers.kernels.primitives import correlate, spread
 
 Images = Float[Array, "batch height width channel"]
 Kernel = Float[Array, "rows columns channel feature"]
@@ -41,37 +39,32 @@ def conv(
     Args:
         images: ``[B, H, W, C]``.
         kernel: ``[rows, columns, C, F]``.
-        strides: of rows and columns.
-        padding: zeros around the images; "SAME" makes ``ceil(size / stride)`` positions.
+        strides: the strides of rows and columns, in pixels.
+        padding: zeros around the images; "SAME" gives ``ceil(size / stride)`` features along each axis.
 
     Returns:
         Features ``[B, H', W', F]``.
-
-    References:
-        Dumoulin and Visin 2016, section 2.4.
     """
     image, taps = images.shape[1:3], kernel.shape[:2]
     if isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(image, taps, strides, padding)
-    return correlate(images[None], kernel[None], window=_window(image, taps, strides, padding))[0]
+    window = _window(image, taps, strides, padding)
+    return primitives.conv(images[None], kernel[None], window=window)[0]
 
 
 def conv_transpose(
     images: Images, kernel: Kernel, *, strides: Sequence[int] = (1, 1), padding: Padding = "SAME"
 ) -> Features:
-    """Convolve, with zeros put between the pixels, as `jax.lax.conv_transpose` does.
+    """Convolve images that have zeros between their pixels, as `jax.lax.conv_transpose` does.
 
     Args:
         images: ``[B, H, W, C]``.
         kernel: ``[rows, columns, C, F]``, not flipped.
-        strides: how far apart the pixels are put.
-        padding: around the spread pixels; "SAME" makes ``size * stride``.
+        strides: distance of the pixels after the zeros are put between them.
+        padding: zeros around the dilated images; "SAME" gives ``size * stride`` features along each axis.
 
     Returns:
         Features ``[B, H', W', F]``.
-
-    References:
-        Dumoulin and Visin 2016, section 4.6.
     """
     taps = kernel.shape[:2]
     if isinstance(padding, str):
@@ -80,7 +73,7 @@ def conv_transpose(
     image = [stride * (size - 1) + 2 + sum(pad) - taps for size, taps, stride, pad in axes]
     adjoint = [(taps - 1 - low, taps - 1 - high) for _, taps, _, (low, high) in axes]
     window = _window(image, taps, strides, adjoint)
-    return spread(images[None], _adjoint(kernel)[None], window=window)[0]
+    return primitives.conv_input_grad(images[None], _adjoint(kernel)[None], window=window)[0]
 
 
 def upsample_conv(images: Images, kernel: Kernel) -> Features:
@@ -91,7 +84,10 @@ def upsample_conv(images: Images, kernel: Kernel) -> Features:
         kernel: ``[rows, columns, C, F]``, of odd height and width.
 
     Returns:
-        Images ``[B, 2 H, 2 W, F]``.
+        Features ``[B, 2 H, 2 W, F]``.
+
+    Raises:
+        ValueError: if the kernel's height or width is even.
     """
     return conv_transpose(images, box_filter(kernel), strides=(2, 2), padding=_odd_pads(kernel, extra=1))
 
@@ -104,18 +100,18 @@ def conv_downsample(images: Images, kernel: Kernel) -> Features:
         kernel: ``[rows, columns, C, F]``, of odd height and width.
 
     Returns:
-        Images ``[B, H / 2, W / 2, F]``.
+        Features ``[B, H / 2, W / 2, F]``.
 
     Raises:
-        ValueError: if height or width are odd, or the kernel's are even.
+        ValueError: if the images' height or width is odd, or the kernel's is even.
     """
     if images.shape[1] % 2 or images.shape[2] % 2:
-        raise ValueError(f"averaging 2x2 pixels needs an even height and width, got {images.shape[1:3]}")
+        raise ValueError(f"averaging 2x2 pixels takes an even height and width, got {images.shape[1:3]}")
     return conv(images, box_filter(kernel) / 4, strides=(2, 2), padding=_odd_pads(kernel, extra=0))
 
 
 def box_filter(kernel: Kernel) -> Float[Array, "rows+1 columns+1 channel feature"]:
-    """Return the sum of the four copies of a kernel within one tap of each other, one tap larger each way."""
+    """Return the kernel convolved with a 2x2 kernel of ones: one row and one column more."""
     for axis in (0, 1):
         pads = [(0, 0)] * 4
         pads[axis] = (0, 1)
@@ -125,18 +121,18 @@ def box_filter(kernel: Kernel) -> Float[Array, "rows+1 columns+1 channel feature
 
 
 def _adjoint(kernel: jax.Array) -> jax.Array:
-    """Return the kernel of the convolution that a transposed convolution is the adjoint of."""
+    """Return the kernel of the convolution whose adjoint is the transposed convolution."""
     return kernel[::-1, ::-1].transpose(0, 1, 3, 2)
 
 
 def _odd_pads(kernel: jax.Array, *, extra: int) -> list[tuple[int, int]]:
     if kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
-        raise ValueError(f"a kernel of odd height and width keeps its place, got {kernel.shape[:2]}")
+        raise ValueError(f"a fused convolution takes kernels of odd size, got {kernel.shape[:2]}")
     return [(taps // 2 + extra, taps // 2 + extra) for taps in kernel.shape[:2]]
 
 
 def _transposed_pads(taps: int, stride: int, padding: str) -> tuple[int, int]:
-    """Return the padding by which a transposed convolution undoes the sizes of a "SAME" or "VALID" one."""
+    """Return the padding of a transposed convolution that inverts the sizes of a "SAME" or "VALID" one."""
     if padding == "VALID":
         return taps - 1, max(taps, stride) - 1
     total = taps + stride - 2
@@ -150,18 +146,18 @@ def _window(image, taps, strides, padding) -> Window:
 
 
 class Conv(nn.Module):
-    """A convolution: `flax.linen.Conv` with fast derivatives.
+    """A convolution: `flax.linen.Conv` with fast gradients.
 
     Attributes:
-        features: channels of the result.
+        features: number of output channels.
         kernel_size: rows and columns of the kernel.
-        strides: of rows and columns.
-        padding: "SAME", "VALID" or pairs (before, after).
-        use_bias: add one number per channel.
-        dtype: of the computation; by default, what inputs and parameters promote to.
-        param_dtype: of the parameters.
-        kernel_init: makes the ``kernel``, ``[rows, columns, C, features]``.
-        bias_init: makes the ``bias``, ``[features]``.
+        strides: strides of rows and columns, in pixels.
+        padding: "SAME", "VALID" or pairs (before, after) of rows and columns.
+        use_bias: whether to add one number per output channel.
+        dtype: type of the computation; by default, the type to which inputs and parameters promote.
+        param_dtype: type of the parameters.
+        kernel_init: initializer of the ``kernel``, ``[rows, columns, C, features]``.
+        bias_init: initializer of the ``bias``, ``[features]``.
     """
 
     features: int
@@ -191,21 +187,21 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(Conv):
-    """A transposed convolution: `flax.linen.ConvTranspose` with fast derivatives; attributes as of `Conv`."""
+    """A transposed convolution: `flax.linen.ConvTranspose` with fast gradients. See `Conv` for attributes."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return conv_transpose(inputs, kernel, strides=self.strides, padding=self.padding)
 
 
 class UpsampleConv(Conv):
-    """Doubled pixels, then a `Conv` of odd size: `upsample_conv`; strides and padding have no meaning."""
+    """A `Conv` of odd size after doubling the pixels: `upsample_conv`. Strides and padding are ignored."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return upsample_conv(inputs, kernel)
 
 
 class ConvDownsample(Conv):
-    """A `Conv` of odd size, then a 2x2 mean: `conv_downsample`; strides and padding have no meaning."""
+    """A `Conv` of odd size before a 2x2 mean: `conv_downsample`. Strides and padding are ignored."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return conv_downsample(inputs, kernel)

@@ -6,8 +6,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.layers.kernels import primitives
 from jaxgan.layers.kernels.lowerings import Window
-from jaxgan.layers.kernels.primitives import correlate
 
 _POINT = Window((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))
 
@@ -19,25 +19,27 @@ def dot_general(
     precision: Any = None,
     preferred_element_type: Any = None,
 ) -> jax.Array:
-    """Return what `jax.lax.dot_general` does for a dense layer; in bfloat16, with sums in float32.
+    """Compute a dense layer's product as `jax.lax.dot_general` does, but with float32 sums for bfloat16.
 
-    So have the gradients of every order, which on CPU makes them fast.
+    The gradients of every order have float32 sums too. XLA:CPU computes such products faster than those with
+    bfloat16 sums.
 
     Args:
         inputs: ``[..., C]``.
         kernel: ``[C, F]``.
         dimension_numbers: the last axis of the inputs against the first of the kernel.
-        precision: for `jax.lax.dot_general`.
-        preferred_element_type: for `jax.lax.dot_general`.
+        precision: passed to `jax.lax.dot_general`; bfloat16 ignores it.
+        preferred_element_type: passed to `jax.lax.dot_general`; bfloat16 ignores it.
 
     Returns:
         ``[..., F]``.
     """
     if inputs.dtype != jax.numpy.bfloat16 or kernel.dtype != inputs.dtype:
         return jax.lax.dot_general(inputs, kernel, dimension_numbers, precision, preferred_element_type)
-    rows = inputs.reshape(1, -1, 1, 1, inputs.shape[-1])
-    return correlate(rows, kernel[None, None, None], window=_POINT).reshape(*inputs.shape[:-1], -1)
+    pixels = inputs.reshape(1, -1, 1, 1, inputs.shape[-1])
+    products = primitives.conv(pixels, kernel[None, None, None], window=_POINT)
+    return products.reshape(*inputs.shape[:-1], -1)
 
 
 Dense = partial(nn.Dense, dot_general=dot_general)
-"""`flax.linen.Dense` with the product above."""
+"""`flax.linen.Dense` with the product of `dot_general`, and with linen's arguments and parameters."""

@@ -1,8 +1,8 @@
-"""Spectral normalization that leaves the stored kernels as they are.
+"""Spectral normalization that does not change the stored kernels.
 
-linen has a `SpectralNorm` too, but that one stores the *divided* kernels at initialization. Kernels asked for
-with deviation 0.02 then begin with about 0.2, and take their learning rate relative to that. A kernel that is
-zero once is never normalized again. Ours does neither.
+It differs from linen's `SpectralNorm` in two ways. linen stores the *divided* kernels at initialization: a
+kernel with a wanted standard deviation of 0.02 begins with about 0.2, and the learning rate acts relative to
+that. And linen never normalizes a kernel again that was zero once.
 """
 
 from functools import partial
@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-_SMALLEST_NORM = 1e-12  # below this a vector or a kernel counts as zero
+_SMALLEST_NORM = 1e-12  # A vector or a kernel below this norm counts as zero.
 
 
 class SpectralNorm(nn.Module):
@@ -19,21 +19,25 @@ class SpectralNorm(nn.Module):
 
         SpectralNorm(nn.Conv(64, (4, 4)))(images, train=train)
 
-    The matrix is the kernel with one column per output feature: ``[height * width * inputs, outputs]`` for
-    Conv and for ConvTranspose (with linen's default kernel layout). Biases are left alone. One power
-    iteration per call follows the kernel as it moves, from the vector that the last call in training left;
-    the gradient goes through the singular value and not through the iteration. A fresh kernel's value may be
-    a quarter too small at first and is right after tens of calls. A kernel of zeros stays zero.
+    The kernel counts as a matrix with one column per output feature: ``[height * width * inputs, outputs]``
+    for Conv and for ConvTranspose (with linen's default kernel layout). Biases stay as they are. A kernel of
+    zeros stays zero.
 
-    The singular value of that matrix is not the norm of the convolution, which also counts how often patches
-    overlap: a kernel of 4x4 at stride 2 may stretch images by 2 = ceil(4 / 2), one of 3x3 at stride 1 by 3.
+    Each call makes one power iteration, starting from the vector that the last call in training stored. So
+    the estimate of the singular value follows the kernel during training. For a new kernel it may be a
+    quarter too small; after some tens of calls it is accurate. The gradient goes through the singular value
+    and not through the iteration.
 
-    The collection ``batch_stats`` holds for each kernel the vector ``u`` (one entry per output) and the value
-    ``sigma`` that was last found in training. They depend on the weights alone, so that devices agree.
+    The singular value of that matrix is not the norm of the convolution, which also depends on how often
+    patches overlap: a 4x4 kernel at stride 2 may stretch images by 2 = ceil(4 / 2), a 3x3 kernel at stride 1
+    by 3.
+
+    The collection ``batch_stats`` holds, for each kernel, the vector ``u`` (one entry per output) and the
+    value ``sigma`` of the last call in training. Both depend on the weights only, so that devices agree.
 
     Attributes:
-        layer: Dense, Conv, ConvTranspose, Embed or any module that takes one array; each parameter of two or
-            more axes is divided by its own value.
+        layer: Dense, Conv, ConvTranspose, Embed or any module that takes one array; each parameter with two
+            or more axes is divided by its own singular value.
 
     References:
         Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, eq. 8
@@ -44,9 +48,9 @@ class SpectralNorm(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        """Return the layer's output; with `train`, keep the vector of this call's power iteration."""
+        """Return the layer's output; with `train`, store the vector of this call's power iteration."""
         if self.is_initializing():
-            self.layer(inputs)  # makes the parameters, which are not to be stored divided
+            self.layer(inputs)  # This makes the parameters, before the division below could.
         divide = partial(jax.tree_util.tree_map_with_path, partial(self._divide, train=train))
         return nn.map_variables(lambda layer: layer(inputs), "params", divide)(self.layer)
 
@@ -63,7 +67,7 @@ class SpectralNorm(nn.Module):
         sigma = left @ matrix @ right
         is_zero = sigma < _SMALLEST_NORM
         if train:
-            u.value = jnp.where(is_zero, u.value, right)  # from zero, no iteration would come back
+            u.value = jnp.where(is_zero, u.value, right)  # A zero vector would stay zero forever.
             stored_sigma.value = jax.lax.stop_gradient(sigma)
         return (kernel / jnp.where(is_zero, 1.0, sigma)).astype(kernel.dtype)
 

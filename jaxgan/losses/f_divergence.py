@@ -2,8 +2,8 @@
 
 Any divergence ``D_f(P || Q) = E_Q f(p / q)`` of the real density p from the fake one q, with f convex and
 f(1) = 0, has a variational form: the largest ``E_P[T(x)] - E_Q[f*(T(x))]`` over functions T, where f* is the
-convex conjugate. The discriminator plays T. So that T stays in the domain of f*, its logit v goes through an
-activation, ``T = g(v)``; all of them increase, so a high logit means "real" as everywhere.
+convex conjugate. The discriminator is T. To keep T in the domain of f*, its logit v goes through an
+activation, ``T = g(v)``. All activations increase, so a high logit means "real", as in all other losses.
 
 | divergence | g(v) | f*(g(v)) | best v |
 |---|---|---|---|
@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn import softplus
 
-from jaxgan.losses.pair import Logits, Loss, check_logits
+from jaxgan.losses.loss import Logits, Loss, pair
 
 _LOG_2 = 0.6931471805599453
 
@@ -39,21 +39,24 @@ _FORMS: dict[str, tuple[Callable[[jax.Array], jax.Array], Callable[[jax.Array], 
 }
 
 DIVERGENCES = tuple(_FORMS)
-"""The names that `f_divergence` knows (Nowozin 2016, table 1)."""
+"""The names of the divergences that `f_divergence` takes (Nowozin 2016, table 1)."""
 
 
 def f_divergence(divergence: str, *, generator: str = "minimax") -> Loss:
-    """The loss whose best discriminator measures an f-divergence of real from fake.
+    """Make the loss whose best discriminator measures an f-divergence of the real from the fake density.
 
-    The discriminator minimises ``-g(D(x)) + f*(g(D(G(z))))``, and the mean of that with the sign changed is a
-    lower bound of ``D_f(P || Q)``, reached by the best discriminator. The generator minimises
-    ``-f*(g(D(G(z))))``, or, non-saturating, ``-g(D(G(z)))``.
+    The discriminator minimizes ``-g(D(x)) + f*(g(D(G(z))))``. The negative mean of this loss is a lower bound
+    of ``D_f(P || Q)``, which the best discriminator reaches. The generator minimizes ``-f*(g(D(G(z))))``, or,
+    non-saturating, ``-g(D(G(z)))``.
 
-    "kl" is mode covering, "reverse_kl" mode seeking. "jensen_shannon" is `minimax` up to a constant: its
-    value is KL(P || M) + KL(Q || M) with M the mean of both, twice what is usually called the Jensen-Shannon
-    divergence. "squared_hellinger" is the integral of ``(sqrt(p) - sqrt(q))^2``, "total_variation" half of
-    that of ``|p - q|``. The exponential forms (kl, reverse_kl, squared_hellinger) leave float32 beyond logits
-    of about 88: give them a penalty or small steps.
+    - "kl" covers modes; "reverse_kl" seeks them.
+    - "jensen_shannon" is `minimax` up to a constant. Its value is KL(P || M) + KL(Q || M), where M is the
+      mean of P and Q: twice the usual Jensen-Shannon divergence.
+    - "squared_hellinger" is the integral of ``(sqrt(p) - sqrt(q))^2``.
+    - "total_variation" is half the integral of ``|p - q|``.
+
+    The exponential forms (kl, reverse_kl, squared_hellinger) overflow float32 at logits of about 88: use a
+    penalty or a small learning rate with them.
 
     Args:
         divergence: one of `DIVERGENCES`.
@@ -63,7 +66,7 @@ def f_divergence(divergence: str, *, generator: str = "minimax") -> Loss:
         A `Loss`.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: if either name is unknown.
 
     References:
         Nowozin et al. 2016, eq. 4 and 6 (the game), table 6 (g and f*), section 3.2 (non-saturating form).
@@ -75,11 +78,10 @@ def f_divergence(divergence: str, *, generator: str = "minimax") -> Loss:
     activation, conjugate = _FORMS[divergence]
 
     def discriminator_loss(real_logits: Logits, fake_logits: Logits) -> Logits:
-        check_logits(real_logits, fake_logits)
         return conjugate(fake_logits) - activation(real_logits)
 
     def generator_loss(real_logits: Logits, fake_logits: Logits) -> Logits:
-        check_logits(real_logits, fake_logits)
         return -(conjugate if generator == "minimax" else activation)(fake_logits)
 
-    return Loss(discriminator_loss, generator_loss)
+    doc = f"The f-divergence {divergence}, with the {generator} generator loss (Nowozin 2016, table 6)."
+    return pair(divergence, discriminator_loss, generator_loss, doc, smoothable=True)

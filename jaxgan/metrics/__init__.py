@@ -1,9 +1,10 @@
 """How good are the fakes? Features in, numbers out.
 
-Every metric is a pure function of features `[N, d]` of real and of fake examples, whatever made them. It
-computes in float64 on the host, and returns a frozen dataclass that carries how it was made:
+Every metric is a pure function of features `[N, d]` of real and of fake examples; any network may have
+computed the features. A metric computes in float64 on the host. It returns a frozen dataclass with the
+numbers and with the protocol of the measurement:
 
-    print(metrics.frechet_distance(real_features, fake_features, extractor="digits-cnn"))
+    print(metrics.frechet_distance(real_features, fake_features, extractor_name="digits-cnn"))
     FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
 """
 

@@ -1,4 +1,4 @@
-"""Diversity: how far apart are the fakes from each other, against how far apart the reals are?
+"""Diversity: the mean distance between two fakes, compared with that between two real examples.
 
 References:
     Odena et al. 2017, Conditional Image Synthesis with Auxiliary Classifier GANs, section 4.2,
@@ -11,18 +11,19 @@ from typing import ClassVar
 import numpy as np
 
 from jaxgan.metrics.inputs import Features, as_pair
-from jaxgan.metrics.neighbours import mean_distance
+from jaxgan.metrics.neighbors import mean_distance
 from jaxgan.metrics.result import PairResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity(PairResult):
-    """What `diversity` returns.
+    """The result of `diversity`.
 
     Attributes:
-        ratio: `fake_distance` over `real_distance`: 1 is right, 0 is one image again and again.
+        ratio: `fake_distance` divided by `real_distance`. 1 means the diversity of the data; 0 means that all
+            fakes are equal.
         fake_distance: mean Euclidean distance over all pairs of fakes.
-        real_distance: the same of the reals.
+        real_distance: mean Euclidean distance over all pairs of real examples.
     """
 
     label: ClassVar[str] = "diversity"
@@ -33,22 +34,26 @@ class Diversity(PairResult):
     real_distance: float
 
 
-def diversity(real_features: Features, fake_features: Features, *, extractor: str | None = None) -> Diversity:
-    """Return the mean distance between two fakes, against that between two reals; unbiased at any N.
+def diversity(
+    real_features: Features, fake_features: Features, *, extractor_name: str | None = None
+) -> Diversity:
+    """Return the mean distance between two fakes relative to that between two real examples.
+
+    Both mean distances are unbiased at any N.
 
     Args:
         real_features: `[N, d]`.
         fake_features: `[M, d]`.
-        extractor: name of the network that made the features.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        Both mean distances and their ratio (NaN or infinite where all reals are the same), with the protocol.
+        Both mean distances, their ratio (NaN or infinite if all real rows are equal), and their protocol.
 
     Raises:
         ValueError: if a set has fewer than 2 rows, is not `[N, d]`, not finite, or the dimensions differ.
 
     References:
-        Odena et al. 2017, section 4.2, with a distance of features in the place of MS-SSIM.
+        Odena et al. 2017, section 4.2, with a distance of features instead of MS-SSIM.
     """
     real, fake = as_pair(real_features, fake_features, at_least=2)
     fake_distance, real_distance = mean_distance(fake), mean_distance(real)
@@ -61,5 +66,5 @@ def diversity(real_features: Features, fake_features: Features, *, extractor: st
         n_real=len(real),
         n_fake=len(fake),
         dimension=real.shape[1],
-        extractor=extractor,
+        extractor=extractor_name,
     )

@@ -1,9 +1,9 @@
-"""Fréchet distance between two sets of features, each taken for a Gaussian.
+"""Fréchet distance between two Gaussians with the means and covariances of two sets of features.
 
     |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 
-With the features of the 2015 Inception it is the FID. It is biased upwards by about 1/N, by an amount that
-depends on the generator: distances at different N do not compare.
+With the features of the 2015 Inception it is the FID. Its value is too high by an amount that falls as 1/N
+and depends on the generator. Distances at different numbers of fakes N therefore cannot be compared.
 
 References:
     Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule, https://arxiv.org/abs/1706.08500
@@ -24,10 +24,10 @@ from jaxgan.metrics.result import PairResult
 
 @dataclass(frozen=True, kw_only=True)
 class FrechetDistance(PairResult):
-    """What `frechet_distance` returns.
+    """The result of `frechet_distance`.
 
     Attributes:
-        value: squared distance, >= 0.
+        value: the squared distance, >= 0.
     """
 
     label: ClassVar[str] = "FID"
@@ -38,14 +38,14 @@ class FrechetDistance(PairResult):
 
 @dataclass(frozen=True, kw_only=True)
 class FrechetDistanceInfinity(FrechetDistance):
-    """What `frechet_distance_infinity` returns.
+    """The result of `frechet_distance_infinity`.
 
     Attributes:
         value: the extrapolated squared distance; noise may make it negative.
-        slope: of the distance against 1/N.
+        slope: slope of the distance as a function of 1/N.
         points: number of subsets of the fakes.
-        smallest: size of the smallest one.
-        seed: of their draw.
+        smallest: size of the smallest subset.
+        seed: seed of the subsets.
     """
 
     label: ClassVar[str] = "FID-infinity"
@@ -59,27 +59,27 @@ class FrechetDistanceInfinity(FrechetDistance):
 
 
 def frechet_distance(
-    real_features: Features | Moments, fake_features: Features | Moments, *, extractor: str | None = None
+    real_features: Features | Moments, fake_features: Features | Moments, *, extractor_name: str | None = None
 ) -> FrechetDistance:
     """Return the Fréchet distance between the Gaussians of real and of fake features.
 
-    All in float64; covariances over N - 1; nothing added to their diagonals. The trace of ``(S1 S2)^(1/2)``
-    is the sum of the roots of the eigenvalues of the symmetric ``S1^(1/2) S2 S1^(1/2)``.
+    Covariances are unbiased (divided by N - 1), in float64, and nothing is added to their diagonals. The
+    trace of ``(S1 S2)^(1/2)`` is the sum of the square roots of the eigenvalues of
+    ``S1^(1/2) S2 S1^(1/2)``, which is symmetric.
 
     Args:
         real_features: `[N, d]`, or their `Moments`.
         fake_features: `[M, d]`, or their `Moments`.
-        extractor: name of the network that made the features.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        The squared distance, with its protocol.
+        The squared distance and its protocol.
 
     Raises:
         ValueError: if a set has fewer than 2 rows, is not `[N, d]`, not finite, or the dimensions differ.
 
     Warns:
-        UserWarning: where a set has no more rows than dimensions (its covariance is singular, and the bias
-            large).
+        UserWarning: if a set has no more rows than dimensions: its covariance is singular and the bias large.
 
     References:
         Heusel et al. 2017, eq. 6.
@@ -98,7 +98,7 @@ def frechet_distance(
         n_real=real.count,
         n_fake=fake.count,
         dimension=len(real.mean),
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
@@ -109,24 +109,24 @@ def frechet_distance_infinity(
     points: int = 15,
     smallest: int | None = None,
     seed: int = 0,
-    extractor: str | None = None,
+    extractor_name: str | None = None,
 ) -> FrechetDistanceInfinity:
     """Return the Fréchet distance extrapolated to infinitely many fakes.
 
-    Distances of random subsets of the fakes are fitted by a line in 1/N; its value at 0 is the result. What
-    the finite number of *reals* adds stays in it.
+    A line in 1/N is fitted to the distances of random subsets of N fakes; its value at 1/N = 0 is the result.
+    The bias from the finite number of *real* examples remains.
 
     Args:
         real_features: `[N, d]`, or their `Moments`.
         fake_features: `[M, d]`, M > d + 1.
         points: number of subsets, of evenly spaced sizes up to M; at least 2.
-        smallest: size of the smallest one; by default a tenth of M, or d + 1 where that is more.
-        seed: of the subsets: the i-th is the first rows of the i-th permutation that
+        smallest: size of the smallest subset; by default a tenth of M or d + 1, whichever is larger.
+        seed: seed of the subsets. The i-th subset is the first rows of the i-th permutation that
             ``numpy.random.default_rng(seed)`` draws.
-        extractor: name of the network that made the features.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        The extrapolated squared distance, with its protocol.
+        The extrapolated squared distance and its protocol.
 
     Raises:
         ValueError: if ``2 <= smallest < M`` or ``points >= 2`` does not hold, or as for `frechet_distance`.
@@ -142,7 +142,7 @@ def frechet_distance_infinity(
     if not 2 <= smallest < count or points < 2:
         raise ValueError(
             f"{points} subsets of {smallest} to {count} fakes give no line: "
-            f"it takes 2 subsets and 2 <= smallest < the number of fakes"
+            f"a line takes points >= 2 and 2 <= smallest < the number of fakes"
         )
     rng, distance = np.random.default_rng(seed), _distance_from(real)
     sizes = np.linspace(smallest, count, points).astype(int)
@@ -157,7 +157,7 @@ def frechet_distance_infinity(
         points=points,
         smallest=smallest,
         seed=seed,
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
@@ -170,18 +170,18 @@ def _as_moments(features: Features | Moments, name: str) -> Moments:
 
 
 def _distance_from(real: Moments) -> Callable[[Moments], float]:
-    """Return the distance from `real` as a function, so that its root is taken once."""
+    """Return the function that measures the distance from `real`; it decomposes the covariance once."""
     covariance = real.covariance
     eigenvalues, vectors = np.linalg.eigh(covariance)
-    # The null space adds nothing to the trace, but its rounding errors, under the root, would add 1e-8 each.
-    kept = eigenvalues > eigenvalues[-1] * len(eigenvalues) * np.finfo(np.float64).eps
-    root = vectors[:, kept] * np.sqrt(eigenvalues[kept])
+    # The null space does not count in the trace. The square roots of its rounding errors would add 1e-8 each.
+    nonzero = eigenvalues > eigenvalues[-1] * len(eigenvalues) * np.finfo(np.float64).eps
+    root = vectors[:, nonzero] * np.sqrt(eigenvalues[nonzero])
 
     def distance(fake: Moments) -> float:
         other = fake.covariance
         product = np.linalg.eigvalsh(root.T @ other @ root)
         trace = np.trace(covariance) + np.trace(other) - 2 * np.sqrt(np.maximum(product, 0)).sum()
-        # Rounding may leave less than nothing of two equal sets (np.maximum keeps a NaN, max would not).
+        # Rounding may make the distance of two equal sets negative. np.maximum keeps a NaN; max would not.
         return float(np.maximum(np.sum((real.mean - fake.mean) ** 2) + trace, 0))
 
     return distance

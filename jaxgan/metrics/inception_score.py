@@ -1,6 +1,6 @@
-"""Inception score: are the images each of one class, and all classes together evenly many?
+"""Inception score: does each image clearly belong to one class, and are all classes equally frequent?
 
-It sees no real images, so a generator that repeats one good image per class scores best.
+The score does not use real images, so a generator that repeats one good image per class has the best score.
 
 References:
     Salimans et al. 2016, Improved Techniques for Training GANs, https://arxiv.org/abs/1606.03498
@@ -19,12 +19,12 @@ from jaxgan.metrics.result import Result
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionScore(Result):
-    """What `inception_score` returns.
+    """The result of `inception_score`.
 
     Attributes:
-        value: mean over the splits, from 1 to the number of classes.
-        deviation: standard deviation over the splits (over their number, as it is usually reported).
-        splits: number of parts that were scored.
+        value: mean over the parts, in [1, number of classes].
+        deviation: standard deviation over the parts (divided by their number, as it is usually reported).
+        splits: number of parts.
         classes: number of classes.
     """
 
@@ -38,21 +38,21 @@ class InceptionScore(Result):
 
 
 def inception_score(
-    fake_logits: Features, *, splits: int = 10, extractor: str | None = None
+    fake_logits: Features, *, splits: int = 10, extractor_name: str | None = None
 ) -> InceptionScore:
     """Return ``exp(E KL(p(y|x) || p(y)))``, averaged over consecutive parts of the fakes.
 
     Args:
-        fake_logits: `[M, classes]`, a classifier's outputs before the softmax, in an order that says nothing
-            of the class: a split sees its own part only.
-        splits: parts, from 1 to M. Few fakes in a part lower the score.
-        extractor: name of the classifier.
+        fake_logits: a classifier's outputs before the softmax, `[M, classes]`. Their order must not depend on
+            the class, because each part is scored by itself.
+        splits: number of parts, from 1 to M. Parts of few fakes have lower scores.
+        extractor_name: name of the classifier.
 
     Returns:
-        Mean and standard deviation over the splits, with their protocol.
+        Mean and standard deviation over the parts, and their protocol.
 
     Raises:
-        ValueError: if the logits are not `[M, classes]` or not finite, or are fewer than the splits.
+        ValueError: if the logits are not `[M, classes]` or not finite, or splits is not in [1, M].
 
     References:
         Salimans et al. 2016, section 4.
@@ -68,7 +68,7 @@ def inception_score(
         splits=splits,
         classes=logits.shape[1],
         n_fake=len(logits),
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 

@@ -1,7 +1,7 @@
-"""What a metric takes: features, `[N, d]` numbers that are all finite, from NumPy or from JAX.
+"""Checks of the inputs of metrics: features `[N, d]` from NumPy or JAX, all finite.
 
-They stay in the precision they come in, so that 50,000 x 2,048 of them are not copied; every sum and product
-is then taken in float64, a block of rows at a time.
+float32 features stay in float32, so that a large array (50,000 x 2,048) is not copied. Every sum and product
+is computed in float64, a block of rows at a time.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from jaxtyping import Float64, Num
 
 Features = Num[np.ndarray | jax.Array, "..."]  # [N, d], checked by as_features
 
-BLOCK = 2048  # rows: two blocks of 2,048 features and their distances are 100 MB
+BLOCK = 2048  # rows in a block; two blocks of 2,048 features and their distances take 100 MB
 
 
 def as_features(features: Features, name: str, *, at_least: int = 1) -> np.ndarray:
@@ -21,14 +21,14 @@ def as_features(features: Features, name: str, *, at_least: int = 1) -> np.ndarr
 
     Args:
         features: `[N, d]`, of any real dtype.
-        name: what to call them in a message.
-        at_least: rows that there must be.
+        name: the features' name in error messages.
+        at_least: smallest number of rows.
 
     Returns:
-        `[N, d]`; float32 and float64 as they are, anything else as float64.
+        `[N, d]`; float32 and float64 stay as they are, any other dtype becomes float64.
 
     Raises:
-        ValueError: if the rank is not 2, there are too few rows or no columns, or some are not finite.
+        ValueError: if the rank is not 2, there are too few rows or no columns, or some values are not finite.
     """
     array = np.asarray(features)
     if array.dtype not in (np.float32, np.float64):
@@ -37,27 +37,30 @@ def as_features(features: Features, name: str, *, at_least: int = 1) -> np.ndarr
         raise ValueError(f"{name} must be [N, d], got shape {array.shape}")
     if len(array) < at_least or array.shape[1] < 1:
         raise ValueError(f"{name} must have at least {at_least} rows and one column, got shape {array.shape}")
-    bad = np.count_nonzero(~np.isfinite(array).all(axis=1))
-    if bad:
-        raise ValueError(f"{name}: {bad} of {len(array)} rows hold NaN or infinite values")
+    not_finite = np.count_nonzero(~np.isfinite(array).all(axis=1))
+    if not_finite:
+        raise ValueError(f"{name}: {not_finite} of {len(array)} rows hold NaN or infinite values")
     return array
 
 
 def as_pair(
     real_features: Features, fake_features: Features, *, at_least: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return real `[N, d]` and fake `[M, d]` features of one dimension; warn of a constant set.
+    """Return real `[N, d]` and fake `[M, d]` features of one dimension.
 
     Args:
         real_features: `[N, d]`.
         fake_features: `[M, d]`.
-        at_least: rows that each must have.
+        at_least: smallest number of rows of each.
 
     Returns:
-        The two arrays, as `as_features` gives them.
+        The two arrays, as `as_features` returns them.
 
     Raises:
-        ValueError: if their dimensions differ, and where `as_features` does.
+        ValueError: if their dimensions differ, or `as_features` refuses one of them.
+
+    Warns:
+        UserWarning: if all rows of one array are equal.
     """
     real = as_features(real_features, "real_features", at_least=at_least)
     fake = as_features(fake_features, "fake_features", at_least=at_least)
@@ -69,12 +72,16 @@ def as_pair(
 
 
 def check_dimensions(real: int, fake: int) -> None:
-    """Refuse features of two extractors."""
+    """Refuse features of different dimensions, which two different extractors computed.
+
+    Raises:
+        ValueError: if the dimensions differ.
+    """
     if real != fake:
-        raise ValueError(f"features must have one dimension, got {real} for the real and {fake} for the fake")
+        raise ValueError(f"real and fake features must have one dimension, got {real} and {fake}")
 
 
-def blocks(features: np.ndarray, centre: Float64[np.ndarray, " d"] | float = 0.0) -> Iterator[np.ndarray]:
-    """Yield the rows of `[N, d]` features a block at a time, in float64, less `centre`."""
+def blocks(features: np.ndarray, center: Float64[np.ndarray, " d"] | float = 0.0) -> Iterator[np.ndarray]:
+    """Yield blocks of rows of features `[N, d]` minus `center`, in float64."""
     for start in range(0, len(features), BLOCK):
-        yield features[start : start + BLOCK].astype(np.float64) - centre
+        yield features[start : start + BLOCK].astype(np.float64) - center

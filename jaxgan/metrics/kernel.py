@@ -1,7 +1,7 @@
 """Kernel distance: the squared maximum mean discrepancy under a cubic kernel.
 
-Unlike the Fréchet distance it is unbiased at any N, and assumes no Gaussians. With the features of the 2015
-Inception it is the KID.
+Unlike the Fréchet distance, it is unbiased at any N and does not assume Gaussians. With the features of the
+2015 Inception it is the KID.
 
 References:
     Bińkowski et al. 2018, Demystifying MMD GANs, https://arxiv.org/abs/1801.01401
@@ -20,17 +20,18 @@ from jaxgan.metrics.result import PairResult
 
 @dataclass(frozen=True, kw_only=True)
 class KernelDistance(PairResult):
-    """What `kernel_distance` returns.
+    """The result of `kernel_distance`.
 
     Attributes:
-        value: mean over the subsets; about 0, and then as often negative, where the two sets agree.
-        deviation: standard deviation over the subsets (over subsets - 1); NaN for one subset.
-        standard_error: of the mean over subsets: ``deviation / sqrt(subsets)``. Subsets of one set overlap,
-            so it says how well the subsets pin down the value of *these* features, not of the generator.
-        subsets: number of subsets; 1 where each would be the whole sets.
-        subset_size: rows in each.
-        clipped_from: the subset size that was asked for, where there were too few rows for it.
-        seed: of the subsets.
+        value: mean over the subsets. For equal distributions it is about 0, and may be negative.
+        deviation: standard deviation over the subsets (divided by subsets - 1); NaN for one subset.
+        standard_error: standard error of the mean, ``deviation / sqrt(subsets)``. Subsets of one set overlap.
+            The error therefore describes how well the subsets measure *these* features; it does not describe
+            the generator.
+        subsets: number of subsets; 1 if each would be the two whole sets.
+        subset_size: rows in each subset.
+        clipped_from: the `subset_size` that was given, if the sets have fewer rows; else None.
+        seed: seed of the subsets.
     """
 
     label: ClassVar[str] = "KID"
@@ -53,7 +54,7 @@ def kernel_distance(
     subsets: int = 100,
     subset_size: int = 1000,
     seed: int = 0,
-    extractor: str | None = None,
+    extractor_name: str | None = None,
 ) -> KernelDistance:
     """Return the kernel distance, averaged over random subsets; the kernel is ``(x.y / d + 1)^3``.
 
@@ -61,13 +62,13 @@ def kernel_distance(
         real_features: `[N, d]`.
         fake_features: `[M, d]`.
         subsets: number of subsets, >= 1.
-        subset_size: rows in each, >= 2; no more than there are in the smaller set.
-        seed: of the subsets: ``numpy.random.default_rng(seed)`` draws, for each subset, the indices of the
-            reals and then those of the fakes, each by ``choice(n, subset_size, replace=False)``.
-        extractor: name of the network that made the features.
+        subset_size: rows in each subset, >= 2; the smaller set's number of rows, if that is less.
+        seed: seed of the subsets. ``numpy.random.default_rng(seed)`` draws, for each subset, the indices of
+            the real rows and then those of the fake rows, each by ``choice(n, subset_size, replace=False)``.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        The squared discrepancy with its spread and its protocol.
+        The squared discrepancy, its spread and its protocol.
 
     Raises:
         ValueError: if a set has fewer than 2 rows, is not `[N, d]`, not finite, or the dimensions differ, or
@@ -78,12 +79,12 @@ def kernel_distance(
     """
     real, fake = as_pair(real_features, fake_features, at_least=2)
     if subsets < 1 or subset_size < 2:
-        raise ValueError(f"it takes at least 1 subset of 2 rows, got {subsets} of {subset_size}")
+        raise ValueError(f"kernel_distance takes at least 1 subset of 2 rows, got {subsets} of {subset_size}")
     size = min(subset_size, len(real), len(fake))
     rng = np.random.default_rng(seed)
     values = []
     if size == len(real) == len(fake):
-        subsets = 1  # all would be the two sets themselves
+        subsets = 1  # All subsets would be the two whole sets.
     for _ in range(subsets):
         real_part = real[rng.choice(len(real), size, replace=False)].astype(np.float64)
         fake_part = fake[rng.choice(len(fake), size, replace=False)].astype(np.float64)
@@ -100,12 +101,12 @@ def kernel_distance(
         n_real=len(real),
         n_fake=len(fake),
         dimension=real.shape[1],
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
 def _unbiased_discrepancy(real: Float64[np.ndarray, "m d"], fake: Float64[np.ndarray, "m d"]) -> float:
-    """Return the U-statistic: a row is never compared with itself."""
+    """Return the U-statistic, which never compares a row with itself."""
     return _mean_of_others(real) + _mean_of_others(fake) - 2 * _kernel(real, fake).mean()
 
 
@@ -116,4 +117,4 @@ def _mean_of_others(features: Float64[np.ndarray, "m d"]) -> float:
 
 def _kernel(first: Float64[np.ndarray, "m d"], second: Float64[np.ndarray, "m d"]):
     linear = first @ second.T / first.shape[1] + 1
-    return linear * linear * linear  # numpy's power is ten times slower
+    return linear * linear * linear  # NumPy's power is slower.

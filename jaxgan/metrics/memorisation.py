@@ -1,7 +1,8 @@
-"""Memorisation: are the fakes nearer to the training images than fresh images are?
+"""Memorization: are the fakes nearer to the training examples than new examples would be?
 
-A generator that copies its training set scores perfectly in every distance between distributions. What tells
-it from one that has learned is a held-out test set: to either set, a new image is equally near.
+A generator that copies its training set has a perfect score in every distance between distributions. A
+held-out test set reveals it: new examples are as near to the test set as to the training set, and copies are
+nearer to the training set.
 
 References:
     Meehan et al. 2020, A Non-Parametric Test to Detect Data-Copying in Generative Models,
@@ -15,25 +16,24 @@ from typing import ClassVar
 import numpy as np
 
 from jaxgan.metrics.inputs import Features, as_features, as_pair
-from jaxgan.metrics.neighbours import nearest_distances
+from jaxgan.metrics.neighbors import nearest_distances
 from jaxgan.metrics.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation(Result):
-    """What `memorisation` returns.
+    """The result of `memorisation`.
 
     Attributes:
-        ratio: median distance of a fake to its nearest training example, over that to its nearest test
-            example. 1 is right for sets of one size, 0 for copies; the larger set is nearer by its size
-            alone. NaN where both are 0.
-        nearer_train: share of the fakes nearer to the training set (a tie counts half), in [0, 1].
-        expected: what that share is of fakes that know neither set, whatever the sizes: ``n_train /
-            (n_train + n_test)``.
-        copies: fakes at distance exactly 0 of a training example.
-        n_train: training examples.
-        n_test: held-out examples.
-        dimension: d of the features.
+        ratio: median distance of the fakes to their nearest training examples, divided by the median distance
+            to their nearest test examples. With sets of equal size, 1 means no memorization and 0 means
+            copies; a larger set has nearer examples because of its size. NaN if both medians are 0.
+        nearer_train: share of the fakes that are nearer to the training set, in [0, 1]; a tie counts half.
+        expected: the share that fakes independent of both sets have: ``n_train / (n_train + n_test)``.
+        copies: number of fakes that equal a training example.
+        n_train: number of training examples.
+        n_test: number of held-out examples.
+        dimension: number of features of an example, d.
     """
 
     label: ClassVar[str] = "memorisation"
@@ -53,48 +53,48 @@ def memorisation(
     test_features: Features,
     fake_features: Features,
     *,
-    extractor: str | None = None,
+    extractor_name: str | None = None,
 ) -> Memorisation:
     """Return how much nearer the fakes are to the training set than to a held-out one.
 
     Args:
-        train_features: `[N, d]`, what the generator was trained on.
-        test_features: `[T, d]`, held out; of the same distribution.
+        train_features: features of the generator's training examples, `[N, d]`.
+        test_features: features of held-out examples of the same distribution, `[T, d]`.
         fake_features: `[M, d]`.
-        extractor: name of the network that made the features.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        The ratio, the share of fakes that are nearer to the training set, and the protocol.
+        The ratio, the share of fakes that are nearer to the training set, and their protocol.
 
     Raises:
-        ValueError: if a set is not `[N, d]` with N >= 1, not finite, or the dimensions differ.
+        ValueError: if a set is not `[N, d]` with N >= 1 or not finite, or the dimensions differ.
 
     References:
-        Meehan et al. 2020 is the idea; the expected share holds because the nearest of all real examples is
-        equally likely any one of them.
+        Meehan et al. 2020 have the idea. The expected share holds because each real example is equally likely
+        to be the nearest one.
     """
     train, fake = as_pair(train_features, fake_features)
     test = as_features(test_features, "test_features")
     if test.shape[1] != train.shape[1]:
         raise ValueError(f"train_features have dimension {train.shape[1]}, test_features {test.shape[1]}")
     to_train, to_test = nearest_distances(fake, train), nearest_distances(fake, test)
-    known = set(_keys(train))
+    train_rows = set(_row_hashes(train))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.divide(np.median(to_train), np.median(to_test))
     return Memorisation(
         ratio=float(ratio),
         nearer_train=float(((to_train < to_test) + 0.5 * (to_train == to_test)).mean()),
         expected=len(train) / (len(train) + len(test)),
-        copies=sum(key in known for key in _keys(fake)),
+        copies=sum(row in train_rows for row in _row_hashes(fake)),
         n_train=len(train),
         n_test=len(test),
         n_fake=len(fake),
         dimension=train.shape[1],
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
-def _keys(features: np.ndarray) -> Iterator[int]:
-    """Yield a number for each row that only equal rows share: a nearest row may be the copy's near twin."""
+def _row_hashes(features: np.ndarray) -> Iterator[int]:
+    """Yield a hash of each row, which only equal rows share."""
     for row in features:
-        yield hash((row.astype(np.float64) + 0.0).tobytes())  # + 0.0: -0 is 0
+        yield hash((row.astype(np.float64) + 0.0).tobytes())  # The sum makes -0.0 equal to 0.0.

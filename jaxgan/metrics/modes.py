@@ -1,7 +1,8 @@
-"""Mode coverage: of modes that are known, how many does a generator reach, and how evenly?
+"""Mode coverage: how many of the known modes does a generator reach, and how evenly?
 
-For mixtures of Gaussians a sample belongs to the nearest centre, and is of high quality within three standard
-deviations of it. For images a classifier says the mode: stacked MNIST has 1,000, a digit in each colour.
+In a mixture of Gaussians, the mode of a sample is the nearest center; a sample within three standard
+deviations of it is of high quality. The mode of an image is the class that a classifier gives it. Stacked
+MNIST has 1,000 modes: a digit in each of three colors.
 
 References:
     Srivastava et al. 2017, VEEGAN, https://arxiv.org/abs/1705.07761
@@ -21,16 +22,17 @@ from jaxgan.metrics.result import Result
 
 @dataclass(frozen=True, kw_only=True)
 class ModeCoverage(Result):
-    """What `mode_coverage` returns.
+    """The result of `mode_coverage`.
 
     Attributes:
-        modes: centres with at least one high-quality sample.
-        high_quality: share of the samples within ``within * sigma`` of the nearest centre, in [0, 1]. Of the
-            mixture itself it is ``1 - exp(-within^2 / 2)`` in two dimensions: 0.989 for 3.
-        kl: divergence of the modes of the high-quality samples from uniform, in nats; NaN without any.
-        n_modes: number of centres.
-        sigma: standard deviation of a mode.
-        within: in standard deviations.
+        modes: number of centers with at least one high-quality sample.
+        high_quality: share of the samples within ``within * sigma`` of the nearest center, in [0, 1]. For
+            samples of the mixture itself, in two dimensions, it is ``1 - exp(-within^2 / 2)``: 0.989 for 3.
+        kl: divergence of the high-quality samples' modes from uniform, in nats; NaN if there are no such
+            samples.
+        n_modes: number of centers.
+        sigma: standard deviation of a mode along each axis.
+        within: largest distance of a high-quality sample from its center, in standard deviations.
     """
 
     label: ClassVar[str] = "mode coverage"
@@ -46,11 +48,11 @@ class ModeCoverage(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCoverage(Result):
-    """What `class_coverage` returns.
+    """The result of `class_coverage`.
 
     Attributes:
-        modes: classes with at least one sample.
-        kl: divergence of the classes of the samples from uniform, in nats.
+        modes: number of classes with at least one sample.
+        kl: divergence of the samples' classes from uniform, in nats.
         n_modes: number of classes.
     """
 
@@ -62,36 +64,36 @@ class ClassCoverage(Result):
     n_modes: int
 
 
-def mode_coverage(samples: Features, centres: Features, *, sigma: float, within: float = 3.0) -> ModeCoverage:
-    """Return which modes of a mixture of equal Gaussians the samples reach.
+def mode_coverage(samples: Features, centers: Features, *, sigma: float, within: float = 3.0) -> ModeCoverage:
+    """Return how many modes of a mixture of equal Gaussians the samples reach, and how evenly.
 
     Args:
-        samples: `[M, d]`; 2,500 is usual for a ring or a grid.
-        centres: `[modes, d]`.
+        samples: `[M, d]`; M = 2,500 is usual for a ring or a grid.
+        centers: `[modes, d]`.
         sigma: standard deviation of a mode along each axis, > 0.
-        within: standard deviations up to which a sample is of high quality, > 0.
+        within: largest distance of a high-quality sample from its center, in standard deviations, > 0.
 
     Returns:
-        Modes, share of high quality and divergence from uniform, with their protocol.
+        Number of modes, share of high-quality samples, divergence from uniform, and their protocol.
 
     Raises:
-        ValueError: if samples or centres are not `[N, d]` of one d, or not finite, or sigma or within not
-            positive.
+        ValueError: if samples or centers are not `[N, d]` with the same d, or not finite, or if sigma or
+            within is not positive.
 
     References:
         Srivastava et al. 2017, section 4.1; Lin et al. 2018, section 4.1.
     """
-    points, means = as_features(samples, "samples"), as_features(centres, "centres")
+    points, means = as_features(samples, "samples"), as_features(centers, "centers")
     if points.shape[1] != means.shape[1]:
-        raise ValueError(f"samples have dimension {points.shape[1]}, the centres {means.shape[1]}")
+        raise ValueError(f"samples have dimension {points.shape[1]}, the centers {means.shape[1]}")
     if not (sigma > 0 and within > 0):
         raise ValueError(f"sigma and within must be positive, got {sigma} and {within}")
     distances = np.stack([np.linalg.norm(points - mean.astype(np.float64), axis=1) for mean in means])
-    good = distances.min(axis=0) <= within * sigma
-    counts = np.bincount(distances.argmin(axis=0)[good], minlength=len(means))
+    high_quality = distances.min(axis=0) <= within * sigma
+    counts = np.bincount(distances.argmin(axis=0)[high_quality], minlength=len(means))
     return ModeCoverage(
         modes=int(np.count_nonzero(counts)),
-        high_quality=float(good.mean()),
+        high_quality=float(high_quality.mean()),
         kl=_divergence_from_uniform(counts),
         n_modes=len(means),
         sigma=sigma,
@@ -101,21 +103,21 @@ def mode_coverage(samples: Features, centres: Features, *, sigma: float, within:
 
 
 def class_coverage(
-    classes: Num[np.ndarray | jax.Array, "..."], *, n_modes: int, extractor: str | None = None
+    classes: Num[np.ndarray | jax.Array, "..."], *, n_modes: int, extractor_name: str | None = None
 ) -> ClassCoverage:
     """Return how many classes the samples reach, and how evenly.
 
     Args:
-        classes: int `[M]` in [0, n_modes), a classifier's answers. Of stacked MNIST they are ``100 * red +
-            10 * green + blue``, of 26,000 samples.
+        classes: a classifier's classes of the samples, int `[M]` in [0, n_modes). For stacked MNIST they are
+            ``100 * red + 10 * green + blue``, and M = 26,000 is usual.
         n_modes: number of classes, 1,000 for stacked MNIST.
-        extractor: name of the classifier.
+        extractor_name: name of the classifier.
 
     Returns:
-        Modes and divergence from uniform, with their protocol.
+        Number of modes, divergence from uniform, and their protocol.
 
     Raises:
-        ValueError: if the classes are not integers `[M]`, M >= 1, or some lie outside.
+        ValueError: if the classes are not integers `[M]` with M >= 1, or not all in [0, n_modes).
 
     References:
         Srivastava et al. 2017, section 4.2; Lin et al. 2018, section 4.2.
@@ -132,7 +134,7 @@ def class_coverage(
         kl=_divergence_from_uniform(counts),
         n_modes=n_modes,
         n_fake=len(indices),
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 

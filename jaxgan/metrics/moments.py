@@ -1,13 +1,13 @@
 """Mean and covariance of more features than fit into memory.
 
-Count, mean and scatter (the sum of squared deviations from the mean) of two parts combine exactly into those
-of the whole, so features may come in any chunks, on any number of machines:
+The count, mean and scatter (the sum of squared deviations from the mean) of a whole set follow exactly from
+those of its parts. So features may come in any chunks, on any number of machines:
 
     moments = Moments.empty(dimension)
     for chunk in chunks:
         moments = moments.update(chunk)
 
-Everything is float64 on the host. On devices there are `shifted_sums`, which add up under `jax.lax.psum`.
+`Moments` are float64 on the host. `shifted_sums` are computed on devices, and `jax.lax.psum` adds them up.
 
 References:
     Chan, Golub and LeVeque 1979, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances,
@@ -25,12 +25,12 @@ from jaxgan.metrics.inputs import Features, as_features, blocks
 
 
 class ShiftedSums(NamedTuple):
-    """Sums over features less a centre; those of two parts add up to those of the whole.
+    """Sums over features minus a center. The sums of a whole set are those of its parts, added up.
 
     Attributes:
-        count: N.
-        total: `[d]`, sum of ``x - centre``.
-        products: `[d, d]`, sum of ``(x - centre) (x - centre)^T``.
+        count: number of examples N.
+        total: sum of ``x - center``, `[d]`.
+        products: sum of ``(x - center) (x - center)^T``, `[d, d]`.
     """
 
     count: Int[Array, ""]
@@ -42,9 +42,9 @@ class Moments(NamedTuple):
     """Count, mean and scatter of features, in float64.
 
     Attributes:
-        count: N.
-        mean: `[d]`.
-        scatter: `[d, d]`, sum of ``(x - mean) (x - mean)^T``.
+        count: number of examples N.
+        mean: mean of the features, `[d]`.
+        scatter: sum of ``(x - mean) (x - mean)^T``, `[d, d]`.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def empty(cls, dimension: int) -> "Moments":
-        """Return the moments of no features of a dimension."""
+        """Return the moments of an empty set of features of this dimension."""
         return cls(0, np.zeros(dimension), np.zeros((dimension, dimension)))
 
     @classmethod
@@ -72,14 +72,14 @@ class Moments(NamedTuple):
         return moments
 
     @classmethod
-    def from_sums(cls, sums: ShiftedSums, centre: Features) -> "Moments":
-        """Return the moments that `shifted_sums` around a centre `[d]` add up to."""
+    def from_sums(cls, sums: ShiftedSums, center: Features) -> "Moments":
+        """Return the moments of all features whose `shifted_sums` around a center `[d]` were added up."""
         count, total, products = (np.asarray(part, np.float64) for part in sums)
-        mean = np.asarray(centre, np.float64) + total / count
+        mean = np.asarray(center, np.float64) + total / count
         return cls(int(count), mean, products - np.outer(total, total) / count)
 
     def update(self, features: Features) -> "Moments":
-        """Return the moments with features `[N, d]` added.
+        """Return the moments of the set with the features `[N, d]` added to it.
 
         Raises:
             ValueError: if they are not `[N, d]`, not finite, or of another dimension.
@@ -87,13 +87,13 @@ class Moments(NamedTuple):
         return self.merge(type(self).of(features))
 
     def merge(self, other: "Moments") -> "Moments":
-        """Return the moments of both parts together.
+        """Return the moments of the union of both sets.
 
         Raises:
             ValueError: if the dimensions differ.
 
         References:
-            Chan et al. 1979, the general formula (of vectors, the square is an outer product).
+            Chan et al. 1979, the general formula, with an outer product in place of the square.
         """
         if len(self.mean) != len(other.mean):
             raise ValueError(f"moments must have one dimension, got {len(self.mean)} and {len(other.mean)}")
@@ -107,30 +107,31 @@ class Moments(NamedTuple):
 
     @property
     def covariance(self) -> Float64[np.ndarray, "d d"]:
-        """The unbiased covariance `[d, d]`: the scatter over N - 1.
+        """The unbiased covariance `[d, d]`: the scatter divided by N - 1.
 
         Raises:
             ValueError: if N < 2.
         """
         if self.count < 2:
-            raise ValueError(f"a covariance takes at least 2 examples, got {self.count}")
+            raise ValueError(f"a covariance needs at least 2 examples, got {self.count}")
         return self.scatter / (self.count - 1)
 
 
-def shifted_sums(features: Float[Array, "n d"], centre: Float[Array, " d"]) -> ShiftedSums:
-    """Return what to `jax.lax.psum` over devices for the moments of all their features.
+def shifted_sums(features: Float[Array, "n d"], center: Float[Array, " d"]) -> ShiftedSums:
+    """Return the sums of a device's features, from which `Moments.from_sums` makes moments.
 
-    Inside a mapped function: ``sums = jax.lax.psum(shifted_sums(features, centre), axis_name)``; on the host:
-    ``moments = moments.merge(Moments.from_sums(sums, centre))``, one batch at a time, so that float32 rounds
-    within a batch only. The nearer the centre is to the mean, the less it rounds.
+    Inside a mapped function, add the sums of all devices: ``sums = jax.lax.psum(shifted_sums(features,
+    center), axis_name)``. On the host, add one batch at a time: ``moments =
+    moments.merge(Moments.from_sums(sums, center))``. Then float32 rounds only within a batch. The nearer the
+    center is to the mean, the smaller are the rounding errors.
 
     Args:
-        features: `[N, d]`, a device's share.
-        centre: `[d]`, the same on all devices, e.g. the mean of the first batch.
+        features: the device's share of the features, `[N, d]`.
+        center: any point `[d]`, the same on all devices, e.g. the mean of the first batch.
 
     Returns:
         The sums, in the dtype of the features.
     """
-    deviations = features - centre[None]
+    deviations = features - center[None]
     products = jnp.matmul(deviations.T, deviations, precision=jax.lax.Precision.HIGHEST)
     return ShiftedSums(jnp.asarray(len(features)), deviations.sum(0), products)

@@ -1,11 +1,21 @@
-"""Precision, recall, density and coverage: how far the two sets lie in each other.
+"""Precision, recall, density and coverage: how much the two sets overlap.
 
-Each set is taken for the union of balls around its members, each as large as the distance to the member's
-k-th neighbour. Fakes inside the real manifold are realistic (precision, density); reals inside the fake one,
-or balls of reals that hold a fake, are reached (recall, coverage).
+The manifold of a set is the union of balls around its members. The radius of each ball is the distance to the
+member's k-th neighbor.
 
-A ball is open: a point at exactly the radius is outside, as in Naeem's code. (Kynkäänniemi's eq. 1 closes it;
-the two differ only in ties. A member with k copies of itself has a ball of radius 0, which holds nothing.)
+| metric | measures |
+|---|---|
+| precision | the share of fakes inside the real manifold |
+| density | the number of real balls that contain a fake, relative to k |
+| recall | the share of real examples inside the fake manifold |
+| coverage | the share of real balls that contain a fake |
+
+Precision and density measure how realistic the fakes are, recall and coverage how much of the data the
+generator reaches.
+
+A ball is open: a point at exactly the radius is outside, as in Naeem's code. In Kynkäänniemi's eq. 1 balls
+are closed; the results differ only in ties. A member with k copies of itself has a ball of radius 0, which
+is empty.
 
 References:
     Kynkäänniemi et al. 2019, Improved Precision and Recall Metric, https://arxiv.org/abs/1904.06991
@@ -16,18 +26,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxgan.metrics.inputs import Features, as_pair
-from jaxgan.metrics.neighbours import ball_thresholds, centre_of, count_balls
+from jaxgan.metrics.neighbors import ball_thresholds, center_of, count_balls
 from jaxgan.metrics.result import PairResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrecisionRecall(PairResult):
-    """What `precision_recall` returns.
+    """The result of `precision_recall`.
 
     Attributes:
         precision: share of the fakes inside the real manifold, in [0, 1].
-        recall: share of the reals inside the fake manifold, in [0, 1].
-        k: neighbours.
+        recall: share of the real examples inside the fake manifold, in [0, 1].
+        k: number of the neighbor that sets a ball's radius.
     """
 
     label: ClassVar[str] = "precision and recall"
@@ -40,12 +50,13 @@ class PrecisionRecall(PairResult):
 
 @dataclass(frozen=True, kw_only=True)
 class DensityCoverage(PairResult):
-    """What `density_coverage` returns.
+    """The result of `density_coverage`.
 
     Attributes:
-        density: balls of reals that a fake lies in, on average, over k; >= 0, about 1 where the two agree.
-        coverage: share of the reals' balls that hold a fake, in [0, 1].
-        k: neighbours.
+        density: mean number of real balls that contain a fake, divided by k; >= 0, and about 1 for equal
+            distributions.
+        coverage: share of the real balls that contain a fake, in [0, 1].
+        k: number of the neighbor that sets a ball's radius.
     """
 
     label: ClassVar[str] = "density and coverage"
@@ -57,30 +68,31 @@ class DensityCoverage(PairResult):
 
 
 def precision_recall(
-    real_features: Features, fake_features: Features, *, k: int = 3, extractor: str | None = None
+    real_features: Features, fake_features: Features, *, k: int = 3, extractor_name: str | None = None
 ) -> PrecisionRecall:
-    """Return precision and recall of the fakes; take as many fakes as reals.
+    """Return precision and recall of the fakes.
 
     Args:
         real_features: `[N, d]`.
-        fake_features: `[M, d]`.
-        k: neighbours that make a ball; 3 in the paper.
-        extractor: name of the network that made the features.
+        fake_features: `[M, d]`; M should be N, because the larger set fills more space.
+        k: number of the neighbor that sets a ball's radius, >= 1; 3 in the paper.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        Both, with their protocol.
+        Both numbers and their protocol.
 
     Raises:
-        ValueError: if a set has not more than k rows, is not `[N, d]`, not finite, or the dimensions differ.
+        ValueError: if k < 1, or a set has fewer than k + 1 rows, is not `[N, d]` or not finite, or the
+            dimensions differ.
 
     References:
         Kynkäänniemi et al. 2019, eq. 1 and 2.
     """
-    _check_neighbours(k)
+    _check_neighbors(k)
     real, fake = as_pair(real_features, fake_features, at_least=k + 1)
-    centre = centre_of(real)
-    in_real, _ = count_balls(real, ball_thresholds(real, k, centre), fake, centre)
-    in_fake, _ = count_balls(fake, ball_thresholds(fake, k, centre), real, centre)
+    center = center_of(real)
+    in_real, _ = count_balls(real, ball_thresholds(real, k, center), fake, center)
+    in_fake, _ = count_balls(fake, ball_thresholds(fake, k, center), real, center)
     return PrecisionRecall(
         precision=float((in_real > 0).mean()),
         recall=float((in_fake > 0).mean()),
@@ -88,34 +100,35 @@ def precision_recall(
         n_real=len(real),
         n_fake=len(fake),
         dimension=real.shape[1],
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
 def density_coverage(
-    real_features: Features, fake_features: Features, *, k: int = 5, extractor: str | None = None
+    real_features: Features, fake_features: Features, *, k: int = 5, extractor_name: str | None = None
 ) -> DensityCoverage:
-    """Return density and coverage of the fakes; of the four, the two that a few outliers do not fool.
+    """Return density and coverage of the fakes; a few outliers change them less than precision and recall.
 
     Args:
         real_features: `[N, d]`.
         fake_features: `[M, d]`.
-        k: neighbours that make a ball; 5 in the paper.
-        extractor: name of the network that made the features.
+        k: number of the neighbor that sets a ball's radius, >= 1; 5 in the paper.
+        extractor_name: name of the network that computed the features.
 
     Returns:
-        Both, with their protocol.
+        Both numbers and their protocol.
 
     Raises:
-        ValueError: if a set has not more than k rows, is not `[N, d]`, not finite, or the dimensions differ.
+        ValueError: if k < 1, or a set has fewer than k + 1 rows, is not `[N, d]` or not finite, or the
+            dimensions differ.
 
     References:
-        Naeem et al. 2020, section 3.1; Lemma 2 is the coverage to expect of identical distributions.
+        Naeem et al. 2020, section 3.1; Lemma 2 gives the expected coverage of identical distributions.
     """
-    _check_neighbours(k)
+    _check_neighbors(k)
     real, fake = as_pair(real_features, fake_features, at_least=k + 1)
-    centre = centre_of(real)
-    counts, occupied = count_balls(real, ball_thresholds(real, k, centre), fake, centre)
+    center = center_of(real)
+    counts, occupied = count_balls(real, ball_thresholds(real, k, center), fake, center)
     return DensityCoverage(
         density=float(counts.mean() / k),
         coverage=float(occupied.mean()),
@@ -123,10 +136,10 @@ def density_coverage(
         n_real=len(real),
         n_fake=len(fake),
         dimension=real.shape[1],
-        extractor=extractor,
+        extractor=extractor_name,
     )
 
 
-def _check_neighbours(k: int) -> None:
+def _check_neighbors(k: int) -> None:
     if k < 1:
-        raise ValueError(f"a ball takes at least one neighbour, got k = {k}")
+        raise ValueError(f"a ball needs at least one neighbor, got k = {k}")

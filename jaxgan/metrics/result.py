@@ -1,23 +1,26 @@
-"""A number and how it was made: a score without its protocol is a rumour."""
+"""The results of metrics: measured numbers together with the protocol of the measurement.
+
+Without its protocol (how many examples, which network, which seed) a score cannot be compared with another.
+"""
 
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-INCEPTION = "inception-2015"  # the one network whose scores go by their plain names
+INCEPTION = "inception-2015"  # the network whose scores have their plain names ("FID")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What every result is: measured numbers, then the protocol, printed in one line.
+    """The measured numbers of a metric and their protocol, printed in one line.
 
     Attributes:
         n_fake: number of generated examples.
-        extractor: name of the network that made the features, where given. Scores of the 2015 Inception go by
-            the plain name ("FID"), those of any other network carry its name ("FID-digits-cnn").
+        extractor: name of the network that computed the features, if given. Scores of the 2015 Inception have
+            the plain name ("FID"); those of any other network carry its name ("FID-digits-cnn").
     """
 
     label: ClassVar[str]
-    unnamed: ClassVar[str | None] = None  # the label without a network, where the label stands for one
+    unnamed: ClassVar[str | None] = None  # label without an extractor; None: the same
     measured: ClassVar[tuple[str, ...]] = ("value",)
 
     n_fake: int
@@ -25,7 +28,7 @@ class Result:
 
     @property
     def name(self) -> str:
-        """The name of the score, with that of its network."""
+        """The score's name, with the network's name where that is not the 2015 Inception."""
         if self.extractor is None:
             return self.unnamed or self.label
         return self.label if self.extractor == INCEPTION else f"{self.label}-{self.extractor}"
@@ -39,11 +42,11 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class PairResult(Result):
-    """A result that compares generated examples with real ones.
+    """The result of a metric that compares generated examples with real ones.
 
     Attributes:
         n_real: number of real examples.
-        dimension: d of the features.
+        dimension: number of features of an example, d.
     """
 
     n_real: int

@@ -1,11 +1,11 @@
 """Generators and discriminators: plain Flax (linen) modules, one family a file.
 
-Each family has a `Generator` and a `Discriminator` with the two signatures that the whole library speaks:
+Each family has a `Generator` and a `Discriminator` with the two signatures that the whole library uses:
 
     Generator(...)(latents [B, Z], labels [B] or None, *, train) -> images [B, H, W, C]
     Discriminator(...)(images [B, H, W, C], labels [B] or None, *, train) -> logits [B]
 
-Your own modules with these signatures work everywhere that ours do.
+Your own modules with these signatures work everywhere in the library.
 """
 
 from jaxgan import layers

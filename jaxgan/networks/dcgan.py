@@ -1,9 +1,17 @@
-"""DCGAN: strided convolutions, batch normalisation, no pooling and no hidden dense layer.
+"""DCGAN: strided convolutions, batch normalization, no pooling and no hidden dense layer.
 
-Both networks are a ladder of 4x4 stride-2 convolutions that halves (or doubles) the height and the width
-while both are even and the smaller one is above 4. Channels double with each rung away from the image:
-``width, 2 width, 4 width, ...``. So 32x32 at width 64 stands on a base of 4x4x256, 28x28 on 7x7x128, 64x64 on
-4x4x512. An image that cannot be halved at all (27x31, say) gets one rung of stride 1.
+Both networks consist of stages. A stage is one 4x4 convolution of stride 2, which halves (in the generator,
+doubles) height and width. Stages follow each other while height and width are even and the smaller one is
+above 4. The number of channels doubles with each stage away from the image: ``width, 2 width, 4 width, ...``.
+The innermost features are the base:
+
+| image | stages | base at width 64 |
+|---|---|---|
+| 28x28 | 2 | 7x7x128 |
+| 32x32 | 3 | 4x4x256 |
+| 64x64 | 4 | 4x4x512 |
+
+An image that cannot be halved (for example 27x31) gets one stage of stride 1.
 
 References:
     Radford et al. 2016, Unsupervised Representation Learning with DCGAN, https://arxiv.org/abs/1511.06434
@@ -11,6 +19,7 @@ References:
     Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637
 """
 
+import math
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -31,21 +40,28 @@ from jaxgan.layers import (
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
 
 
-class Ladder(NamedTuple):
-    """How an image size is reached from its base by 4x4 convolutions."""
+class Stages(NamedTuple):
+    """The stages between an image and its base.
 
-    rungs: int
+    Attributes:
+        count: number of stages, >= 1.
+        stride: stride of each stage, 1 or 2.
+        height: height of the base.
+        width: width of the base.
+    """
+
+    count: int
     stride: int
-    height: int  # of the base
+    height: int
     width: int
 
 
-def ladder(height: int, width: int) -> Ladder:
-    """Return the rungs between an image of ``height x width`` pixels and its base."""
-    rungs = 0
+def stages_of(height: int, width: int) -> Stages:
+    """Return the stages between an image of ``height x width`` pixels and its base."""
+    count = 0
     while height % 2 == 0 and width % 2 == 0 and min(height, width) > 4:
-        height, width, rungs = height // 2, width // 2, rungs + 1
-    return Ladder(rungs, 2, height, width) if rungs else Ladder(1, 1, height, width)
+        height, width, count = height // 2, width // 2, count + 1
+    return Stages(count, 2, height, width) if count else Stages(1, 1, height, width)
 
 
 def _check_image_shape(shape: tuple[int, ...]) -> None:
@@ -54,15 +70,18 @@ def _check_image_shape(shape: tuple[int, ...]) -> None:
 
 
 class Generator(nn.Module):
-    """Latents to images by transposed convolutions.
+    """Map latents to images by transposed convolutions.
 
     Attributes:
         image_shape: ``(height, width, channels)`` of one image.
-        width: channels next to the image; Radford 2016 has 128 at 64x64 pixels.
-        num_classes: if given, the network is conditional.
+        width: channels of the stage next to the image; Radford 2016 has 128 at 64x64 pixels.
+        num_classes: number of classes; None for an unconditional network.
         conditioning: "concat" appends the one-hot label to the latents; "batch_norm" gives each class its own
             scales and biases (Miyato and Koyama 2018, section 5).
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
+
+    Raises:
+        ValueError: if `image_shape` or `conditioning` is none of these.
     """
 
     image_shape: tuple[int, ...]
@@ -70,6 +89,12 @@ class Generator(nn.Module):
     num_classes: int | None = None
     conditioning: str = "concat"
     axis_name: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_image_shape(self.image_shape)
+        if self.conditioning not in ("concat", "batch_norm"):
+            raise ValueError(f"conditioning is 'concat' or 'batch_norm', got {self.conditioning!r}")
+        super().__post_init__()
 
     @nn.compact
     def __call__(
@@ -79,16 +104,12 @@ class Generator(nn.Module):
         *,
         train: bool,
     ) -> Float[Array, "batch height width channel"]:
-        """Return images in [-1, 1]; with `train`, normalise by the batch and update the running averages."""
-        _check_image_shape(self.image_shape)
-        rungs, stride, height, width = ladder(*self.image_shape[:2])
-
-        if self.conditioning not in ("concat", "batch_norm"):
-            raise ValueError(f"conditioning is 'concat' or 'batch_norm', got {self.conditioning!r}")
+        """Return images in [-1, 1]; with `train`, normalize by the batch and update the running averages."""
+        stages = stages_of(*self.image_shape[:2])
         one_hot = encode_labels(labels, self.num_classes, latents.dtype)
         classes = self.num_classes if self.conditioning == "batch_norm" else None
 
-        def normalise(features):
+        def normalize(features):
             if classes is not None and labels is not None:
                 norm = ConditionalBatchNorm(classes, momentum=0.9, axis_name=self.axis_name)
                 return nn.relu(norm(features, labels, train=train))
@@ -98,38 +119,47 @@ class Generator(nn.Module):
         features = latents
         if one_hot is not None and classes is None:
             features = jnp.concatenate([latents, one_hot], axis=-1)
-        channels = self.width * 2 ** (rungs - 1)
-        features = Dense(height * width * channels, use_bias=False, kernel_init=_kernel_init)(features)
-        features = normalise(features.reshape(-1, height, width, channels))
-        for rung in reversed(range(rungs)):
-            last = rung == 0
+        base = stages.height, stages.width, self.width * 2 ** (stages.count - 1)
+        features = Dense(math.prod(base), use_bias=False, kernel_init=_kernel_init)(features)
+        features = normalize(features.reshape(-1, *base))
+        for stage in reversed(range(stages.count)):
+            last = stage == 0
             features = ConvTranspose(
-                self.image_shape[2] if last else self.width * 2 ** (rung - 1),
+                self.image_shape[2] if last else self.width * 2 ** (stage - 1),
                 kernel_size=(4, 4),
-                strides=(stride, stride),
-                use_bias=last,  # a batch normalisation would cancel it
+                strides=(stages.stride, stages.stride),
+                use_bias=last,  # Batch normalization would cancel a bias.
                 kernel_init=_kernel_init,
             )(features)
-            features = jnp.tanh(features) if last else normalise(features)
+            features = jnp.tanh(features) if last else normalize(features)
         return features
 
 
 class Discriminator(nn.Module):
-    """Images to logits by strided convolutions.
+    """Map images to logits by strided convolutions.
 
     Attributes:
-        width: channels next to the image.
-        norm: "batch" as in Radford 2016 (nowhere before the first activation); "spectral" on every layer
-            (Miyato 2018); "none". Gradient penalties need one of the last two: with batch normalisation the
+        width: channels of the stage next to the image.
+        norm: "batch" normalizes all stages but the first (Radford 2016), "spectral" all layers (Miyato 2018),
+            "none" nothing. A gradient penalty needs one of the last two, because with batch normalization the
             gradient of one example is not defined.
-        num_classes: if given, the label enters by projection (Miyato and Koyama 2018, eq. 5).
+        num_classes: number of classes, whose labels enter by projection (Miyato and Koyama 2018, eq. 5); None
+            for an unconditional network.
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
+
+    Raises:
+        ValueError: if `norm` is none of the three.
     """
 
     width: int = 64
     norm: str = "batch"
     num_classes: int | None = None
     axis_name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.norm not in ("batch", "spectral", "none"):
+            raise ValueError(f"norm is 'batch', 'spectral' or 'none', got {self.norm!r}")
+        super().__post_init__()
 
     @nn.compact
     def __call__(
@@ -141,9 +171,7 @@ class Discriminator(nn.Module):
     ) -> Float[Array, " batch"]:
         """Return logits ``[B]``; with `train`, update the running averages or power iterations."""
         _check_image_shape(images.shape[1:])
-        if self.norm not in ("batch", "spectral", "none"):
-            raise ValueError(f"norm is 'batch', 'spectral' or 'none', got {self.norm!r}")
-        rungs, stride, _, _ = ladder(*images.shape[1:3])
+        stages = stages_of(*images.shape[1:3])
 
         def apply(layer: nn.Module, inputs: jax.Array) -> jax.Array:
             if self.norm == "spectral":
@@ -151,12 +179,12 @@ class Discriminator(nn.Module):
             return layer(inputs)
 
         features = images
-        for rung in range(rungs):
-            batch_norm = self.norm == "batch" and rung > 0
+        for stage in range(stages.count):
+            batch_norm = self.norm == "batch" and stage > 0
             convolution = Conv(
-                self.width * 2**rung,
+                self.width * 2**stage,
                 kernel_size=(4, 4),
-                strides=(stride, stride),
+                strides=(stages.stride, stages.stride),
                 use_bias=not batch_norm,
                 kernel_init=_kernel_init,
             )

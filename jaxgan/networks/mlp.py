@@ -1,7 +1,11 @@
-"""The founding GAN: fully connected networks on flattened images.
+"""Fully connected networks on flattened images, as in the first GAN.
 
-With the default sizes on 28x28x1 images this is the example of the original GAN tutorials: a generator
-100-256-512-784-784 (1,175,072 parameters) and a discriminator 784-512-256-1 (533,505 parameters).
+With the default sizes on 28x28x1 images these are the networks of the early GAN tutorials:
+
+| network | layers | parameters |
+|---|---|---|
+| `Generator` | 100-256-512-784-784 | 1,175,072 |
+| `Discriminator` | 784-512-256-1 | 533,505 |
 
 References:
     Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661
@@ -19,14 +23,14 @@ from jaxgan.layers import Dense, encode_labels
 
 
 class Generator(nn.Module):
-    """ReLU layers from a latent vector to an image.
+    """Map latents to images by ReLU layers.
 
     Attributes:
         image_shape: shape of one image, e.g. ``(28, 28, 1)``; ``(2,)`` makes points of the plane.
         hidden: widths of the hidden layers.
-        squash: end in a tanh, so that images lie in [-1, 1]; False for unbounded points.
-        num_classes: if given, the one-hot label is appended to the latents (Mirza and Osindero 2014,
-            section 3.2).
+        squash: whether to end in a tanh, so that images lie in [-1, 1]; False for unbounded points.
+        num_classes: number of classes, whose one-hot labels are appended to the latents (Mirza and Osindero
+            2014, section 3.2); None for an unconditional network.
     """
 
     image_shape: tuple[int, ...]
@@ -42,7 +46,7 @@ class Generator(nn.Module):
         *,
         train: bool,
     ) -> Float[Array, "batch *image"]:
-        """Return images of shape ``[B, *image_shape]``; `train` changes nothing here."""
+        """Return images ``[B, *image_shape]``; `train` changes nothing."""
         one_hot = encode_labels(labels, self.num_classes, latents.dtype)
         features = latents if one_hot is None else jnp.concatenate([latents, one_hot], axis=-1)
         for width in self.hidden:
@@ -54,12 +58,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Leaky ReLU layers from a flattened image to one logit.
+    """Map flattened images to logits by leaky ReLU layers.
 
     Attributes:
         hidden: widths of the hidden layers.
-        num_classes: if given, the one-hot label is appended to the pixels (Mirza and Osindero 2014,
-            section 3.2).
+        num_classes: number of classes, whose one-hot labels are appended to the pixels (Mirza and Osindero
+            2014, section 3.2); None for an unconditional network.
     """
 
     hidden: tuple[int, ...] = (512, 256)
@@ -73,7 +77,7 @@ class Discriminator(nn.Module):
         *,
         train: bool,
     ) -> Float[Array, " batch"]:
-        """Return logits of shape ``[B]``; `train` changes nothing here."""
+        """Return logits ``[B]``; `train` changes nothing."""
         one_hot = encode_labels(labels, self.num_classes, images.dtype)
         features = images.reshape(images.shape[0], -1)
         if one_hot is not None:

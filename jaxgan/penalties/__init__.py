@@ -1,21 +1,26 @@
-"""Penalties: what keeps a discriminator smooth where it looks.
+"""Penalties: what keeps a discriminator smooth.
 
-At the optimum of an unregularised GAN the discriminator still has slopes, and these push the generator away
-from the data again: training oscillates. Penalising the size of the critic's gradient with respect to its
-*input* damps the game. A penalty is made with its weight and is a function of any critic, per example:
+At the optimum of an unregularized GAN the discriminator still has slopes. They push the generator away from
+the data again, so training oscillates. A penalty on the size of the critic's gradient with respect to its
+*input* damps the game. A penalty is made with its weight; it is a function of any critic and returns one
+value per example:
 
     penalty = penalties.r1(gamma=10.0)
     penalty(critic, real, fake).mean()          # critic: images [B, ...] -> logits [B]
 
 The caller adds the mean to the discriminator's loss. Penalties that draw random numbers take `keys`, one key
-per example; a weight may be a schedule of `step`. A conditional critic closes over its labels.
+per example. A weight may be a schedule of `step`. A conditional critic closes over its labels.
 
-Of the exact gradient: `r1`, `r2`, `r1_r2`, `gradient_penalty`, `zero_centered_gradient_penalty`, `dragan`. Of
-differences of logits: `finite_difference_r1`, `finite_difference_r2`, `consistency`. `lazy` makes any of them
-rarer. On parameters: `orthogonal`, `clip_parameters`.
+| penalties on | names |
+|---|---|
+| the exact gradient | `r1`, `r2`, `r1_r2`, `gradient_penalty`, `zero_centered_gradient_penalty`, `dragan` |
+| differences of logits | `finite_difference_r1`, `finite_difference_r2`, `consistency` |
+
+`lazy` applies any of them at every n-th step only. Two more functions regularize a network's parameters and
+are no `Penalty`: `orthogonal` is a term of a loss, `clip_parameters` an optax transformation.
 """
 
-from jaxgan.penalties.base import Critic, Penalty, Weight, lazy
+from jaxgan.penalties._checks import Critic, Penalty, Weight
 from jaxgan.penalties.difference import consistency, finite_difference_r1, finite_difference_r2
 from jaxgan.penalties.gradient import (
     dragan,
@@ -25,6 +30,7 @@ from jaxgan.penalties.gradient import (
     r2,
     zero_centered_gradient_penalty,
 )
+from jaxgan.penalties.lazy import lazy
 from jaxgan.penalties.parameters import clip_parameters, orthogonal
 
 __all__ = [

@@ -1,7 +1,8 @@
 """Penalties on differences of logits: one backward pass instead of two.
 
-They compare what the critic says of an example and of a changed one; nothing is differentiated twice, so they
-cost about half of an exact gradient penalty and work with critics that have no fast second derivative.
+They compare the critic's logits of an example and of a changed copy. Nothing is differentiated twice, so they
+cost about half as much as an exact gradient penalty, and they work with critics whose second derivative is
+slow or missing.
 
 References:
     Lin et al. 2025, Diffusion Adversarial Post-Training for One-Step Video Generation,
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 import jax
 
-from jaxgan.penalties.base import Critic, Penalty, Weight, logits_of, per_example, value_at
+from jaxgan.penalties._checks import Critic, Penalty, Weight, logits_of, per_example, value_at
 
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
 
@@ -23,23 +24,24 @@ Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
 def finite_difference_r1(*, gamma: Weight = 10.0, sigma: float = 0.01) -> Penalty:
     """R1 by finite differences, ``gamma / 2 * ((D(x + sigma n) - D(x)) / sigma)^2``, n ~ Normal(0, 1).
 
-    Its mean over n is `r1` up to a bias of order ``sigma^2``; a single draw is off by order ``sigma`` and, as
-    it looks in one direction only, spreads by about ``sqrt(2)`` times its value.
+    Its mean over n is `r1` up to a bias of order ``sigma^2``. A single draw has an error of order ``sigma``;
+    because it sees one direction only, its standard deviation is about ``sqrt(2)`` times its value.
 
     Args:
-        gamma: weight of the R1 that it stands for, >= 0; a number or a schedule of the step. The papers write
-            ``lambda (D(x + sigma n) - D(x))^2``, which is ``lambda = gamma / (2 sigma^2)``.
-        sigma: length of the step per value, > 0, in units of the images ([-1, 1]). In float32 a step below
-            about 1e-3 drowns in rounding.
+        gamma: weight of the R1 that it approximates, >= 0; a number or a schedule of the step. The papers
+            write ``lambda (D(x + sigma n) - D(x))^2`` with ``lambda = gamma / (2 sigma^2)``.
+        sigma: standard deviation of the change of each pixel value, > 0, in units of the images ([-1, 1]).
+            In float32 a sigma below about 1e-3 loses the difference to rounding.
 
     Returns:
         A `Penalty` that needs keys.
 
     Raises:
-        ValueError: here, if sigma is not positive; when it is called (at trace time), if keys are missing.
+        ValueError: if sigma is not positive. The penalty itself raises it (at trace time) if keys are
+            missing.
 
     References:
-        Lin et al. 2025, the approximated R1 loss; Hyun et al. 2025, which has it on fakes too.
+        Lin et al. 2025, the approximated R1 loss; Hyun et al. 2025 apply it to fakes too.
     """
     _check_sigma(sigma)
 
@@ -53,8 +55,8 @@ def finite_difference_r2(*, gamma: Weight = 10.0, sigma: float = 0.01) -> Penalt
     """R2 by finite differences: `finite_difference_r1` on the fakes.
 
     Args:
-        gamma: weight of the R2 that it stands for, >= 0; a number or a schedule of the step.
-        sigma: length of the step per value, > 0.
+        gamma: weight of the R2 that it approximates, >= 0; a number or a schedule of the step.
+        sigma: standard deviation of the change of each pixel value, > 0.
 
     Returns:
         A `Penalty` that needs keys.
@@ -76,21 +78,22 @@ def finite_difference_r2(*, gamma: Weight = 10.0, sigma: float = 0.01) -> Penalt
 def consistency(
     augment: Augmentation, *, real_weight: Weight = 10.0, fake_weight: Weight | None = None
 ) -> Penalty:
-    """Consistency regularisation, ``weight * (D(x) - D(T(x)))^2``: the logit may not depend on T.
+    """Consistency regularization, ``weight * (D(x) - D(T(x)))^2``: the logit should not depend on T.
 
-    On real examples only it is CR; with a `fake_weight` bCR, which also keeps the generator from learning T's
-    artefacts.
+    On real examples only, this is CR. With a `fake_weight` it is bCR, which also keeps the generator from
+    learning T's artifacts.
 
     Args:
-        augment: T, ``(images, *, keys, step) -> images``; see `jaxgan.augment`. Each side has its own draws.
-        real_weight: >= 0; a number or a schedule of the step.
-        fake_weight: the same for fakes (bCR: 10), or None to leave them out.
+        augment: T, ``(images, *, keys, step) -> images``; see `jaxgan.augment`. Real examples and fakes get
+            different draws.
+        real_weight: weight of the real examples' term, >= 0; a number or a schedule of the step.
+        fake_weight: weight of the fakes' term (bCR: 10); None leaves the term out.
 
     Returns:
         A `Penalty` that needs keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if keys are missing.
+        ValueError: the penalty raises it (at trace time) if keys are missing.
 
     References:
         Zhang et al. 2020, eq. 2 (CR); Zhao et al. 2021, section 3.1 and algorithm 1 (bCR).
@@ -98,8 +101,8 @@ def consistency(
 
     def penalty(critic, real, fake, *, keys=None, step=0):
         def inconsistency(images, keys):
-            seen = augment(images, keys=keys, step=step)
-            return (logits_of(critic, images) - logits_of(critic, seen)) ** 2
+            augmented = augment(images, keys=keys, step=step)
+            return (logits_of(critic, images) - logits_of(critic, augmented)) ** 2
 
         real_keys, fake_keys = per_example(jax.random.split, keys, real).T
         value = value_at(real_weight, step) * inconsistency(real, real_keys)

@@ -1,6 +1,7 @@
 """Penalties on the exact gradient of the critic with respect to its input.
 
-All differentiate the critic once here and once more for its parameters.
+The critic is differentiated twice: here with respect to its input, and in training with respect to its
+parameters.
 
 References:
     Mescheder et al. 2018, Which Training Methods for GANs do actually Converge?,
@@ -16,23 +17,23 @@ References:
 import jax
 import jax.numpy as jnp
 
-from jaxgan.penalties.base import Critic, Penalty, Weight, check_pairs, logits_of, per_example, value_at
+from jaxgan.penalties._checks import Critic, Penalty, Weight, check_pairs, logits_of, per_example, value_at
 
 
 def r1(*, gamma: Weight = 10.0) -> Penalty:
-    """Zero-centred gradient penalty on real examples, ``gamma / 2 * |grad_x D(x)|^2``.
+    """Zero-centered gradient penalty on real examples, ``gamma / 2 * |grad_x D(x)|^2``.
 
-    The first thing to try: one argument that turns most circling games into converging ones.
+    It is the penalty to try first: it makes most oscillating games converge.
 
     Args:
-        gamma: weight, >= 0; a number or a schedule of the step. 10 suits large images, about 1 the 8x8
-            digits, 0.01 to 0.1 low-dimensional toys.
+        gamma: weight, >= 0; a number or a schedule of the step. Usual values are 10 for large images, about
+            1 for the 8x8 digits, and 0.01 to 0.1 for low-dimensional toy data.
 
     Returns:
         A `Penalty`. It draws nothing, so it needs no keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if the critic does not return one logit per example.
+        ValueError: the penalty raises it (at trace time) if the critic does not return one logit per example.
 
     References:
         Mescheder et al. 2018, eq. 9.
@@ -45,9 +46,9 @@ def r1(*, gamma: Weight = 10.0) -> Penalty:
 
 
 def r2(*, gamma: Weight = 10.0) -> Penalty:
-    """Zero-centred gradient penalty on fakes, ``gamma / 2 * |grad_x D(G(z))|^2``.
+    """Zero-centered gradient penalty on fakes, ``gamma / 2 * |grad_x D(G(z))|^2``.
 
-    Rarely alone: see `r1_r2`.
+    It is rarely used alone: see `r1_r2`.
 
     Args:
         gamma: weight, >= 0; a number or a schedule of the step.
@@ -56,7 +57,7 @@ def r2(*, gamma: Weight = 10.0) -> Penalty:
         A `Penalty`. It draws nothing, so it needs no keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if the critic does not return one logit per example.
+        ValueError: the penalty raises it (at trace time) if the critic does not return one logit per example.
 
     References:
         Mescheder et al. 2018, eq. 10.
@@ -69,19 +70,19 @@ def r2(*, gamma: Weight = 10.0) -> Penalty:
 
 
 def r1_r2(*, gamma: Weight = 10.0) -> Penalty:
-    """The sum of `r1` and `r2` of one weight, in one pass over real and fake examples.
+    """The sum of `r1` and `r2` with one weight, in one pass over real and fake examples.
 
-    The partner of `jaxgan.losses.relativistic`: early in training, when fakes are far from the data, R1 alone
-    leaves the critic unconstrained where the fakes are (Huang 2024, section 2.2).
+    It is meant for `jaxgan.losses.relativistic`. Early in training, when fakes are far from the data, R1
+    alone leaves the critic unconstrained where the fakes are (Huang 2024, section 2.2).
 
     Args:
-        gamma: weight of both, >= 0; a number or a schedule of the step. R3GAN takes 0.05 for CIFAR-10.
+        gamma: weight of both, >= 0; a number or a schedule of the step. R3GAN uses 0.05 for CIFAR-10.
 
     Returns:
         A `Penalty`. It draws nothing, so it needs no keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if real and fake examples differ in shape, or the
+        ValueError: the penalty raises it (at trace time) if real and fake examples differ in shape, or the
             critic does not return one logit per example.
 
     References:
@@ -90,7 +91,7 @@ def r1_r2(*, gamma: Weight = 10.0) -> Penalty:
 
     def penalty(critic, real, fake, *, keys=None, step=0):
         check_pairs(real, fake)
-        # vmap, and not a concatenated batch: a conditional critic holds labels for one batch only.
+        # A concatenated batch would not do: a conditional critic holds the labels of one batch only.
         gradients = jax.vmap(lambda images: _input_gradient(critic, images))(jnp.stack([real, fake]))
         return 0.5 * value_at(gamma, step) * jax.vmap(_squared_norm)(gradients).sum(0)
 
@@ -101,19 +102,19 @@ def gradient_penalty(*, weight: Weight = 10.0, target: float = 1.0, one_sided: b
     """WGAN-GP: ``weight * (|grad D(x^)| - target)^2`` at a point between a real and a fake example.
 
     ``x^ = e x + (1 - e) G(z)`` with one e ~ Uniform[0, 1] per example. It makes the critic of
-    `jaxgan.losses.wasserstein` 1-Lipschitz where it matters. It does not make the game converge: near the
-    equilibrium the target 1 keeps the players moving (Mescheder 2018, section 4.1).
+    `jaxgan.losses.wasserstein` about 1-Lipschitz between the two sets. It does not make the game converge:
+    near the equilibrium the target 1 keeps the players moving (Mescheder 2018, section 4.1).
 
     Args:
         weight: lambda, >= 0; a number or a schedule of the step.
-        target: norm that is asked for, >= 0.
-        one_sided: punish only norms above the target (Gulrajani 2017, section 4).
+        target: the wanted norm of the gradient, >= 0.
+        one_sided: penalize only norms above the target (Gulrajani 2017, section 4).
 
     Returns:
         A `Penalty` that needs keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if real and fake examples differ in shape, keys are
+        ValueError: the penalty raises it (at trace time) if real and fake examples differ in shape, keys are
             missing, or the critic does not return one logit per example.
 
     References:
@@ -130,11 +131,11 @@ def gradient_penalty(*, weight: Weight = 10.0, target: float = 1.0, one_sided: b
 def zero_centered_gradient_penalty(*, weight: Weight = 10.0) -> Penalty:
     """``weight * |grad D(x^)|^2`` at a point between a real and a fake example.
 
-    As in `gradient_penalty` with target 0: it converges as R1 does, and looks at the way between the two sets
-    too, where a critic that has learnt the data by heart is steep.
+    This is `gradient_penalty` with target 0. It converges as R1 does. It also acts between the two sets,
+    where a critic that has memorized the data is steep.
 
     Args:
-        weight: lambda, >= 0; a number or a schedule of the step. There is no factor 1/2, unlike in `r1`.
+        weight: lambda, >= 0; a number or a schedule of the step. Unlike `r1`, this has no factor 1/2.
 
     Returns:
         A `Penalty` that needs keys.
@@ -157,15 +158,15 @@ def dragan(*, weight: Weight = 10.0, target: float = 1.0, noise: float = 0.5) ->
 
     Args:
         weight: lambda, >= 0; a number or a schedule of the step.
-        target: norm that is asked for, >= 0.
-        noise: standard deviation of d per value, >= 0; half of the data's own is usual.
+        target: the wanted norm of the gradient, >= 0.
+        noise: standard deviation of each value of d, >= 0; half of the data's standard deviation is usual.
 
     Returns:
         A `Penalty` that needs keys.
 
     Raises:
-        ValueError: when it is called (at trace time), if keys are missing, or the critic does not return one
-            logit per example.
+        ValueError: the penalty raises it (at trace time) if keys are missing, or the critic does not return
+            one logit per example.
 
     References:
         Kodali et al. 2017, section 2.4 and algorithm 1.
@@ -180,7 +181,7 @@ def dragan(*, weight: Weight = 10.0, target: float = 1.0, noise: float = 0.5) ->
 
 
 def _between(real: jax.Array, fake: jax.Array, keys: jax.Array | None) -> jax.Array:
-    """Return a point of the line from each fake to the real example at its place, uniformly drawn."""
+    """Return a uniformly drawn point between each real example and the fake at the same index."""
     check_pairs(real, fake)
     epsilon = per_example(lambda key: jax.random.uniform(key, dtype=real.dtype), keys, real)
     epsilon = epsilon.reshape(-1, *[1] * (real.ndim - 1))
@@ -188,9 +189,9 @@ def _between(real: jax.Array, fake: jax.Array, keys: jax.Array | None) -> jax.Ar
 
 
 def _distance(gradient: jax.Array, target: float, one_sided: bool) -> jax.Array:
-    """Return how far each gradient's norm is from the target."""
+    """Return each gradient's norm less the target; with `one_sided`, at least 0."""
     squared = _squared_norm(gradient)
-    nonzero = squared > 0  # the norm has no derivative at zero: take 0 there, not NaN
+    nonzero = squared > 0  # The norm has no derivative at zero; it is set to 0 instead of NaN.
     distance = jnp.where(nonzero, jnp.sqrt(jnp.where(nonzero, squared, 1.0)), 0.0) - target
     return jax.nn.relu(distance) if one_sided else distance
 
@@ -200,5 +201,5 @@ def _squared_norm(gradient: jax.Array) -> jax.Array:
 
 
 def _input_gradient(critic: Critic, images: jax.Array) -> jax.Array:
-    """Gradient of each example's logit with respect to that example, the shape of `images`."""
+    """Return the gradient of each example's logit with respect to that example, in the shape of `images`."""
     return jax.grad(lambda inputs: logits_of(critic, inputs).sum())(images)

@@ -1,4 +1,7 @@
-"""What holds a network's parameters rather than its gradients.
+"""Regularization of a network's parameters. Neither function here is a `Penalty`, which takes a critic.
+
+`orthogonal` is a term that the caller adds to either player's loss; `clip_parameters` belongs into the
+player's optimizer.
 
 References:
     Brock et al. 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis,
@@ -15,14 +18,14 @@ from jaxtyping import Array, Float
 
 
 def orthogonal(params: Any, *, weight: float = 1e-4) -> Float[Array, ""]:
-    """Orthogonal regularisation without the norms, ``weight * sum |W^T W * (1 - I)|_F^2`` over kernels W.
+    """Orthogonal regularization without the norms, ``weight * sum |W^T W * (1 - I)|_F^2`` over kernels W.
 
-    Different output features are pushed apart, their lengths are left alone. BigGAN has it on the generator,
-    so that truncated latents still give good images; add it to a player's loss yourself.
+    It makes the output features of a layer orthogonal and does not change their norms. BigGAN applies it to
+    the generator, so that truncated latents still give good images.
 
     Args:
-        params: a pytree of parameters. Leaves of rank two and more are kernels whose *last* axis is the
-            output; the others (biases, scales) are left out.
+        params: a pytree of parameters. Leaves of rank two or more are kernels whose *last* axis is the
+            output; the others (biases, scales) do not count.
         weight: beta, >= 0.
 
     Returns:
@@ -40,11 +43,13 @@ def orthogonal(params: Any, *, weight: float = 1e-4) -> Float[Array, ""]:
 
 
 def clip_parameters(limit: float = 0.01) -> optax.GradientTransformation:
-    """Weight clipping, as the last transformation of a chain: parameters end in ``[-limit, limit]``.
+    """Weight clipping: after each update the parameters lie in ``[-limit, limit]``.
+
+    It is the last transformation of a chain:
 
         optax.chain(optax.rmsprop(5e-5), clip_parameters(0.01))
 
-    The original way to keep a Wasserstein critic Lipschitz; a gradient penalty serves better.
+    This was the first way to keep a Wasserstein critic Lipschitz; a gradient penalty works better.
 
     Args:
         limit: c, > 0.
@@ -53,7 +58,7 @@ def clip_parameters(limit: float = 0.01) -> optax.GradientTransformation:
         An optax transformation whose update needs the parameters.
 
     Raises:
-        ValueError: if `limit` is not positive; in the update, if there are no parameters.
+        ValueError: if `limit` is not positive. The update raises it if it is called without parameters.
 
     References:
         Arjovsky et al. 2017, algorithm 1.
@@ -65,9 +70,9 @@ def clip_parameters(limit: float = 0.01) -> optax.GradientTransformation:
         if params is None:
             raise ValueError("clip_parameters needs the parameters: tx.update(gradients, state, params)")
 
-        def clipped(parameter, update):
+        def clip(parameter, update):
             return jnp.clip(parameter + update, -limit, limit) - parameter
 
-        return jax.tree.map(clipped, params, updates), state
+        return jax.tree.map(clip, params, updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)

@@ -105,7 +105,7 @@ def test_integers_are_features_too():
 
 @pytest.mark.parametrize("metric", PAIRED.values(), ids=PAIRED)
 def test_a_result_is_frozen_and_says_how_it_was_made_in_one_line(metric):
-    result = metric(REAL, FAKE, extractor="digits-cnn")
+    result = metric(REAL, FAKE, extractor_name="digits-cnn")
     line = str(result)
     assert "\n" not in line
     for field in dataclasses.fields(result):
@@ -124,11 +124,11 @@ def test_only_the_inception_of_2015_makes_a_fid():
         ("inception-2015", "FID"),
         (None, "Frechet distance"),
     ):
-        line = str(metrics.frechet_distance(REAL, FAKE, extractor=extractor))
+        line = str(metrics.frechet_distance(REAL, FAKE, extractor_name=extractor))
         assert line.startswith(f"{name}: value "), line
     infinite = metrics.frechet_distance_infinity(REAL, FAKE)
     assert str(infinite).startswith("Frechet distance to infinitely many fakes: value ")
-    assert PAIRED["kernel_distance"](REAL, FAKE, extractor="vgg").name == "KID-vgg"
+    assert PAIRED["kernel_distance"](REAL, FAKE, extractor_name="vgg").name == "KID-vgg"
     assert metrics.precision_recall(REAL, FAKE).name == "precision and recall"
     assert PAIRED["kernel_distance"](REAL, FAKE).name == "kernel distance"
 

@@ -26,9 +26,9 @@ def test_the_mixture_itself():
 
 
 def test_by_hand():
-    centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    centers = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     samples = np.array([[0.0, 0.0], [0.0, 2.9], [0.0, -3.0], [10.0, 0.1], [0.0, 13.5], [5.0, 5.0]])
-    result = mode_coverage(jnp.asarray(samples), jnp.asarray(centres), sigma=1.0)
+    result = mode_coverage(jnp.asarray(samples), jnp.asarray(centers), sigma=1.0)
     assert result.modes == 2  # the third mode has a sample, but none of high quality
     assert result.high_quality == 4 / 6
     assert result.kl == pytest.approx(np.log(3) + 0.75 * np.log(0.75) + 0.25 * np.log(0.25))
@@ -62,7 +62,7 @@ def test_bad_input():
     for classes in (np.zeros(3), np.zeros((3, 1), int), np.zeros(0, int)):
         with pytest.raises(ValueError, match="integers"):
             class_coverage(classes, n_modes=10)
-    with pytest.raises(ValueError, match="dimension 2, the centres 3"):
+    with pytest.raises(ValueError, match="dimension 2, the centers 3"):
         mode_coverage(RING, np.zeros((2, 3)), sigma=1.0)
     for options in ({"sigma": 0.0}, {"sigma": float("nan")}, {"sigma": 1.0, "within": -1.0}):
         with pytest.raises(ValueError, match="must be positive"):

@@ -68,32 +68,32 @@ def test_wrong_dimensions_and_too_few_are_refused():
 MESH = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Auto,))
 
 
-def summed(features, centre):
-    return jax.lax.psum(shifted_sums(features, centre), "batch")
+def summed(features, center):
+    return jax.lax.psum(shifted_sums(features, center), "batch")
 
 
-def by_shard_map(features, centre):
+def by_shard_map(features, center):
     mapped = jax.shard_map(
         summed, mesh=MESH, in_specs=(PartitionSpec("batch"), PartitionSpec()), out_specs=PartitionSpec()
     )
-    return mapped(features, centre)
+    return mapped(features, center)
 
 
-def by_pmap(features, centre):
+def by_pmap(features, center):
     mapped = jax.pmap(summed, axis_name="batch", in_axes=(0, None), out_axes=None)
-    return mapped(features.reshape(2, -1, features.shape[1]), centre)
+    return mapped(features.reshape(2, -1, features.shape[1]), center)
 
 
 @pytest.mark.parametrize("mapped", [by_shard_map, by_pmap])
 @pytest.mark.parametrize(("x64", "rtol"), [(True, 1e-11), (False, 3e-6)])
 def test_sums_over_two_devices_are_the_moments_of_all(mapped, x64, rtol):
-    features, centre = FEATURES[:96].astype(np.float32), FEATURES[0].astype(np.float32)
+    features, center = FEATURES[:96].astype(np.float32), FEATURES[0].astype(np.float32)
     with jax.enable_x64(x64):
         as_device = partial(jnp.asarray, dtype=jnp.float64 if x64 else jnp.float32)
         moments = Moments.empty(5)
         for half in np.split(features, 2):
-            sums = mapped(as_device(half), as_device(centre))
-            moments = moments.merge(Moments.from_sums(sums, centre))
+            sums = mapped(as_device(half), as_device(center))
+            moments = moments.merge(Moments.from_sums(sums, center))
     expected = Moments.of(features)
     np.testing.assert_allclose(moments.mean, expected.mean, rtol=1e-6)
     np.testing.assert_allclose(

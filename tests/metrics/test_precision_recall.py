@@ -99,6 +99,6 @@ def test_copies_of_one_point_have_balls_that_hold_nothing():
         assert precision_recall(real, np.zeros((30, 4))).recall == 0
 
 
-def test_no_neighbours_are_refused():
+def test_no_neighbors_are_refused():
     with pytest.raises(ValueError, match="k = 0"):
         precision_recall(rng.normal(size=(9, 2)), rng.normal(size=(9, 2)), k=0)

@@ -21,9 +21,9 @@ def parameter_count(variables):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
 
 
-def test_the_founding_networks_have_the_founding_sizes():
-    made, variables = shapes(mlp.Generator((28, 28, 1)), jnp.zeros((5, 100)))
-    assert made.shape == (5, 28, 28, 1)
+def test_the_mlps_have_the_sizes_of_the_first_tutorials():
+    images, variables = shapes(mlp.Generator((28, 28, 1)), jnp.zeros((5, 100)))
+    assert images.shape == (5, 28, 28, 1)
     assert parameter_count(variables) == 1_175_072
     widths = [leaf.shape for name, leaf in named_leaves(variables).items() if name.endswith("kernel")]
     assert widths == [(100, 256), (256, 512), (512, 784), (784, 784)]
@@ -46,10 +46,10 @@ def test_every_image_size(family, image_shape, num_classes):
 
 @settings(deadline=None, max_examples=30)
 @given(height=st.integers(1, 300), width=st.integers(1, 300))
-def test_the_ladder_leads_back_to_the_image(height, width):
-    rungs, stride, base_height, base_width = dcgan.ladder(height, width)
-    assert rungs >= 1
-    assert (base_height * stride**rungs, base_width * stride**rungs) == (height, width)
+def test_the_stages_lead_back_to_the_image(height, width):
+    count, stride, base_height, base_width = dcgan.stages_of(height, width)
+    assert count >= 1
+    assert (base_height * stride**count, base_width * stride**count) == (height, width)
     assert base_height % 2 or base_width % 2 or min(base_height, base_width) <= 4
 
 
@@ -97,10 +97,10 @@ def test_images_are_squashed_and_points_are_not():
 def test_labels_matter_and_are_never_dropped(family):
     latents, images = jnp.ones((3, 5)), jnp.ones((3, 8, 8, 1))
     labels = jnp.array([0, 1, 2])
-    made, _ = family.Generator((8, 8, 1), num_classes=3).init_with_output(
+    outputs, _ = family.Generator((8, 8, 1), num_classes=3).init_with_output(
         jax.random.key(0), latents, labels, train=False
     )
-    assert not np.allclose(made[0], made[1])
+    assert not np.allclose(outputs[0], outputs[1])
     logits, _ = family.Discriminator(num_classes=3).init_with_output(
         jax.random.key(0), images, labels, train=False
     )
@@ -112,7 +112,7 @@ def test_labels_matter_and_are_never_dropped(family):
             shapes(module.clone(num_classes=3), inputs)
 
 
-def test_spectral_normalisation_bounds_every_layer():
+def test_spectral_normalization_bounds_every_layer():
     module = dcgan.Discriminator(8, norm="spectral")
     images = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
     variables = module.init(jax.random.key(0), images, train=False)
@@ -126,12 +126,16 @@ def test_spectral_normalisation_bounds_every_layer():
     for layer in ("Conv_0", "Conv_1", "Dense_0"):
         kernel = variables["params"][layer]["kernel"]
         exact = np.linalg.svd(np.reshape(kernel, (-1, kernel.shape[-1])), compute_uv=False)[0]
-        found = [sigma for name, sigma in sigmas.items() if layer in name]
-        np.testing.assert_allclose(found, [exact], rtol=1e-3)
+        estimates = [sigma for name, sigma in sigmas.items() if layer in name]
+        np.testing.assert_allclose(estimates, [exact], rtol=1e-3)
 
 
-def test_what_a_dcgan_cannot_take_is_said():
+def test_a_dcgan_refuses_wrong_arguments_where_it_is_made():
     with pytest.raises(ValueError, match=r"height, width, channels.*\(2,\)"):
-        shapes(dcgan.Generator((2,)), jnp.zeros((2, 100)))
+        dcgan.Generator((2,))
     with pytest.raises(ValueError, match="'layer'"):
-        shapes(dcgan.Discriminator(norm="layer"), jnp.zeros((2, 8, 8, 1)))
+        dcgan.Discriminator(norm="layer")
+    with pytest.raises(ValueError, match="'hat'"):
+        dcgan.Generator((8, 8, 1)).clone(conditioning="hat")
+    with pytest.raises(ValueError, match=r"height, width, channels.*\(8, 0, 1\)"):
+        shapes(dcgan.Discriminator(), jnp.zeros((2, 8, 0, 1)))

@@ -1,4 +1,4 @@
-from functools import cache
+from functools import cache, partial
 
 import chex
 import flax.linen as nn
@@ -36,6 +36,11 @@ PENALTIES = {
 BY_KEYS = [name for name in PENALTIES if name not in ("r1", "r2", "r1_r2", "lazy")]
 
 
+def slow_but(fast, cases=tuple(PENALTIES)):
+    """Return the cases as parameters, of which all but the fast ones are slow tests."""
+    return [pytest.param(case, marks=() if case in fast else pytest.mark.slow) for case in cases]
+
+
 def images(seed, count=4, shape=(3, 3, 1), dtype=jnp.float32):
     return jax.random.normal(jax.random.key(seed), (count, *shape), dtype)
 
@@ -54,8 +59,8 @@ def test_every_public_penalty_is_tested():
     }  # fmt: skip
 
 
-def test_of_a_linear_critic_all_are_known_in_closed_form():
-    """Its gradient is the same everywhere, so it does not matter where they look."""
+def test_the_penalties_of_a_linear_critic_by_closed_form():
+    """Its gradient is the same everywhere, so it does not matter where a penalty takes it."""
     weights = images(0, count=1)[0]
     norm, real, fake = np.sqrt((weights**2).sum()), images(1), images(2)
     change = (
@@ -84,8 +89,8 @@ def test_of_a_linear_critic_all_are_known_in_closed_form():
     np.testing.assert_allclose(two_sided, np.full(4, GAMMA / 4), rtol=1e-5)
 
 
-def test_where_each_looks_is_told_by_a_quadratic_critic():
-    """Of half the squared length the gradient is the place itself."""
+def test_where_each_penalty_takes_its_gradient_by_a_quadratic_critic():
+    """The gradient of half the squared length is the point itself."""
     critic = lambda x: 0.5 * (x**2).sum((1, 2, 3))
     real, fake = images(1), 100 * images(2)
     squares = lambda x: np.asarray((x**2).sum((1, 2, 3)))
@@ -109,16 +114,18 @@ def test_where_each_looks_is_told_by_a_quadratic_critic():
     assert abs(values.mean() - 9 * 0.25) < 4 * 0.25 * np.sqrt(18 / 2000)
 
 
-@pytest.mark.parametrize("name", ["r1", "r2", "gradient_penalty", "zero_centered_gradient_penalty"])
+@pytest.mark.parametrize(
+    "name", slow_but(["r1"], ["r1", "r2", "gradient_penalty", "zero_centered_gradient_penalty"])
+)
 def test_exact_gradients_by_central_differences_of_the_logit(name):
     network = mlp.Discriminator((8, 8))
     with jax.enable_x64(True):
         real = images(1, dtype=jnp.float64)
         # between a point and itself there is only that point
         fake = real if "gradient" in name else images(2, dtype=jnp.float64)
-        variables = network.init(jax.random.key(0), real, train=True)
+        variables = jax.jit(partial(network.init, train=True))(jax.random.key(0), real)
         variables = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), variables)
-        critic = lambda x: network.apply(variables, jnp.asarray(x), train=True)
+        critic = jax.jit(lambda x: network.apply(variables, jnp.asarray(x), train=True))
         value = PENALTIES[name](critic, real, fake, keys=keys())
         place = np.asarray(fake if name == "r2" else real)
         flat, eps = place.reshape(4, -1), 1e-6
@@ -145,13 +152,13 @@ def test_differentiable_twice_by_the_critics_parameters(name):
         real, fake = images(1, dtype=jnp.float64), images(2, dtype=jnp.float64)
         weights = jax.random.normal(jax.random.key(3), (9, 5), jnp.float64)
 
-        def penalised(weights):
+        def penalized(weights):
             critic = lambda x: jnp.tanh(x.reshape(4, 9) @ weights).sum(-1)
             return PENALTIES[name](critic, real, fake, keys=keys()).mean()
 
         # differences over sigma = 0.01 are themselves divided by eps: more rounding
         loose = 1e-3 if "difference" in name else 1e-5
-        check_grads(jax.jit(penalised), (weights,), order=2, modes=["rev"], atol=loose, rtol=loose)
+        check_grads(jax.jit(penalized), (weights,), order=2, modes=["rev"], atol=loose, rtol=loose)
 
 
 @pytest.mark.slow
@@ -254,6 +261,7 @@ def test_a_flat_critic_gives_no_nan():
         chex.assert_tree_all_finite(jax.value_and_grad(value)(jnp.zeros((1, 3, 3, 1))))
 
 
+@pytest.mark.slow
 def test_finite_differences_converge_to_the_exact_penalty():
     """A single draw is off by order sigma, the mean over draws by order sigma squared.
 
@@ -361,9 +369,15 @@ def test_orthogonal_against_the_sum_over_pairs_of_columns():
     with jax.enable_x64(True):
         params = jax.tree.map(jnp.asarray, params)
         np.testing.assert_allclose(penalties.orthogonal(params, weight=0.5), expected / 2, rtol=1e-12)
-        check_grads(jax.jit(penalties.orthogonal), (params,), order=2, modes=["rev"])
     assert penalties.orthogonal({"kernel": 7 * jnp.eye(4)}) == 0, "lengths are left alone"
     assert penalties.orthogonal({}) == 0
+
+
+@pytest.mark.slow
+def test_orthogonal_is_differentiable_twice():
+    with jax.enable_x64(True):
+        params = {"a": images(0, 3, (3, 2, 4), jnp.float64), "b": images(1, 5, (3,), jnp.float64)}
+        check_grads(jax.jit(penalties.orthogonal), (params,), order=2, modes=["rev"])
 
 
 def test_clipped_parameters_stay_in_their_box():
@@ -392,7 +406,7 @@ def trained(networks, image_shape, penalty):
     return jax.jit(step)(state, batch, jax.random.key(1))
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", slow_but(["gradient_penalty", "lazy"]))
 def test_in_the_step_it_gets_keys_and_labels_and_moves_the_discriminator(name):
     networks = mlp.Generator((3,), (4,), num_classes=3), mlp.Discriminator((4,), num_classes=3)
     penalty = (
@@ -407,8 +421,9 @@ def test_in_the_step_it_gets_keys_and_labels_and_moves_the_discriminator(name):
             chex.assert_trees_all_close(state.discriminator.params, bare.discriminator.params)
 
 
-@pytest.mark.parametrize("name", ["r1_r2", pytest.param("gradient_penalty", marks=pytest.mark.slow)])
-def test_penalties_train_a_spectrally_normalised_convolutional_critic(name):
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r1_r2", "gradient_penalty"])
+def test_penalties_train_a_spectrally_normalized_convolutional_critic(name):
     networks = dcgan.Generator((8, 8, 1), 4, 3), dcgan.Discriminator(4, "spectral", 3)
     state, metrics = trained(networks, (8, 8, 1), PENALTIES[name])
     chex.assert_tree_all_finite((state, metrics))
@@ -418,7 +433,7 @@ def test_penalties_train_a_spectrally_normalised_convolutional_critic(name):
 def test_the_shared_pass_of_r1_and_r2_gives_the_gradient_of_their_sum():
     network = dcgan.Discriminator(4, "none")
     real, fake = images(1, 4, (8, 8, 1)), images(2, 4, (8, 8, 1))
-    variables = network.init(jax.random.key(0), real, train=True)
+    variables = jax.jit(partial(network.init, train=True))(jax.random.key(0), real)
 
     def gradient(penalty):
         def total(variables):

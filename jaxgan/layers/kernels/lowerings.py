@@ -1,7 +1,9 @@
-"""How each face of a convolution is computed for one member: as `jax.lax` has it, and as XLA:CPU is fast at.
+"""Lowerings of the three convolution primitives for one member, in forms that XLA:CPU computes fast.
 
-`jaxgan.layers.kernels.primitives` says what the three operations are, and makes primitives of them. A 1x1
-kernel on a 1x1 image is a matrix product: this is how dense layers use these primitives.
+`jaxgan.layers.kernels.primitives` defines the three operations: `conv`, `conv_input_grad` and
+`conv_kernel_grad`. The functions here with ``lax_`` in front of their name compute what JAX's own
+differentiation of `conv` gives; GPU and TPU use these. A 1x1 kernel on a 1x1 image is a matrix product: this
+is how dense layers use the primitives.
 
 References:
     Shi et al. 2016, Is the deconvolution layer the same as a convolutional layer?,
@@ -16,7 +18,14 @@ import jax.numpy as jnp
 
 
 class Window(NamedTuple):
-    """The static sizes of a convolution: pixels of an image, taps of a kernel, how one meets the other."""
+    """The static sizes of a convolution, each for the vertical and the horizontal axis.
+
+    Attributes:
+        image: pixels of an image.
+        taps: taps of the kernel.
+        strides: pixels between neighboring positions of the kernel.
+        padding: zeros before and after the image; a negative number crops it.
+    """
 
     image: tuple[int, int]
     taps: tuple[int, int]
@@ -25,42 +34,42 @@ class Window(NamedTuple):
 
     @property
     def positions(self) -> tuple[int, ...]:
-        """Height and width of the features."""
+        """The height and width of the features."""
         sizes = zip(self.image, self.taps, self.strides, self.padding, strict=True)
         return tuple((image + sum(pad) - taps) // stride + 1 for image, taps, stride, pad in sizes)
 
     @property
     def point(self) -> bool:
-        """Whether there is but one pixel under one tap, as in a dense layer."""
+        """Whether the image has one pixel and the kernel one tap, as in a dense layer."""
         return self.image == self.taps == self.positions == (1, 1)
 
 
-_convolution = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+_lax_conv = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def correlate(images: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`primitives.correlate`, everywhere."""
-    return _convolution(images, kernel, window.strides, window.padding)
+def conv(images: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv`, on every platform."""
+    return _lax_conv(images, kernel, window.strides, window.padding)
 
 
-def spread(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`spread` in the canonical layout: the features, kept apart by zeros, under the flipped kernel."""
+def conv_input_grad(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_input_grad` in the fast layout: features dilated by zeros, kernel flipped."""
     kernel = kernel.transpose(0, 1, 3, 2)
     every_phase_has_taps = all(
         taps >= stride for taps, stride in zip(window.taps, window.strides, strict=True)
     )
-    if max(window.strides) > 1 and every_phase_has_taps and kernel.shape[3] > 16:  # else the zeros cost less
-        return _spread_by_phases(features, kernel, window)
+    if max(window.strides) > 1 and every_phase_has_taps and kernel.shape[3] > 16:
+        return _conv_input_grad_by_phases(features, kernel, window)  # With few channels the zeros cost less.
     axes = zip(window.image, window.taps, window.strides, window.padding, window.positions, strict=True)
     padding = [
         (taps - 1 - low, image + low - 1 - stride * (positions - 1))
         for image, taps, stride, (low, _), positions in axes
     ]
-    return _convolution(features, kernel[::-1, ::-1], (1, 1), padding, lhs_dilation=window.strides)
+    return _lax_conv(features, kernel[::-1, ::-1], (1, 1), padding, lhs_dilation=window.strides)
 
 
-def _spread_by_phases(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`spread` without the zeros (Shi 2016, section 2): pixels of one phase see the same few taps."""
+def _conv_input_grad_by_phases(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`conv_input_grad` without the zeros (Shi 2016, section 2): pixels of one phase use the same taps."""
     counts = [-(-image // stride) for image, stride in zip(window.image, window.strides, strict=True)]
 
     def taps(axis: int, phase: int) -> tuple[slice, tuple[int, int]]:
@@ -71,42 +80,49 @@ def _spread_by_phases(features: jax.Array, kernel: jax.Array, window: Window) ->
 
     def phase(row: int, column: int) -> jax.Array:
         (rows, vertical), (columns, horizontal) = taps(0, row), taps(1, column)
-        return _convolution(features, kernel[rows, columns][::-1, ::-1], (1, 1), (vertical, horizontal))
+        return _lax_conv(features, kernel[rows, columns][::-1, ::-1], (1, 1), (vertical, horizontal))
 
-    across = [
+    rows = [
         jnp.stack([phase(row, column) for column in range(window.strides[1])], axis=3)
         for row in range(window.strides[0])
     ]
     height, width = (count * stride for count, stride in zip(counts, window.strides, strict=True))
-    images = jnp.stack(across, axis=2).reshape(features.shape[0], height, width, kernel.shape[3])
+    images = jnp.stack(rows, axis=2).reshape(features.shape[0], height, width, kernel.shape[3])
     return images[:, : window.image[0], : window.image[1]]
 
 
-def overlap(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`overlap` in the canonical layout: channels as the batch, the batch as channels."""
+def conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_kernel_grad` in the fast layout: batch and channel axes are exchanged."""
     images, features = images.transpose(3, 1, 2, 0), features.transpose(1, 2, 0, 3)
-    kernel = _convolution(images, features, (1, 1), window.padding, rhs_dilation=window.strides)
+    kernel = _lax_conv(images, features, (1, 1), window.padding, rhs_dilation=window.strides)
     return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)
 
 
-def lax_spread(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`primitives.spread` as JAX differentiates `correlate`."""
+def lax_conv_input_grad(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_input_grad` as JAX differentiates `conv`."""
     images = jax.ShapeDtypeStruct((features.shape[0], *window.image, kernel.shape[2]), features.dtype)
-    return jax.linear_transpose(partial(correlate, kernel=kernel, window=window), images)(features)[0]
+    return jax.linear_transpose(partial(conv, kernel=kernel, window=window), images)(features)[0]
 
 
-def lax_overlap(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`primitives.overlap` as JAX differentiates `correlate`."""
+def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_kernel_grad` as JAX differentiates `conv`."""
     kernel = jax.ShapeDtypeStruct((*window.taps, images.shape[3], features.shape[3]), images.dtype)
-    return jax.linear_transpose(partial(correlate, images, window=window), kernel)(features)[0]
+    return jax.linear_transpose(partial(conv, images, window=window), kernel)(features)[0]
 
 
 def product(first: jax.Array, second: jax.Array, axes: tuple[int, int]) -> jax.Array:
-    """A face at a `Window.point`: a matrix product over two axes, whose sums are float32 at least.
+    """Any of the three operations at a `Window.point`: a matrix product with sums in float32 at least.
 
-    XLA:CPU is twice as fast with bfloat16 factors then, and slower without.
+    XLA:CPU multiplies bfloat16 factors faster with sums in float32 than with sums in bfloat16.
+
+    Args:
+        first: the first argument, without its member axis.
+        second: the second argument, without its member axis.
+        axes: the contracted axis of each, as a matrix.
     """
     first, second = (x[:, 0, 0] if x.shape[1:3] == (1, 1) else x[0, 0] for x in (first, second))
-    sums = jnp.promote_types(first.dtype, jnp.float32)
+    sum_dtype = jnp.promote_types(first.dtype, jnp.float32)
     dimensions = ((axes[0],), (axes[1],)), ((), ())
-    return jax.lax.dot_general(first, second, dimensions, preferred_element_type=sums).astype(first.dtype)
+    return jax.lax.dot_general(first, second, dimensions, preferred_element_type=sum_dtype).astype(
+        first.dtype
+    )

@@ -1,22 +1,27 @@
-"""Convolutions whose derivatives are as fast as they are, on CPU too.
+"""Convolution primitives whose gradients of every order run at the forward pass's speed on CPU.
 
 A strided convolution of images ``x`` with a kernel ``k``, paired with features ``y``, is a trilinear form
 
-    T(x, k, y) = sum over batch, position p, tap t and channels of  x[s p + t] k[t] y[p],
+    T(x, k, y) = sum over batch, position p, tap t and channels of  x[s p + t] k[t] y[p].
 
-and has three faces, each linear in two of them: `correlate` (x, k -> y) is the convolution, `spread`
-(y, k -> x) the transposed one, and `overlap` (x, y -> k) the gradient by the kernel. The derivative of a face
-by one argument is another face, so three primitives are closed under differentiation: gradients of every
-order, in both modes, are computed by these three and never by what a compiler makes of them.
+Differentiating T with respect to one of the three gives an operation that is linear in the other two:
 
-That matters on CPU, where XLA knows one fast convolution: NHWC images, HWIO kernels. The gradients that JAX
-writes have other layouts, and in loops (`jax.lax.scan`, `fori_loop`) they take up to a hundred times as long
-(``python benchmarks/kernels.py``). There the faces are lowered to that one form with explicit transposes
-(`jaxgan.layers.kernels.lowerings`) or, where channels are many, to matrix products of fewer multiplications
-(`jaxgan.layers.kernels.winograd`). On GPU and TPU they are what `jax.lax` would have computed.
+| operation | computes | is |
+|---|---|---|
+| `conv` | y from x, k | the convolution |
+| `conv_input_grad` | x from y, k | its gradient with respect to the images; the transposed convolution |
+| `conv_kernel_grad` | k from x, y | its gradient with respect to the kernel |
 
-A nearest-neighbour upsampling before a convolution, and an average pooling after one, are convolutions of
-stride 2 with a box-filtered kernel: `upsample_conv` and `conv_downsample` do less than half of the work.
+The derivative of each operation by one of its arguments is another of the three. So three primitives are
+closed under differentiation: gradients of every order, in forward and in reverse mode, consist of these three
+operations.
+
+This matters on CPU, where XLA has a fast convolution for one layout only: NHWC images and HWIO kernels. The
+gradients that JAX derives have other layouts; in loops (`jax.lax.scan`, `fori_loop`) they take up to a
+hundred times as long (``python benchmarks/kernels.py``). On CPU the three operations are therefore lowered to
+the fast layout with explicit transposes (`jaxgan.layers.kernels.lowerings`), or, where there are many
+channels, to matrix products with fewer multiplications (`jaxgan.layers.kernels.winograd`). On GPU and TPU
+they are lowered to the convolutions of `jax.lax`.
 
 References:
     Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning, chapter 4,
@@ -35,14 +40,14 @@ from jaxtyping import Array, Float
 from jaxgan.layers.kernels import lowerings, winograd
 from jaxgan.layers.kernels.lowerings import Window
 
-Face = Callable[..., jax.Array]
+Lowering = Callable[..., jax.Array]  # (first, second, window) -> result, for one member
 Images = Float[Array, "member batch height width channel"]
 Kernels = Float[Array, "member rows columns channel feature"]
 Features = Float[Array, "member batch vertical horizontal feature"]
 
 
 def _bind(primitive: Primitive, first: jax.Array, second: jax.Array, window: Window) -> jax.Array:
-    """Apply a primitive to arrays that vary alike over the axes of a `jax.shard_map`."""
+    """Apply a primitive to arrays that are first made to vary over the same axes of a `jax.shard_map`."""
     axes = [jax.typeof(x).manual_axis_type.varying for x in (first, second)]
     if missing := tuple(axes[1] - axes[0]):
         first = jax.lax.pcast(first, missing, to="varying")
@@ -54,28 +59,30 @@ def _bind(primitive: Primitive, first: jax.Array, second: jax.Array, window: Win
 def _primitive(
     name: str,
     shape: Callable,
-    general: Face,
-    cpu: Face,
-    by_tiles: Face,
+    general: Lowering,
+    cpu: Lowering,
+    by_tiles: Lowering,
     *,
     axes: tuple[int, int],
     second_is_kernel: bool,
 ) -> Primitive:
-    """Make a face.
+    """Make one of the three primitives.
 
     Args:
-        name: of the primitive.
-        shape: ``(shape of the first, of the second, window) -> shape`` of the result, without members.
-        general: the face for one member, as `jax.lax` computes it.
-        cpu: the face for one member, of canonical convolutions.
-        by_tiles: the face for one member, of fewer multiplications.
-        axes: that the face sums over where both arguments are matrices.
-        second_is_kernel: the first argument then has examples that a mapped axis may join.
+        name: the primitive's name.
+        shape: ``(shape of the first argument, shape of the second, window) -> shape of the result``, all
+            without the member axis.
+        general: the lowering for all platforms but CPU.
+        cpu: the lowering for CPU by convolutions in the fast layout.
+        by_tiles: the lowering for CPU with fewer multiplications.
+        axes: the contracted axis of each argument where both are matrices.
+        second_is_kernel: whether the second argument is a kernel. The first one then has a batch axis, which
+            a mapped axis can join.
     """
     primitive = Primitive(name)
 
-    def result(first, second, *, window):  # which varies over a mesh as the first argument does
-        members = first.shape[0]
+    def result(first, second, *, window):
+        members = first.shape[0]  # The update below keeps the mesh axes over which the first argument varies.
         return first.update(shape=(members, *shape(first.shape[1:], second.shape[1:], window)))
 
     def batch(arguments, axes, *, window):
@@ -94,25 +101,26 @@ def _primitive(
         return out.reshape(size, -1, *out.shape[1:]), 0
 
     def at_a_point(first, second, *, window):
-        def face(first, second):
+        def product(first, second):
             result = shape(first.shape, second.shape, window)
             return lowerings.product(first, second, axes).reshape(result)
 
-        return jax.vmap(face)(first, second)
+        return jax.vmap(product)(first, second)
 
     def lower(first, second, *, window):
         if window.point:
             return at_a_point(first, second, window=window)
         return jax.vmap(partial(general, window=window))(first, second)
 
-    def lower_cpu(first, second, *, window):  # one member after the other: grouped convolutions are slow
+    def lower_cpu(first, second, *, window):
         if window.point:
             return at_a_point(first, second, window=window)
         channels = second.shape[-2] if second_is_kernel else first.shape[-1]
-        face = by_tiles if winograd.suits(window, first.shape[1], channels, second.shape[-1]) else cpu
+        lowering = by_tiles if winograd.suits(window, first.shape[1], channels, second.shape[-1]) else cpu
         if len(first) == 1:
-            return face(first[0], second[0], window)[None]
-        return jax.lax.map(lambda pair: face(*pair, window), (first, second))
+            return lowering(first[0], second[0], window)[None]
+        # One member after the other: a grouped convolution of all members is slow on CPU.
+        return jax.lax.map(lambda pair: lowering(*pair, window), (first, second))
 
     primitive.def_impl(jax.jit(primitive.bind, static_argnames="window"))
     primitive.def_abstract_eval(result)
@@ -126,81 +134,90 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
     return next(x.shape[axis] for x, axis in zip(arguments, axes, strict=True) if axis is not None)
 
 
-_correlate_p = _primitive(
-    "correlate",
+_conv_p = _primitive(
+    "conv",
     lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-    lowerings.correlate,
-    lowerings.correlate,
-    winograd.correlate,
+    lowerings.conv,
+    lowerings.conv,
+    winograd.conv,
     axes=(1, 0),
     second_is_kernel=True,
 )
-_spread_p = _primitive(
-    "spread",
+_conv_input_grad_p = _primitive(
+    "conv_input_grad",
     lambda features, kernel, window: (features[0], *window.image, kernel[2]),
-    lowerings.lax_spread,
-    lowerings.spread,
-    winograd.spread,
+    lowerings.lax_conv_input_grad,
+    lowerings.conv_input_grad,
+    winograd.conv_input_grad,
     axes=(1, 1),
     second_is_kernel=True,
 )
-_overlap_p = _primitive(
-    "overlap",
+_conv_kernel_grad_p = _primitive(
+    "conv_kernel_grad",
     lambda images, features, window: (*window.taps, images[3], features[3]),
-    lowerings.lax_overlap,
-    lowerings.overlap,
-    winograd.overlap,
+    lowerings.lax_conv_kernel_grad,
+    lowerings.conv_kernel_grad,
+    winograd.conv_kernel_grad,
     axes=(0, 0),
     second_is_kernel=False,
 )
 
 
-def correlate(images: Images, kernels: Kernels, *, window: Window) -> Features:
-    """Return the features of a convolution, ``[G, B, *window.positions, F]``.
+def conv(images: Images, kernels: Kernels, *, window: Window) -> Features:
+    """Convolve the images of each member with the member's kernel.
 
     Args:
-        images: ``[G, B, *window.image, C]``: G members, each with a kernel of its own.
+        images: ``[G, B, *window.image, C]`` for G members.
         kernels: ``[G, *window.taps, C, F]``.
-        window: sizes.
+        window: sizes of the convolution.
+
+    Returns:
+        Features ``[G, B, *window.positions, F]``.
     """
-    return _bind(_correlate_p, images, kernels, window)
+    return _bind(_conv_p, images, kernels, window)
 
 
-def spread(features: Features, kernels: Kernels, *, window: Window) -> Images:
-    """Return what `correlate` is the adjoint of by its images: ``[G, B, *window.image, C]``.
+def conv_input_grad(features: Features, kernels: Kernels, *, window: Window) -> Images:
+    """Return the gradient of `conv` with respect to its images, for a cotangent of features.
 
     Args:
         features: ``[G, B, *window.positions, F]``.
         kernels: ``[G, *window.taps, C, F]``.
         window: sizes of the convolution.
+
+    Returns:
+        Images ``[G, B, *window.image, C]``.
     """
-    return _bind(_spread_p, features, kernels, window)
+    return _bind(_conv_input_grad_p, features, kernels, window)
 
 
-def overlap(images: Images, features: Features, *, window: Window) -> Kernels:
-    """Return what `correlate` is the adjoint of by its kernels: ``[G, *window.taps, C, F]``.
+def conv_kernel_grad(images: Images, features: Features, *, window: Window) -> Kernels:
+    """Return the gradient of `conv` with respect to its kernels, for a cotangent of features.
 
     Args:
         images: ``[G, B, *window.image, C]``.
         features: ``[G, B, *window.positions, F]``.
         window: sizes of the convolution.
+
+    Returns:
+        Kernels ``[G, *window.taps, C, F]``.
     """
-    return _bind(_overlap_p, images, features, window)
+    return _bind(_conv_kernel_grad_p, images, features, window)
 
 
-# The derivative of a face by either argument, applied to a cotangent, is the face that has what is left.
+# Each rule maps a cotangent and the other argument to the gradient with respect to one argument.
 ad.defbilinear(
-    _correlate_p,
-    lambda features, images, kernels, *, window: spread(features, kernels, window=window),
-    lambda features, images, kernels, *, window: overlap(images, features, window=window),
+    _conv_p,
+    lambda features, images, kernels, *, window: conv_input_grad(features, kernels, window=window),
+    lambda features, images, kernels, *, window: conv_kernel_grad(images, features, window=window),
 )
 ad.defbilinear(
-    _spread_p,
-    lambda images, features, kernels, *, window: correlate(images, kernels, window=window),
-    lambda images, features, kernels, *, window: overlap(images, features, window=window),
+    _conv_input_grad_p,
+    lambda images, features, kernels, *, window: conv(images, kernels, window=window),
+    lambda images, features, kernels, *, window: conv_kernel_grad(images, features, window=window),
 )
 ad.defbilinear(
-    _overlap_p,
-    lambda kernels, images, features, *, window: spread(features, kernels, window=window),
-    lambda kernels, images, features, *, window: correlate(images, kernels, window=window),
+    _conv_kernel_grad_p,
+    lambda kernels, images, features, *, window: conv_input_grad(features, kernels, window=window),
+    lambda kernels, images, features, *, window: conv(images, kernels, window=window),
 )

@@ -5,20 +5,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.layers.kernels import lowerings, winograd
+from jaxgan.layers.kernels import lowerings, primitives, winograd
 from jaxgan.layers.kernels.lowerings import Window
-from jaxgan.layers.kernels.primitives import correlate, overlap, spread
 
-DIRECT = {"correlate": lowerings.correlate, "spread": lowerings.lax_spread, "overlap": lowerings.lax_overlap}
+DIRECT = {
+    "conv": lowerings.conv,
+    "conv_input_grad": lowerings.lax_conv_input_grad,
+    "conv_kernel_grad": lowerings.lax_conv_kernel_grad,
+}
 
 
 def arguments(window, *, examples=2, channels=3, features=5, seed=0):
-    """Return the two arrays that each face takes, in float64."""
+    """Return the two arrays that each operation takes, in float64."""
     rng = np.random.default_rng(seed)
     images = rng.normal(size=(examples, *window.image, channels))
     kernel = rng.normal(size=(*window.taps, channels, features))
     results = rng.normal(size=(examples, *window.positions, features))
-    return {"correlate": (images, kernel), "spread": (results, kernel), "overlap": (images, results)}
+    return {
+        "conv": (images, kernel),
+        "conv_input_grad": (results, kernel),
+        "conv_kernel_grad": (images, results),
+    }
 
 
 @pytest.mark.parametrize(
@@ -35,13 +42,15 @@ def test_tiles_give_the_direct_sums(window):
     with jax.enable_x64(True):
         pairs = arguments(window)
 
-        def faces_of(faces):
+        def results_of(operations):
             return jax.jit(
-                lambda pairs: {name: face(*pairs[name], window) for name, face in lowerings.items()}
-            )
+                lambda pairs: {
+                    name: operation(*pairs[name], window) for name, operation in operations.items()
+                }
+            )(pairs)
 
-        direct = faces_of(DIRECT)(pairs)
-        for name, tiles in faces_of({name: getattr(winograd, name) for name in DIRECT})(pairs).items():
+        direct = results_of(DIRECT)
+        for name, tiles in results_of({name: getattr(winograd, name) for name in DIRECT}).items():
             assert tiles.dtype == direct[name].dtype
             np.testing.assert_allclose(
                 tiles, direct[name], rtol=1e-12, atol=1e-12 * np.abs(direct[name]).max()
@@ -57,7 +66,8 @@ def test_tiles_are_about_as_exact_as_direct_sums(taps, stride, dtype):
             exact = np.asarray(DIRECT[name](*(jnp.asarray(x) for x in pair), window))
         pair = [jnp.asarray(x, dtype) for x in pair]
         direct, tiles = (
-            jax.jit(face, static_argnums=2)(*pair, window) for face in (DIRECT[name], getattr(winograd, name))
+            jax.jit(operation, static_argnums=2)(*pair, window)
+            for operation in (DIRECT[name], getattr(winograd, name))
         )
         errors = [np.std(np.asarray(x, np.float64) - exact) for x in (direct, tiles)]
         assert tiles.dtype == dtype
@@ -67,9 +77,9 @@ def test_tiles_are_about_as_exact_as_direct_sums(taps, stride, dtype):
 WIDE = Window((16, 16), (4, 4), (2, 2), ((1, 1), (1, 1)))
 
 
-def products_and_convolutions(face, pair, window, platform):
+def products_and_convolutions(name, pair, window, platform):
     shapes = [jax.ShapeDtypeStruct((1, *x.shape), jnp.float32) for x in pair]
-    traced = jax.jit(lambda *pair: face(*pair, window=window)).trace(*shapes)
+    traced = jax.jit(lambda *pair: getattr(primitives, name)(*pair, window=window)).trace(*shapes)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
     return text.count("stablehlo.dot_general"), text.count("stablehlo.convolution")
 
@@ -78,11 +88,11 @@ def test_wide_layers_are_tiles_on_a_cpu_and_nowhere_else():
     wide = arguments(WIDE, examples=32, channels=64, features=128)
     thin = arguments(WIDE, examples=32, channels=3, features=64)
     few = arguments(WIDE, examples=1, channels=64, features=128)
-    for name, face in {"correlate": correlate, "spread": spread, "overlap": overlap}.items():
-        assert products_and_convolutions(face, wide[name], WIDE, "cpu") == (9, 0)
-        assert products_and_convolutions(face, wide[name], WIDE, "cuda") == (0, 1)
+    for name in DIRECT:
+        assert products_and_convolutions(name, wide[name], WIDE, "cpu") == (9, 0)
+        assert products_and_convolutions(name, wide[name], WIDE, "cuda") == (0, 1)
         for pair in (thin[name], few[name]):
-            products, convolutions = products_and_convolutions(face, pair, WIDE, "cpu")
+            products, convolutions = products_and_convolutions(name, pair, WIDE, "cpu")
             assert products == 0
             assert convolutions > 0
 
@@ -102,11 +112,10 @@ def test_other_windows_are_left_to_direct_sums(window):
 
 def test_a_population_of_wide_layers_is_its_members():
     images, kernel = (
-        jnp.asarray(x, jnp.float32)
-        for x in arguments(WIDE, examples=32, channels=32, features=64)["correlate"]
+        jnp.asarray(x, jnp.float32) for x in arguments(WIDE, examples=32, channels=32, features=64)["conv"]
     )
     kernels = jnp.stack([kernel, -2 * kernel])[:, None]
-    face = jax.jit(lambda images, kernel: correlate(images[None], kernel, window=WIDE)[0])
-    members = jax.jit(jax.vmap(face, in_axes=(None, 0)))(images, kernels)
+    conv = jax.jit(lambda images, kernel: primitives.conv(images[None], kernel, window=WIDE)[0])
+    members = jax.jit(jax.vmap(conv, in_axes=(None, 0)))(images, kernels)
     for member, own in zip(members, kernels, strict=True):
-        np.testing.assert_allclose(member, face(images, own), rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(member, conv(images, own), rtol=1e-5, atol=1e-4)

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 
 from jaxgan import metrics
-from jaxgan.metrics import inputs, neighbours
+from jaxgan.metrics import inputs, neighbors
 
 rng = np.random.default_rng(3)
 
@@ -17,19 +17,19 @@ rng = np.random.default_rng(3)
 def block(request, monkeypatch):
     """Blocks that cut the sets into many uneven parts, or not at all."""
     monkeypatch.setattr(inputs, "BLOCK", request.param)
-    monkeypatch.setattr(neighbours, "BLOCK", request.param)
+    monkeypatch.setattr(neighbors, "BLOCK", request.param)
 
 
 @pytest.mark.parametrize("offset", [0, 1e6])
 def test_balls_in_blocks_are_the_balls_of_the_whole_matrix(block, offset):
     real, fake = rng.normal(size=(50, 3)) + offset, rng.normal(size=(33, 3)) + offset
-    centre = neighbours.centre_of(real)
+    center = neighbors.center_of(real)
     for k in (1, 5, 49):
         radii = np.sort(cdist(real, real), axis=1)[:, k]
-        thresholds = neighbours.ball_thresholds(real, k, centre)
+        thresholds = neighbors.ball_thresholds(real, k, center)
         np.testing.assert_allclose(thresholds, radii**2, rtol=1e-9)
         inside = cdist(real, fake) < radii[:, None]
-        counts, occupied = neighbours.count_balls(real, thresholds, fake, centre)
+        counts, occupied = neighbors.count_balls(real, thresholds, fake, center)
         np.testing.assert_array_equal(counts, inside.sum(0))
         np.testing.assert_array_equal(occupied, inside.any(1))
 
@@ -37,16 +37,16 @@ def test_balls_in_blocks_are_the_balls_of_the_whole_matrix(block, offset):
 def test_nearest_and_mean_distances_in_blocks(block):
     first, second = rng.normal(size=(50, 3)) + 100, rng.normal(size=(33, 3)) + 100
     np.testing.assert_allclose(
-        neighbours.nearest_distances(first, second), cdist(first, second).min(1), rtol=1e-14
+        neighbors.nearest_distances(first, second), cdist(first, second).min(1), rtol=1e-14
     )
-    np.testing.assert_allclose(neighbours.mean_distance(first), pdist(first).mean(), rtol=1e-12)
+    np.testing.assert_allclose(neighbors.mean_distance(first), pdist(first).mean(), rtol=1e-12)
     second[11] = first[40]
-    assert neighbours.nearest_distances(first, second)[40] == 0
+    assert neighbors.nearest_distances(first, second)[40] == 0
 
 
 @pytest.mark.parametrize("count", [97, 2100])
 def test_two_equal_sets(count):
-    """Every ball holds its own centre and k - 1 neighbours: density is 1, to the last digit."""
+    """Every ball holds its own center and k - 1 neighbors: density is 1, to the last digit."""
     points = rng.normal(size=(count, 16)) + 50
     result = metrics.density_coverage(points, points.copy(), k=5)
     assert (result.density, result.coverage) == (1.0, 1.0)
