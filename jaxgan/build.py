@@ -116,12 +116,12 @@ def optimizers(
     settings = _with(config, traced)
     g_rate, d_rate = settings.generator_learning_rate, settings.discriminator_learning_rate
     return (
-        pieces.generator_optimizer or _optimizer(settings, g_rate),
-        pieces.discriminator_optimizer or _optimizer(settings, d_rate, updates_per_step=config.d_steps),
+        pieces.generator_optimizer or optimizer(settings, g_rate),
+        pieces.discriminator_optimizer or optimizer(settings, d_rate, updates_per_step=config.d_steps),
     )
 
 
-def _optimizer(
+def optimizer(
     settings: Any, learning_rate: float | jax.Array, *, updates_per_step: int = 1
 ) -> optax.GradientTransformation:
     """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""

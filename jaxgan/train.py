@@ -30,9 +30,9 @@ from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, processes, signals
 from jaxgan.system.command_line import parse
-from jaxgan.system.errors import exits
+from jaxgan.system.errors import PREEMPTED, exits
 
-EXIT_CODES = {"done": 0, "preempted": 75}
+EXIT_CODES = {"done": 0, "preempted": PREEMPTED}
 
 
 class Result(NamedTuple):

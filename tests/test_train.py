@@ -14,7 +14,7 @@ from PIL import Image
 from jaxgan import data, losses, parallel, sampling, train
 from jaxgan.config import Config
 from jaxgan.export.safetensors import load_generator
-from jaxgan.names import NETWORKS
+from jaxgan.names import FAMILIES
 from jaxgan.system.errors import UserError
 from pictures import forty_pictures
 
@@ -58,7 +58,7 @@ def test_a_run_leaves_its_folder(tmp_path, capsys):
 
     # what was exported is the average generator, statistics included
     latents, labels = sampling.draw_latents(jax.random.key(0), 4, 5), jnp.arange(4)
-    generator = NETWORKS["dcgan"](config, (6, 10, 3), 4)[0]
+    generator = FAMILIES["dcgan"].make(config, (6, 10, 3), 4)[0]
     expected = generator.apply(result.state.ema, latents, labels, train=False)
     np.testing.assert_allclose(load_generator(folder)(latents, labels), expected, atol=1e-6)
 
@@ -191,7 +191,7 @@ def test_a_refused_run_writes_nothing(tmp_path, options, what):
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
     config = tiny(tmp_path / "run", steps=4)
-    own = {"discriminator": NETWORKS["mlp"](config, (6, 10, 3), None)[1]}
+    own = {"discriminator": FAMILIES["mlp"].make(config, (6, 10, 3), None)[1]}
     train.run(config, dataset=PICTURES, **own)
     status = (tmp_path / "run/status.json").read_text()
     metrics = (tmp_path / "run/metrics.jsonl").read_text()

@@ -4,3 +4,8 @@ A game is two networks, a loss pair and, where wanted, a penalty and an augmenta
 (`jaxgan.games.adversarial`). An update rule (`jaxgan.updates`) needs its gradients only
 (`jaxgan.games.gradients`).
 """
+
+from jaxgan.games.adversarial import Game, Turn, UpdateKeys
+from jaxgan.games.gradients import Players, players
+
+__all__ = ["Game", "Players", "Turn", "UpdateKeys", "players"]

@@ -214,7 +214,10 @@ class Workdir:
         self, file: Path, settings: dict[str, Any], practical: Collection[str], upgrade: Upgrade
     ) -> None:
         try:
-            saved = json.loads(json.dumps(upgrade(json.loads(file.read_text()))))
+            saved = json.loads(file.read_text())
+            if not isinstance(saved, dict):
+                raise TypeError(f"it is {saved!r:.40}")
+            saved = json.loads(json.dumps(upgrade(saved)))
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
         wanted = json.loads(json.dumps(settings))  # tuples are lists there

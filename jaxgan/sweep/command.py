@@ -4,11 +4,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from jaxgan.config import option
 from jaxgan.system.command_line import Appended, Positional
-from jaxgan.system.errors import UserError, exits
-
-PREEMPTED = 75
+from jaxgan.system.errors import PREEMPTED, UserError, exits
 
 
 def sweep(
@@ -39,22 +36,23 @@ def sweep(
     """
     import jax  # these take seconds, and `jaxgan sample` needs none of them
 
-    from jaxgan.sweep import schedule, settings
+    from jaxgan.sweep import schedule
+    from jaxgan.sweep.settings import make, read_config
     from jaxgan.system import compilation
 
-    default = settings.read_config(experiment)
-    some = settings.make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
-    there = jax.devices()
+    default = read_config(experiment)
+    members = make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
+    available = jax.devices()
     for name, value in {"at_once": at_once, "devices": devices}.items():
         if value is not None and value < 1:
-            raise UserError(f"{option(name)} must be at least 1, got {value}")
-    if devices is not None and devices > len(there):
-        raise UserError(f"--devices {devices} is more than the {len(there)} that there are")
-    asked = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
-    settings = dataclasses.asdict(default) | asked | {"at_once": at_once}
+            raise UserError(f"`{name}` must be at least 1, got {value}")
+    if devices is not None and devices > len(available):
+        raise UserError(f"`devices` {devices} is more than the {len(available)} of this machine")
+    varied = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
+    settings = dataclasses.asdict(default) | varied | {"at_once": at_once}
     if default.compilation_cache:
         compilation.keep_programs()
     with exits(OSError):
-        done = schedule.run(workdir, some, settings, at_once=at_once, devices=there[:devices])
+        done = schedule.run(workdir, members, settings, at_once=at_once, devices=available[:devices])
     if not done:
         sys.exit(PREEMPTED)

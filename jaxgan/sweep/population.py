@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan import build, data, train
 from jaxgan.build import Experiment
-from jaxgan.config import PRACTICAL, Config
+from jaxgan.config import PRACTICAL, Config, upgrade
 from jaxgan.run import evaluation_plan
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.evaluation_plan import EvaluationPlan
@@ -82,31 +82,31 @@ def run(
         if stop and step < config.steps and any(number is None for number in diverged(state)):
             folder.write_status("preempted", step)
             return None
-        found = _measure(folder, members, setting, state, say)
-        best = ranked(found)[0]
+        outcomes = _measure(folder, members, setting, state, say)
+        best = ranked(outcomes)[0]
         if best["diverged_at"] is None:
             with Checkpoints(path / "winner", keep=1) as winner:
                 winner.save(step, member(state, list(members).index(best["member"])))
-        write_json(path / "results.json", found)
+        write_json(path / "results.json", outcomes)
         shutil.rmtree(path / "checkpoints")
         folder.write_status("done", step)
-    return found
+    return outcomes
 
 
-def ranked(found: Sequence[Outcome]) -> list[Outcome]:
+def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Return outcomes from the best to the worst; those without a number, and the diverged, are last."""
-    by = ranked_by(found)
+    by = ranked_by(outcomes)
 
     def place(outcome: Outcome) -> tuple[bool, float]:
         value = outcome.get(by)
         return (True, math.inf) if value is None else (False, value)
 
-    return sorted(found, key=place)
+    return sorted(outcomes, key=place)
 
 
-def ranked_by(found: Sequence[Outcome]) -> str:
+def ranked_by(outcomes: Sequence[Outcome]) -> str:
     """Return the name of the number that members are judged by: less is better."""
-    names = [outcome["judged_by"] for outcome in found if outcome["diverged_at"] is None]
+    names = [outcome["judged_by"] for outcome in outcomes if outcome["diverged_at"] is None]
     return names[0] if names else GAP
 
 
@@ -124,7 +124,7 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
         return
     if not status.exists():
         settings = config.asked(dataset.name, dataset.images.shape, {})
-        with Workdir(path, settings, practical=PRACTICAL) as folder:
+        with Workdir(path, settings, practical=PRACTICAL, upgrade=upgrade) as folder:
             folder.trim_metrics(-1)
             for row in rows:
                 folder.append_metrics(
@@ -144,12 +144,12 @@ def _train(
 ) -> GANState:
     program, numbers, configs = setting.program, list(members), list(members.values())
     config = configs[0]
-    found = checkpoints.latest_step()
-    state = program.init(configs) if found is None else program.place(checkpoints.restore(program.shapes))
+    saved = checkpoints.latest_step()
+    state = program.init(configs) if saved is None else program.place(checkpoints.restore(program.shapes))
     step, known = int(state.step), diverged(state)
     folder.trim_metrics(step)
     folder.write_status("running", step)
-    if found is not None:
+    if saved is not None:
         say(f"goes on at step {step:,}")
     images = program.size * config.images_per_step
     bar = config.progress and not config.quiet
@@ -192,9 +192,9 @@ def _measure(
     state: GANState,
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    plan, rows = setting.plan, folder.read_metrics()
+    plan, rows, game = setting.plan, folder.read_metrics(), setting.experiment.step.game
     notes: dict[str, None] = {}
-    found = []
+    outcomes = []
     for i, (number, config) in enumerate(members.items()):
         at = diverged(state)[i]
         outcome: Outcome = {"member": number, "population": folder.path.name, "diverged_at": at}
@@ -209,16 +209,17 @@ def _measure(
                 )
                 outcome |= scores
                 notes |= dict.fromkeys(new)
-            outcome |= _last([row for row in rows if row["member"] == number])
-        found.append(outcome)
+            outcome |= _last([row for row in rows if row["member"] == number], game.LOSSES)
+        outcomes.append(outcome)
     for note in notes:
         say(note)
-    return found
+    return outcomes
 
 
-def _last(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the means of the last tenth of a member's rows."""
-    some = rows[-max(1, len(rows) // 10) :]
-    losses = {name: np.mean([row[name] for row in some]) for name in ("generator_loss", "discriminator_loss")}
-    gap = np.mean([abs(row["real_logit"] - row["fake_logit"]) for row in some])
-    return {name: float(value) for name, value in {**losses, GAP: gap}.items()}
+def _last(rows: list[dict[str, Any]], losses: Sequence[str]) -> dict[str, float]:
+    """Return the means of a member's losses and of its gap, over the last tenth of its rows."""
+    last = rows[-max(1, len(rows) // 10) :]
+    means = {name: float(np.mean([row[name] for row in last])) for name in losses}
+    if all({"real_logit", "fake_logit"} <= row.keys() for row in last):
+        means[GAP] = float(np.mean([abs(row["real_logit"] - row["fake_logit"]) for row in last]))
+    return means

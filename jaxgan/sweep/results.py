@@ -24,11 +24,11 @@ CURVES = {
 APART = ("member", "population", "judged_by", "extractor")  # of an outcome: not in the table's later columns
 
 
-def table(members: Sequence[Config], found: Sequence[Outcome]) -> list[dict[str, Any]]:
+def table(members: Sequence[Config], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Return a row for each member, from the best to the worst: what it was given, and what came of it."""
     names = varied(members)
     rows = []
-    for outcome in ranked(found):
+    for outcome in ranked(outcomes):
         settings = {name: getattr(members[outcome["member"]], name) for name in names}
         results = {name: value for name, value in outcome.items() if name not in APART}
         rows.append({"member": outcome["member"], **settings, **results})
@@ -66,12 +66,14 @@ def text(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, *[f"and {left} more in table.csv"] * (left > 0)])
 
 
-def plot(members: Sequence[Config], found: Sequence[Outcome], rows: list[dict[str, Any]], file: Path) -> None:
+def plot(
+    members: Sequence[Config], outcomes: Sequence[Outcome], rows: list[dict[str, Any]], file: Path
+) -> None:
     """Draw the members' curves, medians with quartile bands, and what each member came to.
 
     Args:
         members: all of them.
-        found: their outcomes.
+        outcomes: the outcome of each member.
         rows: of their metrics.
         file: a ``.png``.
     """
@@ -87,7 +89,7 @@ def plot(members: Sequence[Config], found: Sequence[Outcome], rows: list[dict[st
         axes.grid(alpha=0.3)
     if len(groups) > 1:
         panels[0, 0].legend(fontsize="small")
-    _finals(panels[1, 1], members, found, groups)
+    _finals(panels[1, 1], members, outcomes, groups)
     write_atomically(file, partial(figure.savefig, dpi=100))
 
 
@@ -108,11 +110,11 @@ def _curves(axes: Any, rows: list[dict[str, Any]], name: str, colour: str, label
 
 
 def _finals(
-    axes: Any, members: Sequence[Config], found: Sequence[Outcome], groups: dict[str, list[int]]
+    axes: Any, members: Sequence[Config], outcomes: Sequence[Outcome], groups: dict[str, list[int]]
 ) -> None:
     """Draw a point a member: over the setting that takes most values, or over the groups."""
-    by = ranked_by(found)
-    values = {outcome["member"]: outcome.get(by) for outcome in found}
+    by = ranked_by(outcomes)
+    values = {outcome["member"]: outcome.get(by) for outcome in outcomes}
     settings = {n: {getattr(member, n) for member in members} for n in varied(members) if n != "seed"}
     counts = {n: len(some) for n, some in settings.items() if all(isinstance(x, int | float) for x in some)}
     name = max(counts, key=lambda name: counts[name], default="seed")
@@ -132,7 +134,7 @@ def _finals(
             ticks = sorted(set(places.values()))
             axes.set_xticks(ticks, [_cell(tick) for tick in ticks])
             axes.minorticks_off()
-    networks = {outcome["extractor"] for outcome in found if outcome.get("extractor") and by != GAP}
+    networks = {outcome["extractor"] for outcome in outcomes if outcome.get("extractor") and by != GAP}
     title = " ".join([by.replace("_", " "), *[f"({name})" for name in networks], "of each member"])
     axes.set(title=f"{title}; x: diverged" if lost else title, xlabel=name.replace("_", " "))
     axes.grid(alpha=0.3)

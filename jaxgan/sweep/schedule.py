@@ -1,4 +1,4 @@
-"""All populations of a sweep, one after the other, and what comes of them."""
+"""All populations of a sweep, one after the other, and the results of the whole."""
 
 import json
 import math
@@ -12,20 +12,20 @@ from typing import Any
 import jax
 
 from jaxgan import build, features
-from jaxgan.config import PRACTICAL, Config
+from jaxgan.config import PRACTICAL, Config, upgrade
 from jaxgan.run import evaluation_plan
 from jaxgan.run.workdir import Workdir, read_rows
 from jaxgan.sweep import population, results
-from jaxgan.sweep import settings as kinds
 from jaxgan.sweep.population import Outcome, Setting
 from jaxgan.sweep.program import Program, fitting
+from jaxgan.sweep.settings import programs, varied
 from jaxgan.system import signals
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
 from jaxgan.system.progress import write
 from jaxgan.system.signals import Preemption
 
-PLAN = "plan.json"  # how many members are trained at once, by the first of each program
+PLAN = "plan.json"  # how many members are trained at once, by the first member of each program
 Say = Callable[[str], None]
 
 
@@ -37,42 +37,46 @@ def run(
     at_once: int | None = None,
     devices: Sequence[jax.Device],
 ) -> bool:
-    """Train all members, or go on with the sweep that is in a folder; say whether it is done.
+    """Train all members, or go on with the sweep that is in a folder; return whether it is done.
 
     Args:
-        path: of the folder.
-        members: their settings, checked.
+        path: the sweep's folder.
+        members: the members' settings, checked.
         settings: all that was asked for, as plain JSON values.
         at_once: members in one program at most.
-        devices: that share the members.
+        devices: the devices that share the members.
     """
-    groups, fresh = kinds.programs(members), not path.exists()
-    with Workdir(path, settings, practical=PRACTICAL - {"steps"}) as folder, signals.listen() as stop:
+    groups, fresh = programs(members), not path.exists()
+    practical = PRACTICAL - {"steps"}
+    with (
+        Workdir(path, settings, practical=practical, upgrade=upgrade) as folder,
+        signals.listen() as stop,
+    ):
         say = partial(_say, folder, quiet=members[0].quiet)
         say(f"{len(members)} members in {len(groups)} program{'s' * (len(groups) > 1)}: {path}")
         folder.write_status("running", _step(path))
-        found: list[Outcome] = []
+        outcomes: list[Outcome] = []
         for group in groups:
             try:
-                some = _run_group(path, members, group, at_once, devices, say, stop)
+                of_group = _run_group(path, members, group, at_once, devices, say, stop)
             except UserError:
                 if fresh and not (path / "populations").exists():
                     shutil.rmtree(path)  # a mistake does not occupy the folder
                 raise
-            if some is None:
+            if of_group is None:
                 say("stopped; the same command goes on from there")
                 folder.write_status("preempted", _step(path), stop.signal.name if stop.signal else "")
                 return False
-            found += some
-        _show(path, members, found, say)
+            outcomes += of_group
+        _show(path, members, outcomes, say)
         folder.write_status("done", _step(path))
     return True
 
 
 def _step(path: Path) -> int:
     """Return the furthest step of all populations."""
-    told = (json.loads(file.read_text()) for file in (path / "populations").glob("*/status.json"))
-    return max((status["step"] for status in told), default=0)
+    statuses = (json.loads(file.read_text()) for file in (path / "populations").glob("*/status.json"))
+    return max((status["step"] for status in statuses), default=0)
 
 
 def _run_group(
@@ -91,19 +95,20 @@ def _run_group(
         setting = _setting(members, group, devices, say, most=at_once)
         planned = setting.program.size
         write_json(path / PLAN, plan | {str(group[0]): planned})
-    found: list[Outcome] = []
+    outcomes: list[Outcome] = []
     for first in range(0, len(group), planned):
         numbers = group[first : first + planned]
         folder = path / "populations" / f"{numbers[0]:04d}"
-        some = population.outcomes(folder)
-        if some is None:
+        of_population = population.outcomes(folder)
+        if of_population is None:
             setting = setting or _setting(members, group, devices, say, size=planned)
             say(f"trains members {', '.join(map(str, numbers))} in one program")
-            some = population.run(folder, {n: members[n] for n in numbers}, setting, say=say, stop=stop)
-        if some is None:
+            configs = {number: members[number] for number in numbers}
+            of_population = population.run(folder, configs, setting, say=say, stop=stop)
+        if of_population is None:
             return None
-        found += some
-    return found
+        outcomes += of_population
+    return outcomes
 
 
 def _setting(
@@ -116,7 +121,7 @@ def _setting(
     size: int | None = None,
 ) -> Setting:
     """Load a group's data and compile its program, of a size or as large as there is room for."""
-    config, some = members[group[0]], [members[number] for number in group]
+    config = members[group[0]]
     dataset = build.dataset(config)
     experiment = build.experiment(config, dataset)
     if (taken := sum(array.nbytes for array in experiment.arrays.values())) > config.device_data * 1e9:
@@ -131,7 +136,7 @@ def _setting(
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
     began = time.perf_counter()
-    varying = kinds.varied(some)
+    varying = varied([members[number] for number in group])
     if size is None:
         program = fitting(config, varying, experiment, count=len(group), most=most, devices=devices)
     else:
@@ -141,14 +146,14 @@ def _setting(
     return Setting(dataset, experiment, plan, program)
 
 
-def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say) -> None:
-    """Write the tables, the figure and the best member's run folder, and print what came of the sweep."""
-    rows = results.table(members, found)
+def _show(path: Path, members: Sequence[Config], outcomes: list[Outcome], say: Say) -> None:
+    """Write the tables, the figure and the best member's run folder, and print the sweep's results."""
+    rows = results.table(members, outcomes)
     results.write(path, rows)
     metrics = [row for folder in sorted((path / "populations").iterdir()) for row in read_rows(folder)]
-    results.plot(members, found, metrics, path / "sweep.png")
+    results.plot(members, outcomes, metrics, path / "sweep.png")
     say(results.text(rows))
-    best = population.ranked(found)[0]
+    best = population.ranked(outcomes)[0]
     if best["diverged_at"] is not None:
         say("every member diverged: there is no best one")
         return
@@ -157,7 +162,7 @@ def _show(path: Path, members: Sequence[Config], found: list[Outcome], say: Say)
     # On one device, as it was trained: its batch need not divide over all that there are.
     config = members[number].replace(workdir=str(path / "best"), quiet=True, devices=1)
     population.write_run(config, path / "populations" / best["population"] / "winner", of_best)
-    say(f"member {number} is the best by {population.ranked_by(found)}: {path / 'best'} is its run")
+    say(f"member {number} is the best by {population.ranked_by(outcomes)}: {path / 'best'} is its run")
     say(f"{path / 'table.csv'}, {path / 'sweep.png'}")
 
 

@@ -1,9 +1,9 @@
 """Which runs a sweep is made of: an experiment's settings, and what is varied of them."""
 
+import ast
 import dataclasses
 import itertools
 import math
-import runpy
 import sys
 import types
 import typing
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.config import DEFAULTS, INFO, Config, option
+from jaxgan.config import DEFAULTS, INFO, Config
 from jaxgan.system.errors import UserError, choose
 
 NAME = "CONFIG"
@@ -22,7 +22,7 @@ Values = dict[str, list[Any]]
 
 
 def read_config(script: Path) -> Config:
-    """Return an experiment's settings; what the script guards by ``if __name__ == "__main__"`` does not run.
+    """Return an experiment's settings; of the script, only what comes before them is run.
 
     Args:
         script: a Python file that holds ``CONFIG = Config(...)``.
@@ -30,26 +30,30 @@ def read_config(script: Path) -> Config:
     Raises:
         UserError: if it does not, or cannot be read.
     """
-    if not script.is_file():
-        raise UserError(f"cannot read the experiment {script}: there is no such file")
+    try:
+        body = ast.parse(script.read_text()).body
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read the experiment {script}: {getattr(error, 'strerror', error)}"
+        ) from error
+    places = [i for i, statement in enumerate(body) if _assigns(statement)]
+    if not places:
+        raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
+    first = ast.Module(body[: places[-1] + 1], [])
+    scope: dict[str, Any] = {"__name__": script.stem, "__file__": str(script)}
     sys.path.insert(0, str(script.parent))  # as for a script that is run
     try:
-        scope = runpy.run_path(str(script), run_name=script.stem)
-    except SyntaxError as error:
-        raise UserError(f"cannot read the experiment {script}: {error}") from error
+        exec(compile(first, script, "exec"), scope)
     except Exception as error:
         raise UserError(f"{script} fails before its {NAME}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(script.parent))
-    config = scope.get(NAME)
-    if config is None:
-        raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
-    if not isinstance(config, Config):
-        kind = type(config).__name__
+    if not isinstance(scope[NAME], Config):
+        kind = type(scope[NAME]).__name__
         raise UserError(f"{NAME} of {script} is of the type {kind}: a sweep varies a jaxgan.config.Config")
-    if config.distributed:
+    if scope[NAME].distributed:
         raise UserError(f"{NAME} of {script} is distributed: a sweep runs in one process")
-    return config
+    return scope[NAME]
 
 
 def make(
@@ -76,19 +80,19 @@ def make(
     ranges = _by_name("log_uniform", log_uniform)
     for name, ends in ranges.items():
         if float not in _kinds(name):
-            raise UserError(f"--log-uniform takes numbers that are not whole, and {option(name)} is none")
+            raise UserError(f"`log_uniform` takes numbers that are not whole, and `{name}` is none")
         if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
-            raise UserError(f"--log-uniform {name}=low,high takes two positive numbers, got {ends}")
+            raise UserError(f"`log_uniform` {name}=low,high takes two positive numbers, got {ends}")
         if name in values:
-            raise UserError(f"{option(name)} has a --grid and a --log-uniform range: choose one")
+            raise UserError(f"`{name}` has a `grid` and a `log_uniform` range: choose one")
     if seeds < 1:
-        raise UserError(f"--seeds must be at least 1, got {seeds}")
+        raise UserError(f"`seeds` must be at least 1, got {seeds}")
     if seeds > 1 and "seed" in values:
-        raise UserError("--seeds and --grid seed both say which seeds: choose one")
+        raise UserError("`seeds` and `grid` seed both say which seeds: choose one")
     if ranges and random is None:
-        raise UserError("--log-uniform needs --random, the number of draws")
+        raise UserError("`log_uniform` needs `random`, the number of draws")
     if random is not None and (random < 1 or not (ranges or values)):
-        raise UserError("--random is at least 1, and draws from --log-uniform ranges and --grid values")
+        raise UserError("`random` is at least 1, and draws from `log_uniform` ranges and `grid` values")
     points = _all(values) if random is None else _draw(values, ranges, random, default.seed)
     unwatched = {"evaluate_every": None, "stop_at": None, "patience": None, "on_nan": "stop"}
     configs = [default.replace(**point, **unwatched).without_dead(default) for point in points]
@@ -115,16 +119,16 @@ def _by_name(given: str, texts: Sequence[str]) -> Values:
     for text in texts:
         key, equals, listed = text.partition("=")
         if not equals:
-            raise UserError(f"{option(given)} takes NAME=VALUE,VALUE,..., got {text}")
+            raise UserError(f"`{given}` takes NAME=VALUE,VALUE,..., got {text}")
         name = choose(given, key.strip().removeprefix("--"), FIELDS)
         sweep = INFO[name].sweep
         if sweep == "never":
-            raise UserError(f"{option(given)} {text}: a sweep sets {option(name)} itself")
+            raise UserError(f"`{given}` {text}: a sweep sets `{name}` itself")
         parts = [listed] if sweep == "same" or INFO[name].multiple or name == "hidden" else listed.split(",")
         values = list(dict.fromkeys(_convert(name, part.strip()) for part in parts))
         named[name] = named.get(name, []) + values
         if sweep == "same" and len(named[name]) > 1:
-            raise UserError(f"{option(name)} must be the same for all members of a sweep")
+            raise UserError(f"`{name}` must be the same for all members of a sweep")
     return named
 
 
@@ -146,7 +150,7 @@ def _convert(name: str, text: str) -> Any:
             return kind(text)
         except ValueError:
             pass
-    raise UserError(f"{option(name)} takes {' or '.join(kind.__name__ for kind in kinds)}, got {text}")
+    raise UserError(f"`{name}` takes {' or '.join(kind.__name__ for kind in kinds)}, got {text}")
 
 
 def _all(values: Values) -> list[dict[str, Any]]:
@@ -161,3 +165,8 @@ def _draw(values: Values, ranges: Values, count: int, seed: int) -> list[dict[st
         drawn = {name: float(f"{math.exp(exponent):.4g}") for name, exponent in exponents.items()}
         points.append(drawn | {name: some[rng.integers(len(some))] for name, some in values.items()})
     return points
+
+
+def _assigns(statement: ast.stmt) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == NAME for target in targets)

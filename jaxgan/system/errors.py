@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
+FAILED, USER_ERROR, PREEMPTED, INTERRUPTED = 1, 2, 75, 130
 
 
 class UserError(ValueError):

@@ -34,7 +34,7 @@ def config_of(name):
 def test_an_experiment_fits_its_data_and_says_its_command(file):
     experiment = module(file)
     assert f"python experiments/{file.name}" in experiment.__doc__
-    config = build.check(experiment.CONFIG)
+    config = experiment.CONFIG.check()
     assert config.workdir == f"runs/{file.stem}"
     count, shape = 2 * config.batch_size, SHAPES[config.data]
     images = np.zeros((count, *shape), np.uint8)

@@ -44,7 +44,7 @@ def test_the_best_is_the_first_of_the_least_and_never_a_nan(values, index):
     ],
 )
 def test_when_to_stop(values, target, patience, says):
-    why = early_stopping.why_stop(rows(*values), early_stopping.Goal("fid", target, patience))
+    why = early_stopping.stop_reason(rows(*values), early_stopping.Goal("fid", target, patience))
     assert (why is None) if says is None else (says in why)
 
 
@@ -64,10 +64,10 @@ def test_options_make_a_goal():
     [
         ("fid", None, ("fid",), "such as fid=12, got fid"),
         ("fid=nan", None, ("fid",), "such as fid=12, got fid=nan"),
-        ("kid=1", None, ("fid",), "--stop-at kid is not one of the --metrics"),
+        ("kid=1", None, ("fid",), "`stop_at` kid is not one of the `metrics`"),
         ("prdc=1", None, ("prdc",), r"less is better \(none\)"),
-        (None, 0, ("fid",), "--patience must be at least 1, got 0"),
-        (None, 2, ("prdc",), "--patience needs one of fid, kid"),
+        (None, 0, ("fid",), "`patience` must be at least 1, got 0"),
+        (None, 2, ("prdc",), "`patience` needs one of fid, kid"),
     ],
 )
 def test_options_that_make_none(stop_at, patience, names, what):

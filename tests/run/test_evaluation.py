@@ -54,7 +54,7 @@ def test_parameters_are_bit_equal_with_and_without(tmp_path):
 
 @pytest.mark.parametrize(
     ("metrics", "n", "sentence"),
-    [("fid,prdc", 5, "--metrics prdc, --evaluate-n 5"), ("is", 30, "`metrics` is takes")],
+    [("fid,prdc", 5, "`metrics` prdc, `evaluate_n` 5"), ("is", 30, "`metrics` is takes")],
 )
 def test_what_cannot_be_measured_is_said_before_anything_is_written(tmp_path, metrics, n, sentence):
     with pytest.raises(UserError, match=sentence):
@@ -89,14 +89,16 @@ def script(monkeypatch):
     """Let the evaluations give numbers of ours, by step."""
 
     def use(values):
-        measure = evaluation.Watch.measure
+        measure = evaluation.Evaluations.measure
 
         def remember(self, step, ema, **options):
             self.now = step
             return measure(self, step, ema, **options)
 
-        monkeypatch.setattr(evaluation.Watch, "measure", remember)
-        monkeypatch.setattr(evaluation.Watch, "_scores", lambda self, judge, ema: {"fid": values[self.now]})
+        monkeypatch.setattr(evaluation.Evaluations, "measure", remember)
+        monkeypatch.setattr(
+            evaluation.Evaluations, "_scores", lambda self, judge, ema: {"fid": values[self.now]}
+        )
 
     return use
 
@@ -201,9 +203,14 @@ def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
     broken = features.from_function("broken", lambda images: jnp.full((len(images), 2), jnp.nan))
     reals = features.from_function("broken", lambda images: images[:, 0, :2, 0], hash="1")
     wanted = config(tmp_path / "run", evaluate_every=4, stop_at="fid=1e9", quiet=False)
-    judge = evaluation_plan.judge(wanted, PICTURES, reals)._replace(extractor=broken)
+    plan = evaluation_plan.plan(wanted, PICTURES, reals)
+
+    def evidence(experiment, generate, key):
+        evidence = plan.evidence(experiment, generate, key)
+        return evidence._replace(fake=broken.outputs(PICTURES.images))
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation_plan, "judge", lambda *_: judge)
+        patch.setattr(evaluation_plan, "plan", lambda *_: plan._replace(evidence=evidence))
         result = train.run(wanted, dataset=PICTURES)
     assert int(result.state.step) == 12
     assert [row["fid"] for row in rows(result.workdir)] == [None, None, None]
@@ -216,9 +223,9 @@ def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
     [
         ({"metrics": "fid,fod", "evaluate_every": 2}, "`metrics` fod is unknown: did you mean fid"),
         ({"metrics": "fid,memorisation", "evaluate_every": 2}, "`metrics` memorisation is unknown"),
-        ({"stop_at": "fid=1"}, "set --evaluate-every"),
-        ({"evaluate_every": 0}, "--evaluate-every must be at least 1, got 0"),
-        ({"evaluate_n": 1}, "--evaluate-n must be at least 2, got 1"),
+        ({"stop_at": "fid=1"}, "set `evaluate_every`"),
+        ({"evaluate_every": 0}, "`evaluate_every` must be at least 1, got 0"),
+        ({"evaluate_n": 1}, "`evaluate_n` must be at least 2, got 1"),
     ],
 )
 def test_mistakes_are_found_before_anything_is_written(tmp_path, options, what):

@@ -7,7 +7,8 @@ from PIL import Image
 
 from jaxgan import build, data
 from jaxgan.config import Config
-from jaxgan.run import figures
+from jaxgan.games import Game
+from jaxgan.run import cost, figures, pace
 from jaxgan.system import progress
 
 DIGITS = data.digits()
@@ -16,14 +17,14 @@ DIGITS = data.digits()
 @pytest.mark.parametrize("count", [1, 2, 300])
 def test_curves_show_each_metric_faint_and_its_moving_average(tmp_path, drawn_figures, count):
     """The average at a row is that of the rows around it, 5 % of all; at an end, of those that there are."""
-    names = [name for panel in figures.PANELS.values() for name in panel]
+    names = [name for panel in Game.PANELS.values() for name in panel]
     values = {name: np.sin(i + np.arange(count)) for i, name in enumerate(names)}
     rows = [{"step": 10 * i, **{name: float(values[name][i]) for name in names}} for i in range(count)]
-    figures.plot_curves(rows, tmp_path / "plots/curves.png", {"a mark": 7})
+    figures.plot_curves(rows, tmp_path / "plots/curves.png", panels=Game.PANELS, marks={"a mark": 7})
     (figure,) = drawn_figures
-    assert [axes.get_title() for axes in figure.axes] == list(figures.PANELS)
+    assert [axes.get_title() for axes in figure.axes] == list(Game.PANELS)
     half = int(0.025 * count)
-    for axes, panel in zip(figure.axes, figures.PANELS.values(), strict=True):
+    for axes, panel in zip(figure.axes, Game.PANELS.values(), strict=True):
         for i, name in enumerate(panel):
             raw, average = axes.lines[2 * i : 2 * i + 2]
             for line in (raw, average):
@@ -47,7 +48,7 @@ def test_curves_show_each_metric_faint_and_its_moving_average(tmp_path, drawn_fi
 def test_the_dry_run_counts_every_discriminator_update():
     def flops(d_steps):
         config = Config(d_steps=d_steps, batch_size=16)
-        text = figures.dry_run(config, build.experiment(config, DIGITS))
+        text = cost.dry_run(config, build.experiment(config, DIGITS))
         lines = dict(line.split(maxsplit=1) for line in text.splitlines())
         assert lines["generator"] == "609,872 parameters"
         assert lines["discriminator"] == "164,865 parameters"
@@ -64,11 +65,20 @@ def test_the_dry_run_counts_every_discriminator_update():
 
 def test_the_time_left_may_be_days(monkeypatch):
     clock = iter([0.0, 0.0, 10.0])
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
-    bar = progress.Progress(0, 10_001, 8, bar=False, quiet=True)
-    bar.start()
-    metrics = dict.fromkeys(("discriminator_loss", "generator_loss", "real_logit", "fake_logit"), 0.0)
-    assert bar.advance(1, metrics).endswith(" 27:46:40 left")  # 10,000 steps of 10 s
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(clock))
+    bar, speed = progress.Progress(0, 10_001, 8, metrics=Game.LINE, bar=False, quiet=True), pace.Pace()
+    speed.start()
+    speed.advance(1)
+    metrics = dict.fromkeys(Game.LINE, 0.0)
+    line = bar.advance(1, metrics, rate=speed.rate, average=speed.average)
+    assert line.endswith(" 27:46:40 left")  # 10,000 steps of 10 s
+
+
+def test_a_line_shows_the_metrics_that_the_game_has():
+    bar = progress.Progress(0, 4, 8, metrics={"cycle_loss": "cycle {:.1f}", "absent": "{}"}, quiet=True)
+    assert "step 1/4  cycle 2.0  5.0 it/s" in bar.advance(
+        1, {"cycle_loss": 2.0, "other": 1.0}, rate=5, average=5
+    )
 
 
 def test_a_run_goes_on_when_nobody_reads_what_it_prints(monkeypatch):

@@ -17,7 +17,7 @@ PICTURES = forty_pictures(4, 4, 1)
 
 
 def run(workdir, **options):
-    small = {"steps": 6, "batch_size": 8, "latent_dim": 5, "optimizer": "sgd", "beta1": 0.5, "d_steps": 2}
+    small = {"steps": 6, "batch_size": 8, "latent_dim": 5, "optimizer": "sgd", "momentum": 0.5, "d_steps": 2}
     small |= {"generator_learning_rate": 0.02, "discriminator_learning_rate": 0.02, "penalty": "r1"}
     intervals = {"log_every": 1, "sample_every": 100, "save_every": 100}
     own = {"generator": DenseGenerator((4, 4, 1), 8), "discriminator": DenseDiscriminator(8)}

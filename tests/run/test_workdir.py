@@ -135,12 +135,12 @@ def test_a_run_of_an_older_version_had_the_defaults_of_newer_settings(tmp_path):
     run, settings = tmp_path / "run", {"loss": "hinge", "new": "none"}
     with Workdir(run, {"loss": "hinge"}):
         pass
-    with Workdir(run, settings, defaults={"new": "none", "loss": "minimax"}):
+    with Workdir(run, settings, upgrade=lambda saved: {"new": "none", "loss": "minimax"} | saved):
         pass
     with Workdir(tmp_path / "other", {"loss": "hinge"}):
         pass
     with pytest.raises(UserError, match=r"new none there, some here"):
-        Workdir(tmp_path / "other", settings | {"new": "some"}, defaults={"new": "none"})
+        Workdir(tmp_path / "other", settings | {"new": "some"}, upgrade=lambda saved: {"new": "none"} | saved)
 
 
 def test_the_last_rows_are_those_at_the_end_of_a_long_file(tmp_path):

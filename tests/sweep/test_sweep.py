@@ -19,7 +19,7 @@ from jaxgan.system.errors import UserError
 STEPS = 3
 GRID = ["generator-learning-rate=0.1,0.02", "ema-decay=0.5,0.9", "penalty-weight=0.1,2"]
 SETTINGS = {"batch_size": 16, "steps": STEPS, "log_every": 1, "compilation_cache": False}
-BASE = Config(batch_size=16, latent_dim=8, steps=STEPS, penalty="r1", optimizer="sgd", beta1=0.0, quiet=True)
+BASE = Config(batch_size=16, latent_dim=8, steps=STEPS, penalty="r1", optimizer="sgd", quiet=True)
 
 
 @pytest.fixture
