@@ -15,6 +15,7 @@ from jaxgan import data, losses, parallel, sampling, train
 from jaxgan.config import Config
 from jaxgan.export.safetensors import load_generator
 from jaxgan.names import FAMILIES
+from jaxgan.networks import mlp
 from jaxgan.system.errors import UserError
 from pictures import forty_pictures
 
@@ -22,7 +23,8 @@ PICTURES = forty_pictures(6, 10, 3)
 
 
 def tiny(workdir, **options):
-    small = {"steps": 12, "batch_size": 8, "latent_dim": 5, "width": 4}
+    small = {"steps": 12, "batch_size": 8, "latent_dim": 5}
+    small |= {"width": 4} if options.get("network") == "dcgan" else {"hidden": (8,)}
     intervals = {"log_every": 3, "sample_every": 5, "save_every": 4}
     return Config(workdir=str(workdir), **{**small, **intervals, **options})
 
@@ -172,11 +174,11 @@ def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_pat
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"steps": 0}, "--steps must be at least 1, got 0"),
-        ({"batch_size": 41}, "--batch-size 41 is more than the 40 images"),
+        ({"steps": 0}, "`steps` must be at least 1, got 0"),
+        ({"batch_size": 41}, "`batch_size` 41 is more than the 40 images"),
         ({"loss": "hing"}, "did you mean hinge"),
         ({"penalty": "r1", "network": "dcgan", "image": (8, 8)}, "without batch normalization"),
-        ({"generator_learning_rate": float("nan")}, "--generator-learning-rate must be a positive number"),
+        ({"generator_learning_rate": float("nan")}, "`generator_learning_rate` must be a positive number"),
     ],
 )
 def test_a_refused_run_writes_nothing(tmp_path, options, what):
@@ -191,14 +193,14 @@ def test_a_refused_run_writes_nothing(tmp_path, options, what):
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_run_as_it_was(tmp_path):
     config = tiny(tmp_path / "run", steps=4)
-    own = {"discriminator": FAMILIES["mlp"].make(config, (6, 10, 3), None)[1]}
-    train.run(config, dataset=PICTURES, **own)
+    own, labels = mlp.Discriminator(), {"discriminator": "mine"}
+    train.run(config, dataset=PICTURES, discriminator=own, labels=labels)
     status = (tmp_path / "run/status.json").read_text()
     metrics = (tmp_path / "run/metrics.jsonl").read_text()
     with pytest.raises(
         UserError, match=r"discriminator/params/Dense_0/bias is float32\[512\], not float32\[3\]"
     ):
-        train.run(config, dataset=PICTURES, discriminator=own["discriminator"].clone(hidden=(3,)))
+        train.run(config, dataset=PICTURES, discriminator=own.clone(hidden=(3,)), labels=labels)
     assert (tmp_path / "run/status.json").read_text() == status
     assert (tmp_path / "run/metrics.jsonl").read_text() == metrics
 
