@@ -115,7 +115,7 @@ def test_a_palette_with_a_transparent_entry_is_laid_on_white(tmp_path):
     assert [200, 0, 0] in corners or [0, 100, 0] in corners
 
 
-def test_channels_follow_the_files_unless_told(tmp_path):
+def test_channels_follow_the_files_unless_given(tmp_path):
     save(tmp_path / "a.png", halves("L", 70, 30))
     assert only(tmp_path).shape == (4, 8, 1)
     assert only(tmp_path, channels=3).shape == (4, 8, 3)
