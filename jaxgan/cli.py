@@ -1,6 +1,7 @@
 """The ``jaxgan`` command: train by a recipe, draw, measure, check and sweep."""
 
 import dataclasses
+import functools
 import math
 import re
 import sys
@@ -154,59 +155,9 @@ def interpolate(
     print(f"{rows} walks of step {description['step']:,} in {out}")
 
 
-def evaluate(
-    run: Positional[Path],
-    *,
-    against: str | None = None,
-    split: str | None = None,
-    metrics: str = "fid,kid,prdc",
-    n: int = 10_000,
-    seed: int = 0,
-    extractor: str | None = None,
-    inception_weights: Path | None = None,
-    efficientnet_weights: Path | None = None,
-    download: bool = False,
-    held_out: str | None = None,
-    data_dir: str | None = None,
-    out: Path | None = None,
-) -> None:
-    """Measure generated images against real ones.
-
-    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation.
-
-    Args:
-        run: a run's folder, an exported generator, a folder of pictures, or a .npz with "images".
-        against: real images: digits, a TFDS name, a folder, a .npz; None: what the run was trained on.
-        split: of a TFDS data set; None: test.
-        metrics: names with commas between.
-        n: fakes to make, and reals to take at most.
-        seed: of the latents.
-        extractor: digits-cnn, mnist-cnn, fashion-mnist-cnn, inception-2015 or efficientnet-lite0; None: the
-            data set's own.
-        inception_weights: weights of the 2015 Inception (.pth, .safetensors), which makes the scores then.
-        efficientnet_weights: the same of EfficientNet-Lite0.
-        download: fetch the weights of the 2015 Inception, 96 MB, if they are not in the cache folder.
-        held_out: real images that were not trained on, for memorisation; None: the test split.
-        data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
-        out: folder for metric-NAME.json; None: the run's, and for pictures none.
-    """
-    _check_seed(seed)
-    report = evaluation.evaluate(
-        run,
-        against=against,
-        split=split,
-        metrics=metrics,
-        n=n,
-        seed=seed,
-        extractor=extractor,
-        inception_weights=inception_weights,
-        efficientnet_weights=efficientnet_weights,
-        download=download,
-        held_out=held_out,
-        data_dir=data_dir,
-        out=out,
-    )
-    print(evaluation.table(report))
+@functools.wraps(evaluation.evaluate)
+def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- it has the docstring of the library's
+    print(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
 def data(

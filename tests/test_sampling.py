@@ -83,10 +83,10 @@ def test_an_animation_holds_its_last_frame_and_is_small(tmp_path):
     with Image.open(tmp_path / "all.gif") as gif:
         assert gif.n_frames == 4
         assert gif.size == (334, 167)
-        durations, greys = [], []
+        durations, grays = [], []
         for i in range(4):
             gif.seek(i)
             durations.append(gif.info["duration"])
-            greys.append(np.asarray(gif.convert("L"))[0, 0])
+            grays.append(np.asarray(gif.convert("L"))[0, 0])
     assert durations == [150, 150, 150, 2000]
-    np.testing.assert_allclose(greys, [0, 40, 80, 120], atol=2)
+    np.testing.assert_allclose(grays, [0, 40, 80, 120], atol=2)

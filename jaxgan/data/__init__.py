@@ -1,8 +1,8 @@
 """Image sources, and the order in which a run sees their images.
 
 `load` turns the name of a source into a `Dataset`: arrays at rest. `batch_at` gathers the batch of a step
-from arrays on the device. `Stream` gathers the same batches, bit for bit, from a data set that does not fit
-there.
+from arrays on the device. If a data set does not fit on the device, `Stream` gathers the same batches, bit
+for bit, on the host.
 """
 
 from jaxgan.data.dataset import Dataset, first_images, from_arrays

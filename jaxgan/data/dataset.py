@@ -155,8 +155,8 @@ def read_npz(source: str, path: Path) -> Dataset:
         ) from error
     try:
         dataset = from_arrays(images, labels, name=source)
-    except ValueError as error:
-        raise UserError(f"{source} is refused: {error}") from error
+    except (ValueError, MemoryError) as error:
+        raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
     shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
     if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
         raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")

@@ -20,7 +20,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
 from jaxgan.system.limits import require_memory
 
-_DIGITS = "datasets/data/digits.csv.gz"  # in scikit-learn's package
+DIGITS_FILE = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
 
@@ -77,7 +77,7 @@ def load(
     if path.suffix.lower() == ".npz":
         return _fitted(read_npz(source, path), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
-        raise UserError(f'{source} is a file: `data` takes a folder of pictures, or an .npz with "images"')
+        raise UserError(f'{source} is a file, but neither a folder of pictures nor an .npz with "images"')
     if has_splits(source):
         from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 
@@ -146,7 +146,7 @@ def digits() -> Dataset:
 def _digits() -> np.ndarray:
     """Return ``[1797, 65]``: the 64 pixels, from 0 to 16, and the label of each digit."""
     package = find_spec("sklearn")
-    file = Path(package.origin or "").parent / _DIGITS if package else None
+    file = Path(package.origin or "").parent / DIGITS_FILE if package else None
     if file is not None and file.exists():  # importing scikit-learn takes a second
         return np.loadtxt(file, delimiter=",")
     from sklearn.datasets import load_digits

@@ -36,22 +36,28 @@ def evaluate(
     data_dir: str | None = None,
     out: Path | None = None,
 ) -> Report:
-    """Measure a run, a folder of pictures or an ``.npz`` against real images.
+    """Measure generated images against real ones.
+
+    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation.
 
     Args:
-        path: a run's folder, an exported generator, a folder of pictures, or an ``.npz`` with "images".
-        against: the data set of real images; None for the one that the run was trained on.
+        path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
+        against: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for
+            those that the run was trained on.
         split: the split of a TFDS data set; None for "test".
-        metrics: names of `METRICS`, separated by commas.
+        metrics: names of metrics, separated by commas.
         n: the number of fakes, >= 2, and the largest number of reals.
         seed: the seed of the latents.
-        extractor: the name of the network that computes features; None for the one of the data set.
-        inception_weights: the file of the 2015 Inception's weights, which chooses that network too.
+        extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn,
+            inception-2015 or efficientnet-lite0; None for the one of the data set.
+        inception_weights: the file of the 2015 Inception's weights (.pth, .safetensors), which chooses that
+            network too.
         efficientnet_weights: the file of EfficientNet-Lite0's weights, which chooses that network too.
         download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
-        held_out: for memorization, a data set that was not trained on; None for the "test" split.
-        data_dir: the folder of TFDS data sets; None for the run's, or TFDS's own.
-        out: the folder for ``metric-<name>.json``; None for the run's folder, and for no files with pictures.
+        held_out: for memorization, real images that were not trained on; None for the "test" split.
+        data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
+            ~/tensorflow_datasets.
+        out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.
 
     Returns:
         The `Report`.
@@ -60,6 +66,8 @@ def evaluate(
         UserError: if something cannot be done; one sentence says why.
     """
     names = split_names(metrics)
+    if not 0 <= seed < 2**32:
+        raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
     if n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
     if not path.exists():

@@ -80,7 +80,11 @@ def call(
 ) -> Any:
     """Call the command that the command line names, with its arguments."""
     return tyro.extras.subcommand_cli_from_dict(
-        commands, prog=program, description=description, args=_expanded(args)
+        commands,
+        prog=program,
+        description=description,
+        args=_expanded(args),
+        config=(tyro.conf.PositionalRequiredArgs,),
     )
 
 

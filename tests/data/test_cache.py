@@ -1,4 +1,4 @@
-"""The cache: decoded once, whole or not there, made again when it is not as it was left."""
+"""The cache of decoded images: an entry is made once, is whole or missing, and is made again if changed."""
 
 import json
 import os

@@ -5,11 +5,11 @@ from jaxgan import data
 from jaxgan.data import sources
 
 
-@pytest.mark.parametrize("file", [sources._DIGITS, "not/there/any/more.csv.gz"])
+@pytest.mark.parametrize("file", [sources.DIGITS_FILE, "not/there/any/more.csv.gz"])
 def test_digits_are_scikit_learns(file, monkeypatch):
     from sklearn.datasets import load_digits
 
-    monkeypatch.setattr(sources, "_DIGITS", file)
+    monkeypatch.setattr(sources, "DIGITS_FILE", file)
     dataset, bunch = data.digits(), load_digits()
     assert dataset.images.shape == (1797, 8, 8, 1)
     assert dataset.images.dtype == np.uint8
@@ -19,8 +19,8 @@ def test_digits_are_scikit_learns(file, monkeypatch):
 
 
 def test_arrays_are_taken_as_they_are():
-    grey = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
-    dataset = data.from_arrays(grey, [0, 3], name="mine")
+    gray = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    dataset = data.from_arrays(gray, [0, 3], name="mine")
     assert dataset.images.shape == (2, 3, 4, 1)
     assert dataset.num_classes == 4
     assert dataset.labels.dtype == np.int32
@@ -47,6 +47,16 @@ def test_arrays_that_are_no_images_are_refused(images, labels, what):
         data.from_arrays(images, labels)
 
 
+def test_arrays_hold_labels_if_they_are_asked_for():
+    dataset = data.from_arrays(np.zeros((2, 3, 4), np.uint8), [0, 3], name="mine")
+    assert dataset.arrays(conditional=False).keys() == {"image"}
+    arrays = dataset.arrays(conditional=True)
+    np.testing.assert_array_equal(arrays["image"], dataset.images)
+    np.testing.assert_array_equal(arrays["label"], [0, 3])
+    with pytest.raises(ValueError, match="mine has no labels"):
+        dataset._replace(labels=None).arrays(conditional=True)
+
+
 def test_first_images_come_class_by_class_if_asked():
     images = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1)
     dataset = data.from_arrays(images, [2, 0, 0, 1, 2, 1, 0, 2])
@@ -59,9 +69,9 @@ def test_a_column_of_reals_is_one_class_whatever_the_classes_are():
     images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
     dataset = data.from_arrays(images, [3, 0, 0, 0, 3, 3], name="mine")
     assert dataset.notes == ("2 of the 4 classes of mine have no image",)
-    grey = 127
+    gray = 127
     shown = data.first_images(dataset, 16, by_class=True).reshape(4, 4).tolist()
-    assert shown == [[1, grey, grey, 0], [2, grey, grey, 4], [3, grey, grey, 5], [1, grey, grey, 0]]
+    assert shown == [[1, gray, gray, 0], [2, gray, gray, 4], [3, gray, gray, 5], [1, gray, gray, 0]]
 
 
 def test_float_images_of_another_range_are_refused_or_remarked():

@@ -86,7 +86,7 @@ def halves(mode, left, right):
 
 
 @pytest.mark.parametrize(
-    ("picture", "suffix", "colour"),
+    ("picture", "suffix", "color"),
     [
         (halves("RGB", (200, 0, 0), (0, 100, 0)), "png", ((200, 0, 0), (0, 100, 0))),
         (halves("RGBA", (200, 0, 0, 255), (9, 9, 9, 0)), "png", ((200, 0, 0), (255, 255, 255))),
@@ -100,12 +100,12 @@ def halves(mode, left, right):
         (halves("I", 65535, 0), "pgm", ((255, 255, 255), (0, 0, 0))),
     ],
 )
-def test_pixels_of_every_mode(tmp_path, picture, suffix, colour):
+def test_pixels_of_every_mode(tmp_path, picture, suffix, color):
     save(tmp_path / f"a.{suffix}", picture)
     pixels = only(tmp_path, channels=3)
     assert pixels.shape == (4, 8, 3)
-    assert (pixels[:, :4] == colour[0]).all()
-    assert (pixels[:, 4:] == colour[1]).all()
+    assert (pixels[:, :4] == color[0]).all()
+    assert (pixels[:, 4:] == color[1]).all()
 
 
 def test_a_palette_with_a_transparent_entry_is_laid_on_white(tmp_path):
@@ -115,7 +115,7 @@ def test_a_palette_with_a_transparent_entry_is_laid_on_white(tmp_path):
     assert [200, 0, 0] in corners or [0, 100, 0] in corners
 
 
-def test_channels_follow_the_files_unless_told(tmp_path):
+def test_channels_follow_the_files_unless_given(tmp_path):
     save(tmp_path / "a.png", halves("L", 70, 30))
     assert only(tmp_path).shape == (4, 8, 1)
     assert only(tmp_path, channels=3).shape == (4, 8, 3)
@@ -123,9 +123,9 @@ def test_channels_follow_the_files_unless_told(tmp_path):
     dataset = load(str(tmp_path))
     assert dataset.images.shape == (2, 4, 8, 3)
     assert dataset.notes == ("1 file converted from gray to color: a.png",)
-    grey = load(str(tmp_path), channels=1)
-    assert grey.images[:, 0, 0, 0].tolist() == [70, 76]  # 76 = round(0.299 * 255)
-    assert grey.notes == ()
+    gray = load(str(tmp_path), channels=1)
+    assert gray.images[:, 0, 0, 0].tolist() == [70, 76]  # 76 = round(0.299 * 255)
+    assert gray.notes == ()
 
 
 def test_the_camera_s_orientation_is_applied(tmp_path):
@@ -161,7 +161,7 @@ def test_what_shrinks_is_averaged(tmp_path):
 
 
 def test_of_an_animation_the_first_frame_is_taken(tmp_path):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "lime", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert (only(tmp_path) == (255, 0, 0)).all()
 
@@ -278,7 +278,7 @@ def test_mixed_sizes_need_a_size(tmp_path):
     [
         (lambda folder: None, "there is no folder"),
         (lambda folder: folder.mkdir(), "holds no pictures"),
-        (lambda folder: folder.write_text("x"), "is a file: `data` takes a folder"),
+        (lambda folder: folder.write_text("x"), "is a file, but neither a folder of pictures nor an .npz"),
     ],
 )
 def test_no_folder_no_pictures(tmp_path, make, message):

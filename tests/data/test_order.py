@@ -53,8 +53,8 @@ def test_the_order_looks_random():
     orders.append(np.arange(size, dtype=float))
     correlations = np.corrcoef(orders)[np.triu_indices(len(orders), 1)]
     assert np.abs(correlations).max() < 4.5 / np.sqrt(size)
-    neighbours = np.corrcoef(orders[0][1:], orders[0][:-1])[0, 1]
-    assert abs(neighbours) < 4.5 / np.sqrt(size)
+    neighbors = np.corrcoef(orders[0][1:], orders[0][:-1])[0, 1]
+    assert abs(neighbors) < 4.5 / np.sqrt(size)
 
 
 @pytest.mark.parametrize(("size", "orders", "limit"), [(3, 6, 25.7), (4, 24, 57.1), (5, 120, 185.1)])

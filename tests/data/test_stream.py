@@ -87,14 +87,11 @@ def test_blocks_are_gathered_ahead_and_no_further(dataset, monkeypatch):
         assert sorted(gathered) == [3, 4, 5, 6]
 
 
-def test_what_a_worker_runs_into_reaches_the_consumer(dataset, monkeypatch):
-    def fail(self, block):
-        raise OSError("the disk is gone")
-
-    monkeypatch.setattr(Stream, "_gather", fail)
+def test_an_error_of_a_worker_reaches_the_consumer(dataset):
+    cut = dataset._replace(labels=dataset.labels[:5])
     with (
-        pytest.raises(OSError, match="the disk is gone"),
-        Stream(dataset, seed=0, batch_size=BATCH) as stream,
+        pytest.raises(IndexError, match="out of bounds"),
+        Stream(cut, seed=0, batch_size=BATCH, conditional=True) as stream,
     ):
         stream.take(1)
     assert not threads()

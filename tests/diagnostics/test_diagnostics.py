@@ -13,7 +13,7 @@ from scipy.spatial.distance import pdist
 from dirac_gan import Discriminator, Generator
 from jaxgan import build, diagnostics, losses, train
 from jaxgan.config import Config
-from jaxgan.diagnostics import probe as parts
+from jaxgan.diagnostics.probe import dead_units, directions, last_features, spread
 from jaxgan.networks import dcgan, mlp
 from jaxgan.run import diagnosis
 from jaxgan.state import init_state
@@ -35,33 +35,31 @@ def look(generator, discriminator, images, *, loss=losses.non_saturating, params
 
 def test_the_spread_is_the_mean_distance_of_pairs():
     points = 7 + np.random.default_rng(0).normal(size=(20, 3, 2)).astype(np.float32)
-    np.testing.assert_allclose(
-        parts.spread(jnp.asarray(points)), pdist(points.reshape(20, 6)).mean(), rtol=1e-5
-    )
+    np.testing.assert_allclose(spread(jnp.asarray(points)), pdist(points.reshape(20, 6)).mean(), rtol=1e-5)
 
 
 def test_the_directions_are_the_participation_ratio_of_the_covariance():
     points = np.random.default_rng(0).normal(size=(50, 4)) * [3, 2, 1, 0.1] + 5
     values = np.linalg.eigvalsh(np.cov(points.T))
-    found = parts.directions(jnp.asarray(points, jnp.float32))
-    np.testing.assert_allclose(found, values.sum() ** 2 / (values**2).sum(), rtol=1e-4)
+    count = directions(jnp.asarray(points, jnp.float32))
+    np.testing.assert_allclose(count, values.sum() ** 2 / (values**2).sum(), rtol=1e-4)
     line = jnp.linspace(-1, 1, 9)[:, None] * jnp.ones((1, 5))
-    np.testing.assert_allclose(parts.directions(line), 1, rtol=1e-5)
+    np.testing.assert_allclose(directions(line), 1, rtol=1e-5)
 
 
 def test_dead_units_have_no_gradient_in_any_batch():
     first = {"kernel": jnp.array([[0.0, 1, 0, 0], [0, 0, 0, 2]]), "bias": jnp.zeros(4)}
     second = {"kernel": jnp.array([[0.0, 0, 3, 0], [0, 0, 0, 0]]), "bias": jnp.zeros(4)}
-    assert parts.dead_units(first) == 0.5
-    assert parts.dead_units(first, second) == 0.25
-    assert parts.dead_units({"scale": jnp.zeros(3)}) == 0
+    assert dead_units(first) == 0.5
+    assert dead_units(first, second) == 0.25
+    assert dead_units({"scale": jnp.zeros(3)}) == 0
 
 
 def test_the_last_features_are_what_the_head_takes():
     images = jax.random.normal(KEY, (5, 8, 8, 1))
     module = mlp.Discriminator((7, 6))
     variables = module.init(KEY, images, train=False)
-    features = parts.last_features(module, variables, images, None)
+    features = last_features(module, variables, images, None)
     head = variables["params"]["Dense_2"]
     np.testing.assert_allclose(
         (features @ head["kernel"])[:, 0] + head["bias"][0],
@@ -70,7 +68,7 @@ def test_the_last_features_are_what_the_head_takes():
     )
     for norm in ("spectral", "batch"):
         module = dcgan.Discriminator(4, norm)
-        assert parts.last_features(module, module.init(KEY, images, train=False), images, None).shape == (
+        assert last_features(module, module.init(KEY, images, train=False), images, None).shape == (
             5,
             64,
         )
@@ -80,22 +78,22 @@ def test_the_last_features_of_a_projection_discriminator_are_not_its_labels():
     images, labels = jax.random.normal(KEY, (5, 8, 8, 1)), jnp.arange(5) % 3
     module = dcgan.Discriminator(4, num_classes=3)
     variables = module.init(KEY, images, labels, train=False)
-    features = parts.last_features(module, variables, images, labels)
-    np.testing.assert_array_equal(features, parts.last_features(module, variables, images, labels[::-1]))
+    features = last_features(module, variables, images, labels)
+    np.testing.assert_array_equal(features, last_features(module, variables, images, labels[::-1]))
     assert features.shape == (5, 64)
 
 
 def test_the_dirac_gan_looked_at():
     """theta 1, psi 0.5, data at 0, by hand: gradients theta sigmoid(psi theta) and -psi sigmoid(-psi theta)."""
-    _, found = look(Generator(), Discriminator(), jnp.zeros((8, 1)))
+    _, findings = look(Generator(), Discriminator(), jnp.zeros((8, 1)))
     up, down = 1 / (1 + np.exp(-0.5)), 1 / (1 + np.exp(0.5))
-    np.testing.assert_allclose(found["discriminator_gradient_norm"], up, rtol=1e-5)
-    np.testing.assert_allclose(found["generator_gradient_norm"], 0.5 * down, rtol=1e-5)
-    np.testing.assert_allclose(found["discriminator_update_ratio"], 0.1 * up / 0.5, rtol=1e-5)
-    np.testing.assert_allclose(found["generator_update_ratio"], 0.05 * down, rtol=1e-5)
-    assert found["generator_gradient_noise"] == 0  # no latent matters
-    assert found["diversity"] == 0
-    np.testing.assert_allclose([found["real_logit"], found["fake_logit"]], [0, 0.5])
+    np.testing.assert_allclose(findings["discriminator_gradient_norm"], up, rtol=1e-5)
+    np.testing.assert_allclose(findings["generator_gradient_norm"], 0.5 * down, rtol=1e-5)
+    np.testing.assert_allclose(findings["discriminator_update_ratio"], 0.1 * up / 0.5, rtol=1e-5)
+    np.testing.assert_allclose(findings["generator_update_ratio"], 0.05 * down, rtol=1e-5)
+    assert findings["generator_gradient_noise"] == 0  # no latent matters
+    assert findings["diversity"] == 0
+    np.testing.assert_allclose([findings["real_logit"], findings["fake_logit"]], [0, 0.5])
 
 
 def test_a_dead_generator_and_a_collapsed_one_are_seen():
@@ -194,10 +192,10 @@ def test_a_run_warns_and_a_look_changes_nothing(tmp_path):
     assert (tmp_path / "looked/log.txt").read_text().count("warning: mode collapse") == 1
 
     file = tmp_path / "looked/status.json"
-    told = file.read_text()
-    assert "mode collapse suspected at step 16" in told
+    text = file.read_text()
+    assert "mode collapse suspected at step 16" in text
     run(tmp_path / "looked", 16, 2)  # there is nothing left to do, and nothing is forgotten either
-    assert file.read_text() == told
+    assert file.read_text() == text
 
 
 @pytest.mark.parametrize(("batch", "parts"), [(8, 1), (12, 4), (192, 3), (1024, 128), (6, 6), (2, 1)])

@@ -41,9 +41,9 @@ def as_set(values):
 def test_the_linear_quadratic_game_is_its_matrix(double):
     field, params, matrix = linear_quadratic()
     np.testing.assert_allclose(dynamics.jacobian(field, params), matrix, atol=1e-12)
-    found = dynamics.eigenvalues(field, params)
-    np.testing.assert_allclose(as_set(found), as_set(np.linalg.eigvals(matrix)), atol=1e-6)
-    assert (np.diff(found.real) <= 0).all()
+    spectrum = dynamics.eigenvalues(field, params)
+    np.testing.assert_allclose(as_set(spectrum), as_set(np.linalg.eigvals(matrix)), atol=1e-6)
+    assert (np.diff(spectrum.real) <= 0).all()
 
 
 def test_the_operator_is_the_matrix_both_ways(double):
@@ -59,12 +59,12 @@ def test_leading_eigenvalues_of_a_larger_game_are_those_of_its_matrix(double, mo
     monkeypatch.setattr(dynamics, "DENSE", 64)
     field, params, matrix = linear_quadratic(60, 70)
     exact = np.linalg.eigvals(matrix)
-    found = dynamics.eigenvalues(field, params, count=4)
-    assert 8 <= len(found) + 1 <= 16  # a conjugate pair may be cut
-    distance = np.abs(found[:, None] - exact[None]).min(axis=1)
+    spectrum = dynamics.eigenvalues(field, params, count=4)
+    assert 8 <= len(spectrum) + 1 <= 16  # a conjugate pair may be cut
+    distance = np.abs(spectrum[:, None] - exact[None]).min(axis=1)
     assert distance.max() < 1e-6
-    np.testing.assert_allclose(found[0].real, exact.real.max(), atol=1e-6)
-    np.testing.assert_allclose(np.abs(found).max(), np.abs(exact).max(), atol=1e-6)
+    np.testing.assert_allclose(spectrum[0].real, exact.real.max(), atol=1e-6)
+    np.testing.assert_allclose(np.abs(spectrum).max(), np.abs(exact).max(), atol=1e-6)
 
 
 def test_a_fast_rotation_between_real_eigenvalues_is_found(double, monkeypatch):
@@ -76,11 +76,13 @@ def test_a_fast_rotation_between_real_eigenvalues_is_found(double, monkeypatch):
     matrix[:2, :2] = [[-0.5, 5], [-5, -0.5]]
     basis, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(72, 72)))
     matrix = basis @ matrix @ basis.T
-    found = dynamics.eigenvalues(lambda x: jnp.asarray(matrix) @ x, jnp.zeros(72))
-    said = dynamics.verdict(found)
-    assert said.kind == "stable"
-    np.testing.assert_allclose(said.step_size, dynamics.step_size_bound(np.linalg.eigvals(matrix)), rtol=1e-6)
-    np.testing.assert_allclose(said.rotation, 10, rtol=1e-6)
+    spectrum = dynamics.eigenvalues(lambda x: jnp.asarray(matrix) @ x, jnp.zeros(72))
+    verdict = dynamics.verdict(spectrum)
+    assert verdict.kind == "stable"
+    np.testing.assert_allclose(
+        verdict.step_size, dynamics.step_size_bound(np.linalg.eigvals(matrix)), rtol=1e-6
+    )
+    np.testing.assert_allclose(verdict.rotation, 10, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dense", [64, 1024])
@@ -93,9 +95,9 @@ def test_slow_growth_beside_fast_rotation_is_found(dense, seed, monkeypatch):
     expected = dynamics.verdict(np.linalg.eigvals(matrix))
     assert expected.kind == {0: "unstable", 2: "stable"}[seed]
     weights = jnp.asarray(matrix, jnp.float32)
-    found = dynamics.verdict(dynamics.eigenvalues(lambda x: weights @ x, jnp.zeros(200), steps=200))
-    assert found.kind == expected.kind
-    np.testing.assert_allclose(found.largest_real, expected.largest_real, rtol=0.01)
+    verdict = dynamics.verdict(dynamics.eigenvalues(lambda x: weights @ x, jnp.zeros(200), steps=200))
+    assert verdict.kind == expected.kind
+    np.testing.assert_allclose(verdict.largest_real, expected.largest_real, rtol=0.01)
 
 
 def test_the_step_size_bound_is_where_the_linear_quadratic_game_turns_over(double):
@@ -117,11 +119,11 @@ def test_the_step_size_bound_is_where_the_linear_quadratic_game_turns_over(doubl
     ],
 )
 def test_verdicts(values, kind, rotation):
-    found = dynamics.verdict(values)
-    assert found.kind == kind
-    assert str(found).startswith(kind)
-    np.testing.assert_allclose(found.rotation, rotation)
-    assert (found.step_size > 0) == (kind == "stable")
+    verdict = dynamics.verdict(values)
+    assert verdict.kind == kind
+    assert str(verdict).startswith(kind)
+    np.testing.assert_allclose(verdict.rotation, rotation)
+    assert (verdict.step_size > 0) == (kind == "stable")
 
 
 def make(modules, loss, penalty=None, shape=(1,)):
@@ -146,13 +148,13 @@ def test_the_dirac_gan_as_a_gan(double, gamma):
     field, params = dynamics.game_field(players, state, turn)
     assert params == {"discriminator": {"psi": 0.5}, "generator": {"theta": 1.0}}
     np.testing.assert_allclose(field(params)["generator"]["theta"], 0.5 / (1 + np.exp(0.5)), rtol=1e-12)
-    found = dynamics.eigenvalues(field, equilibrium)
+    spectrum = dynamics.eigenvalues(field, equilibrium)
     root = np.sqrt(complex(gamma**2 / 4 - 1 / 4))
     exact = np.array([-gamma / 2 + root, -gamma / 2 - root])
-    np.testing.assert_allclose(as_set(found), as_set(exact), atol=1e-6)
-    told = dynamics.verdict(found)
-    assert told.kind == ("stable" if gamma else "rotating")
-    np.testing.assert_allclose(told.step_size, min(-2 * exact.real / np.abs(exact) ** 2), atol=1e-6)
+    np.testing.assert_allclose(as_set(spectrum), as_set(exact), atol=1e-6)
+    verdict = dynamics.verdict(spectrum)
+    assert verdict.kind == ("stable" if gamma else "rotating")
+    np.testing.assert_allclose(verdict.step_size, min(-2 * exact.real / np.abs(exact) ** 2), atol=1e-6)
 
 
 def test_a_networks_jacobian_is_its_finite_differences(double):

@@ -20,15 +20,15 @@ DIGITS = data.digits()
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def finished_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "digits"
     train.run(Config(workdir=str(folder), steps=2, batch_size=8, conditional=True, quiet=True))
     return folder
 
 
 @pytest.fixture
-def run(made, tmp_path):
-    shutil.copytree(made, tmp_path / "run")
+def run(finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -43,27 +43,29 @@ def main(*arguments):
     return caught.value.code
 
 
-def test_a_run_is_measured_as_one_would_by_hand(run, digits_cnn, capsys):
+def test_a_run_is_measured_as_by_calls_of_the_metrics(run, digits_cnn, capsys):
     cli.main(["evaluate", str(run), "--n", "600", "--metrics", "fid,prdc,modes", "--seed", "3"])
     rows = np.random.default_rng(0).permutation(1797)[:600]
     latents = sampling.draw_latents(jax.random.key(3), 600, 100)
     fakes = sampling.sample(export.load_generator(run), latents, jax.numpy.asarray(DIGITS.labels[rows]))
     expected = metrics.frechet_distance(digits_cnn(DIGITS.images[rows]), digits_cnn(fakes)).value
-    said = json.loads((run / "metric-fid.json").read_text())
-    assert said["results"][0]["value"] == pytest.approx(expected, rel=1e-4)
-    assert said["results"][0]["name"] == "FID-digits-cnn"
-    protocol = said["protocol"]
+    record = json.loads((run / "metric-fid.json").read_text())
+    assert record["results"][0]["value"] == pytest.approx(expected, rel=1e-4)
+    assert record["results"][0]["name"] == "FID-digits-cnn"
+    protocol = record["protocol"]
     assert (protocol["weights"], protocol["step"], protocol["seed"]) == ("EMA", 2, 3)
     assert (protocol["n_fake"], protocol["n_real"], protocol["against"]) == (600, 600, "digits")
     assert protocol["extractor_hash"] == digits_cnn.hash
-    of_sevens = rows[DIGITS.labels[rows] == 7]
-    some = fakes[DIGITS.labels[rows] == 7]
+    real_sevens = rows[DIGITS.labels[rows] == 7]
+    fake_sevens = fakes[DIGITS.labels[rows] == 7]
     with pytest.warns(UserWarning, match="for 64 dimensions"):
-        expected = metrics.frechet_distance(digits_cnn(DIGITS.images[of_sevens]), digits_cnn(some)).value
-    assert said["per_class"]["7"]["fid"] == pytest.approx(expected, rel=1e-3)
+        expected = metrics.frechet_distance(
+            digits_cnn(DIGITS.images[real_sevens]), digits_cnn(fake_sevens)
+        ).value
+    assert record["per_class"]["7"]["fid"] == pytest.approx(expected, rel=1e-3)
     classes = digits_cnn.outputs(fakes).logits.argmax(axis=1)
     agreement = (classes[DIGITS.labels[rows] == 7] == 7).mean()
-    assert said["per_class"]["7"]["agreement"] == pytest.approx(agreement, abs=0.02)
+    assert record["per_class"]["7"]["agreement"] == pytest.approx(agreement, abs=0.02)
     both = json.loads((run / "metric-prdc.json").read_text())["results"]
     assert [result["k"] for result in both] == [3, 5]
     modes = json.loads((run / "metric-modes.json").read_text())["results"][0]
@@ -166,7 +168,7 @@ def test_copies_are_found_and_shown(tmp_path, digits_cnn):
         assert (gap == sampling.GUTTER_GRAY).all()
 
 
-def test_reals_of_another_size_are_fitted_and_said(tmp_path, digits_cnn):
+def test_reals_of_another_size_are_fitted_and_noted(tmp_path, digits_cnn):
     large = save(tmp_path / "large.npz", np.repeat(np.repeat(DIGITS.images[:200], 2, axis=1), 2, axis=2))
     report = evaluate.evaluate(large, against="digits", metrics="fid")
     assert any(
@@ -229,7 +231,7 @@ def test_where_nothing_can_be_written_nothing_is_measured(tmp_path, monkeypatch)
         evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "file/out")
 
 
-def test_what_was_measured_is_told_where_it_cannot_be_written(tmp_path, digits_cnn, monkeypatch):
+def test_the_numbers_are_in_the_error_where_they_cannot_be_written(tmp_path, digits_cnn, monkeypatch):
     def fails(report, folder):
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from jaxgan import data, features
-from jaxgan.features import classifiers
 from jaxgan.features.extractor import eight_bits
 from jaxgan.system.errors import UserError
 
@@ -87,9 +86,11 @@ def test_digits_cnn_knows_digits_that_it_has_not_seen(digits_cnn):
     assert digits_cnn.classes == "digits"
 
 
-def test_a_classifier_is_trained_once(digits_cnn, monkeypatch):
-    monkeypatch.setattr(classifiers, "_train", None)
+def test_a_classifier_is_trained_once(digits_cnn, own_cache):
+    (file,) = (own_cache / "classifiers").iterdir()
+    written = file.stat().st_mtime_ns
     assert features.get(source="digits").hash == digits_cnn.hash
+    assert file.stat().st_mtime_ns == written
 
 
 @pytest.mark.slow

@@ -18,11 +18,11 @@ def _on_a_terminal():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_noted_and_the_second_works_as_before(number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    with signals.listen() as asked:
-        assert not asked
+    with signals.listen() as stop:
+        assert not stop
         os.kill(os.getpid(), number)
-        assert asked
-        assert asked.signal == number
+        assert stop
+        assert stop.signal == number
         assert {each: signal.getsignal(each) for each in before} == before
     assert {each: signal.getsignal(each) for each in before} == before
 
@@ -38,8 +38,8 @@ def test_in_another_thread_signals_keep_their_meaning():
     seen = []
 
     def body():
-        with signals.listen() as asked:
-            seen.append((bool(asked), signal.getsignal(signal.SIGINT)))
+        with signals.listen() as stop:
+            seen.append((bool(stop), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=body)
     thread.start()
@@ -51,10 +51,10 @@ def test_nohup_keeps_its_meaning_and_a_run_in_the_background_takes_ctrl_c():
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells begin what ends in &
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with signals.listen() as asked:
+        with signals.listen() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
-            assert not asked
+            assert not stop
             os.kill(os.getpid(), signal.SIGINT)
-            assert asked
+            assert stop
     finally:
         signal.signal(signal.SIGINT, interrupt)

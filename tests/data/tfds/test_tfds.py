@@ -312,7 +312,7 @@ def test_images_are_decoded_once_until_the_records_change(prepared, tmp_path, mo
             load(name, data_dir=str(tmp_path))
 
 
-def test_another_size_and_colour(prepared, tmp_path):
+def test_another_size_and_color(prepared, tmp_path):
     assert first_shape(prepared[0], split="test[3:]", data_dir=str(tmp_path)) == (28, 28, 1)
     small = load(prepared[0], image_size=(14, 14), channels=3, data_dir=str(tmp_path))
     whole = load(prepared[0], data_dir=str(tmp_path))

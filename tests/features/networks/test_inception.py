@@ -76,7 +76,7 @@ def test_every_block_is_torch_fidelitys():
     np.testing.assert_allclose(logits, GOLDEN["logits"], atol=1e-5 * np.abs(GOLDEN["logits"]).max())
 
 
-def test_other_weights_carry_their_hash_and_grey_is_colour(tmp_path):
+def test_other_weights_carry_their_hash_and_gray_is_color(tmp_path):
     arrays = drawn()
     save_file(arrays, tmp_path / "weights.safetensors")
     extractor = features.get(inception_weights=tmp_path / "weights.safetensors", source="digits")
