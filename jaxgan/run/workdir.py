@@ -220,16 +220,12 @@ class Workdir:
             saved = json.loads(json.dumps(upgrade(saved)))
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
-        wanted = json.loads(json.dumps(settings))  # tuples are lists there
-        own = wanted.get("own")
-        if isinstance(saved.get("own"), list) and isinstance(own, dict):
-            saved["own"] = {
-                name: own.get(name, "unset") for name in saved["own"]
-            }  # older runs kept names only
+        wanted = json.loads(json.dumps(settings))  # tuples become lists, as in the file
+        there, here = _flat(saved, wanted), _flat(wanted, wanted)
         differing = [
-            f"{name} {saved.get(name, 'unset')} there, {wanted.get(name, 'unset')} here"
-            for name in dict.fromkeys([*saved, *wanted])
-            if saved.get(name) != wanted.get(name) and name not in practical
+            f"{name} {there.get(name, 'unset')} there, {here.get(name, 'unset')} here"
+            for name in dict.fromkeys([*there, *here])
+            if there.get(name) != here.get(name) and name not in practical
         ]
         if differing:
             free = next(
@@ -238,6 +234,20 @@ class Workdir:
                 if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
             )
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+
+
+def _flat(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with each piece of one's own under a name of its own.
+
+    Args:
+        settings: the settings of a run.
+        wanted: the settings that they are compared with; an older run kept the names of its pieces only.
+    """
+    own = settings.get("own") or {}
+    if isinstance(own, list):
+        own = {name: (wanted.get("own") or {}).get(name) for name in own}
+    flat = {name: value for name, value in settings.items() if name != "own"}
+    return flat | {f"your own {name}": label for name, label in own.items()}
 
 
 def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:

@@ -63,14 +63,14 @@ def test_a_run_on_two_devices_gives_the_numbers_of_one(tmp_path, capsys, options
 
 
 def test_devices_that_there_are_not_and_batches_that_do_not_divide_are_refused(tmp_path):
-    with pytest.raises(UserError, match="--devices 3: there are 2"):
+    with pytest.raises(UserError, match="`devices` 3: this machine has 2"):
         run(tmp_path / "run", devices="3")
-    with pytest.raises(UserError, match="--devices must be all or a number, got -1"):
+    with pytest.raises(UserError, match="`devices` must be all or a number, got -1"):
         run(tmp_path / "run", devices="-1")
-    with pytest.raises(UserError, match="--batch-size 7 does not divide over 2 devices: 6 and 8 do"):
+    with pytest.raises(UserError, match="`batch_size` 7 does not divide over 2 devices: 6 and 8 do"):
         run(tmp_path / "run", batch_size=7)
     with pytest.raises(
-        UserError, match="--batch-size 8 does not divide over 2 devices in 8 parts each: 16 does"
+        UserError, match="`batch_size` 8 does not divide over 2 devices in 8 parts each: 16 does"
     ):
         run(tmp_path / "run", accumulate=8)
     with pytest.raises(UserError, match="batch of 7 does not divide into 2 parts to accumulate"):
