@@ -2,7 +2,7 @@
 
 At the optimum of an unregularized GAN the discriminator still has slopes. They push the generator away from
 the data again, so training oscillates. A penalty on the size of the critic's gradient with respect to its
-*input* damps the game. A penalty is made with its weight; it is a function of any critic and returns one
+*input* damps the game. A penalty has its weight; it is a function of any critic and returns one
 value per example:
 
     penalty = penalties.r1(gamma=10.0)

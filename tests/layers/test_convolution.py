@@ -166,21 +166,28 @@ def algorithm(request, monkeypatch):
     indirect=["algorithm"],
 )
 def test_values_and_gradients_are_those_of_linens_layers(name, algorithm):
-    single = inputs(name)
-    for key in ("value", "gradient"):
-        check_equal(*(jax.jit(TRANSFORMATIONS[key](layer))(*single) for layer in LAYERS[name]), rtol=1e-5)
+    def results(layer):
+        return jax.jit(lambda *args: [TRANSFORMATIONS[key](layer)(*args) for key in ("value", "gradient")])
+
+    check_equal(*(results(layer)(*inputs(name)) for layer in LAYERS[name]), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("name", "algorithm"),
-    slow_but([("conv_transpose", "tiles")], LAYERS_AND_ALGORITHMS),
+    ("name", "algorithm", "transformations"),
+    [
+        ("conv_transpose", "tiles", ("jvp of grad", "vmap over weights, second order")),
+        *(
+            pytest.param(*case, tuple(TRANSFORMATIONS), marks=pytest.mark.slow)
+            for case in LAYERS_AND_ALGORITHMS
+        ),
+    ],
     indirect=["algorithm"],
 )
-def test_every_transformation_gives_what_linens_layers_give(name, algorithm):
-    """In float64, to second order. All layers differentiate the same three primitives: one layer is fast."""
+def test_transformed_layers_give_what_linens_layers_give(name, algorithm, transformations):
+    """In float64. All convolutions differentiate the same three primitives, so one layer is enough when fast."""
 
     def results(layer):
-        return jax.jit(lambda *args: {key: make(layer)(*args) for key, make in TRANSFORMATIONS.items()})
+        return jax.jit(lambda *args: [TRANSFORMATIONS[each](layer)(*args) for each in transformations])
 
     ours, linens = LAYERS[name]
     with jax.enable_x64(True):
@@ -237,7 +244,7 @@ def whole_and_parts(name):
 )
 def test_shard_map_gives_the_gradient_of_the_whole_batch(name, algorithm, check_vma):
     ours, linens, (params, x) = whole_and_parts(name)
-    whole = jax.grad(loss(linens), argnums=(0, 1))(params, x)
+    whole = jax.jit(jax.grad(loss(linens), argnums=(0, 1)))(params, x)
 
     def part(params, x):
         mean = lambda params, x: jax.lax.pmean(loss(ours)(params, x), "batch")
@@ -257,7 +264,7 @@ def test_shard_map_gives_the_gradient_of_the_whole_batch(name, algorithm, check_
 @pytest.mark.parametrize("name", slow_but(["conv", "batch_norm"], LAYERS))
 def test_pmap_gives_the_gradient_of_the_whole_batch(name):
     ours, linens, (params, x) = whole_and_parts(name)
-    whole = jax.grad(loss(linens))(params, x)
+    whole = jax.jit(jax.grad(loss(linens)))(params, x)
 
     def part(params, x):
         gradient = jax.grad(lambda params: jax.lax.pmean(loss(ours)(params, x), "batch"))(params)
@@ -333,7 +340,7 @@ def test_other_platforms_get_laxs_own_convolutions(platform):
     assert [convolutions(layer) for layer in LAYERS["conv_transpose"]] == [3, 3]
 
 
-@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+@pytest.mark.parametrize("platform", slow_but(["cpu"], ["cpu", "cuda"]))
 def test_networks_can_be_exported_for_any_batch(platform):
     generator, discriminator = dcgan.Generator((8, 8, 1), 2), dcgan.Discriminator(2, norm="none")
     variables = {
@@ -405,7 +412,8 @@ def test_convolutions_run_outside_of_jit_too():
     np.testing.assert_array_equal(conv(x, jnp.full((1, 1, 1, 1), 2.0), strides=(2, 2)), 2 * x[:, ::2, ::2])
 
 
-@pytest.mark.parametrize("size", slow_but([8], [8, 16, 28]))
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [8, 16, 28])
 def test_a_dcgan_is_the_one_that_linens_layers_make(monkeypatch, size):
     def init_and_apply(module, key, x):
         variables = module.init(key, x, train=True)

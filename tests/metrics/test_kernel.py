@@ -87,9 +87,9 @@ def test_symmetry_rotation_seed():
     axes = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     np.testing.assert_allclose(kernel_distance(fake, real, **options).value, value, rtol=1e-10)
     np.testing.assert_allclose(kernel_distance(real @ axes, fake @ axes, **options).value, value, rtol=1e-10)
-    some = [kernel_distance(real, fake, subsets=5, subset_size=9, seed=seed) for seed in (1, 1, 2)]
-    assert some[0] == some[1]
-    assert some[0].value != some[2].value
+    results = [kernel_distance(real, fake, subsets=5, subset_size=9, seed=seed) for seed in (1, 1, 2)]
+    assert results[0] == results[1]
+    assert results[0].value != results[2].value
 
 
 @pytest.mark.parametrize("options", [{"subsets": 0}, {"subset_size": 1}])

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against the prdc package, by hand, and by what is expected of them."""
+"""Precision, recall, density and coverage against the prdc package, in a worked example, and by their expectation."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_ties_stay_ties_where_they_round():
     np.testing.assert_allclose(all_four(real, fake, 5), GOLDEN["ties/prdc5"], rtol=1e-12)
 
 
-def test_by_hand_on_a_line():
+def test_a_worked_example_on_a_line():
     real, fake = np.array([[0.0], [1.0], [3.0]]), np.array([[0.5], [1.0], [9.0]])
     # With k = 1 the real balls are (-1, 1), (0, 2) and (1, 5); the fake ones (0, 1), (0.5, 1.5) and (1, 17).
     result = precision_recall(real, fake, k=1)
@@ -69,8 +69,8 @@ def test_one_outlier_among_the_reals_moves_nothing_else():
     radii = np.sort(cdist(real, real), axis=1)[:, 5], np.sort(cdist(fake, fake), axis=1)[:, 5]
     between = cdist(fake, real)
     precision, recall = (between < radii[0]).any(axis=1).mean(), (radii[1] > between.T).any(axis=1).mean()
-    found = precision_recall(real, fake, k=5)
-    np.testing.assert_allclose((found.precision, found.recall), (precision, recall), atol=0.011)
+    result = precision_recall(real, fake, k=5)
+    np.testing.assert_allclose((result.precision, result.recall), (precision, recall), atol=0.011)
     assert precision > 0.9
 
 
