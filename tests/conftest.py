@@ -79,6 +79,19 @@ def digits_cnn(trained, own_cache):
     return features.get("digits-cnn")
 
 
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """A finished run of two steps on digits, conditional; whoever changes it takes a copy."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", save_blank)
+        from jaxgan import train
+        from jaxgan.config import Config
+
+        train.run(Config(workdir=str(folder), steps=2, batch_size=8, conditional=True, quiet=True))
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """No test sees what another one, or the user, has cached."""

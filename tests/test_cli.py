@@ -19,11 +19,9 @@ from jaxgan.config import Config
 from tiny_runs import tiny, train_tiny
 
 
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    train.run(Config(workdir=str(folder), steps=2, batch_size=8, conditional=True))
-    return folder
+@pytest.fixture
+def run_folder(digits_run):
+    return digits_run
 
 
 def test_version(capsys):

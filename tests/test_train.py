@@ -21,6 +21,8 @@ from pictures import forty_pictures
 
 PICTURES = forty_pictures(6, 10, 3)
 
+SMALL = {"generator": mlp.Generator((6, 10, 3), (8,)), "discriminator": mlp.Discriminator((8,))}
+
 
 def tiny(workdir, **options):
     small = {"steps": 12, "batch_size": 8, "latent_dim": 5}
@@ -124,7 +126,7 @@ def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "Recorder", Recorder)
-        result = train.run(config, dataset=PICTURES)
+        result = train.run(config, dataset=PICTURES, **SMALL)
     assert result.status == "preempted"
     step = int(result.state.step)
     assert 20 <= step < 2000
@@ -132,7 +134,7 @@ def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path
     assert status == {"state": "preempted", "step": step, "why": number.name}
     assert str(step) in [path.name for path in (result.workdir / "checkpoints").iterdir()]
     assert (result.workdir / "export/generator.safetensors").exists()
-    result = train.run(config.replace(steps=step + 5), dataset=PICTURES)
+    result = train.run(config.replace(steps=step + 5), dataset=PICTURES, **SMALL)
     assert (result.status, int(result.state.step)) == ("done", step + 5)
     assert [row["step"] for row in rows(result.workdir)] == list(range(1, step + 6))
 
@@ -147,7 +149,7 @@ def test_a_run_that_goes_on_needs_the_program_it_began_with(tmp_path, devices, m
 
     monkeypatch.setattr(parallel, "compile_run", noted)
     for steps in (2, 4):
-        train.run(tiny(tmp_path / "run", steps=steps, devices=devices), dataset=PICTURES)
+        train.run(tiny(tmp_path / "run", steps=steps, devices=devices), dataset=PICTURES, **SMALL)
     assert programs[0] == programs[1]  # else the compilation cache misses
 
 
@@ -162,12 +164,12 @@ def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "Recorder", Recorder)
         with pytest.raises(RuntimeError, match="on fire"):
-            train.run(config, dataset=PICTURES)
+            train.run(config, dataset=PICTURES, **SMALL)
     status = json.loads((tmp_path / "run/status.json").read_text())
     assert status["state"] == "failed"
     assert "the disk is on fire" in status["why"]
     assert (tmp_path / "run/checkpoints/4").is_dir()
-    result = train.run(config, dataset=PICTURES)
+    result = train.run(config, dataset=PICTURES, **SMALL)
     assert (result.status, int(result.state.step)) == ("done", 12)
 
 
@@ -234,7 +236,7 @@ def test_a_streamed_run_in_pieces_is_bit_equal(tmp_path):
 
 def test_quiet_and_tensorboard(tmp_path, capfd):
     config = tiny(tmp_path / "run", quiet=True, tensorboard=True)
-    result = train.run(config, dataset=PICTURES)
+    result = train.run(config, dataset=PICTURES, **SMALL)
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "")
     assert "step 12/12" in (result.workdir / "log.txt").read_text()
@@ -244,7 +246,7 @@ def test_quiet_and_tensorboard(tmp_path, capfd):
 
 
 def test_the_gif_shows_every_grid(tmp_path):
-    result = train.run(tiny(tmp_path / "run"), dataset=PICTURES)
+    result = train.run(tiny(tmp_path / "run"), dataset=PICTURES, **SMALL)
     with Image.open(result.workdir / "samples.gif") as gif:
         assert gif.n_frames == 3
         assert max(gif.size) <= 480

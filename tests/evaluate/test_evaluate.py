@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import cli, data, evaluate, export, features, metrics, sampling, train
-from jaxgan.config import Config
+from jaxgan import cli, data, evaluate, export, features, metrics, sampling
 from jaxgan.evaluate import command, reals
 from jaxgan.features import extractor
 from jaxgan.system.errors import UserError
@@ -19,16 +18,9 @@ from jaxgan.system.errors import UserError
 DIGITS = data.digits()
 
 
-@pytest.fixture(scope="module")
-def finished_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    train.run(Config(workdir=str(folder), steps=2, batch_size=8, conditional=True, quiet=True))
-    return folder
-
-
 @pytest.fixture
-def run(finished_run, tmp_path):
-    shutil.copytree(finished_run, tmp_path / "run")
+def run(digits_run, tmp_path):
+    shutil.copytree(digits_run, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -223,7 +215,7 @@ def test_features_of_reals_are_kept(tmp_path, digits_cnn, own_cache, monkeypatch
     assert len(list((own_cache / "features").iterdir())) == 3
 
 
-def test_where_nothing_can_be_written_nothing_is_measured(tmp_path, monkeypatch):
+def test_where_nothing_can_be_written_nothing_is_measured(tmp_path, digits_cnn, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(command, "measure", None)
     points = save(tmp_path / "some.npz", DIGITS.images[:100])

@@ -26,16 +26,17 @@ def assert_same(a, b):
 
 def test_a_save_is_not_touched_by_the_steps_that_follow(tmp_path):
     """The state is donated right after an asynchronous save has begun."""
-    step = parallel.jit(make_train_step(GENERATOR, DISCRIMINATOR, losses.hinge))
+    small = mlp.Generator((8, 8, 1), (8,)), mlp.Discriminator((8,))
+    step = parallel.jit(make_train_step(*small, losses.hinge))
     batch = {"image": jax.random.normal(KEY, (8, 8, 8, 1))}
-    state, _ = step(make_state(), batch, KEY)
+    state, _ = step(make_state(*small), batch, KEY)
     expected = jax.tree.map(lambda leaf: np.array(leaf), state)
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
         checkpoints.save(1, state)
         for _ in range(5):
             state, _ = step(state, batch, KEY)
     with Checkpoints(tmp_path / "checkpoints") as checkpoints:
-        restored = checkpoints.restore(jax.eval_shape(make_state))
+        restored = checkpoints.restore(jax.eval_shape(lambda: make_state(*small)))
     assert_same(restored, expected)
     step(restored, batch, KEY)  # it can be trained on, donation included
 

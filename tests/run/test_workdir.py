@@ -70,10 +70,8 @@ def test_what_is_no_run_folder_is_left_alone(tmp_path):
 
 
 def test_a_run_is_kept_to_itself_while_it_lasts(tmp_path):
-    with (
-        Workdir(tmp_path / "run", SETTINGS),
-        pytest.raises(UserError, match=f"in use by process {os.getpid()} on"),
-    ):
+    message = f"in use by process {os.getpid()} on"
+    with Workdir(tmp_path / "run", SETTINGS), pytest.raises(UserError, match=message):
         Workdir(tmp_path / "run", SETTINGS)
     with Workdir(tmp_path / "run", SETTINGS):
         pass
