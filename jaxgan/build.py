@@ -27,6 +27,7 @@ from jaxgan.names import (
     SCHEDULES,
     UPDATES,
 )
+from jaxgan.sampling import drawing
 from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
 from jaxgan.system.errors import UserError
@@ -218,10 +219,6 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     def init(key: jax.Array) -> GANState:
         return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
-    @jax.jit
-    def generate(variables: Any, latents: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-        return jnp.asarray(generator.apply(variables, latents, labels, train=False))
-
     arrays = dataset.arrays(config.conditional)
     taken = config.images_per_step
     batch = {
@@ -240,7 +237,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
     require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
     return Experiment(
-        generator, discriminator, step, step.players, generate, init, shapes, arrays, num_classes
+        generator, discriminator, step, step.players, drawing(generator), init, shapes, arrays, num_classes
     )
 
 

@@ -366,9 +366,9 @@ class Config:
         for name in dead:
             other, values = next(iter(INFO[name].only.items()))
             has = _text(getattr(config, other))
+            needs = f": it needs {' or '.join(values)}" if len(values) < 4 else ""
             raise UserError(
-                f"`{name}` {_text(getattr(config, name))} has no effect with `{other}` {has}: "
-                f"it needs {' or '.join(values)}"
+                f"`{name}` {_text(getattr(config, name))} has no effect with `{other}` {has}{needs}"
             )
         return config
 

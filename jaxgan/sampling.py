@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +52,22 @@ def slerp(
     straight = (1 - share) * start + share * end
     along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
     return jnp.where(jnp.sin(angle) < 1e-3, straight, along)
+
+
+def drawing(generator: nn.Module) -> Callable[..., jax.Array]:
+    """Return ``(variables, latents, labels) -> images`` of a generator in drawing mode, jitted.
+
+    Sample grids, evaluations and exported generators all draw by this one function.
+
+    Args:
+        generator: module ``(latents, labels, *, train) -> images``.
+    """
+
+    @jax.jit
+    def draw(variables: Any, latents: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+        return jnp.asarray(generator.apply(variables, latents, labels, train=False))
+
+    return draw
 
 
 def sample(

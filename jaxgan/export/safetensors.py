@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jaxgan.names import FAMILIES
+from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically, write_json
@@ -139,9 +140,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         why = str(error).split("\n")[0]
         raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {why}") from error
     variables = with_leaves(like, _read_arrays(_folder(path) / WEIGHTS, named_leaves(like)))
-    apply = jax.jit(
-        lambda variables, latents, labels: generator.apply(variables, latents, labels, train=False)
-    )
+    draw = drawing(generator)
 
     def generate(latents, labels=None):
         if labels is not None and num_classes is not None and not isinstance(labels, jax.core.Tracer):
@@ -150,7 +149,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
                 raise ValueError(
                     f"labels are 0 to {num_classes - 1}, these go from {found.min()} to {found.max()}"
                 )
-        return apply(variables, latents, labels)
+        return draw(variables, latents, labels)
 
     return generate
 

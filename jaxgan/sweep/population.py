@@ -20,8 +20,7 @@ from jaxgan.run.evaluation_plan import EvaluationPlan
 from jaxgan.run.keys import run_keys
 from jaxgan.run.pace import Pace
 from jaxgan.run.workdir import Workdir
-from jaxgan.state import GANState
-from jaxgan.sweep.program import Program, diverged, member
+from jaxgan.sweep.program import Member, Program, diverged, member
 from jaxgan.system.files import write_json
 from jaxgan.system.progress import Progress
 from jaxgan.system.signals import Preemption
@@ -141,11 +140,11 @@ def _train(
     checkpoints: Checkpoints,
     say: Callable[[str], None],
     stop: Preemption,
-) -> GANState:
+) -> Member:
     program, numbers, configs = setting.program, list(members), list(members.values())
     config = configs[0]
     saved = checkpoints.latest_step()
-    state = program.init(configs) if saved is None else program.place(checkpoints.restore(program.shapes))
+    state = program.init(configs) if saved is None else program.restore(checkpoints)
     step, known = int(state.step), diverged(state)
     folder.trim_metrics(step)
     folder.write_status("running", step)
@@ -189,7 +188,7 @@ def _measure(
     folder: Workdir,
     members: dict[int, Config],
     setting: Setting,
-    state: GANState,
+    state: Member,
     say: Callable[[str], None],
 ) -> list[Outcome]:
     plan, rows, game = setting.plan, folder.read_metrics(), setting.experiment.step.game

@@ -1,10 +1,11 @@
-"""One compiled program for many members: what varies is traced, and who diverges is frozen.
+"""One compiled program for many members: what varies is traced, and a member that diverges is frozen.
 
 A member that meets NaN or infinity keeps the state that it had before, at every later step, and its metrics
-are NaN. That is written into the one counter of its state that nothing else reads, so a checkpoint holds it,
-and however a sweep is cut into calls, the numbers are the same.
+are NaN. The state says so itself (`Member.diverged_at`), so a checkpoint holds it, and however a sweep is cut
+into calls, the numbers are the same.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,12 +19,36 @@ from jax.sharding import PartitionSpec as P
 from jaxgan import build, data, parallel
 from jaxgan.build import Experiment
 from jaxgan.config import Config
+from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.keys import keys_of
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Metrics
 from jaxgan.system import limits
+from jaxgan.system.errors import UserError
 
 AXIS = "members"
+
+
+class Member(GANState):
+    """A GAN among others.
+
+    Attributes:
+        diverged_at: int32 scalar, the step at which it met NaN or infinity; 0 while it has not.
+    """
+
+    diverged_at: Any
+
+
+def _member(state: GANState, diverged_at: Any) -> Member:
+    return Member(**_fields(state), diverged_at=diverged_at)
+
+
+def _plain(state: Member) -> GANState:
+    return GANState(**_fields(state))
+
+
+def _fields(state: GANState) -> dict[str, Any]:
+    return {field.name: getattr(state, field.name) for field in dataclasses.fields(GANState)}
 
 
 class Program:
@@ -57,7 +82,8 @@ class Program:
             (len(devices),), (AXIS,), devices=list(devices), axis_types=(jax.sharding.AxisType.Auto,)
         )
         each, shared = P(AXIS), P()
-        of_state = jax.tree.map(lambda _: each, experiment.shapes).replace(step=shared)
+        self._shapes = _member(experiment.shapes, jax.ShapeDtypeStruct((), jnp.int32))
+        of_state = jax.tree.map(lambda _: each, self._shapes).replace(step=shared)
         specs = (each, of_state, shared, each)
         self._placements = jax.tree.map(partial(NamedSharding, self._mesh), specs)
         mapped = jax.shard_map(
@@ -79,28 +105,41 @@ class Program:
         ) - getattr(analysis, "alias_size_in_bytes", 0)
 
     @property
-    def shapes(self) -> GANState:
+    def shapes(self) -> Member:
         """Shapes, dtypes and places of the members' state."""
         return jax.tree.map(
             lambda leaf, place: jax.ShapeDtypeStruct(
                 (self.size, *leaf.shape) if place.spec else leaf.shape, leaf.dtype, sharding=place
             ),
-            self._experiment.shapes,
+            self._shapes,
             self._placements[1],
         )
 
-    def init(self, members: Sequence[Config]) -> GANState:
+    def init(self, members: Sequence[Config]) -> Member:
         """Return the members' states at step 0."""
-        seeds = self._settings(members)[1]
-        return self.place(
-            parallel.init_population(lambda key: self._experiment.init(keys_of(key).init), seeds)
-        )
 
-    def place(self, state: GANState) -> GANState:
+        def init(key: jax.Array) -> Member:
+            return _member(self._experiment.init(keys_of(key).init), jnp.zeros((), jnp.int32))
+
+        state: Any = parallel.init_population(init, self._settings(members)[1])
+        return self.place(state)
+
+    def restore(self, checkpoints: Checkpoints) -> Member:
+        """Return the members' states of the newest checkpoint."""
+        shapes = self.shapes
+        try:
+            return self.place(checkpoints.restore(shapes))
+        except UserError:  # of a version that marked members in the generator's counter
+            saved = checkpoints.restore(_plain(shapes))
+        counts = saved.generator.step
+        generator = saved.generator.replace(step=jnp.abs(counts))
+        return self.place(_member(saved.replace(generator=generator), jnp.maximum(-counts, 0)))
+
+    def place(self, state: Member) -> Member:
         """Spread a state over the devices."""
         return jax.device_put(state, self._placements[1])
 
-    def run(self, members: Sequence[Config], state: GANState, n: int) -> tuple[GANState, Metrics]:
+    def run(self, members: Sequence[Config], state: Member, n: int) -> tuple[Member, Metrics]:
         """Train `n` steps; return the state and the metrics of the last, ``[size]`` each.
 
         Args:
@@ -125,7 +164,7 @@ class Program:
         inner = build.train_step(self._config, generator, discriminator, traced=hyper)
         optimizers = build.optimizers(self._config, traced=hyper)
 
-        def step(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
+        def step(state: Member, batch: Batch, key: jax.Array) -> tuple[Member, Metrics]:
             started = state.generator.tx, state.discriminator.tx
             after, metrics = inner(_with_optimizers(state, *optimizers), batch, keys_of(key).train)
             return _freeze(state, _with_optimizers(after, *started), metrics)
@@ -166,33 +205,31 @@ def fitting(
         parts *= 2
 
 
-def member(state: GANState, i: int) -> GANState:
+def member(state: Member, i: int) -> GANState:
     """Return the state of one member, as if it had been trained alone, on the host."""
-    of_one = jax.tree.map(lambda leaf: np.asarray(leaf[i]), state.replace(step=None))
+    of_one = jax.tree.map(lambda leaf: np.asarray(leaf[i]), _plain(state).replace(step=None))
     return of_one.replace(step=np.asarray(state.step))
 
 
-def diverged(state: GANState) -> list[int | None]:
+def diverged(state: Member) -> list[int | None]:
     """Return for each member the step at which it diverged, or None."""
-    counts = np.asarray(state.generator.step).tolist()
-    return [-count if count < 0 else None for count in counts]
+    return [step or None for step in np.asarray(state.diverged_at).tolist()]
 
 
-def _freeze(before: GANState, after: GANState, metrics: Metrics) -> tuple[GANState, Metrics]:
+def _freeze(before: Member, after: Member, metrics: Metrics) -> tuple[Member, Metrics]:
     """Return the state before where the one after is not finite, or was frozen already."""
     # Gradients that are not finite show in their norms: averages and optimizers are finite where these are.
     watched = jax.tree.leaves((after.generator.variables, after.discriminator.variables, metrics))
     finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in watched]).all()
-    was_frozen = before.generator.step < 0
+    was_frozen = before.diverged_at > 0
     alive = finite & ~was_frozen
     state = jax.tree.map(partial(jnp.where, alive), after, before)
-    mark = jnp.where(was_frozen, before.generator.step, -after.step)
-    count = jnp.where(alive, after.generator.step, mark)
-    state = state.replace(step=after.step, generator=state.generator.replace(step=count))
+    diverged_at = jnp.where(finite | was_frozen, before.diverged_at, after.step)
+    state = state.replace(step=after.step, diverged_at=diverged_at)
     return state, jax.tree.map(lambda value: jnp.where(alive, value, jnp.nan), metrics)
 
 
-def _with_optimizers(state: GANState, g_tx: Any, d_tx: Any) -> GANState:
+def _with_optimizers(state: Any, g_tx: Any, d_tx: Any) -> Member:
     """Return the state with other transformations; what they keep is of the same structure."""
     return state.replace(
         generator=state.generator.replace(tx=g_tx), discriminator=state.discriminator.replace(tx=d_tx)
