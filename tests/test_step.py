@@ -120,7 +120,7 @@ def test_the_dirac_gan_moves_as_on_paper(d_steps, gamma, update):
 def test_metrics_are_what_their_names_say():
     generator, discriminator = DiracGenerator(), DiracDiscriminator()
     state = make_state(generator, discriminator, image_shape=(1,), tx=optax.set_to_zero())
-    step = make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=4.0))
+    step = jax.jit(make_train_step(generator, discriminator, losses.hinge, penalty=penalties.r1(gamma=4.0)))
     _, metrics = step(state, {"image": jnp.array([[3.0], [-1.0]])}, KEY)
     expected = {
         "real_logit": 0.5,  # mean of 1.5 and -0.5
@@ -138,7 +138,7 @@ def test_metrics_are_what_their_names_say():
 def test_each_critic_update_sees_fresh_images_and_fresh_latents():
     generator, discriminator = PassLatents(), Witness()
     state = make_state(generator, discriminator, image_shape=(3,))
-    step = make_train_step(generator, discriminator, losses.hinge, d_steps=3)
+    step = jax.jit(make_train_step(generator, discriminator, losses.hinge, d_steps=3))
     real = jax.random.normal(jax.random.key(9), (12, 3))
     label = jnp.arange(12, dtype=jnp.int32)
     state = state.replace(generator=state.generator.replace(params={"scale": jnp.ones(())}))
@@ -187,7 +187,7 @@ def test_latents_do_not_depend_on_the_size_of_the_batch():
             "seen": {"images": jnp.zeros((10, count, 3)), "labels": jnp.zeros((10, count), jnp.int32)}
         }
         state = state.replace(discriminator=state.discriminator.replace(collections=collections))
-        step = make_train_step(generator, witness, losses.hinge)
+        step = jax.jit(make_train_step(generator, witness, losses.hinge))
         state, _ = step(state, {"image": jnp.zeros((count, 3))}, KEY)
         seen[count] = state.discriminator.collections["seen"]["images"][0]
     np.testing.assert_array_equal(seen[2], seen[4][:2])
@@ -243,7 +243,7 @@ def test_augmentation_is_seen_by_all_that_is_judged():
 
     generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
     state = make_state(generator, discriminator, image_shape=(8, 8, 1))
-    step = make_train_step(generator, discriminator, losses.hinge, augment=blank)
+    step = jax.jit(make_train_step(generator, discriminator, losses.hinge, augment=blank))
     after, metrics = step(state, digits(6), KEY)
     assert metrics["real_logit"] == metrics["fake_logit"] == 0
     assert metrics["generator_gradient_norm"] == 0
@@ -261,7 +261,7 @@ def test_real_and_fake_are_augmented_by_independent_draws():
 
     witness = Witness()
     state = make_state(Zeros(), witness, image_shape=(3,))
-    step = make_train_step(Zeros(), witness, losses.hinge, augment=noise, d_steps=2)
+    step = jax.jit(make_train_step(Zeros(), witness, losses.hinge, augment=noise, d_steps=2))
     state, _ = step(state, {"image": jnp.zeros((8, 3))}, KEY)
     drawn = state.discriminator.collections["seen"]["images"][:4].reshape(16, 3)
     assert len(np.unique(drawn, axis=0)) == 16
@@ -274,7 +274,7 @@ def test_a_relativistic_loss_gets_the_last_real_images():
     )
     generator, discriminator = DiracGenerator(), DiracDiscriminator()
     state = make_state(generator, discriminator, image_shape=(1,), tx=optax.set_to_zero())
-    step = make_train_step(generator, discriminator, relativistic, d_steps=2)
+    step = jax.jit(make_train_step(generator, discriminator, relativistic, d_steps=2))
     _, metrics = step(state, {"image": jnp.array([[9.0], [1.0], [9.0], [2.0]])}, KEY)
     expected = np.log1p(np.exp(0.5 * np.array([1.0, 2.0]) - 0.4)).mean()
     np.testing.assert_allclose(metrics["generator_loss"], expected, rtol=1e-6)
