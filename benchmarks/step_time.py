@@ -19,7 +19,7 @@ import jax
 
 import inputs
 from jaxgan import build, data
-from jaxgan.config import INFO, Config, option
+from jaxgan.config import INFO, Config, option, parse_size
 from jaxgan.run import cost
 from jaxgan.run.workdir import environment
 from jaxgan.system.errors import UserError, choose, exits
@@ -76,6 +76,8 @@ def configs(arguments: argparse.Namespace) -> dict[str, Config]:
     """
     fields = (*NAMES, *COUNTS, "image_size", "channels")
     changes = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
+    if arguments.image_size is not None:
+        changes["image_size"] = parse_size(arguments.image_size)
     names = dict.fromkeys(choose("networks", name, NETWORKS) for name in arguments.networks)
     changed = {name: NETWORKS[name].replace(**changes) for name in names}
     if not set.intersection(*(set(config.without_effect()) for config in changed.values())):
