@@ -1,121 +1,136 @@
-"""What safety costs: saves, fingerprints and NaN checks as shares of the step time, ratios within one run.
+"""What safety costs: saves, fingerprints and NaN checks as shares of the time of training.
 
 python benchmarks/fault_cost.py
 
-The default settings save every 1,000 steps. A share is what one save, or the checks of 1,000 steps, add to
-the time of 1,000 steps; both are timed by turns, so that what else the machine does falls on either.
+A run keeps a NaN of any step in its metrics, and saves every 1,000 steps. The NaN checks are compared with a
+loop that has none. The two loops and the saves are timed in turns, so that other load on the machine slows
+all of them alike.
 """
 
 import argparse
+import copy
 import math
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from jaxgan import build, data, parallel
+from jaxgan import build
 from jaxgan.config import Config
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.checksums import describe, not_finite
 from jaxgan.state import named_leaves
+from tables import Table
+from training import Training
 
 CONFIGS = {
     "digits_mlp": Config(penalty="r1"),
-    "mlp_28": Config(image_size="28"),
+    "mlp_28": Config(image_size=28),
     "digits_dcgan": Config(network="dcgan", width=32, batch_size=64),
 }
+TRIED = 50  # steps that show how many steps a second has
+HEADING = ("network", "ms/step", "NaN checks", "quartiles", "a save", "its fingerprints", "ms")
 
 
-TRIED = 50  # steps, to find out how many a second has
+def without_checks(checked: Training) -> Training:
+    """Return the same training, whose loop does not keep a NaN of an earlier step in the metrics.
+
+    The loop has the form that `jaxgan.parallel.compile_run` chose: one program, or calls of single steps.
+    """
+    step, batch_at = checked.experiment.step, checked.batch_at
+
+    def one(state: Any, arrays: Any, key: Any) -> Any:
+        return step(state, batch_at(arrays, state.step), key)
+
+    def loop(state: Any, arrays: Any, key: Any, n: Any) -> Any:
+        shapes = jax.eval_shape(one, state, arrays, key)[1]
+        blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.fori_loop(0, n, lambda _, carry: one(carry[0], arrays, key), (state, blank))
+
+    def calls(state: Any, arrays: Any, key: Any, n: int) -> Any:
+        metrics = None
+        for _ in range(n):
+            state, metrics = single(state, arrays, key)
+        return state, metrics
+
+    plain = copy.copy(checked)
+    plain.state = checked.experiment.init(jax.random.key(0))
+    inputs = plain.state, plain.arrays, plain.key
+    if isinstance(checked.loop, jax.stages.Compiled):
+        plain.loop = jax.jit(loop, donate_argnums=0).lower(*inputs, 1).compile()
+    else:
+        single = jax.jit(one, donate_argnums=0).lower(*inputs).compile()
+        plain.loop = calls
+    return plain
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """Return how long a call takes, its results included."""
-    began = time.perf_counter()
-    jax.block_until_ready(jax.tree.leaves(work()))
-    return time.perf_counter() - began
+def measure(name: str, config: Config, steps: int | None, repetitions: int) -> list[str]:
+    """Return a network's row of the table.
 
-
-def compiled(config: Config, *, checked: bool) -> tuple[Callable[..., Any], Any, Any, jax.Array]:
-    """Return the loop of a run with or without what keeps a NaN in sight, and its first inputs."""
-    dataset = build.dataset(config)
-    experiment = build.experiment(config, dataset)
-    key = jax.random.key(0)
-    keep = parallel.loops._keep_not_finite
-    parallel.loops._keep_not_finite = keep if checked else lambda earlier, later: later
-    arrays = jax.device_put({"image": dataset.images})
-    batch_at = partial(data.batch_at, seed=0, batch_size=config.batch_size)
-    run = parallel.compile_run(experiment.step, batch_at, experiment.shapes, arrays, key)
-    parallel.loops._keep_not_finite = keep
-    return run, experiment.init(key), arrays, key
-
-
-def _advance(loops: dict[bool, Any], states: dict[bool, Any], checked: bool, n: int) -> Any:
-    run, _, arrays, key = loops[checked]
-    states[checked], metrics = run(states[checked], arrays, key, n)
-    return metrics
-
-
-def measure(name: str, config: Config, steps: int | None, repetitions: int) -> None:
-    """Print a line of ratios; `steps` stand for the 1,000 between two saves (None: a second's)."""
-    loops = {checked: compiled(config, checked=checked) for checked in (False, True)}
-    states = {checked: loop[1] for checked, loop in loops.items()}
+    Args:
+        name: the network's name.
+        config: the network's settings.
+        steps: steps that are timed at once; None for as many as a second has.
+        repetitions: number of turns.
+    """
+    checked = Training(config.check(), build.dataset(config))
+    plain = without_checks(checked)
     if steps is None:
-        tried = [seconds(lambda: _advance(loops, states, False, TRIED)) for _ in range(2)]
-        steps = min(config.save_every, math.ceil(TRIED / tried[1]))
-    share = steps / config.save_every
+        plain.seconds(TRIED)  # warms up
+        steps = min(config.save_every, math.ceil(TRIED / plain.seconds(TRIED)))
+
+    def save(checkpoints: Checkpoints, step: int) -> None:
+        checkpoints.save(step, checked.state)
+        checked.advance(steps)
+        checkpoints.wait()  # a save that goes on after these steps counts in full
+
+    def mark() -> None:
+        leaves = named_leaves(checked.state)
+        describe(leaves)
+        not_finite(leaves)
+
     times: dict[str, list[float]] = {"plain": [], "checked": [], "saving": [], "marks": []}
-
-    advance = partial(_advance, loops, states, n=steps)
-
-    def save(checkpoints: Checkpoints, step: int) -> Any:
-        checkpoints.save(step, states[True])
-        metrics = advance(True)
-        jax.block_until_ready(metrics)
-        checkpoints.wait()  # what is not written by then counts in full
-        return metrics
-
-    def mark(state: Any) -> Any:
-        return describe(named_leaves(state)), not_finite(named_leaves(state))
-
     with tempfile.TemporaryDirectory() as folder, Checkpoints(Path(folder)) as checkpoints:
         for i in range(repetitions + 1):
-            row = {
-                "plain": seconds(lambda: advance(False)),
-                "checked": seconds(lambda: advance(True)),
-                "saving": seconds(partial(save, checkpoints, i)),
-                "marks": seconds(lambda: mark(states[True])),
-            }
-            for kind, taken in row.items():
-                times[kind].append(taken)
-    times = {kind: taken[1:] for kind, taken in times.items()}  # the first warms up
-    plain = statistics.median(times["plain"])
-    ratios = [b / a - 1 for a, b in zip(times["plain"], times["checked"], strict=True)]
+            times["plain"].append(plain.seconds(steps))
+            times["checked"].append(checked.seconds(steps))
+            times["saving"].append(timeit(partial(save, checkpoints, i), number=1))
+            times["marks"].append(timeit(mark, number=1))
+    times = {kind: seconds[1:] for kind, seconds in times.items()}  # the first turn warms up
+    training, marks = statistics.median(times["plain"]), statistics.median(times["marks"])
+    ratios = [after / before - 1 for before, after in zip(times["plain"], times["checked"], strict=True)]
     low, checks, high = (100 * value for value in statistics.quantiles(ratios, n=4))
     saving = statistics.median(b - a for a, b in zip(times["checked"], times["saving"], strict=True))
-    marks = statistics.median(times["marks"])
-    per_save = plain / share  # the time of the steps between two saves
-    print(
-        f"{name:<16}{1e3 * plain / steps:8.2f} ms a step; "
-        f"NaN checks {checks:+.2f} % ({low:+.2f} .. {high:+.2f}); "
-        f"a save {100 * saving / per_save:+.2f} %, of that fingerprints {100 * marks / per_save:.2f} % "
-        f"({1e3 * marks:.0f} ms)",
-        flush=True,
-    )
+    between_saves = training * config.save_every / steps  # seconds
+    return [
+        name,
+        f"{1e3 * training / steps:.2f}",
+        f"{checks:+.2f} %",
+        f"{low:+.2f} .. {high:+.2f}",
+        f"{100 * saving / between_saves:+.2f} %",
+        f"{100 * marks / between_saves:.2f} %",
+        f"{1e3 * marks:.0f}",
+    ]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Measure every network and print one table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, help="steps that are timed at a time; a second's if not given")
-    parser.add_argument("--only", choices=CONFIGS, help="one of the lines")
-    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--steps", type=int, help="steps that are timed at once (as many as a second has)")
+    parser.add_argument("--only", choices=CONFIGS, help="measure one network")
+    parser.add_argument("--repetitions", type=int, default=15, help="number of turns (%(default)s)")
     arguments = parser.parse_args()
+    table = Table(HEADING, names=CONFIGS)
     for name in [arguments.only] if arguments.only else CONFIGS:
-        measure(name, CONFIGS[name], arguments.steps, arguments.repetitions)
+        table.add(measure(name, CONFIGS[name], arguments.steps, arguments.repetitions))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""The input side of training: made data sets, and how their batches get to the device."""
+"""The input side of training: random data sets, and the ways of their batches to the device."""
 
 import os
 import shutil
@@ -14,17 +14,17 @@ from jaxgan import data
 from jaxgan.config import Config
 from timing import Work
 
-PER_CALL = Config().log_every  # batches that training asks for at once, at most
-SETTLING_BYTES = 2**26  # after so many, a stream gives what it gathers, and no more what it had ready
+PER_CALL = Config().log_every  # the largest number of batches that training asks for at once
+SETTLING_BYTES = 2**26  # after so many bytes, the blocks that a stream gathered before the clock are used up
 
 
 def made_images(count: int, shape: tuple[int, ...]) -> data.Dataset:
-    """Return random images: what is on them has no part in how long they take."""
+    """Return random images; their content does not change how long anything takes."""
     return data.Dataset("made", np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8))
 
 
 def memory_mapped(count: int, file: Path) -> data.Dataset:
-    """Return images of MNIST's shape, made, and read from a ``.npy``."""
+    """Return random images of MNIST's shape, read from a memory-mapped ``.npy`` that is written first."""
     np.save(file, made_images(count, (28, 28, 1)).images)
     return data.Dataset("made", np.load(file, mmap_mode="r"))
 
@@ -35,11 +35,11 @@ def works(
     """Return the ways of batches to the device, and the seconds of opening a folder of pictures.
 
     Args:
-        dataset: for all ways but that of the folder.
-        pictures: how many to make for the folder.
+        dataset: images for all ways but that of the folder of pictures.
+        pictures: number of pictures to write into that folder.
         batch_size: images per batch.
-        repetitions: of opening the folder.
-        folder: for temporary files.
+        repetitions: how often that folder is opened.
+        folder: a folder for temporary files.
     """
     write_pictures(folder / "pictures", pictures)
     opened, times = open_folder(folder / "pictures", folder / "cache", repetitions)
@@ -52,7 +52,7 @@ def works(
 
 
 def write_pictures(folder: Path, count: int) -> None:
-    """Write coloured clouds as JPEGs of 32x32 pixels: noise would take more bytes than photographs do."""
+    """Write colored clouds as JPEGs of 32x32 pixels; noise would take more bytes than photographs do."""
     folder.mkdir()
     for i, pixels in enumerate(made_images(count, (8, 8, 3)).images):
         Image.fromarray(pixels).resize((32, 32), Image.Resampling.BICUBIC).save(folder / f"{i:06d}.jpg")
@@ -62,10 +62,10 @@ def open_folder(folder: Path, cache: Path, repetitions: int) -> tuple[data.Datas
     """Return a folder of pictures as a data set, and the seconds of opening it.
 
     Returns:
-        The data set, and the seconds of every repetition of ``"first"``, which decodes, and ``"cached"``.
+        The data set, and the seconds of each repetition: ``"first"`` decodes, ``"cached"`` finds the cache.
     """
     times: dict[str, list[float]] = {"first": [], "cached": []}
-    with mock.patch.dict(os.environ, JAXGAN_CACHE=str(cache)):  # the user's own is left alone
+    with mock.patch.dict(os.environ, JAXGAN_CACHE=str(cache)):  # the user's own cache stays as it is
         for _ in range(repetitions):
             shutil.rmtree(cache, ignore_errors=True)
             for opened in times.values():
@@ -74,7 +74,7 @@ def open_folder(folder: Path, cache: Path, repetitions: int) -> tuple[data.Datas
 
 
 def on_device(dataset: data.Dataset, batch_size: int) -> Work:
-    """Return the input of a set that lives on the device: `data.batch_at` in a compiled loop alone."""
+    """Return the input of a data set on the device: `data.batch_at` alone in a compiled loop."""
     arrays = jax.device_put({"image": dataset.images})
 
     @jax.jit
@@ -91,7 +91,7 @@ def on_device(dataset: data.Dataset, batch_size: int) -> Work:
 
 
 def streamed(dataset: data.Dataset, batch_size: int) -> Work:
-    """Return the input of a set that does not fit on the device: `data.Stream`, and the way to the device."""
+    """Return the input of a data set that does not fit on the device: `data.Stream`, then `device_put`."""
     settling = max(1, SETTLING_BYTES // (batch_size * dataset.images[0].nbytes))
 
     def run(stream: data.Stream, count: int) -> None:

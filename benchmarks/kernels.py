@@ -2,12 +2,12 @@
 
 python benchmarks/kernels.py
 
-Every figure is of one compiled call or, with `--loop`, of one turn of a compiled loop, where XLA:CPU computes
-the gradients of ordinary convolutions up to a hundred times slower. All forms of a layer are timed in turns.
+Each number is the time of one compiled call. With `--loop` it is the time of one turn of a compiled loop, in
+which XLA:CPU computes the gradients of ordinary convolutions up to a hundred times slower. All forms of a
+layer are timed in turns.
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from timeit import timeit
@@ -17,17 +17,24 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-import tables
 from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv
 from jaxgan.run.workdir import environment
 from jaxgan.system.files import write_json
 from sngan import ConvThenPool, RepeatThenConv
+from tables import Table
 from timing import Work, measure, quartiles
 
 
 class Layer(NamedTuple):
-    """A layer of ours, linen's, and how many pixels each way and channels go in."""
+    """A layer of jaxgan's and what linen has in its place.
+
+    Attributes:
+        ours: jaxgan's layer.
+        linens: linen's layer.
+        pixels: height and width of the input.
+        channels: channels of the input.
+    """
 
     ours: nn.Module
     linens: nn.Module
@@ -36,31 +43,31 @@ class Layer(NamedTuple):
 
 
 def layers(width: int) -> dict[str, Layer]:
-    """Return the convolutions of a DCGAN of 32x32 pixels, and one each of the other layers."""
+    """Return the convolutions of a DCGAN of 32x32 pixels, and one layer of each other kind, by name."""
 
     def strided(layer, features):
         return layer(features, (4, 4), strides=(2, 2))
 
-    found = {}
+    pairs = {}
     for pixels, channels, features in ((32, 3, width), (16, width, 2 * width), (8, 2 * width, 4 * width)):
         size = f"{pixels}x{pixels}"
         ours, linens = strided(Conv, features), strided(nn.Conv, features)
-        found[f"Conv {size}x{channels} -> {features}"] = Layer(ours, linens, pixels, channels)
+        pairs[f"Conv {size}x{channels} -> {features}"] = Layer(ours, linens, pixels, channels)
         ours, linens = strided(ConvTranspose, channels), strided(nn.ConvTranspose, channels)
-        found[f"ConvTranspose {channels} <- {features}, to {size}"] = Layer(
+        pairs[f"ConvTranspose {channels} <- {features}, to {size}"] = Layer(
             ours, linens, pixels // 2, features
         )
     ours, linens = UpsampleConv(width, (3, 3)), RepeatThenConv(width)
-    found[f"UpsampleConv 8x8x{width}"] = Layer(ours, linens, 8, width)
+    pairs[f"UpsampleConv 8x8x{width}"] = Layer(ours, linens, 8, width)
     ours, linens = ConvDownsample(width, (3, 3)), ConvThenPool(width)
-    found[f"ConvDownsample 16x16x{width}"] = Layer(ours, linens, 16, width)
+    pairs[f"ConvDownsample 16x16x{width}"] = Layer(ours, linens, 16, width)
     ours, linens = (layer(use_running_average=False) for layer in (BatchNorm, nn.BatchNorm))
-    found[f"BatchNorm 16x16x{width}"] = Layer(ours, linens, 16, width)
-    return found
+    pairs[f"BatchNorm 16x16x{width}"] = Layer(ours, linens, 16, width)
+    return pairs
 
 
 def forms(module: nn.Module, variables: Any) -> dict[str, Callable]:
-    """Return what is computed with a layer: functions of its parameters, its input and a cotangent."""
+    """Return what is computed with a layer, by name: functions of its parameters, input and a cotangent."""
     statistics = {name: value for name, value in variables.items() if name != "params"}
 
     def forward(params, x, cotangent):
@@ -69,7 +76,7 @@ def forms(module: nn.Module, variables: Any) -> dict[str, Callable]:
     def paired(params, x, cotangent):
         return jnp.vdot(forward(params, x, cotangent), cotangent)
 
-    def slope(params, x, cotangent):  # of a nonlinear function: else the second order of a linear layer is 0
+    def slope(params, x, cotangent):  # tanh, because the second order of a linear layer alone is 0
         return jnp.sum(
             jax.grad(lambda x: jnp.sum(jnp.tanh(forward(params, x, cotangent)) * cotangent))(x) ** 2
         )
@@ -83,7 +90,7 @@ def forms(module: nn.Module, variables: Any) -> dict[str, Callable]:
 
 
 def work(function: Callable, arguments: Sequence[Any], batch: int, *, loop: bool) -> Work:
-    """Return a function to time, compiled alone or in a loop that nothing can be taken out of."""
+    """Return a function to time, compiled alone or in a loop; each turn of it depends on the one before."""
 
     @jax.jit
     def turns(count, params, x, cotangent):
@@ -104,7 +111,7 @@ def work(function: Callable, arguments: Sequence[Any], batch: int, *, loop: bool
 
 
 def benchmark(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Time every layer and form, and return the milliseconds and ratios by name."""
+    """Time every layer and form, and return the seconds and their ratio, as quartiles, by name."""
     results = {}
     for name, layer in layers(arguments.width).items():
         if arguments.only not in name:
@@ -112,8 +119,8 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
         x = jax.random.normal(jax.random.key(0), (arguments.batch_size, *[layer.pixels] * 2, layer.channels))
         works: dict[str, Work] = {}
         for whose, module in (("ours", layer.ours), ("linens", layer.linens)):
-            made, variables = jax.jit(module.init_with_output)(jax.random.key(1), x)
-            sample = variables["params"], x, jnp.cos(made)
+            outputs, variables = jax.jit(module.init_with_output)(jax.random.key(1), x)
+            sample = variables["params"], x, jnp.cos(outputs)
             for form, function in forms(module, variables).items():
                 works[f"{form} {whose}"] = work(function, sample, arguments.batch_size, loop=arguments.loop)
         times = measure(works, repetitions=arguments.repetitions, seconds=arguments.seconds)
@@ -128,26 +135,36 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return results
 
 
+def print_layers(results: dict[str, dict[str, Any]]) -> None:
+    """Print the table of the layers; jaxgan's stand beside linen's."""
+    rows = []
+    for name, result in results.items():
+        ours, linens = (f"{1e3 * result[whose][1]:#.3g}" for whose in ("ours_seconds", "linens_seconds"))
+        low, median, high = result["ratio"]
+        rows.append([name, ours, linens, f"{median:.2f}", f"{low:.2f} .. {high:.2f}"])
+    Table(["layer", "ours, ms", "linen's, ms", "times as fast", "quartiles"], rows)
+
+
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the benchmark."""
+    """Time the layers, print the table, and write the JSON file that the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--width", type=int, default=64, metavar="N", help="channels next to the image (%(default)s)")
     add("--batch-size", type=int, default=64, metavar="N", help="images (%(default)s)")
-    add("--only", default="", metavar="TEXT", help="layers that have this in their names")
+    add("--only", default="", metavar="TEXT", help="measure the layers whose names contain this")
     add("--loop", action="store_true", help="time turns of a compiled loop")
-    add("--repetitions", type=int, default=7, metavar="N", help="of every measurement (%(default)s)")
-    add("--seconds", type=float, default=0.2, metavar="S", help="of a repetition, about (%(default)s)")
-    add("--json", type=Path, metavar="FILE", help="write the machine, all settings and every figure")
+    add("--repetitions", type=int, default=7, metavar="N", help="repetitions of a measurement (%(default)s)")
+    add("--seconds", type=float, default=0.2, metavar="S", help="length of a repetition (about %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the machine, all settings and every number")
     arguments = parser.parse_args(args)
     results = benchmark(arguments)
-    print(tables.kernels(results))
+    print_layers(results)
     if arguments.json:
         settings = {name: value for name, value in vars(arguments).items() if name != "json"}
         write_json(arguments.json, {"environment": environment(), "settings": settings, "kernels": results})
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,91 +1,95 @@
-"""What looking for trouble costs: a look of `jaxgan.diagnostics`, against the steps between two looks.
+"""What the looks for trouble cost (`jaxgan.run.diagnosis`), as a share of the steps between two looks.
 
 python benchmarks/look_cost.py
 
-Rounds of steps without a look and looks take turns, so that what else the machine does meets both; medians.
-`jaxgan` looks every 200 steps. Prints the share of each network, and the time to compile a look.
+A run looks every 200 steps. Rounds of steps and looks take turns, so that other load on the machine slows
+both alike. The table has medians over the rounds.
 """
 
 import argparse
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
+from timeit import timeit
 
 import jax
 import numpy as np
 
-from jaxgan import build, data, parallel
+from jaxgan import build
 from jaxgan.config import Config
-from jaxgan.run.diagnosis import Monitor
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.run.diagnosis import Diagnosis
+from jaxgan.run.keys import run_keys
 from jaxgan.run.recorder import Recorder
+from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
+from jaxgan.system.signals import Preemption
+from tables import Table
+from training import Training
 
 CONFIGS = {
     "digits_mlp": Config(),
     "digits_dcgan": Config(network="dcgan", width=32, batch_size=64),
-    "dcgan_28": Config(network="dcgan", width=32, batch_size=64, image_size="28"),
+    "dcgan_28": Config(network="dcgan", width=32, batch_size=64, image_size=28),
 }
 EVERY = Config().diagnose_every or 200
+HEADING = ("network", "ms/look", "ms/step", f"share of {EVERY} steps", "rounds", "first look s")
 
 
-def timed(work: Callable[[], Any]) -> float:
-    """Return the seconds that some work takes, results included."""
-    start = time.perf_counter()
-    jax.block_until_ready(work())
-    return time.perf_counter() - start
+def measure(name: str, config: Config, rounds: int, steps: int) -> list[str]:
+    """Return a network's row of the table.
 
-
-def share(config: Config, rounds: int, steps: int) -> str:
-    """Return a line on what looks cost a network."""
-    config = build.check(config.replace(quiet=True, progress=False))
+    Args:
+        name: the network's name.
+        config: the network's settings.
+        rounds: number of rounds.
+        steps: steps of a round.
+    """
+    config = config.replace(quiet=True, progress=False).check()
     dataset = build.dataset(config)
-    experiment = build.experiment(config, dataset)
-    arrays = {"image": dataset.images}
-    batch_at = partial(data.batch_at, seed=0, batch_size=config.batch_size)
-    key = jax.random.key(0)
-    state = experiment.init(key)
-    run = parallel.compile_run(experiment.step, batch_at, state, jax.device_put(arrays), key)
-    resident = jax.device_put(arrays)
-    with tempfile.TemporaryDirectory() as folder, Workdir(Path(folder) / "run", {}) as workdir:
-        recorder = Recorder(workdir, config, dataset, experiment, key=key, start=0)
-        monitor = Monitor(config, dataset, experiment, workdir, recorder, key=key, start=0)
+    training = Training(config, dataset)
+    with (
+        tempfile.TemporaryDirectory() as path,
+        Workdir(Path(path) / "run", {}) as folder,
+        Checkpoints(folder.path / "checkpoints") as checkpoints,
+    ):
+        keys = run_keys(config.seed)
+        run = Run(config, dataset, training.experiment, folder, checkpoints, Preemption(), keys, None)
+        with Recorder(run, start=0) as recorder:
+            diagnosis = Diagnosis(run, recorder, start=0)
 
-        def look() -> None:
-            for work in monitor.look(EVERY, state):
-                work()  # waits for the numbers, judges them, writes them down
+            def look() -> None:
+                for work in diagnosis.look(EVERY, training.state):
+                    work()  # waits for the numbers, judges them, and writes them down
 
-        compiling = timed(look)
-        state, _ = run(state, resident, key, steps)
-        between, looks = [], []
-        for _ in range(rounds):
-            start = time.perf_counter()
-            state, metrics = run(state, resident, key, steps)
-            jax.block_until_ready(metrics)
-            between.append((time.perf_counter() - start) * EVERY / steps)
-            looks.append(timed(look))
-    cost, work = statistics.median(looks), statistics.median(between)
-    shares = np.array(looks) / np.array(between)
-    return (
-        f"{1e3 * cost:7.1f} ms a look, {1e3 * work / EVERY:7.2f} ms a step: {cost / work:.2%} of {EVERY} "
-        f"steps (rounds {shares.min():.2%} to {shares.max():.2%}); first look {compiling:.1f} s"
-    )
+            first = timeit(look, number=1)  # compiles
+            training.advance(steps)
+            between, looks = [], []
+            for _ in range(rounds):
+                between.append(training.seconds(steps) * EVERY / steps)
+                looks.append(timeit(look, number=1))
+    shares = 100 * np.array(looks) / np.array(between)
+    return [
+        name,
+        f"{1e3 * np.median(looks):.1f}",
+        f"{1e3 * np.median(between) / EVERY:.2f}",
+        f"{100 * np.median(looks) / np.median(between):.2f} %",
+        f"{shares.min():.2f} .. {shares.max():.2f}",
+        f"{first:.1f}",
+    ]
 
 
 def main() -> None:
-    """Measure every network."""
+    """Measure every network and print one table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=9, help="of steps and looks in turn")
-    parser.add_argument("--steps", type=int, default=50, help="between two looks of the measurement")
-    chosen = parser.parse_args()
-    print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}")
-    for name, config in CONFIGS.items():
-        print(f"{name:<14}{share(config, chosen.rounds, chosen.steps)}", flush=True)
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of steps and a look (%(default)s)")
+    parser.add_argument("--steps", type=int, default=50, help="steps of a round (%(default)s)")
+    arguments = parser.parse_args()
+    print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}\n")
+    table = Table(HEADING, names=CONFIGS)
+    for name in CONFIGS:
+        table.add(measure(name, CONFIGS[name], arguments.rounds, arguments.steps))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Steps a second of every way to run a step, on 1, 2, 4 and 8 virtual devices of this machine's CPU.
+"""Steps a second of each way to run a step, on 1, 2, 4 and 8 virtual devices of this machine's CPU.
 
 python benchmarks/parallel.py
 
-Virtual devices share the same cores, so nothing gets faster: the table shows what sharing the work costs.
+Virtual devices share the same cores, so none of them makes training faster. The table shows what it costs to
+share the work.
 benchmarks/README.md has figures.
 """
 
@@ -24,6 +25,7 @@ from jaxgan import data, losses, parallel, penalties
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
+from tables import Table
 from timing import Work, measure
 
 BATCH = 128
@@ -41,7 +43,7 @@ def label(mode: str, devices: int) -> str:
 
 
 def work(name: str, mode: str, devices: int) -> Work:
-    """Return the training of a network in one of the modes, on so many devices."""
+    """Return the training of a network in one of the `MODES`, on so many devices."""
     generator, discriminator = NETWORKS[name]
     mesh = parallel.batch_mesh(jax.devices()[:devices])
     tx, shape = optax.adam(2e-4, b1=0.5), generator.image_shape
@@ -86,27 +88,25 @@ def work(name: str, mode: str, devices: int) -> Work:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Print the table: a row for each network and mode, a column for each number of devices."""
+    """Print the table. It has a row for each network and mode, and a column for each number of devices."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--devices", nargs="+", type=int, default=[1, 2, 4, 8], metavar="N", help="(1 2 4 8)")
-    add("--networks", nargs="+", default=[*NETWORKS], choices=[*NETWORKS], help="(all)")
-    add("--repetitions", type=int, default=3, metavar="N", help="(%(default)s)")
-    add("--seconds", type=float, default=1.0, metavar="S", help="of a repetition, about (%(default)s)")
+    add("--devices", nargs="+", type=int, default=[1, 2, 4, 8], metavar="N", help="columns (1 2 4 8)")
+    add("--networks", nargs="+", default=[*NETWORKS], choices=[*NETWORKS], help="networks (all)")
+    add("--repetitions", type=int, default=3, metavar="N", help="repetitions of a measurement (%(default)s)")
+    add("--seconds", type=float, default=1.0, metavar="S", help="length of a repetition (about %(default)s)")
     arguments = parser.parse_args(args)
     if bad := [n for n in arguments.devices if not 1 <= n <= len(jax.devices()) or BATCH % n]:
         parser.error(f"--devices are 1 to {len(jax.devices())} and divide {BATCH}, got {bad[0]}")
-    print(f"| network | mode | {' | '.join(f'{n} devices' for n in arguments.devices)} |")
-    print(f"|{'---|' * (2 + len(arguments.devices))}", flush=True)
+    table = Table(["network", "mode", *(f"{n} devices" for n in arguments.devices)], names=NETWORKS)
     timing = {"repetitions": arguments.repetitions, "seconds": arguments.seconds}
     for name in arguments.networks:
         works = {label(mode, n): work(name, mode, n) for mode in MODES for n in arguments.devices}
         rates = {key: result["batches_per_second"][1] for key, result in measure(works, **timing).items()}
         for mode in MODES:
-            cells = [f"{rates[label(mode, n)]:,.1f}" for n in arguments.devices]
-            print(f"| {name} | {mode} | {' | '.join(cells)} |", flush=True)
+            table.add([name, mode, *(f"{rates[label(mode, n)]:,.1f}" for n in arguments.devices)])
 
 
 if __name__ == "__main__":

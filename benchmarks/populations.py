@@ -1,8 +1,8 @@
-"""Runs an hour: many GANs in one program, beside a Python loop over single runs and a process for each.
+"""Runs an hour: many GANs in one program, beside a Python loop over single runs and a process for each run.
 
 python benchmarks/populations.py
 
-benchmarks/README.md has the method and figures.
+benchmarks/README.md explains the method, and has figures.
 """
 
 import argparse
@@ -23,33 +23,51 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import inputs
-import tables
+from inputs import made_images
 from jaxgan import build, data, parallel
-from jaxgan.config import choose
+from jaxgan.config import Config
+from jaxgan.data import Dataset
 from jaxgan.run.workdir import environment
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Step
 from jaxgan.sweep.settings import read_config
-from jaxgan.system.errors import UserError, exits
+from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from step_time import Parser, commit
+from tables import Table, spread
 from timing import Work, measure
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 QUICK = {"members": [1, 2], "repetitions": 2, "seconds": 0.02, "images": 1000}
+RING = Config(  # the settings of experiments/ring.py
+    data="ring",
+    network="mlp",
+    hidden=(128, 128, 128, 128),
+    latent_dim=2,
+    loss="relativistic",
+    penalty="r1_r2",
+    penalty_weight=0.002,
+    steps=8000,
+    batch_size=256,
+    generator_learning_rate=4e-3,
+    discriminator_learning_rate=4e-3,
+    learning_rate_schedule="cosine",
+    decay_steps=8000,
+    beta1=0.0,
+    beta2=0.9,
+)
 
 
 class Workload(NamedTuple):
-    """One experiment, as all ways of running it take it.
+    """One experiment, in the parts that all ways of running it need.
 
     Attributes:
         init: ``key -> state``.
         step: the train step.
         batch_at: ``(arrays, step, seed) -> batch``.
-        arrays: the data.
-        steps: of one whole run.
-        batch_size: real images of a step.
+        arrays: the data set's arrays on the device.
+        steps: number of steps of a whole run.
+        batch_size: number of real images of a step.
     """
 
     init: Callable[[jax.Array], GANState]
@@ -60,37 +78,25 @@ class Workload(NamedTuple):
     batch_size: int
 
 
-def ring(images: int) -> Workload:
-    """Return the ring of `experiments/ring.py`: points in the plane, fresh ones at each step."""
-    del images
-    sys.path.insert(0, str(EXPERIMENTS))
-    import mixture
-    from ring import CONFIG, MIXTURE
-
-    settings = CONFIG.checked()
-    _, _, init, step = mixture.pieces(settings)
+def workload(config: Config, dataset: Dataset) -> Workload:
+    """Return the workload of an experiment's settings and data."""
+    config = config.check()
+    experiment = build.experiment(config, dataset)
 
     def batch_at(arrays: Any, step: jax.Array, seed: jax.Array) -> Batch:
-        return MIXTURE.batch_at(step, seed, count=settings.batch_size)
+        return data.batch_at(arrays, step, seed=seed, batch_size=config.images_per_step)
 
-    return Workload(init, step, batch_at, None, settings.steps, settings.batch_size)
+    arrays = jax.device_put(experiment.arrays)
+    return Workload(experiment.init, experiment.step, batch_at, arrays, config.steps, config.images_per_step)
 
 
 def pictures(script: str, shape: tuple[int, ...], images: int) -> Workload:
-    """Return an experiment on pictures; what is on them has no part in how long they take."""
-    config = build.check(read_config(EXPERIMENTS / script))
-    experiment = build.experiment(config, inputs.made_images(images, shape))
-    taken = config.batch_size * config.d_steps
-
-    def batch_at(arrays: Any, step: jax.Array, seed: jax.Array) -> Batch:
-        return data.batch_at(arrays, step, seed=seed, batch_size=taken)
-
-    arrays = jax.device_put(experiment.arrays)
-    return Workload(experiment.init, experiment.step, batch_at, arrays, config.steps, taken)
+    """Return an experiment on so many random images."""
+    return workload(read_config(EXPERIMENTS / script), made_images(images, shape))
 
 
 WORKLOADS: dict[str, Callable[[int], Workload]] = {
-    "ring": ring,
+    "ring": lambda images: workload(RING, data.load("ring")),
     "digits": lambda images: pictures("digits_mlp.py", (8, 8, 1), min(images, 1797)),
     "mnist": lambda images: pictures("mnist_mlp.py", (28, 28, 1), images),
 }
@@ -102,11 +108,11 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--workloads", nargs="+", default=[*WORKLOADS], metavar="NAME", help=f"any of {', '.join(WORKLOADS)}")
     add("--members", nargs="+", type=int, default=[1, 8, 64], metavar="K", help="runs side by side (1 8 64)")
-    add("--processes", type=int, metavar="N", help="that run at the same time at most; default: the cores")
-    add("--repetitions", type=int, default=5, metavar="N", help="of every measurement (%(default)s)")
-    add("--seconds", type=float, default=2.0, metavar="S", help="of a repetition, about (%(default)s)")
-    add("--images", type=int, default=60_000, metavar="N", help="in the made data set (%(default)s)")
-    add("--quick", action="store_true", help="see that it works: few members, short repetitions")
+    add("--processes", type=int, metavar="N", help="processes at the same time (as many as cores)")
+    add("--repetitions", type=int, default=5, metavar="N", help="repetitions of a measurement (%(default)s)")
+    add("--seconds", type=float, default=2.0, metavar="S", help="length of a repetition (about %(default)s)")
+    add("--images", type=int, default=60_000, metavar="N", help="images in the data set (%(default)s)")
+    add("--quick", action="store_true", help="a trial: few members, short repetitions")
     add("--json", type=Path, metavar="FILE", help="write the machine, all settings and every repetition")
     add("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args(args)
@@ -163,7 +169,7 @@ def _work(workload: Workload, state: Any, run: Callable[[Any, int], Any]) -> Wor
 
 
 def worker(name: str, arguments: argparse.Namespace) -> None:
-    """Be one process of many: compile, say so, wait for the word, and train for a while."""
+    """Be one process of many: compile, print "ready", wait for a line, and train for a while."""
     work, _ = single(WORKLOADS[name](arguments.images))
     work.seconds(1)
     print("ready", flush=True)
@@ -173,7 +179,7 @@ def worker(name: str, arguments: argparse.Namespace) -> None:
 
 
 def processes(name: str, count: int, arguments: argparse.Namespace, cache: Path) -> tuple[float, list[float]]:
-    """Return the seconds until `count` processes have all made a step, and the steps a second of each."""
+    """Return the seconds until `count` processes have all taken a step, and the steps a second of each."""
     command = [sys.executable, __file__, "--worker", name]
     for option in ("repetitions", "seconds", "images"):
         command += [f"--{option}", str(getattr(arguments, option))]
@@ -204,7 +210,7 @@ def processes(name: str, count: int, arguments: argparse.Namespace, cache: Path)
 
 
 def compare(name: str, arguments: argparse.Namespace, cache: Path) -> list[dict[str, Any]]:
-    """Measure one workload in all ways; return a row for each way and number of members."""
+    """Measure one workload in all ways, and return a result for each way and number of members."""
     workload = WORKLOADS[name](arguments.images)
     alone, compile_seconds = single(workload)
     works, compiled = {"loop": alone}, {"loop": compile_seconds}
@@ -213,7 +219,7 @@ def compare(name: str, arguments: argparse.Namespace, cache: Path) -> list[dict[
     rates = measure(works, repetitions=arguments.repetitions, seconds=arguments.seconds)
     del works, alone
     counts = sorted({min(k, arguments.processes) for k in arguments.members})
-    processes(name, 1, arguments, cache)  # fills the cache, as a first run does
+    processes(name, 1, arguments, cache)  # fills the compilation cache, as a first run does
     beside = {count: processes(name, count, arguments, cache) for count in counts}
 
     rows = []
@@ -233,23 +239,46 @@ def compare(name: str, arguments: argparse.Namespace, cache: Path) -> list[dict[
     return rows
 
 
+def print_ways(results: list[dict[str, Any]]) -> None:
+    """Print the table of the ways to run many GANs; each stands beside the loop over single runs."""
+    heading = [
+        "workload",
+        "runs",
+        "way",
+        "start, s",
+        "steps/s of all",
+        "runs/hour",
+        "quartiles",
+        "times the loop",
+    ]
+    loops = {each["members"]: each["runs_per_hour"][1] for each in results if each["way"] == "loop"}
+    rows = []
+    for result in results:
+        hourly = result["runs_per_hour"]
+        rows.append([result["workload"], f"{result['members']}", result["way"]])
+        rows[-1] += [f"{result['start_seconds']:.1f}", spread(result["steps_per_second"])[0], *spread(hourly)]
+        rows[-1] += [f"{hourly[1] / loops[result['members']]:.2f}"]
+    Table(heading, rows)
+
+
 def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure what was asked for, print it, and return it for JSON to hold."""
+    """Measure what the command line asks for, print it, and return it for the JSON file."""
     machine = environment() | {"cores": os.cpu_count(), "commit": commit()}
     print(f"jax {jax.__version__} on {machine['device']}, {machine['cores']} cores", flush=True)
     rows = []
     for name in arguments.workloads:
         with tempfile.TemporaryDirectory() as cache:
             rows += compare(name, arguments, Path(cache))
-        print(f"\n{tables.populations([row for row in rows if row['workload'] == name])}", flush=True)
+        print()
+        print_ways([row for row in rows if row["workload"] == name])
         jax.clear_caches()
     settings = {name: value for name, value in vars(arguments).items() if name not in ("json", "worker")}
     return {"environment": machine, "settings": settings, "rows": rows}
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the benchmark; exit code 2 and one sentence for a mistake of the user's."""
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # processes of their own share the device
+    """Run the benchmark; a mistake of the user's is one sentence and exit code 2."""
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several processes share the device
     with exits():
         arguments = parse(args)
         if arguments.worker:

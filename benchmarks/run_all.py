@@ -1,8 +1,8 @@
-"""Every table of benchmarks/README.md for this machine, one program after the other, as Markdown.
+"""All tables of benchmarks/README.md for this machine, as Markdown; one program runs after the other.
 
 python benchmarks/run_all.py --out tables.md --torch-python PATH/TO/A/VENV/WITH/TORCH/bin/python
 
-Leave the machine alone meanwhile. Without --torch-python ours is beside linen's alone.
+Nothing else should run on the machine meanwhile. Without `--torch-python` PyTorch is not measured.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jaxgan.system.errors import exits
 
-PROGRAMS: dict[str, list[str]] = {  # what the README shows, with the options of its tables
+PROGRAMS: dict[str, list[str]] = {  # the programs and options of the README's tables
     "step_time": ["--repetitions", "5"],
     "vs_pytorch": ["--all"],
     "kernels": [],
@@ -29,25 +29,25 @@ PROGRAMS: dict[str, list[str]] = {  # what the README shows, with the options of
 
 
 def run(name: str, options: list[str], out: Path) -> bool:
-    """Run one program, append its command and what it prints to a file, and say whether it ended well."""
+    """Run one program, append its command and output to a file, and return whether it ended well."""
     command = ["python", f"benchmarks/{name}.py", *options]
     print(shlex.join(command), flush=True)
     file = Path(__file__).with_name(f"{name}.py")
     result = subprocess.run([sys.executable, file, *options], capture_output=True, text=True, check=False)
-    said = result.stdout.strip() + ("" if result.returncode == 0 else f"\n\n{result.stderr.strip()[-500:]}")
+    output = result.stdout.strip() + ("" if result.returncode == 0 else f"\n\n{result.stderr.strip()[-500:]}")
     with out.open("a") as tables:
-        tables.write(f"`{shlex.join(command)}`\n\n{said}\n\n")
+        tables.write(f"`{shlex.join(command)}`\n\n{output}\n\n")
     return result.returncode == 0
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run all programs, or some; exit code 1 if one fails."""
+    """Run the programs; the exit code is 1 if one fails."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=[*PROGRAMS], default=[*PROGRAMS], help="(all)")
-    parser.add_argument("--out", type=Path, default=Path("tables.md"), help="appended to (%(default)s)")
-    parser.add_argument("--torch-python", metavar="PATH", help="for vs_pytorch.py")
+    parser.add_argument("--only", nargs="+", choices=[*PROGRAMS], default=[*PROGRAMS], help="programs (all)")
+    parser.add_argument("--out", type=Path, default=Path("tables.md"), help="file to append to (%(default)s)")
+    parser.add_argument("--torch-python", metavar="PATH", help="a Python that has torch, for vs_pytorch.py")
     arguments = parser.parse_args(args)
     with exits(OSError):
         arguments.out.open("a").close()  # before hours of measuring

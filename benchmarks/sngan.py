@@ -1,7 +1,7 @@
 """The ResNets of Miyato et al. 2018 (tables 3 and 4, 32x32 pixels), for vs_pytorch.py.
 
-Upsampling and pooling are fused into the 3x3 convolutions beside them, and 1x1 convolutions, which commute
-with both, see the smaller images. `linen` puts plain layers in their places.
+Upsampling and pooling are fused into the 3x3 convolutions beside them. A 1x1 convolution commutes with both,
+so it takes the smaller images. With `linen`, plain layers stand in their places.
 
 References:
     Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, appendix B.4
@@ -17,7 +17,7 @@ from jaxgan.layers.spectral_norm import SpectralNorm
 
 
 class RepeatThenConv(nn.Module):
-    """What `UpsampleConv` fuses."""
+    """The two steps that `UpsampleConv` fuses."""
 
     features: int
     kernel_size: tuple[int, int] = (3, 3)
@@ -29,7 +29,7 @@ class RepeatThenConv(nn.Module):
 
 
 class ConvThenPool(nn.Module):
-    """What `ConvDownsample` fuses."""
+    """The two steps that `ConvDownsample` fuses."""
 
     features: int
     kernel_size: tuple[int, int] = (3, 3)
@@ -41,7 +41,13 @@ class ConvThenPool(nn.Module):
 
 
 class Generator(nn.Module):
-    """Three blocks from 4x4 to 32x32."""
+    """Latents to images of 32x32 pixels, in three blocks from 4x4.
+
+    Attributes:
+        width: channels of every layer.
+        linen: whether to use plain linen layers.
+        axis_name: mapped axis over which batch statistics are averaged.
+    """
 
     width: int = 256
     linen: bool = False
@@ -70,7 +76,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Four blocks, two of which halve the image; spectral normalisation everywhere."""
+    """Images to logits, in four blocks with spectral normalization; the first two halve the image.
+
+    Attributes:
+        width: channels of every layer.
+        linen: whether to use plain linen layers.
+    """
 
     width: int = 128
     linen: bool = False

@@ -2,11 +2,12 @@
 
 python benchmarks/startup.py
 
-Each repetition is a fresh process; "cold" ones begin with an empty compilation cache, "warm" ones find their
-programs in it. benchmarks/README.md has figures.
+Each repetition is a new process, which starts a run as `jaxgan.train` does. A "cold" one begins with an empty
+compilation cache, a "warm" one finds its programs in the cache. benchmarks/README.md has figures.
 """
 
 import argparse
+import importlib
 import itertools
 import json
 import os
@@ -17,48 +18,55 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tables import Table
 from timing import quartiles
 
-PHASES = ("import", "data", "init", "trace", "compile", "first step", "in all")
+PHASES = ("import", "data", "init", "compile", "first step", "in all")
 NETWORKS = ("digits_mlp", "digits_dcgan")
 
 
 def child(experiment: str) -> None:
-    """Start an experiment as `jaxgan.train` does, and print the seconds that each phase took."""
-    marks = [time.time()]
-    began = float(os.environ["STARTUP_BEGAN"])
+    """Start an experiment as `jaxgan.train` does, and print the seconds of each phase."""
+    marks = [float(os.environ["STARTUP_BEGAN"])]
 
-    from functools import partial  # here: importing is what is measured
+    import jax  # the imports stand here because their time is measured
 
-    import jax
-
-    from jaxgan import build, data, parallel
+    from jaxgan import build, parallel
+    from jaxgan.data.stream import feed
+    from jaxgan.run import placement
+    from jaxgan.run.keys import run_keys
     from jaxgan.system import compilation
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
-    config = __import__(experiment).CONFIG
+    config = importlib.import_module(experiment).CONFIG.check()
     compilation.keep_programs()
     marks.append(time.time())
     dataset = build.dataset(config)
     marks.append(time.time())
-    game = build.experiment(config, dataset)
-    state, key = jax.block_until_ready(game.init(jax.random.key(0))), jax.random.key(1)
+    game = placement.place(build.experiment(config, dataset), config)
+    keys = run_keys(config.seed)
+    state = jax.block_until_ready(game.init(keys.init))
     marks.append(time.time())
-    arrays = jax.device_put(game.arrays)
-    batch_at = partial(data.batch_at, seed=0, batch_size=config.batch_size * config.d_steps)
-    lowered = parallel.scan(game.step, batch_at).lower(state, arrays, key, 1)
-    marks.append(time.time())
-    compiled = lowered.compile()
-    marks.append(time.time())
-    jax.block_until_ready(compiled(state, arrays, key, 1))
-    marks.append(time.time())
-    marks[0] = began
+    with feed(
+        dataset,
+        seed=config.seed,
+        batch_size=config.images_per_step,
+        conditional=config.conditional,
+        start=0,
+        device_bytes=config.device_data * 1e9,
+        mesh=game.mesh,
+    ) as batches:
+        key = parallel.replicate(keys.train, game.mesh)
+        advance = parallel.compile_run(game.step, batches.batch_at, state, batches.shapes, key, game.mesh)
+        marks.append(time.time())
+        jax.block_until_ready(advance(state, batches.take(1), key, 1))
+        marks.append(time.time())
     seconds = [after - before for before, after in itertools.pairwise(marks)]
-    print(json.dumps(dict(zip(PHASES, [*seconds, marks[-1] - began], strict=True))))
+    print(json.dumps(dict(zip(PHASES, [*seconds, marks[-1] - marks[0]], strict=True))))
 
 
 def measure(experiment: str, cache: str) -> dict[str, float]:
-    """Run one fresh process; return the seconds of its phases."""
+    """Run one new process, and return the seconds of its phases."""
     environment = os.environ | {"STARTUP_BEGAN": str(time.time()), "JAXGAN_CACHE": cache}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [sys.executable, __file__, "--child", experiment]
@@ -79,7 +87,7 @@ def main(args: Sequence[str] | None = None) -> None:
         child(arguments.child)
         return
     record: dict[str, list[dict[str, float]]] = {}
-    print(f"| experiment | cache | {' | '.join(PHASES)} |\n|{'---|' * (len(PHASES) + 2)}")
+    table = Table(["experiment", "cache", *PHASES], names=NETWORKS)
     for experiment in NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
             caches = {"cold": [f"{folder}/{i}" for i in range(arguments.repetitions)]}
@@ -87,7 +95,7 @@ def main(args: Sequence[str] | None = None) -> None:
             for kind, folders in caches.items():
                 runs = record[f"{experiment}, {kind}"] = [measure(experiment, cache) for cache in folders]
                 medians = [f"{quartiles([run[phase] for run in runs])[1]:.2f}" for phase in PHASES]
-                print(f"| {experiment} | {kind} | {' | '.join(medians)} |", flush=True)
+                table.add([experiment, kind, *medians])
     if arguments.json:
         arguments.json.write_text(json.dumps(record, indent=1) + "\n")
 

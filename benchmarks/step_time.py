@@ -1,8 +1,8 @@
-"""How fast training is: steps a second of each network, and whether its input keeps up.
+"""How fast training is: steps a second of each network, and whether the input keeps up with them.
 
 python benchmarks/step_time.py
 
-benchmarks/README.md has the method, how to read the tables, and figures.
+benchmarks/README.md explains the method and the tables, and has figures.
 """
 
 import argparse
@@ -11,37 +11,29 @@ import math
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from timeit import timeit
 from typing import Any, NoReturn
 
 import jax
 
 import inputs
-import tables
-from jaxgan import build, data, parallel
-from jaxgan.config import Config, choose, option, parse_size
-from jaxgan.names import NAMES as CHOICES
-from jaxgan.run import figures
+from jaxgan import build, data
+from jaxgan.config import INFO, Config, option, parse_size
+from jaxgan.run import cost
 from jaxgan.run.workdir import environment
-from jaxgan.system.errors import UserError, exits
+from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
-from timing import Work, matmul_peak, measure
+from tables import Table, spread
+from timing import Work, matmul_peak, measure, quartiles
+from training import NETWORKS, Training, image_shape, made_dataset
 
-NETWORKS = {
-    "mlp": Config(network="mlp", image_size="28", channels=1, batch_size=128),
-    "dcgan_28": Config(network="dcgan", image_size="28", channels=1, batch_size=64, width=32),
-    "dcgan_32": Config(network="dcgan", image_size="32", channels=3, batch_size=64, width=64),
-}
-NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # fields that can be changed, for all networks
+NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # settings to change that take a name
 COUNTS = ("batch_size", "width", "d_steps")
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence, as the library does."""
+    """A parser that reports a mistake in one sentence, as the library does."""
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
@@ -51,18 +43,18 @@ class Parser(argparse.ArgumentParser):
 def parse(args: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add, own = parser.add_argument, "instead of each network's own"
+    add, own = parser.add_argument, "in place of each network's own"
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
     for field in NAMES:
-        add(option(field), metavar="NAME", help=f"one of {', '.join(CHOICES[field])}")
+        add(option(field), metavar="NAME", help=f"one of {', '.join(INFO[field].choices or ())}")
     for field in COUNTS:
         add(option(field), type=int, metavar="N", help=own)
     add("--image-size", metavar="HxW", help=f"pixels, {own}")
     add("--channels", type=int, metavar="N", help=own)
-    add("--repetitions", type=int, default=7, metavar="N", help="of every measurement (%(default)s)")
-    add("--seconds", type=float, default=1.0, metavar="S", help="of a repetition, about (%(default)s)")
-    add("--images", type=int, default=60_000, metavar="N", help="in a made data set (%(default)s)")
-    add("--pictures", type=int, default=10_000, metavar="N", help="in the made folder (%(default)s)")
+    add("--repetitions", type=int, default=7, metavar="N", help="repetitions of a measurement (%(default)s)")
+    add("--seconds", type=float, default=1.0, metavar="S", help="length of a repetition (about %(default)s)")
+    add("--images", type=int, default=60_000, metavar="N", help="images in the data set (%(default)s)")
+    add("--pictures", type=int, default=10_000, metavar="N", help="pictures in the folder (%(default)s)")
     add("--data", metavar="NAME", help="a data set of yours for the input, such as mnist")
     add("--no-input", action="store_true", help="measure the networks alone")
     add("--json", type=Path, metavar="FILE", help="write the machine, all settings and every repetition")
@@ -78,72 +70,101 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
 
 
 def configs(arguments: argparse.Namespace) -> dict[str, Config]:
-    """Return the networks that were asked for, with what was changed of them, checked."""
+    """Return the checked settings of the networks that the command line names, with its changes.
+
+    A change that only some of these networks can use leaves the others as they are.
+    """
     fields = (*NAMES, *COUNTS, "image_size", "channels")
     changes = {name: value for name in fields if (value := getattr(arguments, name)) is not None}
+    if arguments.image_size is not None:
+        changes["image_size"] = parse_size(arguments.image_size)
     names = dict.fromkeys(choose("networks", name, NETWORKS) for name in arguments.networks)
-    checked = {name: build.check(NETWORKS[name].replace(**changes)) for name in names}
-    for config in checked.values():
-        image_shape(config)
-    return checked
-
-
-def image_shape(config: Config) -> tuple[int, ...]:
-    """Return height, width and channels of what a network draws."""
-    size = parse_size(config.image_size)
-    if size is None or min(size) < 1:
-        raise UserError(f"--image-size is at least 1x1, got {config.image_size}")
-    return *size, config.channels or 1
+    changed = {name: NETWORKS[name].replace(**changes) for name in names}
+    if not set.intersection(*(set(config.without_effect()) for config in changed.values())):
+        changed = {name: config.without_dead(config) for name, config in changed.items()}
+    for config in changed.values():
+        if min(image_shape(config)) < 1:
+            raise UserError(f"--image-size is at least 1x1, got {arguments.image_size}")
+    return {name: config.check() for name, config in changed.items()}
 
 
 def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
-    """Return a network's training, compiled as `jaxgan.train` does it, and what is known of it beforehand."""
-    experiment = build.experiment(config, inputs.made_images(images, image_shape(config)))
-    taken = config.batch_size * config.d_steps
-    state, key = experiment.init(jax.random.key(0)), jax.random.key(1)
-    arrays = jax.device_put(experiment.arrays)
-    batch_at = partial(data.batch_at, seed=0, batch_size=taken)
-    began = time.perf_counter()
-    advance = parallel.compile_run(experiment.step, batch_at, state, arrays, key)
-    compile_seconds = time.perf_counter() - began
-
-    def run(steps: int) -> None:
-        nonlocal state
-        state, metrics = advance(state, arrays, key, steps)
-        jax.block_until_ready((state, metrics))
-
-    generator, discriminator = figures.parameter_counts(experiment)
+    """Return a network's training on so many random images, and what is known of it before it is timed."""
+    network = Training(config, made_dataset(config, images))
+    generator, discriminator = cost.parameter_counts(network.experiment)
     facts = {
         "image_shape": image_shape(config),
         "batch_size": config.batch_size,
         "d_steps": config.d_steps,
         "generator_parameters": generator,
         "discriminator_parameters": discriminator,
-        "compile_seconds": compile_seconds,
-        "flops_per_step": figures.flops(figures.lowered_step(config, experiment)),
+        "compile_seconds": network.compile_seconds,
+        "flops_per_step": cost.flops(cost.lowered_step(config, network.experiment)),
     }
-    return Work(taken, lambda steps: timeit(lambda: run(steps), number=1)), facts
+    return Work(config.images_per_step, network.seconds), facts
 
 
 def traffic(config: Config, images: int) -> float:
     """Return the bytes that the compiled step's operations read and write, as XLA counts them."""
-    experiment = build.experiment(config, inputs.made_images(images, image_shape(config)))
-    analysis: Any = figures.lowered_step(config, experiment).compile().cost_analysis()
+    experiment = build.experiment(config, made_dataset(config, images))
+    analysis: Any = cost.lowered_step(config, experiment).compile().cost_analysis()
     return analysis["bytes accessed"]
 
 
 def commit() -> str | None:
-    """Return the commit of this file's repository, marked where files differ from it."""
+    """Return the commit of this repository, marked if files differ from it; None outside a repository."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
+    return result.stdout.strip()
+
+
+def print_networks(results: dict[str, dict[str, Any]], peak: float) -> None:
+    """Print the table of the train steps.
+
+    Args:
+        results: facts and rates of each network by its name.
+        peak: floating-point operations a second of a matrix product.
+    """
+    heading = ["network", "images", "batch", "D steps", "compile s", "steps/s", "quartiles", "images/s"]
+    heading += ["MB/step", "GFLOP/step", "GFLOP/s", "of peak"]
+    rows = []
+    for name, result in results.items():
+        steps, flops = result["batches_per_second"], result["flops_per_step"] / 1e9
+        rows.append([name, "x".join(map(str, result["image_shape"]))])
+        rows[-1] += [f"{result['batch_size']}", f"{result['d_steps']}", f"{result['compile_seconds']:.1f}"]
+        rows[-1] += [*spread(steps), spread(result["images_per_second"])[0]]
+        rows[-1] += [f"{result['bytes_per_step'] / 1e6:,.0f}", f"{flops:.3g}"]
+        rows[-1] += [f"{flops * steps[1]:.1f}", f"{1e11 * flops * steps[1] / peak:.1f} %"]
+    Table(heading, rows)
+
+
+def print_inputs(results: dict[str, dict[str, Any]], networks: dict[str, dict[str, Any]]) -> None:
+    """Print the table of the input; each way stands beside what the fastest training takes."""
+    needs = {name: network["images_per_second"][1] for name, network in networks.items()}
+    fastest, needed = max(needs.items(), key=lambda pair: pair[1])
+    rows = []
+    for name, result in results.items():
+        rates = result["images_per_second"]
+        rows.append([name, f"{result['images_per_batch']}", *spread(rates), f"{rates[1] / needed:,.1f}"])
+    Table(["input", "batch", "images/s", "quartiles", f"times what {fastest} takes"], rows)
+
+
+def print_opening(times: dict[str, list[float]], pictures: int) -> None:
+    """Print how long a folder of pictures takes to open."""
+    rows = []
+    for name, seconds in times.items():
+        low, median, high = quartiles(seconds)
+        rows.append([name, f"{median:.3f}", f"{low:.3f} .. {high:.3f}", f"{pictures / median:,.0f}"])
+    Table([f"opening a folder of {pictures:,} JPEGs", "s", "quartiles", "images/s"], rows)
 
 
 def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measure what was asked for, print it, and return it for JSON to hold."""
+    """Measure what the command line asks for, print it, and return it for the JSON file."""
     chosen = configs(arguments)
     own = data.load(arguments.data) if arguments.data and not arguments.no_input else None
     facts: dict[str, dict[str, Any]] = {}
@@ -168,10 +189,14 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     networks = {name: facts[name] | results[name] for name in chosen}
     ways = {name: results[name] for name in results if name not in chosen}
     machine["matmul_peak"] = matmul_peak(arguments.precision or "float32")
-    print(f"\n{tables.networks(networks, machine['matmul_peak'])}")
+    print()
+    print_networks(networks, machine["matmul_peak"])
     print(f"\nA matrix product makes {machine['matmul_peak'] / 1e9:,.0f} GFLOP/s at best.")
     if ways:
-        print(f"\n{tables.inputs(ways, networks)}\n\n{tables.opening(opening, arguments.pictures)}")
+        print()
+        print_inputs(ways, networks)
+        print()
+        print_opening(opening, arguments.pictures)
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     return {
         "environment": machine,
@@ -183,7 +208,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the benchmark; exit code 2 and one sentence for a mistake of the user's."""
+    """Run the benchmark; a mistake of the user's is one sentence and exit code 2."""
     with exits():
         arguments = parse(args)
         record = benchmark(arguments)

@@ -1,4 +1,4 @@
-"""How the benchmarks time things: warmed up, in turns, as a median between quartiles."""
+"""How the benchmarks measure times: after a warm-up, in turns, as a median between quartiles."""
 
 import timeit
 from collections.abc import Callable
@@ -13,8 +13,8 @@ class Work(NamedTuple):
     """Something to time.
 
     Attributes:
-        images: real images per batch.
-        seconds: ``n -> seconds`` that n batches took, from the first to the end of the last.
+        images: number of real images in a batch.
+        seconds: ``n -> seconds`` that n batches took, from the start of the first to the end of the last.
     """
 
     images: int
@@ -27,10 +27,10 @@ def quartiles(values: Any) -> list[float]:
 
 
 def matmul_peak(precision: str = "float32") -> float:
-    """Return the floating-point operations a second of the fastest square matrix product, as measured here.
+    """Return the floating-point operations a second of the fastest square matrix product on this machine.
 
     Args:
-        precision: of the factors; sums are float32, and on GPUs float32 factors may be rounded to TF32.
+        precision: type of the factors. Sums are float32. GPUs may round float32 factors to TF32.
     """
     rates = []
     for size in (1024, 2048) if jax.default_backend() == "cpu" else (4096, 8192):
@@ -45,19 +45,19 @@ def matmul_peak(precision: str = "float32") -> float:
 
 
 def measure(works: dict[str, Work], *, repetitions: int, seconds: float) -> dict[str, dict[str, Any]]:
-    """Time all works in turns, so that what else the machine does falls on all alike.
+    """Time all works in turns, so that other load on the machine slows all of them alike.
 
     Args:
-        works: by name.
-        repetitions: how often each is timed, after a warm-up.
-        seconds: that a repetition takes, about: the warm-up finds out how many batches that is.
+        works: the works by name.
+        repetitions: how often each work is timed after its warm-up.
+        seconds: approximate length of a repetition; the warm-up finds out how many batches that is.
 
     Returns:
         For each work, the batches and seconds of its repetitions, and the quartiles of its rates.
     """
     counts = {}
     for name, work in works.items():
-        work.seconds(1)  # compiles, or reads for the first time, what is not yet
+        work.seconds(1)  # the first batch may still compile, or read files
         count = 1
         while (taken := work.seconds(count)) < seconds / 4:
             count *= 2

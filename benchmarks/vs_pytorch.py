@@ -2,8 +2,9 @@
 
 python benchmarks/vs_pytorch.py --torch-python PATH/TO/A/VENV/WITH/TORCH/bin/python
 
-Each side is a process of its own with the same threads and allocator; in each round each trains for a few
-seconds while the others wait. benchmarks/README.md has the method and figures.
+Each side is a process of its own, and all have the same threads and allocator. In each round each side trains
+for a few seconds while the others wait. Without `--torch-python` jaxgan stands beside linen alone.
+benchmarks/README.md explains the method, and has figures.
 """
 
 import argparse
@@ -16,31 +17,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxgan.config import Config, choose
+from jaxgan.config import Config
 from jaxgan.names import PRECISIONS
 from jaxgan.run.workdir import environment
-from jaxgan.system.errors import UserError, exits
+from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from step_time import commit
+from tables import Table
+from training import NETWORKS as LIBRARY
 
 IMAGES = 4096
-_DCGAN = Config(network="dcgan", batch_size=64)
-NETWORKS = {
-    "mlp": Config(network="mlp", image_size="28", channels=1, batch_size=128),
-    "dcgan_28": _DCGAN.replace(image_size="28", channels=1, width=32),
-    "dcgan_32": _DCGAN.replace(image_size="32", channels=3, width=64),
-    "dcgan_64": _DCGAN.replace(image_size="64", channels=3, width=64),
-    "sngan_32": Config(image_size="32", channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
+NETWORKS = LIBRARY | {
+    "dcgan_64": Config(network="dcgan", image_size=64, channels=3, batch_size=64, width=64),
+    "sngan_32": Config(image_size=32, channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
 }
 TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
+HEADING = ("network", "precision", "batch", "jaxgan images/s", "linen", "ratio", "PyTorch (best)", "ratio")
 HERE = Path(__file__).parent
 
 
 class Worker:
-    """One side: a process that trains when it is told to."""
+    """One side: a process that trains on request.
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        """Start it."""
+    Args:
+        command: the process's command line.
+        environment: the process's environment variables.
+
+    Attributes:
+        times: seconds of a step in each round.
+        versions: versions of the packages that the process trains with.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str]):
         self.times: list[float] = []
         self.versions: dict[str, Any] = {}
         self.process = subprocess.Popen(
@@ -48,7 +56,7 @@ class Worker:
         )
 
     def wait(self) -> bool:
-        """Return when it is warmed up; False if it has ended, for want of a compiler or of memory."""
+        """Wait until the process has warmed up; return False if it has ended, e.g. without memory."""
         try:
             self.versions = self._answer()
         except UserError as error:
@@ -57,14 +65,14 @@ class Worker:
         return True
 
     def train(self, seconds: float) -> None:
-        """Let it train for about so long, and note what a step took."""
+        """Let the process train for about so long, and keep the seconds of a step."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
         self.times.append(self._answer()["step_seconds"])
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -78,7 +86,7 @@ class Worker:
 
 
 def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train one network on all sides in turns; return every round's seconds per step."""
+    """Train one network on all sides in turns, and return every round's seconds per step."""
     threads = str(arguments.threads)
     settings = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     settings |= {"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": "100000"}
@@ -109,8 +117,8 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
     }
 
 
-def row(result: dict[str, Any]) -> str:
-    """Return a line of the table: images a second, and medians of the per-round ratios."""
+def row(result: dict[str, Any]) -> list[str]:
+    """Return one row of the table: images a second, and the medians of the rounds' ratios."""
     times, batch = result["step_seconds"], result["batch_size"]
     torch = [side for side in times if side.startswith("torch")]
     best = min(torch, key=lambda side: statistics.median(times[side])) if torch else None
@@ -130,8 +138,7 @@ def row(result: dict[str, Any]) -> str:
         speed("linen"),
         ratio("linen"),
     ]
-    cells += [f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""]
-    return f"| {' | '.join(cells)} |"
+    return cells + ([f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""])
 
 
 def parse(args: Sequence[str] | None) -> argparse.Namespace:
@@ -141,14 +148,14 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--networks", nargs="+", default=[*NETWORKS], metavar="NAME", help=f"any of {', '.join(NETWORKS)}")
-    add("--torch-python", metavar="PATH", help="a Python that has torch; without it only linen is beside us")
-    add("--variants", nargs="+", default=TORCH_VARIANTS, metavar="NAME", help="PyTorch's (%(default)s)")
+    add("--torch-python", metavar="PATH", help="a Python that has torch (PyTorch is left out)")
+    add("--variants", nargs="+", default=TORCH_VARIANTS, metavar="NAME", help="PyTorch's ways (%(default)s)")
     add("--all", action="store_true", help="every network, in float32 and bfloat16")
     add("--precision", nargs="+", default=["float32"], metavar="NAME", help="float32, bfloat16 (%(default)s)")
-    add("--batch-size", nargs="+", type=int, metavar="N", help="instead of each network's own")
-    add("--threads", type=int, default=os.cpu_count(), metavar="N", help="of OpenMP and MKL (%(default)s)")
-    add("--rounds", type=int, default=5, metavar="N", help="(%(default)s)")
-    add("--seconds", type=float, default=3.0, metavar="S", help="of training a side and round (%(default)s)")
+    add("--batch-size", nargs="+", type=int, metavar="N", help="in place of each network's own")
+    add("--threads", type=int, default=os.cpu_count(), metavar="N", help="threads of a side (%(default)s)")
+    add("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
+    add("--seconds", type=float, default=3.0, metavar="S", help="training of a side in a round (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write every round")
     arguments = parser.parse_args(args)
     arguments.networks = [choose("networks", name, NETWORKS) for name in arguments.networks]
@@ -161,18 +168,18 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the comparison; exit code 2 and one sentence for a mistake of the user's."""
+    """Run the comparison; a mistake of the user's is one sentence and exit code 2."""
     with exits():
         arguments = parse(args)
-        print("| network | precision | batch | jaxgan images/s | linen | ratio | PyTorch (best) | ratio |")
-        print(f"|{'---|' * 8}", flush=True)
-        results = []
+        if not arguments.torch_python:
+            print("note: without --torch-python PyTorch is not measured", file=sys.stderr)
+        table, results = Table(HEADING, names=NETWORKS), []
         for name in arguments.networks:
             for batch in arguments.batch_size or [NETWORKS[name].batch_size]:
                 for precision in arguments.precision:
                     results.append(compare(name, batch, precision, arguments))
-                    print(row(results[-1]), flush=True)
-                    if arguments.json:  # after each, for who stops it halfway
+                    table.add(row(results[-1]))
+                    if arguments.json:  # after each, so that stopping halfway loses nothing
                         machine = environment() | {"commit": commit()}
                         write_json(arguments.json, {"environment": machine, "rows": results})
 

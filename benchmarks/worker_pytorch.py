@@ -1,9 +1,9 @@
 """The PyTorch side of vs_pytorch.py: the same networks and the same update, in a process of its own.
 
-It is started as ``python worker_pytorch.py NETWORK BATCH VARIANT``; a variant is ``eager``, or any of
-``channels_last``, ``fused``, ``compile``, ``graphs`` (compiled, replayed as CUDA graphs) and ``bfloat16``
-(autocast) joined by +. A GPU is used where there is one, with TF32 as JAX has it. Each line ``SECONDS`` on
-its standard input is answered by one line of JSON.
+It is started as ``python worker_pytorch.py NETWORK BATCH VARIANT``. A variant is ``eager``, or some of
+``channels_last``, ``fused``, ``compile``, ``graphs`` (compiled, and replayed as CUDA graphs) and ``bfloat16``
+(autocast) with + between. It uses a GPU if the machine has one, with TF32 as JAX does. Each line ``SECONDS``
+on the standard input is answered by one line of JSON.
 """
 
 import json
@@ -93,7 +93,7 @@ class DiscriminatorBlock(nn.Module):
         self.short = spectral(nn.Conv2d(inputs, width, 1)) if halve else None
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return features, of half the size where asked for."""
+        """Return features, of half the size with `halve`."""
         hidden = self.convs[0](features if self.first else F.relu(features))
         hidden = self.convs[1](F.relu(hidden))
         if self.short is not None:
@@ -149,7 +149,7 @@ def networks(name: str) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
 
 
 def main() -> None:
-    """Answer each request for so many seconds of training with the seconds a step took."""
+    """Answer each request for so many seconds of training with the seconds of one step."""
     name, batch, variant = sys.argv[1], int(sys.argv[2]), set(sys.argv[3].split("+"))
     torch.manual_seed(0)
     generator, discriminator, shape = networks(name)
@@ -184,7 +184,7 @@ def main() -> None:
         real = (images[rows].float() / 127.5 - 1).contiguous(memory_format=layout)
         d_tx.zero_grad(set_to_none=True)
         with torch.no_grad(), autocast():
-            fake = play(latents()).clone()  # graphs write where they wrote before
+            fake = play(latents()).clone()  # a graph's next call overwrites its result
         with autocast():
             real_logits, fake_logits = judge(real).clone(), judge(fake)
         if hinge:

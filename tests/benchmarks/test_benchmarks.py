@@ -1,14 +1,18 @@
-"""The benchmarks run and say what they promise. How fast anything is, is no matter of tests."""
+"""The benchmarks run and print what they promise. No test looks at how fast anything is."""
 
 import importlib
 import json
 import math
 from pathlib import Path
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.names import NETWORKS
+from jaxgan.names import FAMILIES
+from jaxgan.networks import dcgan
 
 TINY = "--image-size 8 --width 4 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
 QUICK = "--repetitions 2 --seconds 0.01"
@@ -27,11 +31,15 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
     result = run_program(program, *f"{TINY} {QUICK} --json out.json".split(), cwd=tmp_path)
     assert result.stderr == ""
     lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
-    networks, ways = lines[:5], lines[5:]
-    assert len(ways) == 5
-    for table in (networks, ways):
+    networks, ways, opening = lines[:5], lines[5:10], lines[10:]
+    assert [line.split()[1] for line in opening] == [
+        "opening",
+        "----------------------------",
+        "first",
+        "cached",
+    ]
+    for table in (networks, ways, opening):
         assert len({len(line) for line in table}) == 1  # aligned
-    assert "A folder of 10 JPEGs opens in" in result.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
 
     record = json.loads((tmp_path / "out.json").read_text())
@@ -83,11 +91,12 @@ def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
+    ("options", "message"),
     [
-        ("--networks mpl", "did you mean mlp"),
+        ("--networks mpl", "--networks mpl is unknown: did you mean mlp"),
         ("--loss hing", "did you mean hinge"),
         ("--network", "expected at least one argument"),
+        ("--networks mlp --width 4", "--width 4 has no effect with --network mlp"),
         ("--batch-size many", "invalid int value"),
         ("--batch-size 0", "--batch-size must be at least 1"),
         ("--batch-size 5 --images 4", "is more than the 4 images"),
@@ -100,21 +109,66 @@ def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
         ("--seconds inf", "--seconds must be a positive number"),
         ("--data no/such/folder", "there is no folder"),
         ("--json no/such/folder/out.json", "--json must be a file in a folder that exists"),
-        ("--networks dcgan_28 --penalty r1", "batch normalisation"),
+        ("--networks dcgan_28 --penalty r1", "batch normali"),
         ("--fast", "unrecognized arguments"),
     ],
 )
-def test_mistakes_are_one_sentence(benchmarks, capsys, options, why):
+def test_mistakes_are_one_sentence(benchmarks, capsys, options, message):
     with pytest.raises(SystemExit) as error:
         benchmarks("step_time").main(options.split())
     assert error.value.code == 2
     captured = capsys.readouterr()
-    assert why in captured.err
+    assert message in captured.err
     assert captured.err.count("\n") == 1
 
 
+def test_a_setting_changes_the_networks_that_it_has_an_effect_on(benchmarks):
+    step_time = benchmarks("step_time")
+    arguments = step_time.parse(["--networks", "mlp", "dcgan_28", "--width", "4", "--image-size", "8x12"])
+    configs = step_time.configs(arguments)
+    assert configs["dcgan_28"].width == 4
+    assert configs["mlp"] == step_time.NETWORKS["mlp"].replace(image_size=(8, 12))
+
+
 def test_every_network_of_the_library_is_measured(benchmarks):
-    assert {config.network for config in benchmarks("step_time").NETWORKS.values()} == set(NETWORKS)
+    assert {config.network for config in benchmarks("training").NETWORKS.values()} == set(FAMILIES)
+
+
+def test_columns_are_as_wide_as_their_cells(benchmarks, capsys):
+    tables = benchmarks("tables")
+    tables.Table(["name", "ms"], [["a", "1,000"], ["b", "2"]])
+    assert capsys.readouterr().out.splitlines() == [
+        "| name |    ms |",
+        "| ---- | ----: |",
+        "| a    | 1,000 |",
+        "| b    |     2 |",
+    ]
+    tables.Table(["name", "ms"], names=["network"]).add(["mlp", "12"])
+    assert capsys.readouterr().out.splitlines()[2] == "| mlp     | 12 |"
+
+
+def test_the_linen_side_plays_the_same_networks_with_linens_layers(benchmarks):
+    def play(key):
+        played = []
+        for network, shape in (
+            (dcgan.Generator((8, 8, 1), 4), (6, 3)),
+            (dcgan.Discriminator(4), (6, 16, 16, 1)),
+        ):
+            inputs = jax.random.normal(key, shape)
+            variables = network.init(key, inputs, train=False)
+            bent = jax.tree.map(
+                lambda leaf: leaf + 0.1 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape), variables
+            )
+            played.append((variables, network.apply(bent, inputs, train=True, mutable=["batch_stats"])))
+        return played
+
+    ours = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
+    with nn.intercept_methods(benchmarks("worker_jaxgan").plain_linen):
+        linens = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
+    assert "conv_general_dilated" in str(linens.jaxpr)
+    assert "conv_general_dilated" not in str(ours.jaxpr)
+    results = (traced.lower().compile()(jax.random.key(0)) for traced in (ours, linens))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *results)
 
 
 def test_works_are_timed_in_turns_as_often_as_fits(benchmarks):
@@ -167,7 +221,7 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
+    ("options", "message"),
     [
         ("--workloads rings", "did you mean ring"),
         ("--members 0", "--members must be at least 1"),
@@ -175,12 +229,12 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
         ("--seconds 0", "--seconds must be a positive number"),
     ],
 )
-def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options, why):
+def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options, message):
     with pytest.raises(SystemExit) as error:
         benchmarks("populations").main(options.split())
     assert error.value.code == 2
     captured = capsys.readouterr()
-    assert why in captured.err
+    assert message in captured.err
     assert captured.err.count("\n") == 1
 
 
@@ -196,21 +250,23 @@ def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options,
         pytest.param(
             "scaling.py",
             "--sweeps d_steps --largest 2 --repetitions 2 --seconds 0.01",
-            "| d_steps | 2 ",
+            "| d_steps    |     2 |",
             marks=pytest.mark.long,
         ),
         pytest.param(
             "vs_pytorch.py",
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
-            "| mlp | bfloat16 | 4 |",
+            "| mlp      |  bfloat16 |     4 |",
             marks=pytest.mark.slow,
         ),
         pytest.param(
             "fault_cost.py",
             "--only digits_mlp --steps 5 --repetitions 2",
-            "digits_mlp",
+            "| digits_mlp",
             marks=pytest.mark.long,
         ),
+        pytest.param("look_cost.py", "--rounds 2 --steps 5", "| dcgan_28", marks=pytest.mark.long),
+        pytest.param("startup.py", "--repetitions 1", "| digits_dcgan |  warm |", marks=pytest.mark.long),
     ],
 )
 def test_the_other_programs_print_their_tables(request, run_program, tmp_path, program, options, row):
@@ -221,13 +277,10 @@ def test_the_other_programs_print_their_tables(request, run_program, tmp_path, p
 def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
     run_all = benchmarks("run_all")
     assert all(Path(run_all.__file__).with_name(f"{name}.py").exists() for name in run_all.PROGRAMS)
-    (tmp_path / "well.py").write_text("import sys\nprint('| a table |', *sys.argv[1:])")
-    (tmp_path / "badly.py").write_text("raise SystemExit('no such option')")
-    monkeypatch.setattr(run_all, "__file__", str(tmp_path / "run_all.py"))
-    monkeypatch.setattr(run_all, "PROGRAMS", {"well": ["--n", "3"], "badly": []})
+    monkeypatch.setattr(run_all, "PROGRAMS", {"startup": ["--help"], "kernels": ["--nothing"]})
     with pytest.raises(SystemExit, match="1"):
         run_all.main(["--out", str(tmp_path / "tables.md")])
     assert "1 of 2 programs ended well" in capsys.readouterr().out
-    told = (tmp_path / "tables.md").read_text()
-    assert "`python benchmarks/well.py --n 3`\n\n| a table | --n 3\n" in told
-    assert "`python benchmarks/badly.py`\n\n\n\nno such option\n" in told
+    text = (tmp_path / "tables.md").read_text()
+    assert "`python benchmarks/startup.py --help`\n\nusage: " in text
+    assert "unrecognized arguments: --nothing" in text
