@@ -13,7 +13,7 @@ from jaxgan import data, losses, parallel, train
 from jaxgan.config import Config
 from jaxgan.networks import dcgan
 from jaxgan.run.checkpoint import Checkpoints
-from jaxgan.run.checksums import NotFiniteError
+from jaxgan.run.nan import NotFiniteError
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 from tiny_runs import tiny, train_tiny

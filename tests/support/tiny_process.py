@@ -9,9 +9,10 @@ import sys
 import jax
 
 from jaxgan import features, train
-from jaxgan.config import Config, parse
+from jaxgan.config import Config
 from jaxgan.data.stream import Stream
 from jaxgan.networks import mlp
+from jaxgan.system.command_line import parse
 from jaxgan.system.errors import exits
 from pictures import forty_pictures
 
