@@ -136,7 +136,7 @@ def test_a_checkpoint_refuses_nan_by_name(tmp_path):
 
 
 def test_the_program_ends_with_one_sentence(tmp_path, monkeypatch, capsys):
-    def run(config):
+    def run(config, *, dataset):
         raise NotFiniteError(["generator_loss"], 7)
 
     monkeypatch.setattr(train, "run", run)

@@ -6,12 +6,15 @@ import json
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan import build, cli, data, train
 from jaxgan.config import Config
 from jaxgan.run import placement
+from jaxgan.run.checkpoint import Checkpoints
+from jaxgan.state import GANState
 from jaxgan.sweep import population, program, results, schedule, settings
 from jaxgan.system import limits, signals
 from jaxgan.system.errors import UserError
@@ -121,15 +124,21 @@ def test_a_member_that_diverges_is_frozen_and_the_others_are_not_disturbed(three
 
 
 def test_a_frozen_member_stays_so_where_its_next_step_would_be_finite():
-    state = build.experiment(BASE, data.digits()).init(jax.random.key(0))
-    moved = jax.tree.map(lambda leaf: leaf + 1, state)
-    metrics = {"loss": jax.numpy.float32(1)}
+    gan = build.experiment(BASE, data.digits()).init(jax.random.key(0))
+    state = program.Member(
+        **{name: getattr(gan, name) for name in gan.__dataclass_fields__}, diverged_at=jnp.int32(0)
+    )
+    moved = jax.tree.map(lambda leaf: leaf + 1, gan)
+    moved = state.replace(**{name: getattr(moved, name) for name in gan.__dataclass_fields__})
+    metrics = {"loss": jnp.float32(1)}
     after, _ = program._freeze(state, moved, metrics)
     assert same(after, moved)
-    was = state.generator.replace(step=jax.numpy.int32(-2))
-    after, metrics = program._freeze(state.replace(generator=was), moved, metrics)
-    assert same((after.generator, after.discriminator, after.ema), (was, state.discriminator, state.ema))
-    assert int(after.step) == 1
+    frozen = state.replace(diverged_at=jnp.int32(2))
+    after, metrics = program._freeze(frozen, moved.replace(diverged_at=jnp.int32(2)), metrics)
+    assert same(
+        (after.generator, after.discriminator, after.ema), (state.generator, state.discriminator, state.ema)
+    )
+    assert (int(after.step), int(after.diverged_at)) == (1, 2)
     assert np.isnan(metrics["loss"])
 
 
@@ -314,7 +323,7 @@ def test_members_are_all_combinations_with_all_seeds():
     varied = [(m.beta1, m.batch_size, m.seed) for m in some]
     assert varied == [(b, size, seed) for b in (0.0, 0.5) for size in (8, 16) for seed in range(3)]
     assert {m.steps for m in some} == {9}
-    assert settings.varied(some) == ["batch_size", "beta1", "seed"]
+    assert settings.varied(some) == ["batch_size", "seed", "beta1"]
     assert [len(group) for group in settings.programs(some)] == [6, 6]
     sgd = settings.make(BASE, grid=["momentum=0,0.5", "--batch-size=8,16"], seeds=3)
     assert [len(group) for group in settings.programs(sgd)] == [3, 3, 3, 3]  # with momentum, another state
@@ -441,7 +450,7 @@ def test_the_best_run_is_written_on_one_device_as_its_member_was_trained(tmp_pat
     monkeypatch.setattr(results, "plot", lambda *_: None)
     monkeypatch.setattr(population, "write_run", lambda config, *_: written.append(config))
     schedule._show(tmp_path, some, found, lambda _: None)
-    with pytest.raises(UserError, match="batch-size 15"):
+    with pytest.raises(UserError, match="batch_size` 15"):
         placement.place(build.experiment(some[0], data.digits()), some[0])
     placement.place(build.experiment(some[0], data.digits()), written[0])
 
@@ -471,3 +480,18 @@ def test_weights_of_efficientnet_make_a_plan_and_are_the_same_for_all_members(mo
     monkeypatch.setattr(program.Program, "size", 1, raising=False)
     schedule._setting(some, [0], jax.devices(), lambda _: None)
     assert [config.efficientnet_weights for config in asked] == ["one"]
+
+
+def test_a_checkpoint_of_a_version_without_diverged_at_goes_on(three, tmp_path):
+    """Members were marked in the generator's counter, by the negative of the step at which they diverged."""
+    some, population = three
+    sick = [some[0], some[1].replace(generator_learning_rate=1e30), some[2]]
+    state, _ = advance(population, sick, 3)
+    old = {name: getattr(state, name) for name in ("step", "discriminator", "ema", "latent_dim")}
+    counts = np.where(state.diverged_at > 0, -state.diverged_at, state.generator.step)
+    saved = GANState(**old, generator=state.generator.replace(step=counts))
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(3, saved)
+        restored = population.restore(checkpoints)
+    assert program.diverged(restored)[:3] == [None, 2, None]
+    assert same(program.member(restored, 0), program.member(state, 0))

@@ -178,10 +178,10 @@ def test_one_process_agrees_with_itself():
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"coordinator": "localhost:1"}, "go together, with --distributed"),
+        ({"coordinator": "localhost:1"}, "go together, with `distributed`"),
         ({"distributed": True, "coordinator": "localhost:1", "num_processes": 2}, "go together"),
-        ({"distributed": True, "devices": "2"}, "--distributed takes --devices all and --parallel auto"),
-        ({"distributed": True, "parallel": "pmap"}, "--distributed takes --devices all and --parallel auto"),
+        ({"distributed": True, "devices": "2"}, "`distributed` takes `devices` all and `parallel` auto"),
+        ({"distributed": True, "parallel": "pmap"}, "`distributed` takes `devices` all and `parallel` auto"),
     ],
 )
 def test_who_is_who_is_said_in_full(options, what):
@@ -195,7 +195,7 @@ def test_what_keeps_processes_apart_comes_with_what_to_give(monkeypatch):
 
     monkeypatch.setattr("jax.distributed.initialize", initialize)
     message = (
-        "^--distributed: coordinator_address should be defined. .give --coordinator, --num-processes and"
+        "^`distributed`: coordinator_address should be defined. .give `coordinator`, `num_processes` and"
     )
     with pytest.raises(UserError, match=message):
         processes.join(None, None, None)
