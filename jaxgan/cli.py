@@ -89,7 +89,8 @@ def sample(
         run: a run's folder, or an exported generator.
         n: images.
         seed: of the latents; image i is the same whatever n.
-        out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels").
+        out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels"); points are drawn as
+            a scatter plot, or float32 [n, D].
     """
     _check_seed(seed)
     if n < 1:
@@ -102,16 +103,19 @@ def sample(
     classes = description["num_classes"]
     labels = sampling.column_labels(n, classes)
     latents = sampling.draw_latents(jax.random.key(seed), n, description["latent_dim"])
-    images = sampling.sample(generate, latents, labels)
+    points = len(description["image_shape"]) == 1
+    images = np.asarray(generate(latents, labels)) if points else sampling.sample(generate, latents, labels)
     if out.suffix == ".npz":
         named: dict[str, Any] = {"images": images}
         if labels is not None:
             named["labels"] = np.asarray(labels)
         _write(out, lambda file: np.savez_compressed(file, **named))
+    elif points:
+        _write(out, sampling.scatter(images).save)
     else:
         columns = classes if classes is not None and classes <= 16 else round(n**0.5)
         _write(out, sampling.grid(images, columns=columns).save)
-    print(f"{n} images of step {description['step']:,} in {out}")
+    print(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
 
 
 def interpolate(
@@ -140,6 +144,8 @@ def interpolate(
         raise UserError(f"--out must end in .png, got {out}")
     description = export.read_description(run)
     generate = export.load_generator(run)
+    if len(description["image_shape"]) == 1:
+        raise UserError(f"{run} makes points, and interpolate draws images")
     require_memory(rows * steps * _bytes_per_image(description), f"--rows {rows:,} of --steps {steps:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
     ends = sampling.draw_latents(jax.random.key(seed), 2 * rows, description["latent_dim"])

@@ -141,6 +141,34 @@ def grid(
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
+def scatter(
+    points: Float[np.ndarray, "count coordinate"], *, real: Float[np.ndarray, "more coordinate"] | None = None
+) -> Image.Image:
+    """Draw generated points over real ones: what a grid is for images.
+
+    Args:
+        points: generated points; the first two coordinates are drawn.
+        real: real points, or None to draw the generated ones alone.
+
+    Returns:
+        The picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import, and only here
+    from matplotlib.figure import Figure
+
+    extent = 1.35 * float(np.abs(points if real is None else real)[:, :2].max())
+
+    figure = Figure(figsize=(4.5, 4.5), dpi=96, layout="constrained")
+    axes = figure.subplots()
+    if real is not None:
+        axes.scatter(*real.T[:2], s=6, color="tab:green", linewidths=0, alpha=0.25)
+    axes.scatter(*points.T[:2], s=2, color="black", linewidths=0, alpha=0.6)
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xticks=[], yticks=[])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
 def animate(pictures: Sequence[Path | Image.Image], file: Path, *, milliseconds: int = 150) -> None:
     """Write pictures as a small looping GIF whose last frame stays for two seconds.
 

@@ -1,4 +1,4 @@
-"""The figures of a run: its curves, its evaluations, and the scatter plot of a run that learns points."""
+"""The figures of a run: its curves and its evaluations."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from jaxgan.system.files import write_atomically
 
@@ -50,27 +49,6 @@ def plot_curves(
         axes.grid(alpha=0.3)
         axes.legend()
     write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
-
-
-def scatter(points: np.ndarray, *, real: np.ndarray, extent: float) -> Image.Image:
-    """Draw generated points over real ones, the grid of a run that learns points in the plane.
-
-    Args:
-        points: generated ones, ``[N, 2]``.
-        real: real ones, ``[M, 2]``; none to draw the points alone.
-        extent: largest coordinate that the picture shows.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.5, 4.5), dpi=96, layout="constrained")
-    axes = figure.subplots()
-    axes.scatter(*real.T, s=6, color="tab:green", linewidths=0, alpha=0.25)
-    axes.scatter(*points.T, s=2, color="black", linewidths=0, alpha=0.6)
-    axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xticks=[], yticks=[])
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def plot_evaluations(

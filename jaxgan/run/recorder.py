@@ -186,8 +186,7 @@ class Recorder:
     def _write_picture(self, name: str, images: Any) -> Image.Image:
         images = np.asarray(images)
         if self._points:
-            extent = 1.35 * float(np.abs(self._reals).max())
-            picture = figures.scatter(images, real=self._reals, extent=extent)
+            picture = sampling.scatter(images, real=self._reals)
         else:
             if images.dtype != np.uint8:
                 images = np.asarray(to_uint8(jnp.asarray(images)))
