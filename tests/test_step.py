@@ -152,7 +152,7 @@ def test_each_critic_update_sees_fresh_images_and_fresh_latents():
     np.testing.assert_array_equal(worn[:6][::-1][1::2], label.reshape(4, 3).T)  # fakes wear the same
     assert (seen[6:] == 0).all()  # the generator's update leaves the discriminator's state alone
 
-    again, _ = step(state, {"image": real}, KEY)  # the same key and batch, one step on
+    again, _ = step(state, {"image": real, "label": label}, KEY)  # the same key and batch, one step on
     later = again.discriminator.collections["seen"]["images"][:6][::-1][1::2]
     assert len(np.unique(np.concatenate([fakes, later]).reshape(24, 3), axis=0)) == 24
 
@@ -169,7 +169,7 @@ def test_simultaneous_players_meet_the_same_fakes_and_alternating_ones_do_not():
             return images
 
         step = make_train_step(generator, discriminator, losses.wasserstein, augment=critic, update=update)
-        jax.block_until_ready(step(state, {"image": jnp.zeros((4, 3))}, KEY))
+        jax.block_until_ready(jax.jit(step)(state, {"image": jnp.zeros((4, 3))}, KEY))
         jax.effects_barrier()
         fakes = [images for images in shown if images.any()]
         assert len(fakes) == 2
