@@ -47,7 +47,6 @@ POSITIVE: dict[str, Any] = {"within": (0, None), "open_ends": (True, False)}
 COUNT: dict[str, Any] = {"within": (1, None)}
 NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
 DECAY: dict[str, Any] = {"within": (0, 1), "open_ends": (False, True)}
-PENALIZED = {"penalty": tuple(name for name in names.PENALTIES if name != "none")}
 
 _data = partial(setting, group="data")
 _networks = partial(setting, group="networks")
@@ -100,7 +99,7 @@ class Config:
         **NOT_NEGATIVE,
     )
 
-    network: str = _networks("mlp", "network family of both players", choices=tuple(names.FAMILIES))
+    network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
         64, "channels of the layer next to the image", only={"network": ("dcgan",)}, **COUNT
     )
@@ -118,19 +117,21 @@ class Config:
         only={"network": ("dcgan",)},
     )
     latent_dim: int = _networks(100, "length of a latent vector", **COUNT)
-    precision: str = _networks(
-        "float32", "the networks' arithmetic in training", choices=tuple(names.PRECISIONS)
-    )
+    precision: str = _networks("float32", "the networks' arithmetic in training", choices=names.PRECISIONS)
 
-    loss: str = _game("non_saturating", "adversarial loss", choices=tuple(names.LOSSES))
-    penalty: str = _game("none", "penalty on the discriminator", choices=tuple(names.PENALTIES))
+    loss: str = _game("non_saturating", "adversarial loss", choices=names.LOSSES)
+    penalty: str = _game("none", "penalty on the discriminator", choices=names.PENALTIES)
     penalty_weight: float = _game(
-        1.0, "weight of the penalty (r1: gamma)", sweep="together", only=PENALIZED, **NOT_NEGATIVE
+        1.0,
+        "weight of the penalty (r1: gamma)",
+        sweep="together",
+        idle={"penalty": ("none",)},
+        **NOT_NEGATIVE,
     )
     augment: tuple[str, ...] = _game(
         (),
-        "augmentations of all that the discriminator sees, with commas between; none for none",
-        choices=tuple(names.AUGMENTATIONS),
+        "augmentations of what the discriminator sees, with commas between; none for none",
+        choices=names.AUGMENTATIONS,
         multiple=True,
         read=_listed,
     )
@@ -141,7 +142,7 @@ class Config:
     update: str = _game(
         "alternating",
         "update rule: the order of the players' moves, and what they move by",
-        choices=tuple(names.UPDATES),
+        choices=names.UPDATES,
     )
     consensus_weight: float = _game(
         0.1, "weight of consensus (its gamma)", only={"update": ("consensus",)}, **NOT_NEGATIVE
@@ -176,7 +177,7 @@ class Config:
         0, "seed of weights, latents and data order", sweep="together", within=(0, 2**32 - 1)
     )
 
-    optimizer: str = _optimizer("adam", "optimizer of both players", choices=tuple(names.OPTIMIZERS))
+    optimizer: str = _optimizer("adam", "optimizer of both players", choices=names.OPTIMIZERS)
     generator_learning_rate: float = _optimizer(
         2e-4, "the generator's step size", sweep="together", **POSITIVE
     )
@@ -184,12 +185,12 @@ class Config:
         2e-4, "the discriminator's step size", sweep="together", **POSITIVE
     )
     learning_rate_schedule: str = _optimizer(
-        "constant", "schedule of both learning rates over generator updates", choices=tuple(names.SCHEDULES)
+        "constant", "schedule of both learning rates over generator updates", choices=names.SCHEDULES
     )
     decay_steps: int | None = _optimizer(
         None,
         "generator updates until a linear or cosine schedule reaches zero",
-        only={"learning_rate_schedule": ("linear", "cosine")},
+        idle={"learning_rate_schedule": ("constant",)},
         **COUNT,
     )
     gradient_clip: float | None = _optimizer(None, "largest global norm of a gradient", **POSITIVE)
@@ -362,14 +363,11 @@ class Config:
             _check_range(name, value, info)
         config = self.replace(**spelled)
         config._check_together()
-        dead = config.without_effect()
-        for name in dead:
-            other, values = next(iter(INFO[name].only.items()))
-            has = _text(getattr(config, other))
-            needs = f": it needs {' or '.join(values)}" if len(values) < 4 else ""
-            raise UserError(
-                f"`{name}` {_text(getattr(config, name))} has no effect with `{other}` {has}{needs}"
-            )
+        for name in config.without_effect():
+            other, values = next(iter((INFO[name].only or INFO[name].idle).items()))
+            value, has = _text(getattr(config, name)), _text(getattr(config, other))
+            needs = f": it needs {' or '.join(values)}" if INFO[name].only else ""
+            raise UserError(f"`{name}` {value} has no effect with `{other}` {has}{needs}")
         return config
 
     def _check_together(self) -> None:
@@ -395,11 +393,13 @@ class Config:
         return [name for name in names if not self._has_effect(name)]
 
     def _has_effect(self, name: str) -> bool:
-        for other, values in INFO[name].only.items():
-            chosen = getattr(self, other)
-            if not set(values) & set(chosen if isinstance(chosen, tuple) else (chosen,)):
-                return False
-        return True
+        def chosen(other: str) -> set[Any]:
+            value = getattr(self, other)
+            return set(value) if isinstance(value, tuple) else {value}
+
+        info = INFO[name]
+        needed = all(set(values) & chosen(other) for other, values in info.only.items())
+        return needed and not any(set(values) & chosen(other) for other, values in info.idle.items())
 
     def without_dead(self, default: "Config") -> "Config":
         """Return the config with those settings at their default that do nothing and are as in `default`.

@@ -4,7 +4,7 @@ What a program must know of a setting stands in the field itself, so no list of 
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ class Info(NamedTuple):
         sweep: "together" if members of one compiled program may differ in it, "apart" if each value needs a
             program of its own, "same" if all members share it, "never" if a sweep sets it itself.
         only: the setting has an effect only with these values of another one: ``{"network": ("dcgan",)}``.
+        idle: the setting has no effect with these values of another one: ``{"penalty": ("none",)}``.
         within: smallest and largest value that is allowed, None for no limit.
         open_ends: whether the limits themselves are refused, smallest and largest.
         multiple: whether the command line takes several values with commas between.
@@ -29,11 +30,12 @@ class Info(NamedTuple):
 
     help: str
     group: str
-    choices: Sequence[str] | None = None
+    choices: Collection[str] | None = None
     metavar: str | None = None
     practical: bool = False
     sweep: str = "apart"
     only: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    idle: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     within: tuple[float | None, float | None] = (None, None)
     open_ends: tuple[bool, bool] = (False, False)
     multiple: bool = False
