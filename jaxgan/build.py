@@ -1,4 +1,4 @@
-"""From a config to networks, step, optimizers and data; `jaxgan.names` says what its names stand for."""
+"""Networks, step, optimizers and data from a config; `jaxgan.names` defines the names in it."""
 
 import math
 import types
@@ -35,7 +35,7 @@ from jaxgan.system.limits import nbytes, require_memory
 
 
 class Pieces(NamedTuple):
-    """Pieces of one's own, each in the place of the one that a config names; None for the config's.
+    """The user's own pieces, each in place of the one that a config names; None for the config's.
 
     Attributes:
         generator: module ``(latents, labels, *, train) -> images``.
@@ -63,20 +63,20 @@ NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 
 
 class Experiment(NamedTuple):
-    """What a config stands for.
+    """The networks, step and data that a config describes.
 
     Attributes:
         generator: the generator's module.
         discriminator: the discriminator's module.
-        step: the train step; on a mesh by pmap, the one for its axis.
-        players: gradients of both players, outside of any mapped axis.
+        step: the train step; under pmap, the step for the mapped axis.
+        players: gradients of both players, without a mapped axis.
         generate: ``(variables, latents, labels) -> images`` of the generator in drawing mode, compiled once
             for each shape.
         init: ``key -> GANState`` at step 0.
         shapes: the state's shapes and dtypes.
-        arrays: the data as the step takes them: ``"image"`` and, where conditional, ``"label"``.
-        num_classes: number of classes, None where unconditional.
-        mesh: the devices that share the batches; None for one (`jaxgan.run.placement`).
+        arrays: the data as the step takes them: ``"image"`` and, for conditional networks, ``"label"``.
+        num_classes: number of classes for conditional networks; None otherwise.
+        mesh: mesh of the devices that share the batches; None for one device (`jaxgan.run.placement`).
     """
 
     generator: nn.Module
@@ -92,7 +92,7 @@ class Experiment(NamedTuple):
 
 
 def dataset(config: Config) -> data.Dataset:
-    """Load what ``config.data`` names; see `jaxgan.data.load`."""
+    """Load the data set that ``config.data`` names; see `jaxgan.data.load`."""
     size = config.image_size
     return data.load(
         config.data,
@@ -143,7 +143,7 @@ def _with(config: Config, traced: Mapping[str, jax.Array]) -> Any:
 
 
 def augmentation(config: Config) -> Any:
-    """Make what ``config.augment`` lists, one after the other; None for none."""
+    """Make the composition of the augmentations in ``config.augment``; None if it lists none."""
     kinds = [AUGMENTATIONS[kind](config) for kind in config.augment]
     return augment.compose(*kinds) if kinds else None
 
@@ -186,7 +186,7 @@ def train_step(
 
 
 def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> Experiment:
-    """Put the pieces together, and try their shapes without computing anything.
+    """Put the pieces together, and check that their shapes fit without computing anything.
 
     Args:
         config: a checked config (`check`).
@@ -220,9 +220,9 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
 
     arrays = dataset.arrays(config.conditional)
-    taken = config.images_per_step
+    count = config.images_per_step
     batch = {
-        name: jax.ShapeDtypeStruct((taken, *array.shape[1:]), array.dtype) for name, array in arrays.items()
+        name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype) for name, array in arrays.items()
     }
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
@@ -233,9 +233,10 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     except (ValueError, TypeError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
         raise UserError(str(error)) from error
     players = shapes.generator.params, shapes.discriminator.params
-    pixels = 4 * taken * math.prod(image_shape)
-    needed = nbytes(shapes) + max(map(nbytes, players)) + 2 * pixels  # gradients; real and fake images
-    require_memory(needed, f"a step of {config.network} with batch size {config.batch_size:,}")
+    image_bytes = 4 * count * math.prod(image_shape)
+    # The state, the gradients of the larger player, real and fake images.
+    bytes_of_step = nbytes(shapes) + max(map(nbytes, players)) + 2 * image_bytes
+    require_memory(bytes_of_step, f"a step of {config.network} with batch size {config.batch_size:,}")
     return Experiment(
         generator, discriminator, step, step.players, drawing(generator), init, shapes, arrays, num_classes
     )

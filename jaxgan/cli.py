@@ -30,11 +30,11 @@ from jaxgan.train import start
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """What `jaxgan train` begins with."""
+    """The options of `jaxgan train` that are not in `Config`."""
 
     recipe: str = setting(
         "auto",
-        "recipe to begin with; jaxgan recipes says what each is",
+        "recipe to begin with; jaxgan recipes lists them",
         group="recipe",
         metavar=f"{{{','.join(['auto', *RECIPES])}}}",
     )
@@ -55,14 +55,14 @@ def train(args: list[str]) -> None:
         args: options of `jaxgan.Config`.
     """
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
-    beginning, asked = parse_all([Start(), Config()], **program)
+    first, config = parse_all([Start(), Config()], **program)
     with exits(OSError):
-        dataset = build.dataset(asked)
+        dataset = build.dataset(config)
         facts = Facts(
             dataset.images.shape[1:], len(dataset.images), dataset.num_classes, jax.default_backend()
         )
-        name = re.sub(r"\W+", "_", Path(asked.data).stem) or "gan"
-        recipe, line = choose_recipe(beginning.recipe, facts, Config(workdir=f"runs/{name}"))
+        name = re.sub(r"\W+", "_", Path(config.data).stem) or "gan"
+        recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
     config = parse_all([Start(), recipe], **program)[1]
     if not config.quiet:
         print(line)
@@ -71,7 +71,7 @@ def train(args: list[str]) -> None:
 
 def recipes() -> None:
     """List the recipes of jaxgan train: what each is, its source and its cost."""
-    print("auto\n    one of those below, by image size, number of images and device; it says which and why")
+    print("auto\n    one of those below, by image size, number of images and device; the run says which")
     for name, recipe in RECIPES.items():
         print(f"{name}\n    {recipe.title}\n    {recipe.source}\n    {recipe.cost}")
 
@@ -87,19 +87,19 @@ def sample(
 
     Args:
         run: a run's folder, or an exported generator.
-        n: images.
-        seed: of the latents; image i is the same whatever n.
-        out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels"); points are drawn as
-            a scatter plot, or float32 [n, D].
+        n: number of images.
+        seed: seed of the latents; image i is the same whatever n is.
+        out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels"). A run of points
+            gives a scatter plot, or "images" float32 [n, D].
     """
     _check_seed(seed)
     if n < 1:
-        raise UserError(f"--n must be at least 1, got {n}")
+        raise UserError(f"`n` must be at least 1, got {n}")
     if out.suffix.lower() != ".png" and out.suffix != ".npz":
-        raise UserError(f"--out must end in .png or .npz, got {out}")
+        raise UserError(f"`out` must end in .png or .npz, got {out}")
     description = export.read_description(run)
     generate = export.load_generator(run)
-    require_memory(n * _bytes_per_image(description), f"--n {n:,}")
+    require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
     classes = description["num_classes"]
     labels = sampling.column_labels(n, classes)
     latents = sampling.draw_latents(jax.random.key(seed), n, description["latent_dim"])
@@ -131,22 +131,22 @@ def interpolate(
 
     Args:
         run: a run's folder, or an exported generator.
-        rows: walks; with a conditional generator, each in a class of its own.
-        steps: images of a walk, both ends included.
-        seed: of the latents.
+        rows: number of walks; a conditional generator makes each in the next class.
+        steps: number of images of a walk, both ends included.
+        seed: seed of the latents.
         out: a .png.
-        gif: write the walks as an animation too, beside it.
+        gif: write an animation of the walks too, beside the picture.
     """
     _check_seed(seed)
     if rows < 1 or steps < 2:
-        raise UserError(f"--rows must be at least 1 and --steps at least 2, got {rows} and {steps}")
+        raise UserError(f"`rows` must be at least 1 and `steps` at least 2, got {rows} and {steps}")
     if out.suffix.lower() != ".png":
-        raise UserError(f"--out must end in .png, got {out}")
+        raise UserError(f"`out` must end in .png, got {out}")
     description = export.read_description(run)
     generate = export.load_generator(run)
     if len(description["image_shape"]) == 1:
         raise UserError(f"{run} makes points, and interpolate draws images")
-    require_memory(rows * steps * _bytes_per_image(description), f"--rows {rows:,} of --steps {steps:,}")
+    require_memory(rows * steps * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {steps:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
     ends = sampling.draw_latents(jax.random.key(seed), 2 * rows, description["latent_dim"])
     columns = [
@@ -162,7 +162,7 @@ def interpolate(
 
 
 @functools.wraps(evaluation.evaluate)
-def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- it has the docstring of the library's
+def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
     print(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
@@ -176,12 +176,12 @@ def data(
     """Prepare a data set for TFDS, without TensorFlow.
 
     Args:
-        action: what to do.
+        action: prepare, the only action.
         name: mnist, fashion_mnist or cifar10.
         from_: folder with the official files; None downloads them.
-        data_dir: where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        data_dir: folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
     """
-    del action  # the only one there is
+    del action  # only one exists
     text = None if from_ is None else str(from_)
     print(sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir)))
 
@@ -204,7 +204,7 @@ def check(run: Positional[Path]) -> None:
             print(f"{step:>10,}  sound, {len(arrays)} arrays")
         except (checkpoint.DamagedError, UserError) as error:
             if step not in checkpoint.steps_in(run / "checkpoints"):
-                print(f"{step:>10,}  was removed meanwhile, by the run")
+                print(f"{step:>10,}  was removed by the run in the meantime")
                 continue
             print(f"{step:>10,}  NOT SOUND: {error}")
             unsound += 1
@@ -220,14 +220,14 @@ def _bytes_per_image(description: dict[str, Any]) -> int:
 
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
-        raise UserError(f"--seed must be at least 0 and below 2**32, got {seed}")
+        raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
 
 
 def _write(out: Path, write: Callable[[Path], Any]) -> None:
     try:
         write_atomically(out, write)
     except OSError as error:
-        raise UserError(f"cannot write --out {out}: {error.strerror or error}") from error
+        raise UserError(f"cannot write `out` {out}: {error.strerror or error}") from error
 
 
 def main(args: list[str] | None = None) -> None:

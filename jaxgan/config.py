@@ -17,10 +17,10 @@ Size = int | tuple[int, int]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Return height and width of "32" or "32x48".
+    """Return the height and width of a text such as "32" or "32x48".
 
     Raises:
-        UserError: for anything else.
+        UserError: if the text is not such a size.
     """
     match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
     if match is None:
@@ -62,8 +62,8 @@ _machine = partial(setting, group="machine")
 class Config:
     """All settings of a run.
 
-    Values have Python's types: ``Config(image_size=(32, 48), devices=1, metrics=("fid", "kid"))``. What the
-    command line writes as text ("32x48", "fid,kid") is understood too.
+    Values have Python's types: ``Config(image_size=(32, 48), devices=1, metrics=("fid", "kid"))``. Texts
+    as on the command line, such as "32x48" and "fid,kid", are understood too.
     """
 
     data: str = _data(
@@ -78,7 +78,7 @@ class Config:
         sweep="same",
         read=parse_size,
     )
-    channels: int | None = _data(None, "1 for grey, 3 for color; None: as the pictures are", sweep="same")
+    channels: int | None = _data(None, "1 for gray, 3 for color; None: as the pictures are", sweep="same")
     conditional: bool = _data(False, "learn the classes too: both networks are given the labels")
     strict: bool = _data(
         False,
@@ -141,7 +141,7 @@ class Config:
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(
         "alternating",
-        "update rule: the order of the players' moves, and what they move by",
+        "update rule: how the players' gradients become updates",
         choices=names.UPDATES,
     )
     consensus_weight: float = _game(
@@ -152,12 +152,15 @@ class Config:
     )
     unrolled_steps: int = _game(
         5,
-        "discriminator steps that an unrolled generator sees ahead",
+        "discriminator steps that the generator looks ahead in unrolled",
         only={"update": ("unrolled",)},
         **NOT_NEGATIVE,
     )
     unrolled_learning_rate: float = _game(
-        0.1, "step size of these steps", only={"update": ("unrolled",)}, **NOT_NEGATIVE
+        0.1,
+        "step size of the discriminator steps in unrolled",
+        only={"update": ("unrolled",)},
+        **NOT_NEGATIVE,
     )
 
     steps: int = _training(
@@ -235,16 +238,20 @@ class Config:
         None, "network that computes features; None: the one that goes with the data set", sweep="same"
     )
     inception_weights: str | None = _evaluation(
-        None, "file of the 2015 Inception's weights, which computes features then", sweep="same"
+        None, "file of the 2015 Inception's weights, to compute features with it", sweep="same"
     )
     efficientnet_weights: str | None = _evaluation(
-        None, "file of EfficientNet-Lite0's weights, for color photographs", sweep="same"
+        None, "file of EfficientNet-Lite0's weights, for features of color photographs", sweep="same"
     )
     stop_at: str | None = _evaluation(
-        None, "stop when an evaluation reaches this, such as fid=12", practical=True, sweep="never"
+        None, "stop when a metric is at most a number, such as fid=12", practical=True, sweep="never"
     )
     patience: int | None = _evaluation(
-        None, "stop after as many evaluations without a new best", practical=True, sweep="never", **COUNT
+        None,
+        "stop after this number of evaluations without a new best",
+        practical=True,
+        sweep="never",
+        **COUNT,
     )
     diagnose_every: int | None = _evaluation(
         200,
@@ -266,13 +273,13 @@ class Config:
     keep: int = _folder(3, "newest checkpoints to keep", practical=True, sweep="same", **COUNT)
     on_nan: str = _folder(
         "stop",
-        "where training meets NaN: stop, or go back to the last checkpoint with other draws",
+        "at NaN: stop, or go back to the last checkpoint and go on with other random numbers",
         choices=("stop", "rollback"),
         practical=True,
         sweep="never",
     )
     rollbacks: int = _folder(
-        3, "rollbacks at most, in the whole run", practical=True, sweep="never", **NOT_NEGATIVE
+        3, "largest number of rollbacks in the whole run", practical=True, sweep="never", **NOT_NEGATIVE
     )
     tensorboard: bool = _folder(
         False, "write for TensorBoard too (pip install tensorboardX)", practical=True, sweep="never"
@@ -283,7 +290,9 @@ class Config:
     progress: bool = _folder(
         True, "show a bar on a terminal, instead of plain lines", practical=True, sweep="same"
     )
-    quiet: bool = _folder(False, "print nothing but mistakes (log.txt has all)", practical=True, sweep="same")
+    quiet: bool = _folder(
+        False, "print nothing but errors (log.txt has everything)", practical=True, sweep="same"
+    )
 
     devices: int | Literal["all"] = _machine(
         "all",
@@ -295,7 +304,7 @@ class Config:
     )
     parallel: str = _machine(
         "auto",
-        "how they share it: the compiler spreads the batch, or pmap",
+        "how devices share a batch: the compiler spreads it, or pmap does",
         choices=("auto", "pmap"),
         practical=True,
         sweep="never",
@@ -329,7 +338,7 @@ class Config:
     )
 
     def __post_init__(self):
-        for name, info in INFO.items():  # what the command line writes as text
+        for name, info in INFO.items():  # the command line's texts
             value = getattr(self, name)
             if info.read is not None and isinstance(value, str):
                 object.__setattr__(self, name, info.read(value))
@@ -343,7 +352,7 @@ class Config:
 
     @property
     def images_per_step(self) -> int:
-        """Real images that one step takes, over all devices."""
+        """The number of real images that one step takes, over all devices."""
         return self.batch_size * self.d_steps
 
     def check(self) -> "Config":
@@ -377,18 +386,18 @@ class Config:
             raise UserError(f"`hidden` takes widths of at least 1, got {_text(self.hidden)}")
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:
             raise UserError(f"a {self.learning_rate_schedule} learning rate needs `decay_steps`")
-        who = (self.coordinator, self.num_processes, self.process_id)
-        if any(value is not None for value in who) and (None in who or not self.distributed):
+        cluster = (self.coordinator, self.num_processes, self.process_id)
+        if any(value is not None for value in cluster) and (None in cluster or not self.distributed):
             raise UserError("`coordinator`, `num_processes` and `process_id` go together, with `distributed`")
         if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
             raise UserError("`distributed` takes `devices` all and `parallel` auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
         if (self.steps + 1) * self.images_per_step >= 2**32:
-            raise UserError("steps x batch size x d_steps is limited to 2**32 images in all")
+            raise UserError("`steps` x `batch_size` x `d_steps` is limited to 2**32 images in all")
 
     def without_effect(self) -> list[str]:
-        """Return the names of the settings that differ from their default and do nothing with the others."""
+        """Return the names of the settings that differ from their default, but have no effect."""
         names = [name for name, info in INFO.items() if getattr(self, name) != DEFAULTS[name]]
         return [name for name in names if not self._has_effect(name)]
 
@@ -402,9 +411,9 @@ class Config:
         return needed and not any(set(values) & chosen(other) for other, values in info.idle.items())
 
     def without_dead(self, default: "Config") -> "Config":
-        """Return the config with those settings at their default that do nothing and are as in `default`.
+        """Return the config with each setting of `default` that has no effect at its own default.
 
-        An experiment's ``penalty_weight=0.002`` is no mistake of a user who says ``--penalty none``.
+        An experiment's ``penalty_weight=0.002`` is no mistake of a user who runs it with ``--penalty none``.
         """
         dead = [name for name in self.without_effect() if getattr(self, name) == getattr(default, name)]
         return self.replace(**{name: DEFAULTS[name] for name in dead})
@@ -414,12 +423,12 @@ class Config:
         return dataclasses.replace(self, **changes)
 
     def asked(self, source: str, shape: Sequence[int], own: Mapping[str, str]) -> dict[str, Any]:
-        """Return what a run's numbers depend on, as its config.json holds it.
+        """Return the content of a run's config.json: everything that the run's numbers depend on.
 
         Args:
             source: name of the data set.
             shape: shape of its images.
-            own: labels of the pieces that are not the config's.
+            own: labels of the user's own pieces.
         """
         return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": dict(own)}
 
@@ -427,16 +436,16 @@ class Config:
 INFO: dict[str, Info] = info_of(Config)
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
 PRACTICAL = frozenset(name for name, info in INFO.items() if info.practical)
-"""Settings that a run may change when it goes on: they have no part in what is computed at each step."""
+"""Settings that a run may change when it goes on: no step's numbers depend on them."""
 
 
 def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's config.json as this version would have written it.
+    """Return the content of a run's config.json as this version would have written it.
 
-    Settings that the run's version did not have yet get the value that they stood for then.
+    Settings that the run's version did not have yet get the value that the run was made with.
 
     Raises:
-        UserError: if it does not hold a run's settings.
+        UserError: if the content is not a run's settings.
     """
     saved = dict(saved)
     if "update_weight" in saved:  # one setting of three rules, and momentum was Adam's beta1
@@ -455,7 +464,7 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
     try:
         config = Config(**{name: value for name, value in saved.items() if name in INFO})
         rest = {name: value for name, value in saved.items() if name not in INFO}
-        dead = config.without_effect()  # older versions kept them
+        dead = config.without_effect()  # older versions kept settings without effect
         return dataclasses.asdict(config.replace(**{name: DEFAULTS[name] for name in dead})) | rest
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"these are no settings of a run: {error}") from error

@@ -1,6 +1,6 @@
-"""What the names of a config stand for. A new loss, network, penalty, update rule or optimizer is one line.
+"""The names in a config. A new loss, network, penalty, update rule or optimizer is one line.
 
-Each entry is the thing itself, or makes it from a config (`jaxgan.config.Config`).
+Each name stands for an object, or for a function that makes one from a config (`jaxgan.config.Config`).
 """
 
 from collections.abc import Callable
@@ -49,8 +49,8 @@ class Family(NamedTuple):
     """A network family.
 
     Attributes:
-        generator: class of its generator.
-        discriminator: class of its discriminator.
+        generator: class of the family's generator.
+        discriminator: class of the family's discriminator.
         make: ``(config, image_shape, num_classes) -> (generator, discriminator)``.
     """
 
@@ -61,7 +61,7 @@ class Family(NamedTuple):
 
 def _mlp(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
     hidden = {} if config.hidden is None else {"hidden": config.hidden}
-    squash = len(image_shape) > 1  # points lie anywhere
+    squash = len(image_shape) > 1  # points are not limited to [-1, 1]
     return (
         mlp.Generator(image_shape, squash=squash, num_classes=num_classes, **hidden),
         mlp.Discriminator(num_classes=num_classes, **hidden),

@@ -1,8 +1,8 @@
 """Recipes: named training settings for any data, each with its source.
 
-A recipe is a function from what is known of the data and the machine (`Facts`) to settings. `choose` returns
-them with a line that says what was chosen and why; "auto" leaves the choice to it. Any option of the command
-line wins over the recipe.
+A recipe is a function from facts about the data and the machine (`Facts`) to settings. `choose` returns them
+with a line that says which recipe was chosen and why; for "auto" it chooses the recipe. Any option of the
+command line wins over the recipe.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from jaxgan.config import Config
 from jaxgan.system.errors import UserError
 from jaxgan.system.errors import choose as choose_name
 
-FEW = 10_000  # images: with fewer, discriminators soon know them by heart (Zhao et al. 2020, figure 1)
-SMALL = 12  # pixels of the smaller side: below, convolutions have no room
+FEW = 10_000  # images; discriminators soon overfit to fewer (Zhao et al. 2020, figure 1)
+SMALL = 12  # pixels of the shorter side; fewer leave little room for convolutions
 
 
 class Facts(NamedTuple):
-    """What a recipe may depend on.
+    """The facts that a recipe may depend on.
 
     Attributes:
         image_shape: shape of one image, ``(height, width, channels)``, or of one point, ``(D,)``.
@@ -36,9 +36,9 @@ class Recipe(NamedTuple):
     """A recipe.
 
     Attributes:
-        title: what it is, in a few words.
-        source: the paper.
-        cost: what a run costs.
+        title: a few words about the networks and the loss.
+        source: the papers that the settings come from.
+        cost: the time that a run takes.
         settings: ``facts -> settings``.
     """
 
@@ -96,7 +96,7 @@ def _wgan_gp(facts: Facts) -> dict[str, Any]:
 
 
 def _size(facts: Facts, *, steps: int) -> dict[str, Any]:
-    """Return width, batch size and steps: the paper's on an accelerator, what two cores can do on a CPU."""
+    """Return width, batch size and steps: the paper's on an accelerator, smaller ones on a CPU."""
     if facts.platform == "cpu":
         return {"width": 32, "batch_size": 64, "steps": steps}
     return {"width": 128 if min(facts.image_shape[:2]) >= 64 else 64, "batch_size": 128, "steps": 10 * steps}
@@ -129,15 +129,15 @@ RECIPES = {
 
 
 def choose(name: str, facts: Facts, default: Config = Config()) -> tuple[Config, str]:
-    """Return a recipe's config for some data, and a line that says what was chosen and why.
+    """Return a recipe's config, and a line that says which recipe was chosen and why.
 
     Args:
         name: a recipe's name, or "auto".
-        facts: what is known of the data and the machine.
-        default: settings that the recipe leaves as they are.
+        facts: facts about the data and the machine.
+        default: config with the settings that the recipe leaves alone.
 
     Raises:
-        UserError: for an unknown name, or a recipe that cannot learn such data.
+        UserError: if the name is unknown, or if the recipe cannot learn such data.
     """
     if choose_name("recipe", name, ["auto", *RECIPES]) == "auto":
         return _auto(facts, default)
@@ -150,16 +150,16 @@ def choose(name: str, facts: Facts, default: Config = Config()) -> tuple[Config,
 
 def _auto(facts: Facts, default: Config) -> tuple[Config, str]:
     if len(facts.image_shape) != 3:
-        name, why = "mlp", "the data are points"
+        name, reason = "mlp", "the data are points"
     elif min(facts.image_shape[:2]) < SMALL:
         height, width, _ = facts.image_shape
-        name, why = "mlp", f"{height}x{width} pixels leave little room for convolutions"
+        name, reason = "mlp", f"{height}x{width} pixels leave little room for convolutions"
     else:
-        name, why = "dcgan", "convolutions suit images of this size"
+        name, reason = "dcgan", "convolutions suit images of this size"
     settings = RECIPES[name].settings(facts)
     if facts.platform == "cpu" and name == "dcgan":
-        why += f", width {settings['width']} suits a CPU"
+        reason += f", width {settings['width']} suits a CPU"
     if name == "dcgan" and facts.images < FEW:
         settings["augment"] = ("color", "translation", "cutout")
-        why += f", and {facts.images:,} images are few, so the discriminator sees them augmented"
-    return default.replace(**settings), f"recipe auto: {name}, since {why}"
+        reason += f", and {facts.images:,} images are few, so the discriminator sees them augmented"
+    return default.replace(**settings), f"recipe auto: {name}, since {reason}"

@@ -1,7 +1,7 @@
 """Everything that training changes, in one pytree.
 
-What is *not* in it matters as much: no random key and no position in the data. Both are functions of
-``(seed, step)``, so a state and a seed are all it takes to go on exactly where a run stopped.
+It holds no random key and no position in the data: both are functions of ``(seed, step)``. So a run can go on
+exactly where it stopped, given its state and its seed.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class TrainState(train_state.TrainState):
 
     @property
     def variables(self) -> Variables:
-        """What ``module.apply`` takes."""
+        """The variables that ``module.apply`` takes."""
         return {"params": self.params, **self.collections}
 
 
@@ -35,11 +35,12 @@ class GANState(flax.struct.PyTreeNode):
     """A GAN in training.
 
     Attributes:
-        step: int32 scalar, calls of the step so far; the one counter that drives schedules and keys.
-        generator: its parameters, optimizer state and other collections.
-        discriminator: the same for the discriminator.
-        ema: exponential moving average of the generator's variables, batch statistics included; what
-            one samples from.
+        step: number of calls of the step so far, an int32 scalar; the one counter that drives schedules and
+            keys.
+        generator: the generator's parameters, optimizer state and other collections.
+        discriminator: the discriminator's.
+        ema: exponential moving average of the generator's variables, batch statistics included; samples are
+            drawn with it.
         latent_dim: length of a latent vector (static).
     """
 
@@ -71,7 +72,7 @@ def init_state(
         latent_dim: length of a latent vector, >= 1.
         g_tx: the generator's optimizer.
         d_tx: the discriminator's optimizer.
-        num_classes: for conditional networks; None otherwise.
+        num_classes: number of classes for conditional networks; None otherwise.
 
     Returns:
         A `GANState` at step 0, whose EMA is a copy of the generator's variables.
@@ -86,9 +87,9 @@ def init_state(
         generator_key, discriminator_key = jax.random.split(key)
         labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
         latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *image_shape))
-        made, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
-        if made.shape != images.shape:
-            raise ValueError(f"the generator makes images of shape {made.shape[1:]}, not {image_shape}")
+        fakes, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
+        if fakes.shape != images.shape:
+            raise ValueError(f"the generator makes images of shape {fakes.shape[1:]}, not {image_shape}")
         logits, discriminator_variables = discriminator.init_with_output(
             discriminator_key, images, labels, train=False
         )

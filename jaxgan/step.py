@@ -1,8 +1,8 @@
 """The adversarial update: one pure function ``(state, batch, key) -> (state, metrics)``.
 
 The discriminator takes `d_steps` updates, each on fresh real images and fresh latents, then the generator
-takes one (Goodfellow et al. 2014, algorithm 1). All randomness is a function of the run's key and the step,
-so a run can stop and go on anywhere.
+takes one (Goodfellow et al. 2014, algorithm 1). All random numbers are functions of the run's key and the
+step, so a run can stop and go on at any step.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ Decay = float | jax.Array | Callable[[jax.Array], jax.Array]  # a number, or a s
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Step:
-    """A train step: a pure function with what adapters and diagnostics must know of it.
+    """A train step: a pure function, with the properties that adapters and diagnostics need.
 
     Attributes:
         game: the game that is played.
-        update: the order of the players' moves, and what they move by.
-        d_steps: discriminator updates per generator update.
-        accumulate: parts of a batch whose gradients are computed one after the other.
+        update: the update rule.
+        d_steps: number of discriminator updates per generator update.
+        accumulate: number of parts of a batch whose gradients are computed one after the other.
         ema_decay: decay of the generator's moving average.
     """
 
@@ -50,7 +50,7 @@ class Step:
 
     @property
     def parts(self) -> int:
-        """Into how many parts each device cuts its share of a batch."""
+        """The number of parts into which each device cuts its share of a batch."""
         return self.d_steps * self.accumulate
 
     @cached_property
@@ -93,33 +93,33 @@ def make_train_step(
     Args:
         generator: module ``(latents, labels, *, train) -> images``.
         discriminator: module ``(images, labels, *, train) -> logits [B]``.
-        loss: what the two players minimise, e.g. `jaxgan.losses.hinge`.
+        loss: pair of losses that the two players minimize, e.g. `jaxgan.losses.hinge`.
         penalty: ``(critic, real, fake, *, keys, step) -> [B]``, e.g. ``penalties.r1(gamma=1.0)``, or None.
-        augment: ``(images, *, keys, step) -> images`` or None; applied to all that the discriminator sees,
-            with independent draws for real and fake images.
-        d_steps: discriminator updates per generator update, >= 1; they are unrolled, so compiling takes
-            longer with each.
-        accumulate: parts of a batch whose gradients are computed one after the other, >= 1, in less memory;
-            see `jaxgan.games.accumulate` for what then differs.
-        update: the order of the players' moves, or what they move by; see `jaxgan.updates`.
+        augment: ``(images, *, keys, step) -> images`` or None; applied to all images that the discriminator
+            sees, with independent random numbers for real and fake images.
+        d_steps: number of discriminator updates per generator update, >= 1; they are unrolled, so compiling
+            takes longer with each.
+        accumulate: number of parts of a batch whose gradients are computed one after the other, >= 1, in less
+            memory; `jaxgan.games.accumulate` says which results differ then.
+        update: update rule (`jaxgan.updates`).
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step. A
             constant keeps its share ``decay ** steps`` of the random start, which spoils short runs;
             ``min(decay, (1 + step) / (10 + step))`` forgets it (`jaxgan.train` does so).
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
-        dtype: of the networks' arithmetic, e.g. ``jnp.bfloat16``; parameters, their updates, running
-            statistics, losses and penalties stay as they are (Micikevicius et al. 2018, section 3.1).
+        dtype: dtype of the networks' arithmetic, e.g. ``jnp.bfloat16``; parameters, their updates, running
+            statistics, losses and penalties keep theirs (Micikevicius et al. 2018, section 3.1).
 
     Returns:
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
-        [-1, 1], ``[B * d_steps, ...]``, and where wanted ``"label"``, int32 ``[B * d_steps]``. The key is the
+        [-1, 1], ``[B * d_steps, ...]``, and optionally ``"label"``, int32 ``[B * d_steps]``. The key is the
         run's, the same at every step. The metrics are scalars: ``discriminator_loss`` (without the penalty),
         ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` (the share of pairs of a real
         and a fake in which the real has the larger logit) and ``discriminator_gradient_norm``, means over the
         discriminator updates; ``generator_loss`` and ``generator_gradient_norm``.
 
     Raises:
-        ValueError: here if a number is out of range; at trace time if shapes do not fit, if a penalty meets a
-            discriminator with batch normalization, or if a module with batch normalization and no
+        ValueError: in this call if a number is out of range; at trace time if shapes do not fit, if a penalty
+            meets a discriminator with batch normalization, or if a module with batch normalization and no
             ``axis_name`` field meets an `axis_name`.
     """
     game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype)
@@ -140,10 +140,10 @@ def make_step(
     """Make the step that plays a game; the arguments are those of `make_train_step`.
 
     Args:
-        game: what the players minimize.
-        d_steps: discriminator updates per generator update, >= 1.
-        accumulate: parts of a batch whose gradients are computed one after the other, >= 1.
-        update: the order of the players' moves, and what they move by.
+        game: the game.
+        d_steps: number of discriminator updates per generator update, >= 1.
+        accumulate: number of parts of a batch whose gradients are computed one after the other, >= 1.
+        update: update rule (`jaxgan.updates`).
         ema_decay: decay of the generator's moving average, in [0, 1]; a number or a schedule of the step.
         axis_name: mapped axis to average over (for pmap and shard_map), or None.
 
@@ -151,16 +151,16 @@ def make_step(
         ValueError: if a number is out of range.
     """
     if min(d_steps, accumulate) < 1:
-        raise ValueError(f"d_steps and accumulate are at least 1, got {d_steps} and {accumulate}")
+        raise ValueError(f"`d_steps` and `accumulate` must be at least 1, got {d_steps} and {accumulate}")
     if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:
-        raise ValueError(f"ema_decay is in [0, 1], got {ema_decay}")
+        raise ValueError(f"`ema_decay` must be in [0, 1], got {ema_decay}")
     return Step(game.on_axis(axis_name), update, d_steps, accumulate, ema_decay)
 
 
 def _sub_batch(values: jax.Array, *, index: int, count: int) -> jax.Array:
     """Return column `index` of ``[B * count, ...]`` seen as ``[B, count, ...]``: a shard keeps its own."""
     if values.shape[0] % count:
-        raise ValueError(f"a batch of {values.shape[0]} does not divide into d_steps = {count} parts")
+        raise ValueError(f"a batch of {values.shape[0]} does not divide into `d_steps` = {count} parts")
     return values.reshape(-1, count, *values.shape[1:])[:, index]
 
 

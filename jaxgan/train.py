@@ -67,11 +67,11 @@ def run(
     """Train, or go on with the run that is in ``config.workdir``.
 
     Each piece of your own takes the place of the one that the config names. The run's config.json keeps a
-    label of it, so that the run does not go on with another piece without a word.
+    label of it, so that a run never silently goes on with another piece.
 
     Args:
         config: all settings.
-        dataset: your own data, in place of those that ``config.data`` names.
+        dataset: your own data set, in place of the one that ``config.data`` names.
         generator: your own module ``(latents, labels, *, train) -> images``.
         discriminator: your own module ``(images, labels, *, train) -> logits [B]``.
         loss: your own pair with fields ``discriminator`` and ``generator``.
@@ -80,7 +80,7 @@ def run(
         update: your own update rule (`jaxgan.updates`).
         generator_optimizer: your own optimizer of the generator.
         discriminator_optimizer: your own optimizer of the discriminator.
-        extractor: your own images to features, for evaluations.
+        extractor: your own extractor of features, for evaluations.
         labels: labels of your own pieces by the argument's name. A piece without one is labelled by its
             type, its name and the numbers that it was made with (`jaxgan.run.labels`).
 
@@ -88,7 +88,8 @@ def run(
         The `Result`. Its status is "preempted" if a signal asked for an end; everything is saved then.
 
     Raises:
-        UserError: if the run cannot be had as asked; nothing is written then.
+        UserError: if the settings, the pieces and the data do not fit each other or the run in the folder;
+            nothing is written then.
     """
     if config.distributed:
         processes.join(config.coordinator, config.num_processes, config.process_id)
@@ -111,7 +112,7 @@ def _run(
     if not first:  # the other processes leave evaluations and diagnoses to process 0
         config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
 
-    # Data, networks and what they are evaluated by.
+    # The data, the networks and the plan of their evaluations.
     dataset = build.dataset(config) if dataset is None else dataset
     experiment = placement.place(build.experiment(config, dataset, pieces), config)
     plan = evaluation_plan.plan(config, dataset, extractor)
@@ -168,7 +169,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         # The end: whatever the intervals, the last step is evaluated, saved, exported and drawn.
         ema = parallel.local(state.ema)
         evaluations.measure(step, ema, last=step >= config.steps)
-        if jax.process_count() == 1:  # all of several would have to read
+        if jax.process_count() == 1:  # of several processes, all would have to read checkpoints
             evaluations.rebuild(step, ema)
         checkpoints.save(step, state, best=processes.first(evaluations.best))
         checkpoints.wait()  # before anything else: a second signal may come at any time
@@ -181,9 +182,9 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
             status = "done"
             recorder.finish(step, recorder.draw(ema))
             recorder.say(f"done at step {step:,}{reason and f', as {reason}'}: see {folder.path}")
-    # Every process waits here until all of them have recorded what they had to.
-    names = processes.gather(run.stop.signal and run.stop.signal.name)
-    folder.write_status(status, step, next(filter(None, names), reason))
+    # Each process waits until all of them have written their records.
+    signal_names = processes.gather(run.stop.signal and run.stop.signal.name)
+    folder.write_status(status, step, next(filter(None, signal_names), reason))
     return status, state
 
 
@@ -205,14 +206,14 @@ class Call(NamedTuple):
 
     Attributes:
         step: the step that it ends at.
-        steps: how many steps it takes.
+        steps: number of its steps.
     """
 
     step: int
     steps: int
 
     def due(self, every: int) -> bool:
-        """Return whether something that happens every so many steps is due at the end of this call."""
+        """Return whether an event that happens every `every` steps is due at the end of this call."""
         return self.step % every == 0
 
 
@@ -224,9 +225,9 @@ def _loop(
     evaluations: Evaluations,
     diagnosis: Diagnosis,
 ) -> GANState:
-    """Train until `config.steps`, or until somebody asks for an end.
+    """Train until `config.steps`, or until a signal or an evaluation asks for an end.
 
-    The host's work on a call's results is done while the device is at the next call (`late`).
+    The host's work on a call's results waits in `late`, and is done while the device runs the next call.
     """
     config, experiment, checkpoints = run.config, run.experiment, run.checkpoints
     key = parallel.replicate(run.keys.train, experiment.mesh)
@@ -242,7 +243,7 @@ def _loop(
     late: list[Callable[[], None]] = []
     recorder.start()
     for count, call in enumerate(_calls(int(state.step), config.steps, intervals, feed, recorder, ends)):
-        profiled = config.profile and count == 2  # the calls before have warmed up
+        profiled = config.profile and count == 2  # after two calls, everything is warmed up
         with jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext():
             state, metrics = advance(state, feed.take(call.steps), key, call.steps)
             if profiled:
@@ -254,7 +255,7 @@ def _loop(
         late.append(partial(recorder.call_ended, call.step, call.steps, metrics, images, stops))
         late.extend(diagnosis.look(call.step, parallel.local(state)))
         if is_best or (call.due(config.save_every) and call.step < config.steps):
-            _do(late)  # what belongs to a checkpoint is on disk before it
+            _do(late)  # the records up to a checkpoint are on disk before it
             checkpoints.save(call.step, state, best=processes.first(evaluations.best))
             late.append(partial(recorder.publish, call.step, jax.device_get(state.ema)))
     _do(late)
@@ -272,16 +273,17 @@ def _calls(
 ) -> Iterator[Call]:
     """Yield the calls from a step to the last one; no call goes past a step at which something is due.
 
-    Of several processes, the first decides how long each call is, and any of them may ask for the end.
+    The first of several processes decides the length of each call, and any of them may ask for the end.
     """
     while step < last:
         to_event = min(interval - step % interval for interval in intervals)
         steps = min(recorder.pace.steps_per_call, feed.most_steps, last - step, to_event)
-        wishes = processes.gather((steps, ends()))
-        if any(end for _, end in wishes):
+        proposals = processes.gather((steps, ends()))
+        if any(end for _, end in proposals):
             return
-        step += wishes[0][0]
-        yield Call(step, wishes[0][0])
+        steps = proposals[0][0]
+        step += steps
+        yield Call(step, steps)
 
 
 def _do(late: list[Callable[[], None]]) -> None:
@@ -290,10 +292,10 @@ def _do(late: list[Callable[[], None]]) -> None:
 
 
 def main(default: Config, description: str | None, args: list[str] | None = None) -> NoReturn:
-    """Run an experiment file: its config, what the command line changes of it, and an exit code.
+    """Run the config of an experiment file, with changes from the command line, and end with an exit code.
 
-    Exit codes: 0 done, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before the start,
-    1 anything else: a full disk and NaN in one sentence too.
+    Exit codes: 0 done, 1 failed, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before
+    the start. One sentence explains a mistake of the user's, a full disk and NaN.
     """
     start(parse(default, description=description or "", args=args))
 
@@ -303,7 +305,7 @@ def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
 
     Args:
         config: all settings.
-        dataset: the data that ``config.data`` names, where they have been loaded already.
+        dataset: the data set that ``config.data`` names, if it has been loaded already.
     """
     with exits(OSError, NotFiniteError):
         if config.compilation_cache:

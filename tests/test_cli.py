@@ -110,7 +110,7 @@ def test_an_experiments_mistakes_are_sentences(run_folder, tmp_path, capsys, mon
     monkeypatch.setattr(sys, "argv", ["experiments/x.py", "--loss", "hinge", "--workdir", str(run_folder)])
     assert main("--loss", "hinge", "--conditional", "--batch-size", "8", "--workdir", run_folder) == 2
     message = capsys.readouterr().err
-    assert "loss non_saturating there, hinge here" in message
+    assert "loss was non_saturating, is now hinge" in message
     command = f"python experiments/x.py --loss hinge --workdir {run_folder}-2"
     assert message.rstrip().endswith(command)
     file = tmp_path / "file"

@@ -212,7 +212,7 @@ def test_one_trace_however_many_steps_and_the_state_is_donated():
 
 @pytest.mark.parametrize("decay", [-0.1, 1.5, float("nan")])
 def test_an_average_needs_a_decay_between_0_and_1(decay):
-    with pytest.raises(ValueError, match=r"ema_decay is in \[0, 1\], got"):
+    with pytest.raises(ValueError, match=r"`ema_decay` must be in \[0, 1\], got"):
         make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, ema_decay=decay)
 
 

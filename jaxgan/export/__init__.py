@@ -1,4 +1,4 @@
-"""Ways out of the library: a trained generator as files that other programs read."""
+"""A trained generator as files that other programs read."""
 
 from jaxgan.export.safetensors import CONFIG, WEIGHTS, load_generator, read_description, save_generator
 

@@ -1,7 +1,7 @@
 """A trained generator as two files: ``generator.safetensors`` and ``config.json``.
 
-The safetensors file holds the EMA variables by path and no metadata; what network they belong to is said in
-the JSON beside it, which is read as data and never imported or evaluated.
+The safetensors file holds the EMA variables by path and no metadata. The JSON beside it describes their
+network; it is read as data, and nothing in it is imported or evaluated.
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ _DTYPES = {
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
-_MOST_BYTES = 2**16  # of config.json
-_MOST_VALUES = 2**26  # of one image, or of one latent vector
+_MOST_BYTES = 2**16  # largest size of config.json
+_MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
 
@@ -50,13 +50,13 @@ def save_generator(
     """Write a generator so that `load_generator` gives it back.
 
     Args:
-        folder: where; made if missing.
-        generator: the module; one of ours is described whole, another is described as "custom".
-        variables: its variables, e.g. ``state.ema``.
+        folder: folder of the two files, made if missing.
+        generator: the module. The file describes one of jaxgan's fully, and calls any other "custom".
+        variables: the generator's variables, e.g. ``state.ema``.
         image_shape: shape of one image.
         latent_dim: length of a latent vector.
-        num_classes: for a conditional generator; None otherwise.
-        step: at which training step it was.
+        num_classes: number of classes for a conditional generator; None otherwise.
+        step: training step of the variables.
     """
     names = [name for name, family in FAMILIES.items() if type(generator) is family.generator]
     options = {
@@ -79,13 +79,13 @@ def save_generator(
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
-    """Return what ``config.json`` says of an exported generator.
+    """Return the content of an exported generator's ``config.json``.
 
     Args:
         path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
 
     Raises:
-        UserError: if there is none, or it is of a format that this version cannot read.
+        UserError: if the file is missing, damaged, or of a format that this version cannot read.
     """
     if Path(path).suffix in _PICKLED:
         raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
@@ -111,16 +111,16 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
 
     Args:
         path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
-        generator: the module, where it is not one of ours.
+        generator: the module, for a generator that is not one of jaxgan's.
 
     Returns:
         ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
         weights and running statistics; labels are int32 [B] for a conditional generator.
 
-        It raises a `ValueError` for labels of other classes, where it can see them (not under `jax.jit`).
+        Outside `jax.jit`, it raises a `ValueError` for labels that are out of range.
 
     Raises:
-        UserError: if there is nothing to load, or the weights do not fit the network.
+        UserError: if no generator can be read, or if the weights do not fit the network.
     """
     description = read_description(path)
     try:
@@ -136,41 +136,41 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         )
     except UserError:
         raise
-    except Exception as error:  # whatever a module may say to numbers that somebody else has written
-        why = str(error).split("\n")[0]
-        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {why}") from error
+    except Exception as error:  # a module may raise anything for values from a foreign file
+        reason = str(error).split("\n")[0]
+        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {reason}") from error
     variables = with_leaves(like, _read_arrays(_folder(path) / WEIGHTS, named_leaves(like)))
     draw = drawing(generator)
 
     def generate(latents, labels=None):
         if labels is not None and num_classes is not None and not isinstance(labels, jax.core.Tracer):
-            found = np.asarray(labels)
-            if found.size and not (found.min() >= 0 and found.max() < num_classes):
+            classes = np.asarray(labels)
+            if classes.size and not (classes.min() >= 0 and classes.max() < num_classes):
                 raise ValueError(
-                    f"labels are 0 to {num_classes - 1}, these go from {found.min()} to {found.max()}"
+                    f"labels are 0 to {num_classes - 1}, these go from {classes.min()} to {classes.max()}"
                 )
         return draw(variables, latents, labels)
 
     return generate
 
 
-def _read_arrays(file: Path, wanted: dict[str, Any]) -> dict[str, jax.Array]:
-    """Return the wanted arrays; nothing is allocated before the header has been compared with all of them."""
+def _read_arrays(file: Path, shapes: dict[str, Any]) -> dict[str, jax.Array]:
+    """Return the arrays of some names and shapes; the header is checked before anything is allocated."""
     try:
         with safe_open(file, "numpy") as arrays:
             names = set(arrays.keys())
-            for name, leaf in wanted.items():
-                found = arrays.get_slice(name) if name in names else None
-                shape = None if found is None else tuple(found.get_shape())
+            for name, leaf in shapes.items():
+                entry = arrays.get_slice(name) if name in names else None
+                shape = None if entry is None else tuple(entry.get_shape())
                 if (shape, leaf.shape) == ((1,), ()):
                     shape = ()  # as an earlier version wrote it
-                kind = None if found is None else _DTYPES.get(found.get_dtype(), found.get_dtype())
-                if (shape, kind) != (leaf.shape, str(leaf.dtype)):
-                    what = "nothing" if shape is None else f"{kind}{list(shape)}"
+                dtype = None if entry is None else _DTYPES.get(entry.get_dtype(), entry.get_dtype())
+                if (shape, dtype) != (leaf.shape, str(leaf.dtype)):
+                    content = "nothing" if shape is None else f"{dtype}{list(shape)}"
                     raise UserError(
-                        f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {what}"
+                        f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {content}"
                     )
-            return {name: jnp.asarray(arrays.get_tensor(name)).reshape(wanted[name].shape) for name in wanted}
+            return {name: jnp.asarray(arrays.get_tensor(name)).reshape(shapes[name].shape) for name in shapes}
     except UserError:
         raise
     except Exception as error:  # safetensors has its own exceptions for every kind of damage

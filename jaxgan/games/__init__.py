@@ -1,7 +1,7 @@
 """Games: what each of two players minimizes, and the gradients of both.
 
-A game is two networks, a loss pair and, where wanted, a penalty and an augmentation
-(`jaxgan.games.adversarial`). An update rule (`jaxgan.updates`) needs its gradients only
+A game is two networks, a loss pair and, optionally, a penalty and an augmentation
+(`jaxgan.games.adversarial`). An update rule (`jaxgan.updates`) needs only its gradients
 (`jaxgan.games.gradients`).
 """
 

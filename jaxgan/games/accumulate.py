@@ -1,11 +1,11 @@
 """Gradient accumulation: the gradient of a batch as the mean over its parts, in the memory of one part.
 
 Part i of n holds the examples i, i + n, i + 2n, ...: so each device cuts its own share, and nothing moves. An
-example draws what it would draw in the whole batch, so the numbers are those of the whole batch to rounding.
+example draws the same random numbers as in the whole batch, so results equal the whole batch's to rounding.
 
-Not so where examples look at each other: batch normalisation, relativistic averages and minibatch deviation
-see a part, not the batch, and other parts than without. The running statistics are then the means of those of
-the parts.
+They differ where examples depend on each other: batch normalization, relativistic averages and minibatch
+deviation see one part of every n-th example in place of the batch. The running statistics are then the means
+of the parts' statistics.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ def mean_of_parts(game: Game, gradient: Callable[[Turn], Any], turn: Turn, parts
     """Return ``(gradients, collections, metrics)`` of a turn; all but the metrics are means over devices too.
 
     Args:
-        game: that is played.
+        game: the game that is played.
         gradient: ``turn -> (gradients, collections, metrics)``.
-        turn: with ``[B, ...]``.
-        parts: a divisor of B; they are computed in a loop.
+        turn: the turn, with B examples.
+        parts: number of parts, a divisor of B; they are computed in a loop.
 
     Raises:
         ValueError: at trace time, if B does not divide.
@@ -35,12 +35,12 @@ def mean_of_parts(game: Game, gradient: Callable[[Turn], Any], turn: Turn, parts
 
 
 def over_parts(function: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
-    """Return the mean of a function of a turn over its parts; differentiated, it computes them again.
+    """Return the mean of a function over the parts of a turn; a backward pass computes the parts again.
 
     Args:
         function: ``turn -> tree of arrays``.
-        turn: with ``[B, ...]``.
-        parts: a divisor of B; 1 calls the function with the turn as it is.
+        turn: the turn, with B examples.
+        parts: number of parts, a divisor of B; with 1, the function is called with the turn as it is.
 
     Raises:
         ValueError: at trace time, if B does not divide.
@@ -53,15 +53,15 @@ def over_parts(function: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
         lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), (turn.real, turn.labels)
     )
 
-    @partial(jax.checkpoint, prevent_cse=False)  # what a rule differentiates again would keep all parts
-    def of_part(i: Any, part: Any) -> Any:
+    @partial(jax.checkpoint, prevent_cse=False)  # or a rule that differentiates this would keep all parts
+    def part_value(i: Any, part: Any) -> Any:
         real, labels = part
         return function(turn._replace(real=real, labels=labels, part=(i, parts)))
 
     def add(total: Any, inputs: Any) -> tuple[Any, None]:
-        return jax.tree.map(jnp.add, total, of_part(*inputs)), None
+        return jax.tree.map(jnp.add, total, part_value(*inputs)), None
 
-    shapes = jax.eval_shape(of_part, jnp.zeros((), jnp.int32), jax.tree.map(lambda x: x[0], examples))
+    shapes = jax.eval_shape(part_value, jnp.zeros((), jnp.int32), jax.tree.map(lambda x: x[0], examples))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     total, _ = jax.lax.scan(add, zeros, (jnp.arange(parts), examples))
     return jax.tree.map(lambda x: (x / parts).astype(x.dtype), total)

@@ -1,10 +1,10 @@
 """The plain GAN: what each player minimizes, as a function of its own parameters.
 
-A `Game` is two networks, a loss pair and, where wanted, a penalty and an augmentation. An update rule needs
-its two objectives and nothing else: `jaxgan.step` differentiates them in the order that the rule says.
+A `Game` is two networks, a loss pair and, optionally, a penalty and an augmentation. An update rule needs the
+gradients of its two objectives (`jaxgan.games.gradients`) and nothing else.
 
-Random numbers are counted, not carried. What is drawn for an example comes from a key folded with the
-example's index in the *global* batch, so one device and many draw the same.
+No random state is kept. The key of an example is folded with the example's index in the *global* batch, so
+one device and many draw the same numbers.
 """
 
 import dataclasses
@@ -51,11 +51,11 @@ class Turn(NamedTuple):
     """What one update of a player takes.
 
     Attributes:
-        real: images, float in [-1, 1], ``[B, ...]``.
-        labels: int32 ``[B]`` or None.
-        key: the key of dropout, augmentation and penalty (`keys`).
-        latent_key: the key of the latents. Two turns with the same one have the same fakes, dropout apart.
-        part: index and number of parts, where the turn is every n-th example of a larger one.
+        real: real images, float in [-1, 1], ``[B, ...]``.
+        labels: labels, int32 ``[B]``, or None.
+        key: key of dropout, augmentation and penalty (`keys`).
+        latent_key: key of the latents. Turns with equal keys have equal fakes, except for dropout.
+        part: ``(i, n)`` where the turn is part i of n of a larger one: its examples i, i + n, ...
     """
 
     real: jax.Array
@@ -70,7 +70,7 @@ class Turn(NamedTuple):
         keys = UpdateKeys(*jax.random.split(self.key, len(UpdateKeys._fields)))
         if self.part[1] == 1:
             return keys
-        # A dropout mask is drawn as one block, which parts must not share.
+        # A dropout mask is drawn as one block, and parts need different ones.
         masks = ("generator", "real", "fake", "critic")
         return keys._replace(
             **{name: jax.random.fold_in(getattr(keys, name), self.part[0]) for name in masks}
@@ -179,7 +179,7 @@ class Game:
             "penalty": penalty,
             "real_logit": real_logits.mean(),
             "fake_logit": fake_logits.mean(),
-            "discriminator_accuracy": _share_told_apart(real_logits, fake_logits),
+            "discriminator_accuracy": _pair_accuracy(real_logits, fake_logits),
         }
         return self.mean(adversarial + penalty), (after, metrics)
 
@@ -195,7 +195,7 @@ class Game:
         return self.mean(value), (after, {"generator_loss": value})
 
     def check(self, state: GANState) -> None:
-        """Refuse pieces that do not fit each other and would train wrongly without a word.
+        """Refuse pieces that do not fit each other and would silently train wrongly.
 
         Raises:
             ValueError: if the discriminator has batch normalization and the game a penalty, or if a module
@@ -210,15 +210,15 @@ class Game:
             (self.generator, state.generator),
             (self.discriminator, state.discriminator),
         ):
-            blind = self.axis_name is not None and not hasattr(module, "axis_name")
-            if blind and _has_batch_statistics(network.collections):
+            lacks_field = self.axis_name is not None and not hasattr(module, "axis_name")
+            if lacks_field and _has_batch_statistics(network.collections):
                 raise ValueError(
                     f"{type(module).__name__} has batch normalization but no axis_name field: its statistics "
                     f"would differ between devices; give it one and pass it to nn.BatchNorm"
                 )
 
     def _see(self, turn: Turn, fake, keys: UpdateKeys, step):
-        """Return what the discriminator is shown of the turn's real images, and of the fakes."""
+        """Return the turn's real images and the fakes as the discriminator sees them."""
         if self.augment is None:
             return turn.real, fake
         see = partial(self.augment, step=step)
@@ -240,7 +240,7 @@ class Game:
 
     def _apply(self, module: nn.Module, variables: Variables, inputs, labels, key):
         """Apply a module in training mode; return its output and its collections, updated."""
-        if self.axis_name is not None:  # a dropout mask is one block, which devices must not share
+        if self.axis_name is not None:  # a dropout mask is one block; devices need different ones
             key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         collections = {name: value for name, value in variables.items() if name != "params"}
         params, inputs = self._compute_dtype((variables["params"], inputs))
@@ -250,7 +250,10 @@ class Game:
             labels,
             train=True,
             mutable=list(collections),
-            rngs={"dropout": key, "params": jax.random.fold_in(key, 1)},  # the latter for any other name
+            rngs={
+                "dropout": key,
+                "params": jax.random.fold_in(key, 1),
+            },  # "params" for modules' other streams
         )
         if self.dtype is not None:
             output = output.astype(jnp.float32)
@@ -272,13 +275,13 @@ class Game:
         return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
 
 
-def _share_told_apart(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+def _pair_accuracy(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
     """Return the share of pairs in which the real example has the larger logit; ties count half."""
     return 0.5 * ((real_logits > fake_logits).mean() + (real_logits >= fake_logits).mean())
 
 
 def _over_devices(examples: jax.Array) -> jax.Array:
-    """Spread examples over the mesh that a step is traced for, or each device would compute them all."""
+    """Spread examples over the mesh that a step is traced for; otherwise each device computes them all."""
     mesh = jax.sharding.get_abstract_mesh()
     if BATCH_AXIS not in mesh.auto_axes:
         return examples
@@ -286,6 +289,6 @@ def _over_devices(examples: jax.Array) -> jax.Array:
 
 
 def _has_batch_statistics(collections: Variables) -> bool:
-    """Tell BatchNorm's leaves (``mean``, ``var``) from SpectralNorm's, which share its collection."""
+    """Return whether collections hold BatchNorm's leaves (``mean``, ``var``), and not just SpectralNorm's."""
     leaves = jax.tree_util.tree_leaves_with_path(collections)
     return any(getattr(path[-1], "key", None) in ("mean", "var") for path, _ in leaves)

@@ -12,8 +12,10 @@ from jaxgan.games.adversarial import Game, Objective, Turn
 from jaxgan.state import GANState, TrainState
 
 Metrics = dict[str, jax.Array]
-Gradient = tuple[Any, GANState, Metrics]  # of the parameters; the state with new collections; metrics
-Updated = tuple[GANState, list[Metrics], Metrics]  # the metrics of each discriminator update, the generator's
+Gradient = tuple[Any, GANState, Metrics]  # gradients, the state with new collections, metrics
+Updated = tuple[
+    GANState, list[Metrics], Metrics
+]  # the state, metrics of each discriminator update and of the generator's
 
 
 class Players(NamedTuple):
@@ -22,10 +24,10 @@ class Players(NamedTuple):
     Attributes:
         discriminator: ``(state, turn) -> (gradients, state, metrics)``.
         generator: the same for the generator.
-        generator_objective: ``(params, state, turn) -> (value, (collections, metrics))``, which the
-            generator's gradients are of.
-        mean: averages a tree over the mapped axis, if there is one; what is made by differentiating the
-            gradients again is to go through it.
+        generator_objective: ``(params, state, turn) -> (value, (collections, metrics))``, the objective of
+            the generator.
+        mean: ``tree -> tree``, the average over the mapped axis, or the tree itself without one. A rule that
+            differentiates the gradients again must average the result with it.
     """
 
     discriminator: Callable[[GANState, Turn], Gradient]
@@ -41,34 +43,34 @@ def players(game: Game, accumulate: int = 1) -> Players:
     """Return the two players of a game.
 
     Args:
-        game: networks, losses and penalty.
-        accumulate: parts of a turn that are gone through one after the other.
+        game: the game.
+        accumulate: number of parts of a turn whose gradients are computed one after the other.
 
     Returns:
-        Their gradients; those of the discriminator are at fresh fakes.
+        The gradients of both players; each call makes the fakes of its turn.
     """
 
     def discriminator(state: GANState, turn: Turn) -> Gradient:
-        def of_part(turn: Turn):
+        def part_gradient(turn: Turn):
             variables, key = state.generator.variables, turn.keys.generator
             fake, generator_after = game.generate(variables, state.latent_dim, turn, key)
             gradient = jax.grad(game.discriminator_objective, has_aux=True)
             gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
             return gradients, (after, generator_after), metrics
 
-        gradients, (after, generator_after), metrics = mean_of_parts(game, of_part, turn, accumulate)
+        gradients, (after, generator_after), metrics = mean_of_parts(game, part_gradient, turn, accumulate)
         discriminator = state.discriminator.replace(collections=after)
         generator = state.generator.replace(collections=generator_after)
         metrics = {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(discriminator=discriminator, generator=generator), metrics
 
     def generator(state: GANState, turn: Turn) -> Gradient:
-        def of_part(turn: Turn):
+        def part_gradient(turn: Turn):
             gradient = jax.grad(game.generator_objective, has_aux=True)
             gradients, (after, metrics) = gradient(state.generator.params, state, turn)
             return gradients, after, metrics
 
-        gradients, after, metrics = mean_of_parts(game, of_part, turn, accumulate)
+        gradients, after, metrics = mean_of_parts(game, part_gradient, turn, accumulate)
         generator = state.generator.replace(collections=after)
         metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(generator=generator), metrics
@@ -84,8 +86,8 @@ def gradients_of(
 ) -> tuple[Any, TrainState, Metrics]:
     """Return the gradients of an objective, the network with its updated collections, and the metrics.
 
-    The objective is averaged over the mapped axis inside, the gradients after it: only both together are
-    right under pmap and under shard_map alike.
+    The objective averages over the mapped axis, and this function averages the gradients once more. Only both
+    averages together are right under pmap as well as under shard_map.
     """
     (_, (collections, metrics)), gradients = jax.value_and_grad(objective, has_aux=True)(
         network.params, *inputs
@@ -95,12 +97,12 @@ def gradients_of(
 
 def move(state: GANState, **gradients: Any) -> GANState:
     """Return the state after each named player's optimizer has used its gradients."""
-    moved = {name: getattr(state, name).apply_gradients(grads=grads) for name, grads in gradients.items()}
-    return state.replace(**moved)
+    networks = {name: getattr(state, name).apply_gradients(grads=grads) for name, grads in gradients.items()}
+    return state.replace(**networks)
 
 
 def with_params(state: GANState, **params: Any) -> GANState:
-    """Return the state with the named players' parameters in the place of their own."""
+    """Return the state with other parameters of the named players."""
     return state.replace(**{name: getattr(state, name).replace(params=tree) for name, tree in params.items()})
 
 
@@ -109,9 +111,9 @@ class Joint(NamedTuple):
 
     Attributes:
         gradients: ``{"discriminator": ..., "generator": ...}``.
-        state: with new collections.
-        d_metrics: the discriminator's.
-        g_metrics: the generator's.
+        state: the state with new collections.
+        d_metrics: the discriminator's metrics.
+        g_metrics: the generator's metrics.
     """
 
     gradients: dict[str, Any]
@@ -121,7 +123,7 @@ class Joint(NamedTuple):
 
 
 def joint_gradients(players: Players, state: GANState, d_turn: Turn, g_turn: Turn) -> Joint:
-    """Return the gradients of both players where both stand: the game's vector field, but for its sign."""
+    """Return the gradients of both players at one state: the game's vector field, but for its sign."""
     d_gradients, state, d_metrics = players.discriminator(state, d_turn)
     g_gradients, state, g_metrics = players.generator(state, g_turn._replace(latent_key=d_turn.latent_key))
     return Joint({"discriminator": d_gradients, "generator": g_gradients}, state, d_metrics, g_metrics)

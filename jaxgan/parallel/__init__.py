@@ -1,10 +1,10 @@
 """How a step is run: thin adapters around the one pure function.
 
-The first four take the same flat, global batch and give the same numbers to rounding.
-
 - `jit` and `scan` run it on one device, or leave it to the compiler to spread the batch over a mesh;
 - `shard_map` and `pmap` cut the batch: each device runs a step made with `axis_name` on its share;
 - `population` runs many GANs instead of one.
+
+The first four take the same flat, global batch and give the same numbers to rounding.
 """
 
 from jaxgan.parallel.adapters import jit, pmap, shard_map

@@ -1,8 +1,4 @@
-"""A single step on one device or many.
-
-References:
-    JAX, https://docs.jax.dev/en/latest/notebooks/shard_map.html and https://docs.jax.dev/en/latest/jax.pmap.html
-"""
+"""A single step on one device or many."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,12 +17,12 @@ def jit(step: Step, mesh: Mesh | None = None) -> Run:
     """Compile a step, for one device or for a batch that the compiler spreads over a mesh.
 
     Args:
-        step: made by `make_train_step` without an `axis_name`.
-        mesh: with an Auto axis "batch" (`batch_mesh`); None for one device.
+        step: a step of `make_train_step` without an `axis_name`.
+        mesh: a mesh with an Auto axis "batch" (`batch_mesh`); None for one device.
 
     Returns:
-        ``step(state, batch, key) -> (state, metrics)``; the state that goes in is donated. What goes in may
-        lie anywhere; what comes out is on every device of the mesh.
+        ``step(state, batch, key) -> (state, metrics)``; the argument `state` is donated. Arguments may lie on
+        any device; every device of the mesh holds the results.
 
     Raises:
         ValueError: if the step was made for a mapped axis; when called, if the batch does not divide.
@@ -38,38 +34,38 @@ def jit(step: Step, mesh: Mesh | None = None) -> Run:
 
 
 def shard_map(step: Step, mesh: Mesh) -> Run:
-    """Compile a step of which each device runs its share, the averages written out.
+    """Compile a step that each device runs on its share of the batch, with explicit averages over devices.
 
     Args:
-        step: made by `make_train_step` with the `axis_name` of the mesh.
-        mesh: of one axis (`batch_mesh`).
+        step: a step of `make_train_step` with the `axis_name` of the mesh.
+        mesh: a mesh of one axis (`batch_mesh`).
 
     Returns:
-        As of `jit`.
+        A function like that of `jit`.
 
     Raises:
         ValueError: if the step was made for another axis; when called, if the batch does not divide.
     """
     (axis_name,) = mesh.axis_names
     check_axis(step, axis_name)
-    here, everywhere = PartitionSpec(axis_name), PartitionSpec()
-    # check_vma would add a sum over devices of its own to every gradient (design: "Parallelism")
-    share = jax.shard_map(
-        step, mesh=mesh, in_specs=(everywhere, here, everywhere), out_specs=everywhere, check_vma=False
+    cut, replicated = PartitionSpec(axis_name), PartitionSpec()
+    # With check_vma, JAX would sum every gradient over the devices once more.
+    sharded = jax.shard_map(
+        step, mesh=mesh, in_specs=(replicated, cut, replicated), out_specs=replicated, check_vma=False
     )
-    return _placed(share, step, mesh)
+    return _placed(sharded, step, mesh)
 
 
 def pmap(step: Step, axis_name: str = AXIS, devices: Sequence[jax.Device] | None = None) -> Run:
     """Compile a step by `jax.pmap`, which JAX keeps but develops no further; `shard_map` does the same.
 
     Args:
-        step: made by `make_train_step` with this `axis_name`.
-        axis_name: of the mapped axis.
-        devices: that share the batch; None for all of this host.
+        step: a step of `make_train_step` with this `axis_name`.
+        axis_name: name of the mapped axis.
+        devices: devices that share the batch; None for all of this host.
 
     Returns:
-        As of `jit`: the batch is flat and global, the state has no axis of replicas.
+        A function like that of `jit`: the batch is flat and global, and the state has no axis of replicas.
 
     Raises:
         ValueError: if the step was made for another axis; when called, if the batch does not divide.
@@ -98,7 +94,7 @@ def cut(batch: Batch, mesh: Mesh) -> Batch:
 
 
 def on_mesh(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., Any]:
-    """Return a function that knows, while it is traced, that the examples lie on a mesh."""
+    """Return a function for which the mesh is the abstract mesh while it is traced."""
     if mesh is None:
         return function
 
@@ -110,20 +106,20 @@ def on_mesh(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., An
 
 
 def check_axis(step: Step, axis_name: str | None) -> None:
-    """Refuse a step made for another axis: it would train on one device's share without a word."""
+    """Refuse a step made for another axis: it would silently train on one device's share."""
     made_for = getattr(step, "axis_name", None)
     if made_for != axis_name:
         raise ValueError(f"this adapter runs a step with axis_name={axis_name!r}, got one for {made_for!r}")
 
 
 def _placed(function: Callable[..., Any], step: Step, mesh: Mesh) -> Run:
-    """Compile for a mesh; what goes in is laid there first, or the second call would compile again."""
-    places = whole(mesh), shares(mesh), whole(mesh)
-    compiled = jax.jit(function, in_shardings=places, out_shardings=whole(mesh), donate_argnums=0)
+    """Compile for a mesh; arguments are placed on it first, or the second call would compile again."""
+    shardings = whole(mesh), shares(mesh), whole(mesh)
+    compiled = jax.jit(function, in_shardings=shardings, out_shardings=whole(mesh), donate_argnums=0)
 
     def run(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         check_step(step, batch, mesh)
-        return compiled(*jax.device_put((state, batch, key), places))
+        return compiled(*jax.device_put((state, batch, key), shardings))
 
     run.lower = compiled.lower  # pyrefly: ignore
     return run

@@ -1,8 +1,4 @@
-"""Loops of steps in one compiled call.
-
-References:
-    JAX, https://docs.jax.dev/en/latest/control-flow.html
-"""
+"""Loops of steps in one compiled call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,14 +24,14 @@ def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.
     numbers are the same bit for bit.
 
     Args:
-        step: made by `make_train_step` without an `axis_name`.
+        step: a step of `make_train_step` without an `axis_name`.
         batch_at: ``(data, step) -> batch``, e.g. `functools.partial` of `jaxgan.data.batch_at`.
-        mesh: spread the batches over it, as `jaxgan.parallel.jit` does; state, data and key are put there
-            once, before the first call (`replicate`). None for one device.
+        mesh: mesh over which the batches are spread, as by `jaxgan.parallel.jit`; `replicate` puts state,
+            data and key on it once, before the first call. None for one device.
 
     Returns:
         ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated, the
-        data are not. A metric that was NaN or infinite at an earlier step stays so.
+        data are not. A metric that was NaN or infinite at any step of the call stays so.
 
     Raises:
         ValueError: if the step was made for a mapped axis; at trace time, if the batch does not divide.
@@ -51,22 +47,22 @@ def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.
 def compile_run(
     step: Step, batch_at: BatchAt, state: GANState, data: Any, key: jax.Array, mesh: Mesh | None = None
 ) -> Loop:
-    """Compile what `scan` gives, ahead of time, in the form that is fastest where it will run.
+    """Compile the loop of `scan` ahead of time, in the form that is fastest on this machine.
 
-    That is the compiled loop, but for convolutions on CPU: there XLA computes the gradients of plain ones
-    several times slower in a loop than in single calls (benchmarks/README.md);
-    jaxgan's layers are equally fast in both forms.
-    Either form gives the same bits however a run is cut into calls; the two agree with each other to
-    rounding. A step that was made for an axis runs under `jax.pmap`, in single calls too.
+    That form is the compiled loop, except for convolutions on CPU, which run in single calls: inside a loop,
+    XLA:CPU computes the gradients of plain convolutions several times slower (benchmarks/README.md); jaxgan's
+    layers are equally fast in both forms. Either form gives the same bits however a run is cut into calls.
+    The two forms agree with each other to rounding. A step that was made for an axis runs under `jax.pmap`,
+    also in single calls.
 
     Args:
-        step: made by `make_train_step`.
+        step: a step of `make_train_step`.
         batch_at: ``(data, step) -> batch``.
         state: a state, or its shapes.
-        data: what `batch_at` takes, or its shapes.
+        data: the data that `batch_at` takes, or their shapes.
         key: the run's key.
-        mesh: of the devices that share the batches; state, data (or their shapes) and key lie on it. None for
-            one device.
+        mesh: mesh of the devices that share the batches; state, data (or their shapes) and key lie on it.
+            None for one device.
 
     Returns:
         ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated.
@@ -86,7 +82,7 @@ def _convolves(jaxpr: Jaxpr) -> bool:
     def is_convolution(equation: JaxprEqn) -> bool:
         if equation.primitive.name == "conv_general_dilated":
             return True
-        window = equation.params.get("window")  # of the primitives in jaxgan.layers.kernels
+        window = equation.params.get("window")  # a parameter of the primitives in jaxgan.layers.kernels
         return window is not None and not window.point
 
     return any(
@@ -109,11 +105,11 @@ def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callabl
 
 
 def _compiled(function: Callable[..., Any], mesh: Mesh | None, *, arguments: int) -> jax.stages.Wrapped:
-    """Compile a function of state, data (which lie where they lie), key, and perhaps n."""
+    """Compile a function of state, data (which stay where they are), key and, as fourth argument, n."""
     if mesh is None:
         return jax.jit(function, donate_argnums=0)
-    places = (whole(mesh), None, whole(mesh), None)[:arguments]
-    return jax.jit(function, in_shardings=places, out_shardings=whole(mesh), donate_argnums=0)
+    shardings = (whole(mesh), None, whole(mesh), None)[:arguments]
+    return jax.jit(function, in_shardings=shardings, out_shardings=whole(mesh), donate_argnums=0)
 
 
 def _compile_mapped(
@@ -159,5 +155,5 @@ def repeat(
 
 
 def _keep_not_finite(earlier: Metrics, later: Metrics) -> Metrics:
-    """Return the later metrics, but the earlier one where it is NaN or infinite: one look shows any."""
+    """Return the later metrics, but the earlier one where it is NaN or infinite, so that none goes unseen."""
     return jax.tree.map(lambda old, new: jnp.where(jnp.isfinite(old), new, old), earlier, later)

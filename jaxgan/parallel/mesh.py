@@ -1,10 +1,7 @@
-"""The devices of a run: one row of them, named "batch", and how arrays lie on it.
+"""The devices of a run as a mesh with one axis, named "batch", and how arrays lie on it.
 
-Of the state every device holds the whole, of a batch its share. The row keeps the order of `jax.devices`, so
-a host's devices are neighbours and its share of a batch is one piece.
-
-References:
-    JAX, https://docs.jax.dev/en/latest/notebooks/Distributed_arrays_and_automatic_parallelization.html
+Every device holds the whole state and its share of a batch. The axis keeps the order of `jax.devices`, so a
+host's devices are neighbors and its share of a batch is one piece.
 """
 
 from collections.abc import Sequence
@@ -25,12 +22,12 @@ def batch_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
 
 
 def whole(mesh: Mesh) -> NamedSharding:
-    """Return the sharding of what every device holds."""
+    """Return the sharding of arrays that every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def shares(mesh: Mesh, axis: int = 0) -> NamedSharding:
-    """Return the sharding of what is cut along an axis, a share for each device."""
+    """Return the sharding of arrays that are cut along an axis, with a share for each device."""
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, mesh.axis_names[0]))
 
 
@@ -40,7 +37,8 @@ def replicate(tree: Any, mesh: Mesh | None) -> Any:
         return tree
     if whole(mesh).is_fully_addressable:
         return jax.device_put(tree, whole(mesh))
-    return jax.jit(lambda tree: tree, out_shardings=whole(mesh))(tree)  # device_put takes no keys there
+    # Across hosts, device_put takes no random keys.
+    return jax.jit(lambda tree: tree, out_shardings=whole(mesh))(tree)
 
 
 def replicated_shapes(tree: Any, mesh: Mesh | None) -> Any:
@@ -51,7 +49,7 @@ def replicated_shapes(tree: Any, mesh: Mesh | None) -> Any:
 
 
 def local(tree: Any) -> Any:
-    """Return the copy of replicated arrays that this host's first device has: nothing is moved."""
+    """Return the copies of replicated arrays on this host's first device: nothing is moved."""
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 
@@ -59,13 +57,13 @@ def check_batch(size: int, devices: int, parts: int = 1, what: str = "a batch of
     """Refuse a batch that does not divide.
 
     Args:
-        size: of the batch.
-        devices: that share it.
-        parts: into which each device cuts its share: discriminator updates, accumulated gradients.
-        what: the sentence's beginning.
+        size: size of the batch.
+        devices: number of devices that share the batch.
+        parts: number of parts of each device's share: discriminator updates times accumulated gradients.
+        what: beginning of the message.
 
     Raises:
-        UserError: naming the nearest sizes that do.
+        UserError: if the batch does not divide; the message names the nearest sizes that do.
     """
     unit = devices * parts
     if size % unit:

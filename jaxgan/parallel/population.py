@@ -1,8 +1,4 @@
-"""Many GANs in one program: small networks leave a device idle.
-
-References:
-    JAX, https://docs.jax.dev/en/latest/automatic-vectorization.html
-"""
+"""Many GANs in one program."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +17,7 @@ def population(
 ) -> jax.stages.Wrapped:
     """Compile a loop of steps of many GANs at once, each with a seed and hyperparameters of its own.
 
-    Small networks leave a device idle; k of them in one program cost much less than k programs.
+    Small networks do not keep a device busy; k of them in one program cost much less than k programs.
 
     Args:
         make_step: ``hyper -> step`` (see `make_train_step`), called with one member's hyperparameters, which
@@ -31,8 +27,8 @@ def population(
     Returns:
         ``run(hyper, state, data, seeds, n) -> (state, metrics of the last step)``. Leaves of `hyper`, `state`
         (but for its one ``step``, which all share) and the metrics have a leading axis of members; seeds are
-        ``[members]``; n >= 1 is traced. Member i draws from ``jax.random.key(seeds[i])``. The state is
-        donated. `init_population` makes one.
+        ``[members]``; n >= 1 is traced. Member i draws from ``jax.random.key(seeds[i])``. The state, which
+        `init_population` makes, is donated.
     """
 
     @partial(jax.jit, donate_argnums=1)
@@ -59,5 +55,5 @@ def init_population(init: Callable[[jax.Array], GANState], seeds: jax.Array) -> 
 
 
 def _member_axes(state: GANState) -> GANState:
-    """Return the axis of members in each leaf: the first, but none in the step."""
+    """Return the axis of members in each leaf: the first, or None for the step."""
     return jax.tree.map(lambda _: 0, state).replace(step=None)

@@ -1,12 +1,12 @@
 """Saving and restoring a state. The only file that knows Orbax.
 
 Saves are asynchronous: `Checkpoints.save` returns when the arrays are copied, and writing goes on while
-training does. A save is durable only once it is waited for, so a `Checkpoints` is always closed: use
+training does. A save is durable only after it has been waited for, so a `Checkpoints` is always closed: use
 ``with``.
 
-A checkpoint is a folder ``<step>/`` with the arrays in ``state/`` and what they should be in ``meta/``:
-shape, dtype and fingerprint of each (`jaxgan.run.checksums`). One that reads otherwise is kept as
-``corrupt-<step>`` and the one before is used.
+A checkpoint is a folder ``<step>/``: ``state/`` holds the arrays, ``meta/`` the shape, dtype and fingerprint
+of each (`jaxgan.run.checksums`). A checkpoint whose arrays differ from these is renamed ``corrupt-<step>``,
+and the one before it is used.
 """
 
 import contextlib
@@ -37,11 +37,11 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: holds one folder per step; made if missing. What else is in it is left alone.
-        keep: how many of the newest to keep, >= 1; the best one is kept besides.
+        folder: folder with one folder per step, made if missing. Other files in it are left alone.
+        keep: number of newest checkpoints to keep, >= 1; the best one is kept besides.
 
     Attributes:
-        notes: lines for the user: which checkpoints were damaged.
+        notes: lines for the user about damaged checkpoints.
     """
 
     def __init__(self, folder: Path, *, keep: int = 3):
@@ -63,13 +63,13 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and jax.process_count() > 1:  # whom a save waits for may be gone
+        if kind is not None and jax.process_count() > 1:  # the processes that a save waits for may be gone
             return processes.within_deadline(self._manager.close)
         with self._writing():
             self._manager.close()
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest checkpoint, or None; one that is on its way is waited for."""
+        """Return the step of the newest checkpoint, or None; waits for a save that is under way."""
         self.wait()
         return processes.first(max(steps_in(self._folder), default=None))
 
@@ -78,9 +78,10 @@ class Checkpoints:
 
         Args:
             state: a state, or its shapes.
-            saves: how many there will be at most, those that are there included.
+            saves: largest number of checkpoints that the run makes, those on disk included.
         """
-        most = min(self._keep + 2, saves)  # the best besides, and a new one is written before an old one goes
+        # Besides the newest, the best is kept, and a new one is written before an old one is deleted.
+        most = min(self._keep + 2, saves)
         new = max(1, most - len(steps_in(self._folder)))
         require_space(self._folder, new * nbytes(state), f"room for {new} checkpoints")
 
@@ -88,12 +89,12 @@ class Checkpoints:
         """Start to save the state; it may be donated as soon as this returns. A saved step is left alone.
 
         Args:
-            step: of the state.
-            state: to save.
-            best: the step of the best checkpoint so far, which is kept besides the newest ones.
+            step: the state's step.
+            state: the state.
+            best: step of the best checkpoint so far, which is kept besides the newest ones.
 
         Raises:
-            NotFiniteError: if it holds NaN or infinity; nothing is saved then.
+            NotFiniteError: if the state holds NaN or infinity; nothing is saved then.
             OSError: if this save, or the one before, cannot be written.
         """
         self.wait()
@@ -101,8 +102,8 @@ class Checkpoints:
         if processes.first(step in steps_in(self._folder)):
             return
         leaves = named_leaves(state)
-        if bad := not_finite(leaves):
-            raise NotFiniteError(bad, step)
+        if names := not_finite(leaves):
+            raise NotFiniteError(names, step)
         if processes.first((self._folder / str(step)).exists()):
             self._set_aside(step)
         meta = seal({"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)})
@@ -121,16 +122,17 @@ class Checkpoints:
         processes.gather("saved")
 
     def restore(self, like: State) -> State:
-        """Return the state of the newest checkpoint that is sound; damaged ones are renamed, and noted.
+        """Return the state of the newest sound checkpoint; damaged newer ones are renamed and noted.
 
         Args:
-            like: a state, or its shapes (`jax.eval_shape`), of the structure that was saved; placed as it is.
+            like: a state of the same structure, or its shapes (`jax.eval_shape`); the arrays are placed as
+                its leaves are.
 
         Raises:
-            UserError: if there is no checkpoint, none is sound (they are left as they are then), or the
-                newest is of other leaves, shapes or dtypes: the differences are named, and nothing is cast.
+            UserError: if there is no checkpoint, if none is sound (all are left as they are then), or if the
+                newest has other leaves, shapes or dtypes. The message names the differences; nothing is cast.
         """
-        self.wait()  # the newest may still be on its way
+        self.wait()  # the newest may still be under way
         damaged: dict[int, str] = {}
         for step in sorted(steps_in(self._folder), reverse=True):
             try:
@@ -138,14 +140,18 @@ class Checkpoints:
             except DamagedError as error:
                 damaged[step] = str(error)
                 continue
-            for bad, why in damaged.items():
-                kept = self._set_aside(bad)
-                self.notes.append(f"checkpoint {bad:,} is damaged ({why}): kept as {kept.name}, not used")
+            for damaged_step, reason in damaged.items():
+                name = self._set_aside(damaged_step).name
+                self.notes.append(
+                    f"checkpoint {damaged_step:,} is damaged ({reason}): kept as {name}, not used"
+                )
             return with_leaves(like, leaves)
         if not damaged:
             raise UserError(f"there is no checkpoint in {self._folder}")
-        why = "; ".join(f"{step}: {why}" for step, why in damaged.items())
-        raise UserError(f"no checkpoint in {self._folder} is sound ({why}): move the run away to start over")
+        reasons = "; ".join(f"{step}: {reason}" for step, reason in damaged.items())
+        raise UserError(
+            f"no checkpoint in {self._folder} is sound ({reasons}): move the run away to start over"
+        )
 
     def _set_aside(self, step: int) -> Path:
         names = (f"corrupt-{step}" + f"-{i}" * (i > 1) for i in itertools.count(1))
@@ -158,18 +164,20 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        why = None
+        reason = None
         try:
             yield
-        except Exception as error:  # a failed write comes out of Orbax as one of a dozen types
-            why = str(error).strip().split("\n")[0]
-        if why is not None:
+        except Exception as error:  # Orbax reports a failed write by any of a dozen types
+            reason = str(error).strip().split("\n")[0]
+        if reason is not None:
             settle()
-            raise OSError(f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {why}")
+            raise OSError(
+                f"cannot write a checkpoint to {self._folder}, {free_space(self._folder)}: {reason}"
+            )
 
 
 class _Best:
-    """A preservation policy: keep the best checkpoint (Orbax's own forgets which it is when it is closed)."""
+    """A preservation policy that keeps the best checkpoint; Orbax's own forgets it when it is closed."""
 
     step: int | None = None
 
@@ -179,7 +187,7 @@ class _Best:
 
 
 class _OnlyCheckpoints(ocp.path.step.NameFormat):
-    """Steps as Orbax names them, but for folders that hold no checkpoint: retention would delete those."""
+    """Orbax's names of steps, without folders that hold no checkpoint: retention would delete those."""
 
     def __init__(self):
         self._standard = ocp.path.step.standard_name_format()
@@ -188,15 +196,15 @@ class _OnlyCheckpoints(ocp.path.step.NameFormat):
         return self._standard.build_name(step)
 
     def find_all(self, base_path: Any) -> Iterator[Any]:
-        known = steps_in(Path(base_path))
-        return (found for found in self._standard.find_all(base_path) if found.step in known)
+        steps = steps_in(Path(base_path))
+        return (metadata for metadata in self._standard.find_all(base_path) if metadata.step in steps)
 
     def find_step(self, base_path: Any, step: int) -> Any:
         return self._standard.find_step(base_path, step)
 
 
 def steps_in(folder: Path) -> list[int]:
-    """Return the steps that a folder holds checkpoints of, sound or not, in no order."""
+    """Return the steps of the checkpoints in a folder, sound or damaged, in no order."""
     if not folder.is_dir():
         return []
     return [
@@ -206,16 +214,17 @@ def steps_in(folder: Path) -> list[int]:
     ]
 
 
-def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+def read(folder: Path, expected: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the arrays of one checkpoint by name, all of them as they were saved.
 
     Args:
-        folder: of the checkpoint; its name is the step.
-        wanted: arrays, or shapes and dtypes (and shardings), that it should hold; None takes what there is.
+        folder: the checkpoint's folder; its name is the step.
+        expected: arrays by name, or their shapes and dtypes (and shardings), that the checkpoint should hold;
+            None accepts any.
 
     Raises:
-        DamagedError: if it is not as it was saved.
-        UserError: if it is of another format, or not what was wanted.
+        DamagedError: if the checkpoint is not as it was saved.
+        UserError: if its format is another, or if it does not hold the expected arrays.
     """
     try:
         meta = unseal(json.loads((folder / "meta/metadata").read_bytes()))
@@ -225,17 +234,17 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise UserError(f"checkpoint {folder} has format {version}; this version reads {FORMAT_VERSION}")
     if str(meta["step"]) != folder.name:
-        raise DamagedError(f"it is of step {meta['step']}")
-    if differing := [] if wanted is None else differences(saved, wanted):
+        raise DamagedError(f"its description is of step {meta['step']}")
+    if differing := [] if expected is None else differences(saved, expected):
         more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise UserError(f"{folder} is a checkpoint of another model: {'; '.join(differing[:3])}{more}")
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    wanted = wanted or {name: jax.ShapeDtypeStruct(shape, dtype) for name, (dtype, shape, _) in saved.items()}
+    shapes = {name: jax.ShapeDtypeStruct(shape, dtype) for name, (dtype, shape, _) in saved.items()}
     targets = {
         name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=getattr(x, "sharding", None) or device)
-        for name, x in wanted.items()
+        for name, x in (expected or shapes).items()
     }
-    leaves, why = {}, None
+    leaves, reason = {}, None
     mute()
     with hushed():
         try:
@@ -243,11 +252,11 @@ def read(folder: Path, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
                 arguments = ocp.args.StandardRestore(targets)
                 leaves = checkpointer.restore(folder.resolve() / "state", args=arguments)
         except Exception as error:  # every layer below has its own exceptions for every kind of damage
-            why = type(error).__name__
-    if why is not None:
+            reason = type(error).__name__
+    if reason is not None:
         settle()
-        raise DamagedError(f"its arrays cannot be read: {why}")
-    found = describe(leaves)
-    if changed := [name for name in saved if found.get(name) != saved[name]]:
+        raise DamagedError(f"its arrays cannot be read: {reason}")
+    descriptions = describe(leaves)
+    if changed := [name for name in saved if descriptions.get(name) != saved[name]]:
         raise DamagedError(f"{changed[0]} has changed on disk")
     return leaves

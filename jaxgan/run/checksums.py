@@ -1,9 +1,9 @@
-"""Whether numbers are what they were: fingerprints of a state's leaves, and which of them are finite.
+"""Checks of a state's leaves: fingerprints that show damage on disk, and which leaves are finite.
 
-Disks and copies change bits, and array formats do not notice: a flipped bit of a weight is read as another
-weight. So a CRC-32 of each leaf is written beside it, which misses no change within 32 neighbouring bits, and
-one in four billion of the others. It is taken of the bytes on the host, where a save needs them anyway;
-as a compiled reduction it would cost seconds of compilation (`benchmarks/fault_cost.py`).
+Disks and copies flip bits now and then, and array formats do not notice: a damaged weight is read as another
+weight. A checkpoint therefore holds a CRC-32 of each leaf. It detects every change within 32 neighboring
+bits, and misses one in four billion of the others. It is computed from the bytes on the host, which a save
+copies there anyway; a compiled reduction would cost seconds of compilation (`benchmarks/fault_cost.py`).
 
 References:
     Peterson and Brown 1961, Cyclic codes for error detection, Proceedings of the IRE 49(1)
@@ -26,21 +26,21 @@ class DamagedError(Exception):
 
 def describe(leaves: dict[str, Any]) -> dict[str, list[Any]]:
     """Return ``[dtype, shape, CRC-32]`` of each array by its name, as JSON can hold it."""
-    marks = _of_each(leaves, lambda array: zlib.crc32(array.tobytes()))
-    return {name: [str(leaf.dtype), list(leaf.shape), marks[name]] for name, leaf in leaves.items()}
+    checksums = _of_each(leaves, lambda array: zlib.crc32(array.tobytes()))
+    return {name: [str(leaf.dtype), list(leaf.shape), checksums[name]] for name, leaf in leaves.items()}
 
 
-def differences(saved: dict[str, list[Any]], wanted: dict[str, Any]) -> list[str]:
-    """Return how the names, dtypes and shapes of what was saved (`describe`) differ from wanted arrays."""
-    found = []
-    for name in sorted(wanted.keys() | saved.keys(), key=lambda name: ("/params/" not in name, name)):
+def differences(saved: dict[str, list[Any]], expected: dict[str, Any]) -> list[str]:
+    """Return how names, dtypes and shapes of saved arrays (`describe`) differ from the expected ones."""
+    lines = []
+    for name in sorted(expected.keys() | saved.keys(), key=lambda name: ("/params/" not in name, name)):
         if name not in saved:
-            found.append(f"{name} is missing")
-        elif name not in wanted:
-            found.append(f"{name} is not in this model")
-        elif saved[name][:2] != (new := [str(wanted[name].dtype), list(wanted[name].shape)]):
-            found.append(f"{name} is {saved[name][0]}{saved[name][1]}, not {new[0]}{new[1]}")
-    return found
+            lines.append(f"{name} is missing")
+        elif name not in expected:
+            lines.append(f"{name} is not in this model")
+        elif saved[name][:2] != (leaf := [str(expected[name].dtype), list(expected[name].shape)]):
+            lines.append(f"{name} is {saved[name][0]}{saved[name][1]}, not {leaf[0]}{leaf[1]}")
+    return lines
 
 
 def not_finite(leaves: dict[str, Any]) -> list[str]:
@@ -59,10 +59,10 @@ def seal(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def unseal(content: Any) -> dict[str, Any]:
-    """Return what `seal` was given.
+    """Return the content that was given to `seal`.
 
     Raises:
-        DamagedError: if it is something else by now.
+        DamagedError: if it has changed since.
     """
     if not isinstance(content, dict) or "checksum" not in content:
         raise DamagedError("its description has no checksum")
@@ -77,7 +77,7 @@ def _checksum(content: dict[str, Any]) -> int:
 
 
 def _of_each(leaves: dict[str, Any], measure: Callable[[np.ndarray], Any]) -> dict[str, Any]:
-    """Return the measure of each array, taken in threads: NumPy and zlib let go of the interpreter."""
+    """Return the measure of each array, computed in threads: NumPy and zlib release the interpreter lock."""
 
     def on_host(leaf: Any) -> Any:
         is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

@@ -20,7 +20,7 @@ def parameter_counts(experiment: Experiment) -> tuple[int, int]:
 
 
 def header(config: Config, dataset: Dataset, experiment: Experiment, where: str) -> str:
-    """Return one line on what is trained, on what, and where (`jaxgan.run.placement.describe`)."""
+    """Return one line on the data, the networks and the devices (`jaxgan.run.placement.describe`)."""
     kind = "points" if dataset.images.ndim == 2 else "images"
     shape = "x".join(map(str, dataset.images.shape[1:]))
     generator, discriminator = parameter_counts(experiment)
@@ -32,7 +32,7 @@ def header(config: Config, dataset: Dataset, experiment: Experiment, where: str)
 
 
 def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
-    """Return the train step as XLA gets it, without its optimizations."""
+    """Return the lowered train step, before XLA's optimizations."""
     batch = {
         name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
         for name, array in experiment.arrays.items()
@@ -42,10 +42,10 @@ def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
 
 
 def flops(step: jax.stages.Lowered) -> float:
-    """Return how many floating-point operations a step takes: XLA's count of what it is about to compile.
+    """Return how many floating-point operations a step takes, by XLA's count before it compiles the step.
 
-    Wide convolutions take fewer on a CPU than elsewhere (`jaxgan.layers.kernels.winograd`). XLA's
-    count of what it *has* compiled would miss convolutions on GPUs, which cuDNN computes.
+    On a CPU, wide convolutions take fewer than elsewhere (`jaxgan.layers.kernels.winograd`). XLA's count of
+    the compiled step would miss convolutions on GPUs, which cuDNN computes.
     """
     analysis: Any = step.cost_analysis()
     return analysis["flops"]

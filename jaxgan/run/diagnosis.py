@@ -20,7 +20,7 @@ from jaxgan.run.run import Run
 from jaxgan.state import GANState
 from jaxgan.system.errors import with_flags
 
-IMAGES = 128  # real images that a look takes, about
+IMAGES = 128  # approximate number of real images that a look uses
 WINDOW = 64  # rows of the log in which an oscillation is looked for
 FILE = "diagnostics.jsonl"
 
@@ -43,12 +43,12 @@ class Diagnosis:
         self._count, self._recent = len(rows), deque[dict[str, Any]](rows, maxlen=diagnostics.LOOKS)
         self._probe: Any = None
         config, dataset, experiment = run.config, run.dataset, run.experiment
-        shown = examples(len(dataset.images), config)
-        self._every = config.diagnose_every if len(shown) else None
+        rows_of_data = examples(len(dataset.images), config)
+        self._every = config.diagnose_every if len(rows_of_data) else None
         if self._every is not None:
-            self._images = jnp.asarray(dataset.images[shown])
+            self._images = jnp.asarray(dataset.images[rows_of_data])
             labels = dataset.labels if config.conditional else None
-            self._labels = None if labels is None else jnp.asarray(labels[shown])
+            self._labels = None if labels is None else jnp.asarray(labels[rows_of_data])
             players = experiment.players
             probe = diagnostics.make_probe(players, experiment.generator, experiment.discriminator)
             self._probe = jax.jit(probe)
@@ -59,13 +59,15 @@ class Diagnosis:
         return () if self._every is None else (self._every,)
 
     def _repeat_alarms(self, rows: list[dict[str, Any]]) -> None:
-        """Mark and keep the alarms of looks that were made before the run was stopped."""
+        """Mark and keep the alarms of the looks before the run was stopped."""
         warnings = self._run.folder.warnings
         warnings.clear()
-        numbers = [_without_alarms(row) for row in rows]
+        measurements = [_without_alarms(row) for row in rows]
         for i, row in enumerate(rows):
             if row["alarms"]:
-                for alarm in diagnostics.alarms(numbers[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0):
+                for alarm in diagnostics.alarms(
+                    measurements[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0
+                ):
                     warnings[alarm.name] = with_flags(str(alarm))
                     self._recorder.marks.setdefault(alarm.name, row["step"])
 
@@ -87,16 +89,16 @@ class Diagnosis:
             diagnostics.oscillation_index([line[loss] for line in log if loss in line])
             for loss in self._run.experiment.step.game.LOSSES
         )
-        before = set(self._recent[-1]["alarms"]) if self._recent else set()
+        last_alarms = set(self._recent[-1]["alarms"]) if self._recent else set()
         self._count += 1
-        numbers = [_without_alarms(each) for each in self._recent]
+        measurements = [_without_alarms(recent) for recent in self._recent]
         settled = self._count >= diagnostics.WARM_UP + diagnostics.LOOKS
-        alarms = diagnostics.alarms([*numbers, row], warm_up=0) if settled else []
+        alarms = diagnostics.alarms([*measurements, row], warm_up=0) if settled else []
         self._recent.append({**row, "alarms": [alarm.name for alarm in alarms]})
         folder.append(FILE, self._recent[-1])
         for alarm in alarms:
             folder.warnings[alarm.name] = with_flags(str(alarm))
-            if alarm.name not in before:
+            if alarm.name not in last_alarms:
                 self._recorder.say(f"warning: {with_flags(str(alarm))}")
                 self._recorder.marks.setdefault(alarm.name, step)
         if alarms:
@@ -104,10 +106,10 @@ class Diagnosis:
 
 
 def examples(available: int, config: Config) -> np.ndarray:
-    """Return which of the data a look shows, as two halves; none if there are too few.
+    """Return the indices of the examples that a look uses, as two halves; none if the data are too few.
 
-    Either half is spread over all the data, which may be in the order of classes, and can be cut into as many
-    parts as a batch is. There are at most `IMAGES` and no more than in a step, unless the parts need more.
+    Each half is spread over all the data, which may be sorted by class, and divides into as many parts as a
+    batch does. The halves hold at most `IMAGES` examples and at most a batch, unless the parts need more.
     """
     unit = 2 * config.accumulate
     count = max(4, unit, min(IMAGES, config.batch_size, available) // unit * unit)

@@ -1,7 +1,7 @@
 """Evaluation while a run trains: how far the fakes are from the reals, the best so far, and when to stop.
 
-Evaluating reads the EMA weights and nothing else, with latents from a key of its own, so a run has the
-same parameters, bit for bit, with and without. Each evaluation is a row of evaluations.jsonl.
+Evaluating reads the EMA weights and nothing else, with latents from a key of its own, so a run's parameters
+are the same, bit for bit, with and without evaluations. Each evaluation is a row of evaluations.jsonl.
 """
 
 from functools import partial
@@ -50,18 +50,18 @@ class Evaluations:
     @property
     def best(self) -> int | None:
         """The step of the best evaluation so far."""
-        if self._plan is None:  # a stretch without evaluations keeps what an earlier one found
+        if self._plan is None:  # a run that goes on without evaluations keeps the best of earlier calls
             return self._exported()
         index = early_stopping.best(self._rows, self._plan.goal)
         return None if index is None else int(self._rows[index]["step"] or 0)
 
     def measure(self, step: int, ema: Variables, *, last: bool = False) -> bool:
-        """Evaluate if an evaluation is due and was not made yet; return whether it is a new best.
+        """Evaluate if an evaluation is due and not done yet; return whether it is a new best.
 
         Args:
             step: the present step.
             ema: the generator's average variables.
-            last: evaluate whatever the interval.
+            last: whether the run ends at this step, which is evaluated whatever the interval.
         """
         plan = self._plan
         if (
@@ -90,20 +90,22 @@ class Evaluations:
             step: the present step.
             ema: the generator's average variables; those of another step come from its checkpoint.
         """
-        at = self.best
-        if self._plan is None or at is None:
+        best_step = self.best
+        if self._plan is None or best_step is None:
             return
         if not (self._recorder.path / PLOT).exists():
-            self._plot(self._plan, [row["step"] for row in self._rows].index(at))
-        if self._exported() != at:
+            self._plot(self._plan, [row["step"] for row in self._rows].index(best_step))
+        if self._exported() != best_step:
             try:
-                best_ema = ema if at == step else self._saved(at)
-                self._recorder.export(at, jax.device_get(best_ema), BEST)
+                best_ema = ema if best_step == step else self._saved(best_step)
+                self._recorder.export(best_step, jax.device_get(best_ema), BEST)
             except (checkpoint.DamagedError, UserError) as error:
-                self._recorder.say(f"note: the generator of step {at:,}, the best, cannot be read: {error}")
+                self._recorder.say(
+                    f"note: the generator of step {best_step:,}, the best, cannot be read: {error}"
+                )
 
     def _exported(self) -> int | None:
-        """Return the step of the generator in best/; None where there is none."""
+        """Return the step of the generator in best/; None if the folder holds none."""
         folder = self._recorder.path / BEST
         try:
             return read_description(folder)["step"] if (folder / WEIGHTS).exists() else None

@@ -1,4 +1,4 @@
-"""What a run is evaluated by: metrics, real data and their features, and when it is good enough."""
+"""The plan of a run's evaluations: metrics, real data and their features, and when to stop."""
 
 import math
 import warnings
@@ -26,22 +26,22 @@ from jaxgan.run import early_stopping
 from jaxgan.run.early_stopping import Goal, Row
 from jaxgan.system.errors import UserError
 
-COORDINATES = "coordinates"  # what points are compared by
+COORDINATES = "coordinates"  # the name of the extractor of points, whose features are their coordinates
 
 
 class EvaluationPlan(NamedTuple):
-    """What a run is evaluated by.
+    """How a run is evaluated.
 
     Attributes:
         every: steps between evaluations.
         n: number of generated images.
         n_real: number of real images.
         names: names of the metrics.
-        goal: when to stop.
+        goal: the metric that decides, and when to stop.
         extractor: name of the network that computes the features.
         evidence: ``(experiment, generate, key) -> Evidence``: features of the real images and of fakes.
         measure: ``(name, evidence) -> results`` of one metric.
-        protocol: all that the numbers depend on, as JSON can hold it.
+        protocol: everything that the numbers depend on, as JSON values.
     """
 
     every: int
@@ -56,7 +56,7 @@ class EvaluationPlan(NamedTuple):
 
 
 def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -> EvaluationPlan | None:
-    """Return what a run is evaluated by, or None if it is not; computes the features of the reals.
+    """Return a run's plan, or None if it is not evaluated; computes the features of the real images.
 
     Args:
         config: the run's config.
@@ -64,7 +64,7 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         extractor: your own extractor, or None.
 
     Raises:
-        UserError: if the options make no sense, or an extractor or data cannot be had.
+        UserError: if an option is not allowed, or if the extractor or the data cannot be loaded.
     """
     points = dataset.images.ndim == 2
     names, goal = check(config, None if points or extractor is not None else dataset.name)
@@ -156,7 +156,7 @@ def _rehearse(
     evidence: Evidence,
     measure: Callable[[str, Evidence], tuple[Result, ...]],
 ) -> None:
-    """Raise `UserError` if a metric cannot be had of so many images; reals stand in for the fakes."""
+    """Raise `UserError` if a metric needs more images than this; real images stand in for the fakes."""
     rows = np.resize(np.arange(len(evidence.real.features)), config.evaluate_n)
     evidence = evidence._replace(fake=jax.tree.map(itemgetter(rows), evidence.real))
     with warnings.catch_warnings():
@@ -169,23 +169,23 @@ def _rehearse(
 
 
 def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:
-    """Return the metrics that a run is to be evaluated by and when it stops; computes nothing.
+    """Return the names of the metrics of a run's evaluations, and its goal; computes nothing.
 
     Args:
         config: the run's config.
-        source: name of the data set, which needs an extractor; None if none has to be found.
+        source: name of the data set that must have an extractor; None if no extractor is to be chosen.
 
     Raises:
-        UserError: if the options make no sense.
+        UserError: if an option is not allowed.
     """
     known = tuple(name for name in METRICS if name not in WITH_TRAINING_SET)
     names = split_names(",".join(config.metrics), known)
-    wanted = early_stopping.parse(config.stop_at, config.patience, names, DISTANCES)
+    goal = early_stopping.parse(config.stop_at, config.patience, names, DISTANCES)
     if config.evaluate_every is None and (config.stop_at is not None or config.patience is not None):
         raise UserError("`stop_at` and `patience` look at evaluations: set `evaluate_every`")
     if config.evaluate_every is not None and source is not None:
         features.choose(**_choice(config), source=source)
-    return names, wanted
+    return names, goal
 
 
 def _choice(config: Config) -> dict[str, Any]:
@@ -199,11 +199,11 @@ def _choice(config: Config) -> dict[str, Any]:
 def measure(
     plan: EvaluationPlan, experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array
 ) -> tuple[Row, list[str]]:
-    """Return a generator's scores, None for one that is no finite number, and lines for the user.
+    """Return a generator's scores, with None for one that is not finite, and lines for the user.
 
     Args:
-        plan: what to measure, and against what.
-        experiment: the networks.
+        plan: the run's plan.
+        experiment: the run's experiment.
         generate: ``(latents, labels) -> images``.
         key: key of the latents.
     """

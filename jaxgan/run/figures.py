@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgan.system.files import write_atomically
 
-MOST_POINTS = 2000  # of a curve: more take time and memory, and show no more
+MOST_POINTS = 2000  # largest number of points of a curve; more cost time and memory and show nothing new
 SPREADS = ("_deviation", "_standard_error", "_slope")  # suffixes of numbers that are measured and not drawn
 
 
@@ -27,7 +27,7 @@ def plot_curves(
         rows: rows of metrics.jsonl, in order; `MOST_POINTS` are enough.
         file: a ``.png``.
         panels: names of metrics by the panel's title; a metric that no row has is left out.
-        marks: steps at which something was noticed, by its name.
+        marks: steps to mark with a vertical line, by the line's name.
     """
     from matplotlib.figure import Figure  # a second to import, and only here
 
@@ -54,7 +54,7 @@ def plot_curves(
 def plot_evaluations(
     rows: list[dict[str, Any]], best: int, metrics: tuple[str, ...], extractor: str, folder: Path
 ) -> None:
-    """Draw what was measured over the steps, a panel a metric, into ``evaluations.png``.
+    """Draw the evaluations over the steps, one panel per metric, into ``evaluations.png``.
 
     Args:
         rows: rows of evaluations.jsonl, in order; a missing number is None.
@@ -67,10 +67,10 @@ def plot_evaluations(
 
     steps = [row["step"] for row in rows]
     names = [name for name in rows[best] if name != "step" and not name.endswith(SPREADS)]
-    of = {name: max((m for m in metrics if f"{name}_".startswith(f"{m}_")), key=len) for name in names}
+    metric_of = {name: max((m for m in metrics if f"{name}_".startswith(f"{m}_")), key=len) for name in names}
     figure = Figure(figsize=(6 * len(metrics), 4), layout="constrained")
     for axes, panel in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
-        for name in (name for name in names if of[name] == panel):
+        for name in (name for name in names if metric_of[name] == panel):
             values = [math.nan if row.get(name) is None else row[name] for row in rows]
             axes.plot(steps, values, marker=".", label=name.removeprefix(f"{panel}_"))
         axes.axvline(steps[best], color="grey", linestyle=":", label=f"best, step {steps[best]:,}")
@@ -81,7 +81,7 @@ def plot_evaluations(
 
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:
-    """Return the mean over the rows around each, as many as `share` of all."""
+    """Return the moving average, over a window that holds a `share` of all values."""
     half = int(len(values) * share / 2)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     first = np.maximum(np.arange(len(values)) - half, 0)

@@ -13,7 +13,7 @@ class Keys(NamedTuple):
     """The keys of one run.
 
     Attributes:
-        init: key of the networks' first weights.
+        init: key of the networks' initial weights.
         train: key of all that training draws.
         grid: key of the sample grids' fixed latents.
         evaluation: key of the latents that evaluations use, the same at each.
@@ -32,7 +32,7 @@ def run_keys(seed: int | jax.Array, *, rollbacks: int = 0) -> Keys:
 
     Args:
         seed: the config's seed; may be traced.
-        rollbacks: how often the run was rolled back after NaN; each gives training other draws.
+        rollbacks: number of the run's rollbacks after NaN; each gives training other random numbers.
     """
     return keys_of(jax.random.key(seed), rollbacks=rollbacks)
 

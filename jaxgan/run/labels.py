@@ -1,10 +1,10 @@
-"""Labels of pieces of one's own: what a run's config.json keeps of them.
+"""Labels of the user's own pieces, which a run's config.json keeps.
 
 A run goes on only with the pieces that it began with. Functions cannot be compared after the program that
 made them has ended, so each piece is described by a text: its type, its name, and the numbers, strings and
 functions that it was made with. ``penalties.r1(gamma=10.0)`` is "jaxgan.penalties.gradient.r1(gamma=10.0)".
-What the text cannot see (code that was edited, the content of an object of a class of yours) is left to a
-label that you give.
+The text does not show code that was edited, or the content of an object of your own class: give such a piece
+a label.
 """
 
 import functools
@@ -20,7 +20,7 @@ from jaxgan.features import Extractor
 from jaxgan.system.errors import UserError
 
 LONGEST = 200  # characters of a label; a longer one ends in a checksum of the whole
-DEEPEST = 12  # functions that are made of functions
+DEEPEST = 12  # levels of functions that are made of functions
 
 
 def labels_of(pieces: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -31,7 +31,7 @@ def labels_of(pieces: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
         given: labels that the user gave, by the same names.
 
     Raises:
-        UserError: for a label of a piece that there is not.
+        UserError: if a label names a piece that was not given.
     """
     own = {name: piece for name, piece in pieces.items() if piece is not None}
     if unknown := [name for name in given if name not in own]:
@@ -44,7 +44,7 @@ def describe(piece: Any, depth: int = 0) -> str:
 
     Args:
         piece: anything.
-        depth: how deep it lies in the piece that was asked for; functions may refer to each other in circles.
+        depth: level of nesting, which is limited because functions may refer to each other in circles.
     """
     if depth > DEEPEST:
         return "..."
@@ -59,7 +59,7 @@ def describe(piece: Any, depth: int = 0) -> str:
         return f"{describe(piece.func)}({', '.join(options)})"
     if isinstance(piece, types.FunctionType):
         return _function(piece, describe)
-    if isinstance(getattr(piece, "__wrapped__", None), types.FunctionType):  # under jax.jit, say
+    if isinstance(getattr(piece, "__wrapped__", None), types.FunctionType):  # e.g. a function under jax.jit
         return describe(piece.__wrapped__)
     if isinstance(piece, types.MethodType):
         return f"{describe(piece.__self__)}.{piece.__name__}"
@@ -79,11 +79,11 @@ def describe(piece: Any, depth: int = 0) -> str:
     return describe(type(piece)) if " at 0x" in text else text
 
 
-_describe = describe  # the name above is of one depth
+_describe = describe  # inside `describe`, the name stands for the function at the next depth
 
 
 def _function(function: types.FunctionType, describe: Callable[[Any], str]) -> str:
-    """Return the name of a function with what it was made with: the variables that it closes over."""
+    """Return a function's name with the variables that it closes over, which it was made with."""
     name = f"{function.__module__}.{function.__qualname__}"
     inside = f".<locals>.{function.__name__}"
     name = name.removesuffix(inside) if name.endswith(inside) else name
@@ -91,15 +91,15 @@ def _function(function: types.FunctionType, describe: Callable[[Any], str]) -> s
         code = function.__code__
         name += f" {[*code.co_names, *code.co_varnames, *map(str, code.co_consts)]}"
     variables = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    made_with = []
+    bindings = []
     for variable, cell in variables:
         try:
             value = cell.cell_contents
         except ValueError:  # a variable that has no value yet
             continue
         if value is not function:
-            made_with.append(f"{variable}={describe(value)}")
-    return f"{name}({', '.join(made_with)})" if made_with else name
+            bindings.append(f"{variable}={describe(value)}")
+    return f"{name}({', '.join(bindings)})" if bindings else name
 
 
 def _short(text: str) -> str:

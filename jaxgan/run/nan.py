@@ -1,8 +1,9 @@
-"""NaN and infinity in training: noticed, written down, and undone if one asks for it.
+"""NaN and infinity in training: they are detected, reported in ``crash/``, and rolled back on request.
 
-Nothing waits for this: the metrics of a call are looked at when they are fetched anyway, while the device is
-at the next call, and a value that was not finite at any step of a call stays so (`jaxgan.parallel`). What the
-metrics cannot show (a moving average, an optimizer's statistics) is looked at before each save.
+Detection never makes the device wait. The metrics of a call are checked when they are fetched anyway, while
+the device runs the next call, and a metric that was not finite at any step of a call stays so
+(`jaxgan.parallel`). Values that no metric shows (a moving average, an optimizer's statistics) are checked
+before each save.
 """
 
 import math
@@ -26,44 +27,43 @@ class NotFiniteError(ArithmeticError):
     """A run has met NaN or infinity.
 
     Args:
-        what: names of what is not finite.
-        step: the step at which it was noticed.
-        steps: how many steps ago it was last known to be finite; 0 if that is not known.
+        names: names of the values that are not finite.
+        step: the step at which this was noticed.
+        steps: number of steps since all values were last known to be finite; 0 if it is not known.
         metrics: the metrics of the step.
     """
 
     def __init__(
-        self, what: list[str], step: int, *, steps: int = 0, metrics: dict[str, float] | None = None
+        self, names: list[str], step: int, *, steps: int = 0, metrics: dict[str, float] | None = None
     ):
-        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         within = f" (within the last {steps:,})" if steps > 1 else ""
-        super().__init__(f"NaN or infinity at step {step:,}{within}: {', '.join(what[:3])}{more}")
+        super().__init__(f"NaN or infinity at step {step:,}{within}: {', '.join(names[:3])}{more}")
         self.step, self.steps, self.metrics = step, steps, metrics or {}
 
 
 def check(step: int, steps: int, metrics: dict[str, float]) -> None:
     """Raise `NotFiniteError` if a metric of a call of `steps` steps, up to `step`, is not finite."""
-    if bad := [name for name, value in metrics.items() if not math.isfinite(value)]:
-        raise NotFiniteError(bad, step, steps=steps, metrics=metrics)
+    if names := [name for name, value in metrics.items() if not math.isfinite(value)]:
+        raise NotFiniteError(names, step, steps=steps, metrics=metrics)
 
 
 def notes(rollbacks: int) -> list[str]:
-    """Return what a run says of its rollbacks when it starts or goes on."""
-    return [f"rolled back {rollbacks}x after NaN or infinity (crash/): other draws from here"] * (
-        rollbacks > 0
-    )
+    """Return a line for the user about the run's rollbacks, if it has any."""
+    line = f"rolled back {rollbacks}x after NaN or infinity (see crash/): other random numbers from here on"
+    return [line] * (rollbacks > 0)
 
 
 def guard(train: Callable[[int], Result], config: Config, size: int, folder: Path) -> Result:
     """Call ``train(rollbacks so far)``, again after each rollback that the config allows.
 
-    A rollback is a file in ``crash/``, so a run that is killed goes on with the key that it had.
+    Each rollback is a file in ``crash/``, so a run that was killed goes on with the key that it had.
 
     Args:
-        train: goes on from the last checkpoint; raises `NotFiniteError`.
-        config: of the run.
-        size: images in the data set.
-        folder: of the run.
+        train: function that trains from the last checkpoint on, and may raise `NotFiniteError`.
+        config: the run's config.
+        size: number of images in the data set.
+        folder: the run's folder.
 
     Raises:
         NotFiniteError: if the config does not allow another rollback.

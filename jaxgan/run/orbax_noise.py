@@ -1,4 +1,4 @@
-"""Keep quiet what fails beside the one error of an asynchronous read or write: it would print pages."""
+"""Silence for the pages that Orbax prints when a read or write fails; the caller gets one error."""
 
 import asyncio
 import contextlib
@@ -11,26 +11,26 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-PATIENCE = 10.0  # seconds to wait for what is under way when one of many reads fails
+PATIENCE = 10.0  # seconds to wait for the others when one of many reads fails
 _RAISED_TOO = tuple(
     f"orbax/checkpoint/{name}.py"
     for name in ("_src/futures/future", "_src/checkpointers/async_checkpointer", "checkpoint_manager")
-)  # they log what they raise
+)  # these modules log the errors that they raise
 
 
 @functools.cache
 def mute() -> None:
-    """From now on print nothing of how Orbax's threads and tasks fail: who waits for them gets the error.
+    """From now on, print nothing when Orbax's threads and tasks fail: whoever waits for them gets the error.
 
-    They may say it long after that error, so this stays. Whatever else is printed stays too.
+    Their messages may come long after that error, so this is never undone. All other messages are printed.
     """
     logging.getLogger("absl").addFilter(_is_not_raised)
     logging.getLogger("asyncio").addFilter(_is_not_orbaxs)
-    others = sys.unraisablehook
+    previous_hook = sys.unraisablehook
 
     def hook(failed: Any) -> None:  # TensorStore finds its event loop closed
         if repr(failed.exc_value) != "RuntimeError('Event loop is closed')":
-            others(failed)
+            previous_hook(failed)
 
     sys.unraisablehook = hook
 
@@ -40,13 +40,13 @@ def _is_not_raised(record: logging.LogRecord) -> bool:
 
 
 def _is_not_orbaxs(record: logging.LogRecord) -> bool:
-    said = f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
-    return "orbax" not in said and "OCDBT" not in said
+    text = f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
+    return "orbax" not in text and "OCDBT" not in text
 
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Print nothing of what asyncio's tasks fail with, in any thread, while this lasts."""
+    """Print nothing in the body when asyncio's tasks fail, in any thread."""
     asyncio_log = logging.getLogger("asyncio")
     before = asyncio_log.disabled, sys.unraisablehook
     asyncio_log.disabled, sys.unraisablehook = True, lambda _: None
@@ -59,10 +59,10 @@ def hushed() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Return when nothing is left of a failed read or write.
+    """Return when no task of a failed read or write is left.
 
-    It ended its event loop while others were under way in threads. Each of these fails when it is done,
-    since its loop is closed, and only then its task can be collected.
+    The failure closed its event loop while other reads or writes were still running in threads. Each of them
+    fails when it is done, since its loop is closed, and only then can its task be collected.
     """
     deadline = time.monotonic() + PATIENCE
     with hushed():

@@ -4,15 +4,15 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-CALL_SECONDS = 0.5  # of work in a call: short enough for Ctrl-C, long enough to hide what a call costs
+CALL_SECONDS = 0.5  # duration of a call: short enough for Ctrl-C, long enough to hide the cost of a call
 
 
 class Pace:
     """The speed of a run, from its first step in this process on.
 
     Attributes:
-        rate: steps a second, averaged over the last few calls; 0 before the first.
-        average: steps a second since the start; 0 before the first call.
+        rate: steps per second, averaged over the last few calls; 0 before the first.
+        average: steps per second since the start; 0 before the first call.
     """
 
     def __init__(self):
@@ -22,7 +22,7 @@ class Pace:
 
     @property
     def steps_per_call(self) -> int:
-        """How many steps take about `CALL_SECONDS`."""
+        """The number of steps that take about `CALL_SECONDS`."""
         return max(1, int(self.rate * CALL_SECONDS))
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Pace:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the time that the body takes out of the speed."""
+        """Leave the time of the body out of the speed."""
         began = time.perf_counter()
         yield
         spent = time.perf_counter() - began

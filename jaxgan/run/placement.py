@@ -1,4 +1,4 @@
-"""Which devices a run uses, and what that changes of an experiment: nothing but where its arrays lie."""
+"""The devices that a run uses, and where an experiment's arrays lie on them; nothing else depends on them."""
 
 import dataclasses
 
@@ -12,10 +12,10 @@ from jaxgan.system.errors import UserError
 
 
 def place(experiment: Experiment, config: Config) -> Experiment:
-    """Return the experiment with step and state as they have to be on the devices that the config asks for.
+    """Return the experiment with its step and state placed on the devices that the config asks for.
 
     Raises:
-        UserError: if there are fewer devices, or the batch does not divide.
+        UserError: if the machine has fewer devices, or if the batch does not divide.
     """
     devices = jax.devices()
     count = len(devices) if config.devices == "all" else config.devices
@@ -23,9 +23,9 @@ def place(experiment: Experiment, config: Config) -> Experiment:
         kind = devices[0].device_kind
         raise UserError(f"`devices` {config.devices}: this machine has {len(devices)} ({kind})")
     parallel.check_batch(config.batch_size, count, config.accumulate, "`batch_size`")
-    if count == 1:  # committed to it as a restored state is: else a resumed run compiles its step anew
-        home = SingleDeviceSharding(devices[0])
-        return experiment._replace(init=jax.jit(experiment.init, out_shardings=home))
+    if count == 1:  # committed to the device as a restored state is, or a resumed run would compile twice
+        sharding = SingleDeviceSharding(devices[0])
+        return experiment._replace(init=jax.jit(experiment.init, out_shardings=sharding))
     mesh = parallel.batch_mesh(devices[:count])
     step = experiment.step
     if config.parallel == "pmap":
@@ -45,8 +45,8 @@ def describe(mesh: Mesh | None) -> str:
 
 
 def notes(config: Config) -> list[str]:
-    """Return warnings about settings whose effect is easily overlooked."""
+    """Return lines for the user about settings whose effect is easily overlooked."""
     if config.accumulate == 1:
         return []
     part = config.batch_size // config.accumulate
-    return [f"batch normalisation and relativistic averages see {part:,} images at a time (`accumulate`)"]
+    return [f"batch normalization and relativistic averages see {part:,} images at a time (`accumulate`)"]

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder beside the checkpoints: lines, metrics, pictures, curves, the export.
+"""The files of a run beside its checkpoints: log, metrics, pictures, curves and the exported generator.
 
 Every process has a recorder, and all of them check the metrics, so that all meet a NaN at the same step. Only
 process 0 writes files; the others write a log.
@@ -39,7 +39,7 @@ class Recorder:
 
     Attributes:
         path: the run's folder.
-        pace: how fast the run goes.
+        pace: the run's speed.
         marks: steps to mark on the curves, by name.
     """
 
@@ -97,12 +97,12 @@ class Recorder:
         self._run.folder.log(line)
 
     def start(self) -> None:
-        """Start the clock; on a terminal, show the bar."""
+        """Start the clock, and on a terminal show the bar."""
         self.pace.start()
         self.progress.start()
 
     def introduce(self, where: str, notes: Iterable[str], step: int, *, new: bool) -> None:
-        """Say what is trained, where, the notes, and at which step the run starts or goes on."""
+        """Say what is trained and where, the notes, and the step at which the run starts or goes on."""
         run = self._run
         self.say(cost.header(run.config, run.dataset, run.experiment, where))
         for note in notes:
@@ -116,11 +116,11 @@ class Recorder:
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
     ) -> None:
-        """Record what a call has given, and wait for it.
+        """Wait for the results of a call, and record them.
 
         Args:
             step: the step that the call ended at.
-            steps: how many steps it took.
+            steps: number of steps of the call.
             metrics: the metrics of its last step.
             images: the sample grid's images, or None.
             last: whether the run ends here.
@@ -152,7 +152,7 @@ class Recorder:
             self.attempt("TensorBoard", add)
 
     def finish(self, step: int, images: Any) -> None:
-        """Write the last sample grid, and all of them as an animation."""
+        """Write the last sample grid, and an animation of all grids."""
         self.write_samples(step, images)
         grids = sorted((self.path / "samples").glob("step_*.png"))
         self.attempt("the animation", partial(sampling.animate, grids, self.path / "samples.gif"))
@@ -165,7 +165,7 @@ class Recorder:
         self.export(step, ema)
 
     def export(self, step: int, ema: Variables, name: str = "export") -> None:
-        """Export the EMA generator, given as arrays on the host, into the folder of a name."""
+        """Export the EMA generator, given as arrays on the host, into a subfolder by its name."""
         if not self._writes:
             return
         experiment = self._run.experiment
@@ -196,7 +196,7 @@ class Recorder:
 
 
 def _board(folder: Path, start: int) -> Any:
-    from tensorboardX import SummaryWriter  # an extra
+    from tensorboardX import SummaryWriter  # an optional dependency
 
     return SummaryWriter(str(folder / "tb"), purge_step=start + 1)
 

@@ -1,4 +1,4 @@
-"""What belongs to one run and travels through it as one thing."""
+"""Everything that belongs to one run, in one tuple."""
 
 from typing import NamedTuple
 
@@ -16,14 +16,14 @@ class Run(NamedTuple):
     """One run.
 
     Attributes:
-        config: the checked settings.
-        dataset: the data that it learns.
-        experiment: its networks, step and optimizers.
+        config: the checked config.
+        dataset: the run's data set.
+        experiment: the run's networks and step.
         folder: the open run folder.
         checkpoints: the folder's checkpoints.
         stop: whether a signal has asked for an end.
         keys: the run's random keys.
-        plan: how it is evaluated, or None.
+        plan: the plan of the run's evaluations, or None.
     """
 
     config: Config

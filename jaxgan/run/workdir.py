@@ -1,4 +1,4 @@
-"""The run folder: who holds it, what was asked for, how far it is, what was measured.
+"""The run folder: its lock, the run's settings, its status, its log and its rows of metrics.
 
 runs/<name>/  config.json  env.json  status.json  log.txt  .lock  metrics.jsonl
               reals.png  samples/  plots/  checkpoints/  export/
@@ -28,11 +28,11 @@ from jaxgan.system.files import remove_leftovers, write_atomically, write_json, 
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
-_LONGEST_ROW = 1024  # bytes, of metrics.jsonl
+_LONGEST_ROW = 1024  # bytes that a row of metrics.jsonl takes at most
 
 
 class OtherRunError(UserError):
-    """The folder holds a run with other settings; `free` is a folder that does not exist yet."""
+    """The folder holds a run with other settings; ``free`` is a path that does not exist yet."""
 
     def __init__(self, message: str, free: Path):
         super().__init__(message)
@@ -52,14 +52,14 @@ class Workdir:
 
     Args:
         path: path of the folder, which is made if missing.
-        settings: all that was asked for, as plain JSON values.
-        practical: names of the settings that may differ from those of the run that is already there.
-        upgrade: returns the settings of an older version's config.json as this version writes them.
-        writes: False for a process that leaves the folder to process 0, and writes a log of its own
-            (`follow`) there and nothing else.
+        settings: the run's settings, as plain JSON values.
+        practical: names of the settings that may differ from those of the run in the folder.
+        upgrade: function that turns an older version's config.json into one that this version writes.
+        writes: False for a process that leaves the folder to process 0 and writes nothing but a log of its
+            own (`follow`).
 
     Raises:
-        UserError: if the path is not a folder, cannot be written, holds other things than a run, or is in
+        UserError: if the path is not a folder, cannot be written, holds other files than a run's, or is in
             use by another process.
         OtherRunError: if it holds a run with other settings.
     """
@@ -74,16 +74,16 @@ class Workdir:
         writes: bool = True,
     ):
         self.path = Path(path)
-        self.warnings: dict[str, str] = {}  # by name; status.json has them
+        self.warnings: dict[str, str] = {}  # by the alarm's name; status.json lists them
         self._step, self._writes = 0, writes
         if writes:
             self._open(settings, practical, upgrade)
             self._log: IO[str] = (self.path / "log.txt").open("a")
 
     def follow(self) -> "Workdir":
-        """Open the log of a process that does not write the folder, when process 0 has made it.
+        """Open the log of a process that does not write the folder; process 0 has made the folder by then.
 
-        What the runtime prints goes there too: when another process dies, it ends this one with a message.
+        The runtime prints into the same log: when another process dies, it ends this one with a message.
         """
         self._log = self._lock = (self.path / f"log-{jax.process_index()}.txt").open("a")
         os.dup2(self._log.fileno(), 2)
@@ -93,7 +93,7 @@ class Workdir:
         file = self.path / "config.json"
         if self.path.is_dir() and not file.exists() and any(map(_is_strange, self.path.iterdir())):
             raise UserError(f"{self.path} holds files but no run of jaxgan: choose another `workdir`")
-        made = not self.path.exists()
+        is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock: IO[str] = (self.path / ".lock").open("a+")
@@ -102,7 +102,7 @@ class Workdir:
         try:
             self._hold()
             remove_leftovers(self.path)
-            if not made and file.exists():
+            if not is_new and file.exists():
                 self._compare(file, settings, practical, upgrade)
             write_json(file, settings)
             write_json(self.path / "env.json", environment())
@@ -128,7 +128,7 @@ class Workdir:
             self._log.flush()
 
     def write_status(self, state: str, step: int, why: str = "") -> None:
-        """Say how the run is: "running", "done", "preempted" or "failed"."""
+        """Write the run's state: "running", "done", "preempted" or "failed"."""
         self._step = step
         if not self._writes:
             self.log(f"{state} at step {step:,}{why and f': {why}'}")
@@ -167,7 +167,7 @@ class Workdir:
         return list(_parse(lines))
 
     def some_metrics(self, most: int) -> list[dict[str, int | float]]:
-        """Return at most so many rows of metrics.jsonl, evenly spread and ending with the last."""
+        """Return at most `most` rows of metrics.jsonl, evenly spread and ending with the last."""
         file = self.path / "metrics.jsonl"
         if not file.exists():
             return []
@@ -178,19 +178,19 @@ class Workdir:
             return list(_parse(itertools.islice(lines, (count - 1) % stride, None, stride)))
 
     def require_new(self) -> None:
-        """Raise `UserError` if a run ended here, so it was saved: a new one would drop what it measured."""
+        """Raise `UserError` if a run has ended in this folder: a new one would delete its metrics."""
         try:
             state = json.loads((self.path / "status.json").read_text())["state"]
         except (OSError, ValueError, TypeError, KeyError):
             return
-        if state in ("done", "preempted"):  # while it runs, a run may be killed in its first save
+        if state in ("done", "preempted"):  # a run that is "running" may have been killed in its first save
             raise UserError(
                 f"{self.path} has the results of a run but no checkpoint to go on from: move that folder "
                 f"away, or choose another `workdir`"
             )
 
     def trim_metrics(self, step: int) -> None:
-        """Drop the rows of metrics.jsonl beyond `step`: they will be made again."""
+        """Drop the rows of metrics.jsonl beyond `step`, which the run will write again."""
         self.write_rows("metrics.jsonl", self.read_metrics(up_to=step))
 
     def write_rows(self, name: str, rows: Iterable[dict[str, Any]]) -> None:
@@ -220,12 +220,12 @@ class Workdir:
             saved = json.loads(json.dumps(upgrade(saved)))
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
-        wanted = json.loads(json.dumps(settings))  # tuples become lists, as in the file
-        there, here = _flat(saved, wanted), _flat(wanted, wanted)
+        present = json.loads(json.dumps(settings))  # tuples become lists, as in the file
+        old, new = _flat(saved, present), _flat(present, present)
         differing = [
-            f"{name} {there.get(name, 'unset')} there, {here.get(name, 'unset')} here"
-            for name in dict.fromkeys([*there, *here])
-            if there.get(name) != here.get(name) and name not in practical
+            f"{name} was {old.get(name, 'unset')}, is now {new.get(name, 'unset')}"
+            for name in dict.fromkeys([*old, *new])
+            if old.get(name) != new.get(name) and name not in practical
         ]
         if differing:
             free = next(
@@ -236,16 +236,17 @@ class Workdir:
             raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
 
 
-def _flat(settings: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with each piece of one's own under a name of its own.
+def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with an entry of its own for each of the user's own pieces.
 
     Args:
         settings: the settings of a run.
-        wanted: the settings that they are compared with; an older run kept the names of its pieces only.
+        present: the settings that they are compared with. Older versions kept only the names of pieces, whose
+            labels are taken from these.
     """
     own = settings.get("own") or {}
     if isinstance(own, list):
-        own = {name: (wanted.get("own") or {}).get(name) for name in own}
+        own = {name: (present.get("own") or {}).get(name) for name in own}
     flat = {name: value for name, value in settings.items() if name != "own"}
     return flat | {f"your own {name}": label for name, label in own.items()}
 
@@ -258,7 +259,7 @@ def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl
 
 
 def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the rows that are whole: a crash tears the last one, and a failing disk any."""
+    """Yield the rows that are whole: a crash may cut off the last one, and a failing disk damage any."""
     for line in lines:
         try:
             row = json.loads(line)
@@ -269,12 +270,12 @@ def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _is_strange(file: Path) -> bool:
-    """Tell what a run that was killed at its very start does not leave."""
+    """Return whether a file is not one that a run leaves when it is killed at its very start."""
     return file.name != ".lock" and not file.name.startswith(".config.")
 
 
 def environment() -> dict[str, Any]:
-    """Return what numbers may depend on besides the settings: versions, and the machine."""
+    """Return what a run's numbers may depend on besides its settings: versions and the machine."""
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),

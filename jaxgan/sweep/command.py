@@ -21,20 +21,20 @@ def sweep(
 ) -> None:
     """Train many settings and seeds of an experiment side by side, and keep the best.
 
-    Learning rates, betas, penalty weight, EMA decay and seeds vary inside one program; what else varies makes
-    programs of its own, one after the other. The same command on the same folder goes on.
+    Learning rates, betas, penalty weight, EMA decay and seeds vary inside one program. Other settings that
+    vary need further programs, one after the other. The same command on the same folder goes on.
 
     Args:
         experiment: a file with a CONFIG, such as experiments/digits_mlp.py.
         grid: an option and its values, such as generator-learning-rate=1e-4,2e-4; one value sets it for all.
         log_uniform: an option and its range, such as generator-learning-rate=1e-5,1e-2, for --random.
-        random: so many draws from the ranges and the grids, instead of all combinations of the grids.
-        seeds: of each combination.
-        at_once: members in one program at most; None: as many as there is memory for.
-        devices: that share the members; None: all.
-        workdir: folder of the sweep: table.csv, sweep.png, best/; what is there already is not done again.
+        random: number of draws from the ranges and the grids, instead of all combinations of the grids.
+        seeds: number of seeds of each combination.
+        at_once: largest number of members in one program; None: as many as the memory holds.
+        devices: number of devices that share the members; None: all.
+        workdir: the sweep's folder, with table.csv, sweep.png and best/; its finished parts are not redone.
     """
-    import jax  # these take seconds, and `jaxgan sample` needs none of them
+    import jax  # these imports take seconds, and `jaxgan sample` needs none of them
 
     from jaxgan.sweep import schedule
     from jaxgan.sweep.settings import make, read_config

@@ -1,4 +1,4 @@
-"""One population from its first step to its members' scores, or from where it was interrupted."""
+"""One population, from its first step, or from where it was interrupted, to its members' scores."""
 
 import json
 import math
@@ -33,10 +33,10 @@ class Setting(NamedTuple):
     """What the populations of one program share.
 
     Attributes:
-        dataset: what they learn.
-        experiment: their networks.
-        plan: how the members are measured at the end, or None.
-        program: that trains them.
+        dataset: the populations' data set.
+        experiment: the members' networks and step.
+        plan: the plan of the evaluation at the end, or None.
+        program: the compiled program that trains the members.
     """
 
     dataset: data.Dataset
@@ -46,7 +46,7 @@ class Setting(NamedTuple):
 
 
 def outcomes(path: Path) -> list[Outcome] | None:
-    """Return what came of a population that is done; None for one that is not."""
+    """Return the outcomes of a finished population; None for one that is not finished."""
     file = path / "results.json"
     return json.loads(file.read_text()) if file.exists() else None
 
@@ -62,14 +62,14 @@ def run(
     """Train a population and measure it.
 
     Args:
-        path: its folder.
-        members: by number.
-        setting: what they share.
-        say: tells a line.
+        path: the population's folder.
+        members: the members' configs by their numbers.
+        setting: the data and the program that the populations share.
+        say: function that shows a line to the user.
         stop: whether a signal has asked for an end.
 
     Returns:
-        An outcome for each member, or None if somebody asked for an end; all is saved then.
+        An outcome for each member, or None if a signal asked for an end; everything is saved then.
     """
     settings = {"members": list(members), "size": setting.program.size}
     with Workdir(path, settings) as folder:
@@ -93,29 +93,29 @@ def run(
 
 
 def ranked(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return outcomes from the best to the worst; those without a number, and the diverged, are last."""
-    by = ranked_by(outcomes)
+    """Return outcomes from the best to the worst; diverged members and those without a number are last."""
+    metric = ranked_by(outcomes)
 
     def place(outcome: Outcome) -> tuple[bool, float]:
-        value = outcome.get(by)
+        value = outcome.get(metric)
         return (True, math.inf) if value is None else (False, value)
 
     return sorted(outcomes, key=place)
 
 
 def ranked_by(outcomes: Sequence[Outcome]) -> str:
-    """Return the name of the number that members are judged by: less is better."""
+    """Return the name of the metric that members are ranked by; less is better."""
     names = [outcome["judged_by"] for outcome in outcomes if outcome["diverged_at"] is None]
     return names[0] if names else GAP
 
 
 def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the run folder of a member, as `jaxgan.train` would have left it.
+    """Write the run folder of a member, as `jaxgan.train` would have written it.
 
     Args:
-        config: of the member, with the folder.
-        winner: folder with the checkpoint of its state.
-        rows: its metrics.
+        config: the member's config, with the folder.
+        winner: folder with a checkpoint of the member's state.
+        rows: the member's rows of metrics.
     """
     dataset, path = build.dataset(config), Path(config.workdir)
     status = path / "status.json"
@@ -130,7 +130,7 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
                     row["step"], {name: row[name] for name in row if name not in ("step", "member")}
                 )
         shutil.copytree(winner, path / "checkpoints", dirs_exist_ok=True)
-    train.run(config, dataset=dataset)  # it is at its last step: what is missing is made
+    train.run(config, dataset=dataset)  # the run is at its last step, so this only writes the missing files
 
 
 def _train(
@@ -145,7 +145,7 @@ def _train(
     config = configs[0]
     saved = checkpoints.latest_step()
     state = program.init(configs) if saved is None else program.restore(checkpoints)
-    step, known = int(state.step), diverged(state)
+    step, diverged_steps = int(state.step), diverged(state)
     folder.trim_metrics(step)
     folder.write_status("running", step)
     if saved is not None:
@@ -156,17 +156,17 @@ def _train(
     progress = Progress(step, config.steps, images, metrics=line, bar=bar, quiet=config.quiet)
     pace = Pace()
     progress.start()
-    while step < config.steps and not stop and None in known[: len(configs)]:
+    while step < config.steps and not stop and None in diverged_steps[: len(configs)]:
         to_event = min(every - step % every for every in (config.log_every, config.save_every))
         steps = min(pace.steps_per_call, config.steps - step, to_event)
         state, metrics = program.run(configs, state, steps)
         step += steps
         values = {name: value[: len(configs)] for name, value in jax.device_get(metrics).items()}
-        before, known = known, diverged(state)
-        for number, was, now in zip(numbers, before, known, strict=False):
-            if was != now:
-                say(f"member {number} met NaN or infinity at step {now:,} and is frozen; the others go on")
-        alive = [i for i, at in enumerate(known[: len(configs)]) if at is None]
+        steps_before, diverged_steps = diverged_steps, diverged(state)
+        for number, before, after in zip(numbers, steps_before, diverged_steps, strict=False):
+            if before != after:
+                say(f"member {number} met NaN or infinity at step {after:,} and is frozen; the others go on")
+        alive = [i for i, diverged_at in enumerate(diverged_steps[: len(configs)]) if diverged_at is None]
         if not alive:
             break
         medians = {name: float(np.median(value[alive])) for name, value in values.items()}
@@ -195,13 +195,13 @@ def _measure(
     notes: dict[str, None] = {}
     outcomes = []
     for i, (number, config) in enumerate(members.items()):
-        at = diverged(state)[i]
-        outcome: Outcome = {"member": number, "population": folder.path.name, "diverged_at": at}
-        if at is None:
+        diverged_at = diverged(state)[i]
+        outcome: Outcome = {"member": number, "population": folder.path.name, "diverged_at": diverged_at}
+        if diverged_at is None:
             outcome |= {"judged_by": GAP, "extractor": plan and plan.extractor}
             if plan is not None:
                 outcome["judged_by"] = plan.goal.metric or GAP
-                key = run_keys(config.seed).evaluation  # as the run by itself does
+                key = run_keys(config.seed).evaluation  # the same as in the member's own run
                 ema = member(state, i).ema
                 scores, new = evaluation_plan.measure(
                     plan, setting.experiment, partial(setting.experiment.generate, ema), key
@@ -216,7 +216,7 @@ def _measure(
 
 
 def _last(rows: list[dict[str, Any]], losses: Sequence[str]) -> dict[str, float]:
-    """Return the means of a member's losses and of its gap, over the last tenth of its rows."""
+    """Return the means of a member's losses and of its logit gap, over the last tenth of its rows."""
     last = rows[-max(1, len(rows) // 10) :]
     means = {name: float(np.mean([row[name] for row in last])) for name in losses}
     if all({"real_logit", "fake_logit"} <= row.keys() for row in last):

@@ -52,18 +52,18 @@ def _fields(state: GANState) -> dict[str, Any]:
 
 
 class Program:
-    """Trains as many members as it was compiled for.
+    """A compiled program that trains a fixed number of members.
 
     Args:
-        config: of any of them.
-        varying: names of the settings in which they differ, those that one program can trace.
-        experiment: their networks and data.
-        size: members, a multiple of the devices.
-        devices: each takes its share of the members; they have nothing to say to each other.
+        config: the config of any member.
+        varying: names of the settings in which the members differ, all of which a program can trace.
+        experiment: the members' networks and data.
+        size: number of members, a multiple of the number of devices.
+        devices: devices that share the members; they do not communicate.
 
     Attributes:
-        size: members.
-        bytes: that the program needs on each device, by XLA's count.
+        size: number of members.
+        bytes: bytes that the program needs on each device, by XLA's count.
     """
 
     def __init__(
@@ -83,22 +83,22 @@ class Program:
         )
         each, shared = P(AXIS), P()
         self._shapes = _member(experiment.shapes, jax.ShapeDtypeStruct((), jnp.int32))
-        of_state = jax.tree.map(lambda _: each, self._shapes).replace(step=shared)
-        specs = (each, of_state, shared, each)
+        state_specs = jax.tree.map(lambda _: each, self._shapes).replace(step=shared)
+        specs = (each, state_specs, shared, each)
         self._placements = jax.tree.map(partial(NamedSharding, self._mesh), specs)
         mapped = jax.shard_map(
             parallel.population(self._make_step, self._batch_at),
             mesh=self._mesh,
             in_specs=(*specs, shared),
-            out_specs=(of_state, each),
+            out_specs=(state_specs, each),
             check_vma=False,
         )
         self._data = jax.device_put(
             jax.tree.map(np.asarray, experiment.arrays), NamedSharding(self._mesh, shared)
         )
         hyper, seeds = self._settings([config] * size)
-        wanted = (hyper, self.shapes, self._data, seeds)
-        self._compiled = jax.jit(mapped, donate_argnums=1).lower(*wanted, 1).compile()
+        arguments = (hyper, self.shapes, self._data, seeds, 1)
+        self._compiled = jax.jit(mapped, donate_argnums=1).lower(*arguments).compile()
         analysis: Any = self._compiled.memory_analysis()
         self.bytes = sum(
             getattr(analysis, f"{kind}_size_in_bytes", 0) for kind in ("temp", "argument", "output")
@@ -106,7 +106,7 @@ class Program:
 
     @property
     def shapes(self) -> Member:
-        """Shapes, dtypes and places of the members' state."""
+        """Shapes, dtypes and shardings of the members' state."""
         return jax.tree.map(
             lambda leaf, place: jax.ShapeDtypeStruct(
                 (self.size, *leaf.shape) if place.spec else leaf.shape, leaf.dtype, sharding=place
@@ -143,9 +143,9 @@ class Program:
         """Train `n` steps; return the state and the metrics of the last, ``[size]`` each.
 
         Args:
-            members: their settings; the last stands in for those that are missing.
-            state: donated.
-            n: steps, >= 1.
+            members: the members' configs; the last one fills the program up to its size.
+            state: the members' state, which is donated.
+            n: number of steps, >= 1.
         """
         hyper, seeds = self._settings(members)
         return self._compiled(hyper, state, self._data, seeds, n)
@@ -165,9 +165,9 @@ class Program:
         optimizers = build.optimizers(self._config, traced=hyper)
 
         def step(state: Member, batch: Batch, key: jax.Array) -> tuple[Member, Metrics]:
-            started = state.generator.tx, state.discriminator.tx
+            own_optimizers = state.generator.tx, state.discriminator.tx
             after, metrics = inner(_with_optimizers(state, *optimizers), batch, keys_of(key).train)
-            return _freeze(state, _with_optimizers(after, *started), metrics)
+            return _freeze(state, _with_optimizers(after, *own_optimizers), metrics)
 
         return step
 
@@ -181,18 +181,18 @@ def fitting(
     most: int | None,
     devices: Sequence[jax.Device],
 ) -> Program:
-    """Compile a program for `count` members, or for as many at once as there is memory for.
+    """Compile a program for `count` members, or for as many at once as the memory holds.
 
     Args:
-        config: of any of them.
-        varying: as for `Program`.
-        experiment: their networks and data.
-        count: members in all.
-        most: at once, if somebody said so.
-        devices: to share them.
+        config: the config of any member.
+        varying: names of the settings in which the members differ, as for `Program`.
+        experiment: the members' networks and data.
+        count: number of members in all.
+        most: largest number of members at once, or None for no such number.
+        devices: devices that share the members.
 
     Raises:
-        UserError: if there is not enough memory for one a device.
+        UserError: if the memory does not hold one member per device.
     """
     devices = devices[:count]
     parts = 1 if most is None else -(-count // most)
@@ -206,9 +206,9 @@ def fitting(
 
 
 def member(state: Member, i: int) -> GANState:
-    """Return the state of one member, as if it had been trained alone, on the host."""
-    of_one = jax.tree.map(lambda leaf: np.asarray(leaf[i]), _plain(state).replace(step=None))
-    return of_one.replace(step=np.asarray(state.step))
+    """Return the state of one member on the host, as if the member had been trained alone."""
+    one_member = jax.tree.map(lambda leaf: np.asarray(leaf[i]), _plain(state).replace(step=None))
+    return one_member.replace(step=np.asarray(state.step))
 
 
 def diverged(state: Member) -> list[int | None]:
@@ -217,10 +217,10 @@ def diverged(state: Member) -> list[int | None]:
 
 
 def _freeze(before: Member, after: Member, metrics: Metrics) -> tuple[Member, Metrics]:
-    """Return the state before where the one after is not finite, or was frozen already."""
+    """Return the state after a step, or the one before it if the member diverged now or earlier."""
     # Gradients that are not finite show in their norms: averages and optimizers are finite where these are.
-    watched = jax.tree.leaves((after.generator.variables, after.discriminator.variables, metrics))
-    finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in watched]).all()
+    leaves = jax.tree.leaves((after.generator.variables, after.discriminator.variables, metrics))
+    finite = jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
     was_frozen = before.diverged_at > 0
     alive = finite & ~was_frozen
     state = jax.tree.map(partial(jnp.where, alive), after, before)
@@ -230,7 +230,7 @@ def _freeze(before: Member, after: Member, metrics: Metrics) -> tuple[Member, Me
 
 
 def _with_optimizers(state: Any, g_tx: Any, d_tx: Any) -> Member:
-    """Return the state with other transformations; what they keep is of the same structure."""
+    """Return the state with other optimizers, whose states have the same structure."""
     return state.replace(
         generator=state.generator.replace(tx=g_tx), discriminator=state.discriminator.replace(tx=d_tx)
     )

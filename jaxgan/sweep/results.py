@@ -1,4 +1,4 @@
-"""What a sweep shows: a table on the terminal and as files, and a figure."""
+"""The results of a sweep: a table on the terminal and as files, and a figure."""
 
 import csv
 import math
@@ -14,18 +14,18 @@ from jaxgan.sweep.population import GAP, Outcome, ranked, ranked_by
 from jaxgan.sweep.settings import varied
 from jaxgan.system.files import write_atomically, write_json
 
-MOST_ROWS = 20  # on a terminal; the files have all
-MOST_GROUPS = 8  # settings with a colour, a median and a band of their own
+MOST_ROWS = 20  # rows that a terminal shows at most; the files have all
+MOST_GROUPS = 8  # groups of members that get a color, a median and a band at most
 CURVES = {
     "discriminator_loss": "discriminator loss",
     "generator_loss": "generator loss",
     GAP: "D(real) - D(fake)",
 }
-APART = ("member", "population", "judged_by", "extractor")  # of an outcome: not in the table's later columns
+APART = ("member", "population", "judged_by", "extractor")  # keys of an outcome that are no results
 
 
 def table(members: Sequence[Config], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Return a row for each member, from the best to the worst: what it was given, and what came of it."""
+    """Return a row for each member, from the best to the worst: its settings, and its results."""
     names = varied(members)
     rows = []
     for outcome in ranked(outcomes):
@@ -50,7 +50,7 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def text(rows: list[dict[str, Any]]) -> str:
-    """Return the table as aligned lines: the best rows and how many more there are."""
+    """Return the table as aligned lines: the best rows, and the number of others."""
     names = list(dict.fromkeys(name for row in rows for name in row if name != "diverged_at"))
     cells = [[name.replace("_", " ") for name in names]]
     for row in rows[:MOST_ROWS]:
@@ -69,12 +69,12 @@ def text(rows: list[dict[str, Any]]) -> str:
 def plot(
     members: Sequence[Config], outcomes: Sequence[Outcome], rows: list[dict[str, Any]], file: Path
 ) -> None:
-    """Draw the members' curves, medians with quartile bands, and what each member came to.
+    """Draw the members' curves, medians with quartile bands, and each member's final score.
 
     Args:
-        members: all of them.
+        members: the configs of all members.
         outcomes: the outcome of each member.
-        rows: of their metrics.
+        rows: the members' rows of metrics.
         file: a ``.png``.
     """
     from matplotlib.figure import Figure  # a second to import, and only here
@@ -93,55 +93,56 @@ def plot(
     write_atomically(file, partial(figure.savefig, dpi=100))
 
 
-def _curves(axes: Any, rows: list[dict[str, Any]], name: str, colour: str, label: str) -> None:
-    """Draw a faint line a member, and where there are several the median and the quartiles over them."""
+def _curves(axes: Any, rows: list[dict[str, Any]], name: str, color: str, label: str) -> None:
+    """Draw a faint line per member, and the median and quartiles of several."""
     rows = [row | {GAP: row["real_logit"] - row["fake_logit"]} for row in rows]
     curves = {number: [r for r in rows if r["member"] == number] for number in {r["member"] for r in rows}}
     for curve in curves.values():
         axes.plot(
-            [r["step"] for r in curve], [r[name] for r in curve], color=colour, alpha=0.25, linewidth=0.6
+            [r["step"] for r in curve], [r[name] for r in curve], color=color, alpha=0.25, linewidth=0.6
         )
     steps = sorted({row["step"] for row in rows})
-    at = {step: [row[name] for row in rows if row["step"] == step] for step in steps}
-    low, middle, high = np.array([np.percentile(at[step], [25, 50, 75]) for step in steps]).reshape(-1, 3).T
-    axes.plot(steps, middle, color=colour, label=label)
+    values = {step: [row[name] for row in rows if row["step"] == step] for step in steps}
+    quartiles = np.array([np.percentile(values[step], [25, 50, 75]) for step in steps])
+    low, middle, high = quartiles.reshape(-1, 3).T
+    axes.plot(steps, middle, color=color, label=label)
     if len(curves) > 1:
-        axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
 
 
 def _finals(
     axes: Any, members: Sequence[Config], outcomes: Sequence[Outcome], groups: dict[str, list[int]]
 ) -> None:
-    """Draw a point a member: over the setting that takes most values, or over the groups."""
-    by = ranked_by(outcomes)
-    values = {outcome["member"]: outcome.get(by) for outcome in outcomes}
+    """Draw a point per member, over the number that takes the most values, or over the seed."""
+    metric = ranked_by(outcomes)
+    values = {outcome["member"]: outcome.get(metric) for outcome in outcomes}
     settings = {n: {getattr(member, n) for member in members} for n in varied(members) if n != "seed"}
-    counts = {n: len(some) for n, some in settings.items() if all(isinstance(x, int | float) for x in some)}
+    counts = {n: len(xs) for n, xs in settings.items() if all(isinstance(x, int | float) for x in xs)}
     name = max(counts, key=lambda name: counts[name], default="seed")
     places = {number: getattr(members[number], name) for number in values}
     for i, numbers in enumerate(groups.values()):
-        some = [number for number in numbers if values[number] is not None]
-        axes.plot([places[n] for n in some], [values[n] for n in some], "o", color=f"C{i}", alpha=0.7)
-    reached = [value for value in values.values() if value is not None]
-    if reached and 0 < 10 * min(reached) < max(reached):
+        finite = [number for number in numbers if values[number] is not None]
+        axes.plot([places[n] for n in finite], [values[n] for n in finite], "o", color=f"C{i}", alpha=0.7)
+    scores = [value for value in values.values() if value is not None]
+    if scores and 0 < 10 * min(scores) < max(scores):
         axes.set_yscale("log")
-    lost = [number for number, value in values.items() if value is None]
-    top = [0.97] * len(lost)
-    axes.plot([places[n] for n in lost], top, "x", color="black", transform=axes.get_xaxis_transform())
+    diverged = [number for number, value in values.items() if value is None]
+    top = [0.97] * len(diverged)
+    axes.plot([places[n] for n in diverged], top, "x", color="black", transform=axes.get_xaxis_transform())
     if name != "seed" and min(places.values()) > 0:
         axes.set_xscale("log")
         if counts[name] <= MOST_GROUPS:
             ticks = sorted(set(places.values()))
             axes.set_xticks(ticks, [_cell(tick) for tick in ticks])
             axes.minorticks_off()
-    networks = {outcome["extractor"] for outcome in outcomes if outcome.get("extractor") and by != GAP}
-    title = " ".join([by.replace("_", " "), *[f"({name})" for name in networks], "of each member"])
-    axes.set(title=f"{title}; x: diverged" if lost else title, xlabel=name.replace("_", " "))
+    networks = {outcome["extractor"] for outcome in outcomes if outcome.get("extractor") and metric != GAP}
+    title = " ".join([metric.replace("_", " "), *[f"({name})" for name in networks], "of each member"])
+    axes.set(title=f"{title}; x: diverged" if diverged else title, xlabel=name.replace("_", " "))
     axes.grid(alpha=0.3)
 
 
 def _groups(members: Sequence[Config]) -> dict[str, list[int]]:
-    """Return the members' numbers by setting, seeds apart; all as one where there are too many settings."""
+    """Return the members' numbers by their settings but the seed; one group of all if these are too many."""
     names = [name for name in varied(members) if name != "seed"]
     groups: dict[str, list[int]] = {}
     for number, member in enumerate(members):

@@ -1,4 +1,4 @@
-"""All populations of a sweep, one after the other, and the results of the whole."""
+"""All populations of a sweep, one after the other, and the results of the whole sweep."""
 
 import json
 import math
@@ -25,7 +25,7 @@ from jaxgan.system.files import write_json
 from jaxgan.system.progress import write
 from jaxgan.system.signals import Preemption
 
-PLAN = "plan.json"  # how many members are trained at once, by the first member of each program
+PLAN = "plan.json"  # the number of members at once in each program, by its first member's number
 Say = Callable[[str], None]
 
 
@@ -41,12 +41,12 @@ def run(
 
     Args:
         path: the sweep's folder.
-        members: the members' settings, checked.
-        settings: all that was asked for, as plain JSON values.
-        at_once: members in one program at most.
+        members: the members' configs, checked.
+        settings: the sweep's settings, as plain JSON values.
+        at_once: largest number of members in one program; None for as many as the memory holds.
         devices: the devices that share the members.
     """
-    groups, fresh = programs(members), not path.exists()
+    groups, is_new = programs(members), not path.exists()
     practical = PRACTICAL - {"steps"}
     with (
         Workdir(path, settings, practical=practical, upgrade=upgrade) as folder,
@@ -58,16 +58,16 @@ def run(
         outcomes: list[Outcome] = []
         for group in groups:
             try:
-                of_group = _run_group(path, members, group, at_once, devices, say, stop)
+                group_outcomes = _run_group(path, members, group, at_once, devices, say, stop)
             except UserError:
-                if fresh and not (path / "populations").exists():
+                if is_new and not (path / "populations").exists():
                     shutil.rmtree(path)  # a mistake does not occupy the folder
                 raise
-            if of_group is None:
+            if group_outcomes is None:
                 say("stopped; the same command goes on from there")
                 folder.write_status("preempted", _step(path), stop.signal.name if stop.signal else "")
                 return False
-            outcomes += of_group
+            outcomes += group_outcomes
         _show(path, members, outcomes, say)
         folder.write_status("done", _step(path))
     return True
@@ -88,26 +88,26 @@ def _run_group(
     say: Say,
     stop: Preemption,
 ) -> list[Outcome] | None:
-    """Train the members of one program, as many at once as were planned when it was first compiled."""
+    """Train the members of one program, as many at once as when it was first compiled."""
     plan = json.loads((path / PLAN).read_text()) if (path / PLAN).exists() else {}
-    planned, setting = plan.get(str(group[0])), None
-    if planned is None:
+    size, setting = plan.get(str(group[0])), None
+    if size is None:
         setting = _setting(members, group, devices, say, most=at_once)
-        planned = setting.program.size
-        write_json(path / PLAN, plan | {str(group[0]): planned})
+        size = setting.program.size
+        write_json(path / PLAN, plan | {str(group[0]): size})
     outcomes: list[Outcome] = []
-    for first in range(0, len(group), planned):
-        numbers = group[first : first + planned]
+    for first in range(0, len(group), size):
+        numbers = group[first : first + size]
         folder = path / "populations" / f"{numbers[0]:04d}"
-        of_population = population.outcomes(folder)
-        if of_population is None:
-            setting = setting or _setting(members, group, devices, say, size=planned)
+        population_outcomes = population.outcomes(folder)
+        if population_outcomes is None:
+            setting = setting or _setting(members, group, devices, say, size=size)
             say(f"trains members {', '.join(map(str, numbers))} in one program")
             configs = {number: members[number] for number in numbers}
-            of_population = population.run(folder, configs, setting, say=say, stop=stop)
-        if of_population is None:
+            population_outcomes = population.run(folder, configs, setting, say=say, stop=stop)
+        if population_outcomes is None:
             return None
-        outcomes += of_population
+        outcomes += population_outcomes
     return outcomes
 
 
@@ -120,21 +120,22 @@ def _setting(
     most: int | None = None,
     size: int | None = None,
 ) -> Setting:
-    """Load a group's data and compile its program, of a size or as large as there is room for."""
+    """Load a group's data and compile its program, of a given size or as large as the memory holds."""
     config = members[group[0]]
     dataset = build.dataset(config)
     experiment = build.experiment(config, dataset)
-    if (taken := sum(array.nbytes for array in experiment.arrays.values())) > config.device_data * 1e9:
+    nbytes = sum(array.nbytes for array in experiment.arrays.values())
+    if nbytes > config.device_data * 1e9:
         raise UserError(
-            f"{dataset.name} takes {taken / 1e9:.3g} GB, and a sweep keeps its data on the device: "
-            f"--grid device-data={math.ceil(taken / 1e9)} allows that"
+            f"{dataset.name} takes {nbytes / 1e9:.3g} GB, and a sweep keeps its data on the device: "
+            f"`grid` device-data={math.ceil(nbytes / 1e9)} allows that"
         )
     plan = None
     chosen = config.extractor or config.inception_weights or config.efficientnet_weights
     if chosen or dataset.images.ndim == 2 or dataset.name in features.CLASSIFIER_OF:
         plan = evaluation_plan.plan(config.replace(evaluate_every=config.steps), dataset)
     else:
-        say(f"no extractor goes with {dataset.name}: members are compared by their logits, a hint at best")
+        say(f"no extractor goes with {dataset.name}: members are compared by their logits, only a hint")
     began = time.perf_counter()
     varying = varied([members[number] for number in group])
     if size is None:
@@ -155,13 +156,13 @@ def _show(path: Path, members: Sequence[Config], outcomes: list[Outcome], say: S
     say(results.text(rows))
     best = population.ranked(outcomes)[0]
     if best["diverged_at"] is not None:
-        say("every member diverged: there is no best one")
+        say("every member diverged, so none is the best")
         return
     number = best["member"]
-    of_best = [row for row in metrics if row["member"] == number]
-    # On one device, as it was trained: its batch need not divide over all that there are.
+    best_rows = [row for row in metrics if row["member"] == number]
+    # On one device, as it was trained: its batch may not divide over all devices.
     config = members[number].replace(workdir=str(path / "best"), quiet=True, devices=1)
-    population.write_run(config, path / "populations" / best["population"] / "winner", of_best)
+    population.write_run(config, path / "populations" / best["population"] / "winner", best_rows)
     say(f"member {number} is the best by {population.ranked_by(outcomes)}: {path / 'best'} is its run")
     say(f"{path / 'table.csv'}, {path / 'sweep.png'}")
 

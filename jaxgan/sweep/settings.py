@@ -1,4 +1,4 @@
-"""Which runs a sweep is made of: an experiment's settings, and what is varied of them."""
+"""The members of a sweep: an experiment's settings, with some of them varied."""
 
 import ast
 import dataclasses
@@ -22,13 +22,13 @@ Values = dict[str, list[Any]]
 
 
 def read_config(script: Path) -> Config:
-    """Return an experiment's settings; of the script, only what comes before them is run.
+    """Return an experiment's settings; the script runs only as far as the line that makes them.
 
     Args:
         script: a Python file that holds ``CONFIG = Config(...)``.
 
     Raises:
-        UserError: if it does not, or cannot be read.
+        UserError: if the script cannot be read, fails, or holds no such line.
     """
     try:
         body = ast.parse(script.read_text()).body
@@ -67,20 +67,20 @@ def make(
     """Return the members' settings: all combinations, or random ones, each with all seeds.
 
     Args:
-        default: of the experiment.
-        grid: such as "generator-learning-rate=1e-4,2e-4".
-        log_uniform: such as "generator-learning-rate=1e-5,1e-2".
-        random: draw as many combinations of the ranges and of the grid's values; None: all of the grid's.
-        seeds: of each combination: that of the experiment, and those that follow.
+        default: the experiment's config.
+        grid: texts such as "generator-learning-rate=1e-4,2e-4".
+        log_uniform: texts such as "generator-learning-rate=1e-5,1e-2".
+        random: number of combinations to draw from the ranges and the grid; None: all of the grid's.
+        seeds: number of seeds of each combination: the experiment's seed and those that follow it.
 
     Raises:
-        UserError: for a name, a value or a combination that cannot be.
+        UserError: if a name, a value or a combination is not allowed.
     """
     values = _by_name("grid", grid)
     ranges = _by_name("log_uniform", log_uniform)
     for name, ends in ranges.items():
         if float not in _kinds(name):
-            raise UserError(f"`log_uniform` takes numbers that are not whole, and `{name}` is none")
+            raise UserError(f"`log_uniform` takes settings that are not whole numbers, and `{name}` is none")
         if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
             raise UserError(f"`log_uniform` {name}=low,high takes two positive numbers, got {ends}")
         if name in values:
@@ -105,7 +105,7 @@ def varied(members: Sequence[Config]) -> list[str]:
 
 
 def programs(members: Sequence[Config]) -> list[list[int]]:
-    """Return the members by number, those together that can be trained in one program."""
+    """Return the members' numbers, grouped by the programs that can train them."""
     groups: dict[Config, list[int]] = {}
     together = {name: DEFAULTS[name] for name, info in INFO.items() if info.sweep == "together"}
     for i, member in enumerate(members):
@@ -113,17 +113,17 @@ def programs(members: Sequence[Config]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _by_name(given: str, texts: Sequence[str]) -> Values:
+def _by_name(argument: str, texts: Sequence[str]) -> Values:
     """Return the values that texts such as "beta1=0,0.5" list, by the fields' names."""
     named: Values = {}
     for text in texts:
         key, equals, listed = text.partition("=")
         if not equals:
-            raise UserError(f"`{given}` takes NAME=VALUE,VALUE,..., got {text}")
-        name = choose(given, key.strip().removeprefix("--"), FIELDS)
+            raise UserError(f"`{argument}` takes NAME=VALUE,VALUE,..., got {text}")
+        name = choose(argument, key.strip().removeprefix("--"), FIELDS)
         sweep = INFO[name].sweep
         if sweep == "never":
-            raise UserError(f"`{given}` {text}: a sweep sets `{name}` itself")
+            raise UserError(f"`{argument}` {text}: a sweep sets `{name}` itself")
         parts = [listed] if sweep == "same" or INFO[name].multiple or name == "hidden" else listed.split(",")
         values = list(dict.fromkeys(_convert(name, part.strip()) for part in parts))
         named[name] = named.get(name, []) + values
@@ -163,7 +163,7 @@ def _draw(values: Values, ranges: Values, count: int, seed: int) -> list[dict[st
     for _ in range(count):
         exponents = {name: rng.uniform(*np.log(ends)) for name, ends in ranges.items()}
         drawn = {name: float(f"{math.exp(exponent):.4g}") for name, exponent in exponents.items()}
-        points.append(drawn | {name: some[rng.integers(len(some))] for name, some in values.items()})
+        points.append(drawn | {name: choices[rng.integers(len(choices))] for name, choices in values.items()})
     return points
 
 

@@ -1,14 +1,14 @@
-"""The order of the two players' moves, and what they move by.
+"""Update rules: how the two players' gradients become parameter updates.
 
-A step has the game's gradients and applies them in some order; which order it is makes another algorithm. An
-update rule is a function of the two players, a state and the step's turns:
+The same gradients, applied in another order, make another algorithm. An update rule is a function of the two
+players, a state and the step's turns:
 
     make_train_step(generator, discriminator, loss, update=updates.simultaneous)
     make_train_step(generator, discriminator, loss, update=updates.consensus(weight=0.1))
 
 `alternating` and `simultaneous` are the plain orders; `extragradient` and `unrolled` look ahead; `consensus`
-and `symplectic` bend the vector field. Optimistic Adam is ``optax.optimistic_adam``, the two time-scale rule
-two learning rates: neither is an update rule.
+and `symplectic` adjust the vector field. Optimistic Adam is the optimizer ``optax.optimistic_adam``, and the
+two time-scale rule is two learning rates: neither is an update rule.
 
 References:
     Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661

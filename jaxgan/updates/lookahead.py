@@ -1,4 +1,4 @@
-"""Rules that look where the game would go before they move.
+"""Rules that look ahead: they move by gradients at a point that the game would reach later.
 
 References:
     Korpelevich 1976, The extragradient method for finding saddle points and other problems
@@ -26,40 +26,41 @@ from jaxgan.state import GANState
 
 
 def extragradient(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
-    """Both players look one simultaneous step ahead, and move with the gradients found there.
+    """Look one simultaneous step ahead, and move both players by the gradients at that point.
 
-    The look ahead is a step of the players' own optimizers on the same images and latents, and leaves no
-    trace in their averages: those see the gradients that move. It costs twice as much as `simultaneous`.
+    The step ahead uses the players' own optimizers, and the same images and latents. It leaves no trace in
+    the optimizers' averages: only the gradients of the actual move enter them. The rule costs twice as much
+    as `simultaneous`.
 
     Args:
-        players: the gradients.
-        state: before the step.
-        d_turns: one for each discriminator update; all but the last go before, as in `simultaneous`.
-        g_turn: for the generator's update.
+        players: the gradients of both players.
+        state: the state before the step.
+        d_turns: a turn for each discriminator update; all but the last come first, as in `simultaneous`.
+        g_turn: the turn of the generator's update.
 
     Returns:
-        As `alternating`; the metrics are those of the point ahead.
+        The same as `alternating`; the metrics are those of the point ahead.
 
     References:
         Gidel et al. 2019, eqs. 10 and 11, with the same mini-batch in both.
     """
     state, d_metrics = discriminator_updates(players, state, d_turns[:-1])
-    here = joint_gradients(players, state, d_turns[-1], g_turn)
-    ahead = joint_gradients(players, move(here.state, **here.gradients), d_turns[-1], g_turn)
-    return move(here.state, **ahead.gradients), [*d_metrics, ahead.d_metrics], ahead.g_metrics
+    present = joint_gradients(players, state, d_turns[-1], g_turn)
+    ahead = joint_gradients(players, move(present.state, **present.gradients), d_turns[-1], g_turn)
+    return move(present.state, **ahead.gradients), [*d_metrics, ahead.d_metrics], ahead.g_metrics
 
 
 def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
-    """Make the rule whose generator sees what the discriminator would answer.
+    """Make the rule whose generator foresees the discriminator's answer.
 
-    The discriminator moves as in `alternating`. The generator's gradient is that of its objective against a
-    discriminator that is `steps` plain gradient steps further, on the images and latents of this turn, and
-    goes through those steps. They are forgotten afterwards.
+    The discriminator moves as in `alternating`. The generator's objective is taken against a discriminator
+    that is `steps` plain gradient steps further, on the images and latents of this turn; its gradient goes
+    through those steps. Afterwards, the discriminator is again the one before those steps.
 
     Args:
-        steps: of the discriminator, >= 0; 0 is `alternating`. Time and memory grow with each.
-        learning_rate: of these steps, plain gradient descent whatever the discriminator's optimizer is
-            (the derivative of Adam is not finite where a gradient is zero).
+        steps: number of the discriminator's steps, >= 0; 0 is `alternating`. Each costs time and memory.
+        learning_rate: step size of these steps. They are plain gradient descent whatever the discriminator's
+            optimizer is, since the derivative of Adam is not finite where a gradient is zero.
 
     Returns:
         An update rule.
@@ -71,7 +72,7 @@ def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
         Metz et al. 2017, eqs. 7 to 11.
     """
     if steps < 0:
-        raise ValueError(f"steps are at least 0, got {steps}")
+        raise ValueError(f"`steps` must be at least 0, got {steps}")
 
     def update(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
         state, d_metrics = discriminator_updates(players, state, d_turns)
@@ -80,8 +81,8 @@ def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
             answer = with_params(state, generator=params)
             for _ in range(steps):
                 gradients, answer, _ = players.discriminator(answer, turn)
-                moved = optax.tree.add_scale(answer.discriminator.params, -learning_rate, gradients)
-                answer = with_params(answer, discriminator=moved)
+                d_params = optax.tree.add_scale(answer.discriminator.params, -learning_rate, gradients)
+                answer = with_params(answer, discriminator=d_params)
             return players.generator_objective(
                 params, state.replace(discriminator=answer.discriminator), turn
             )

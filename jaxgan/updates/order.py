@@ -13,16 +13,16 @@ from jaxgan.state import GANState
 
 
 def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
-    """Each discriminator update in turn, then the generator against the discriminator that came of them.
+    """Update the discriminator once for each of its turns, then the generator against the result.
 
     Args:
-        players: the gradients.
-        state: before the step.
-        d_turns: one for each discriminator update.
-        g_turn: for the generator's update.
+        players: the gradients of both players.
+        state: the state before the step.
+        d_turns: a turn for each discriminator update.
+        g_turn: the turn of the generator's update.
 
     Returns:
-        The state with new parameters, the metrics of each discriminator update, those of the generator's.
+        The state with new parameters, the metrics of each discriminator update, and the generator's metrics.
 
     References:
         Goodfellow et al. 2014, algorithm 1.
@@ -33,19 +33,19 @@ def alternating(players: Players, state: GANState, d_turns: Sequence[Turn], g_tu
 
 
 def simultaneous(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
-    """Both players move from where both stand: the generator does not see the discriminator's last update.
+    """Move both players from the same point: the generator does not see the discriminator's last update.
 
-    The last discriminator update and the generator's share their fakes (but for dropout), so that these are
-    made once. With more than one discriminator update, all but the last go before.
+    The last discriminator update and the generator's have the same fakes (but for dropout), which are
+    computed once. With more than one discriminator update, all but the last come first.
 
     Args:
-        players: the gradients.
-        state: before the step.
-        d_turns: one for each discriminator update.
-        g_turn: for the generator's update.
+        players: the gradients of both players.
+        state: the state before the step.
+        d_turns: a turn for each discriminator update.
+        g_turn: the turn of the generator's update.
 
     Returns:
-        As `alternating`.
+        The same as `alternating`.
 
     References:
         Mescheder et al. 2017, section 2.2: simultaneous gradient ascent.

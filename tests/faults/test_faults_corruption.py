@@ -132,7 +132,7 @@ def test_a_checkpoint_that_the_run_removes_during_a_check_is_not_unsound(
 
     monkeypatch.setattr(checkpoint, "read", removed)
     cli.main(["check", str(tmp_path)])
-    assert "1  was removed meanwhile" in capsys.readouterr().out
+    assert "1  was removed by the run" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -171,7 +171,7 @@ def test_what_is_missing_of_a_finished_run_is_made_anew(tmp_path, script):
     shutil.rmtree(folder / "best")
     shutil.rmtree(folder / "checkpoints/4")
     assert run(tmp_path / "run", **options).status == "done"
-    assert "the generator of step 4, the best, cannot be had" in (folder / "log.txt").read_text()
+    assert "the generator of step 4, the best, cannot be read" in (folder / "log.txt").read_text()
 
 
 def test_a_run_stops_on_its_target_and_stays_done(tmp_path, script):

@@ -89,7 +89,7 @@ def test_a_run_goes_on_with_its_own_pieces_only(tmp_path):
     train.run(config, dataset=pictures, penalty=penalties.r1(gamma=1.0))
     train.run(config.replace(steps=3), dataset=pictures, penalty=penalties.r1(gamma=1.0))
     with pytest.raises(
-        OtherRunError, match=r"your own penalty .*r1\(gamma=1.0\).* there, .*r1\(gamma=100.0\).* here"
+        OtherRunError, match=r"your own penalty was .*r1\(gamma=1.0\).*, is now .*r1\(gamma=100.0\)"
     ):
         train.run(config.replace(steps=4), dataset=pictures, penalty=penalties.r1(gamma=100.0))
     with pytest.raises(OtherRunError):

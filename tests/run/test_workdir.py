@@ -36,7 +36,7 @@ def test_practical_settings_may_change_and_others_may_not(tmp_path):
     before = contents(run)
     (tmp_path / "run-2").mkdir()
     with pytest.raises(
-        OtherRunError, match=r"loss hinge there, minimax here; steps 20 there, 9 here"
+        OtherRunError, match=r"loss was hinge, is now minimax; steps was 20, is now 9"
     ) as caught:
         Workdir(run, {"loss": "minimax", "steps": 9})
     assert caught.value.free == tmp_path / "run-3"
@@ -137,7 +137,7 @@ def test_a_run_of_an_older_version_had_the_defaults_of_newer_settings(tmp_path):
         pass
     with Workdir(tmp_path / "other", {"loss": "hinge"}):
         pass
-    with pytest.raises(UserError, match=r"new none there, some here"):
+    with pytest.raises(UserError, match=r"new was none, is now some"):
         Workdir(tmp_path / "other", settings | {"new": "some"}, upgrade=lambda saved: {"new": "none"} | saved)
 
 

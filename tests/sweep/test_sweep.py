@@ -360,7 +360,7 @@ def test_random_members_are_log_uniform_and_the_same_again():
         ("--log-uniform beta1=0.1,0.2", "--log-uniform needs --random"),
         ("--log-uniform beta1=0.2,0.1 --random 2", "takes two positive numbers"),
         ("--log-uniform gradient-clip=None,1 --random 2", "takes two positive numbers"),
-        ("--log-uniform batch-size=1,2 --random 2", "numbers that are not whole"),
+        ("--log-uniform batch-size=1,2 --random 2", "settings that are not whole numbers"),
         ("--log-uniform beta1=0.1,0.2 --grid beta1=0.1 --random 2", "choose one"),
         ("--random 3", "--random is at least 1, and draws from"),
         ("--at-once 0", "--at-once must be at least 1"),
