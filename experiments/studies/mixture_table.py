@@ -1,94 +1,97 @@
-"""Every loss with every penalty on the ring and the grid: the table of docs/mixtures.md.
+"""Which loss and which penalty find all modes? Every loss on the ring and on the grid.
 
-    python experiments/mixture_table.py
+    python experiments/studies/mixture_table.py    # hours on two CPU cores
+    jaxgan sweep experiments/ring.py --grid loss=hinge,minimax --grid penalty=none,r1 --seeds 3    # a part
 
-Ten seeds each for six losses, three for the others, each cell one program. What is in docs/mixtures.json
-already is not trained again: remove it, or a line of it, to measure anew.
+The runs are those of ring.py and grid.py with smaller networks and batches and fewer steps, so that losses
+differ. Six losses meet four penalties with ten seeds each; the others have R1 and R2 and three seeds.
+docs/mixtures.md has the results.
 """
 
 import dataclasses
-import json
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-import grid
-import results
-import ring
-from jaxgan import config
+import study
 from jaxgan.names import LOSSES
-from jaxgan.system.errors import exits
-from jaxgan.system.files import write_atomically
-from mixture import MixtureConfig, train
+from jaxgan.sweep.settings import read_config
+from jaxgan.system.command_line import parse
+from jaxgan.system.errors import UserError, exits
+from study import Cell, Row, levels, select
 
-CONFIG = MixtureConfig(steps=3000, width=64, depth=3, batch_size=128)
-MIXTURES = {"ring": ring.MIXTURE, "grid": grid.MIXTURE}
-WEIGHTS = {"none": 0.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
+MIXTURES = ("ring", "grid")
+WEIGHTS = {"none": 1.0, "r1": 0.002, "r1_r2": 0.002, "gradient_penalty": 0.1}
 MAIN = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
 OTHERS = tuple(loss for loss in LOSSES if loss not in MAIN)
-MAIN_CELLS = [(loss, penalty, 10) for loss in MAIN for penalty in WEIGHTS]
-OTHER_CELLS = [(loss, "r1_r2", 3) for loss in OTHERS]
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of the tables."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(study.Options):
+    """Settings of the table."""
 
-    out: str = str(Path(__file__).parent.parent / "docs/mixtures.json")  # what was measured
+    steps: int = 3000  # updates of each player
+    seeds: int = 10  # runs of each of the six losses with each penalty
+    other_seeds: int = 3  # runs of each other loss
 
 
-def measure(name: str, loss: str, penalty: str, seeds: int) -> dict[str, list[float] | float]:
-    """Train one cell; return modes and share of high quality of each seed, and seconds."""
-    settings = dataclasses.replace(
-        CONFIG, loss=loss, penalty=penalty, penalty_weight=WEIGHTS[penalty], seeds=seeds
+def cells(settings: Settings, mixture: str) -> list[Cell]:
+    """Return all runs on one mixture."""
+    small = read_config(study.EXPERIMENTS / f"{mixture}.py").replace(
+        hidden=(64,) * 3,
+        batch_size=128,
+        steps=settings.steps,
+        decay_steps=settings.steps,
+        evaluate_every=None,
     )
-    start = time.monotonic()
-    trained = train(settings.checked(), MIXTURES[name])
-    scores = [MIXTURES[name].score(points) for points in trained.points()]
-    return {
-        "modes": [score.modes for score in scores],
-        "high_quality": [score.high_quality for score in scores],
-        "seconds": round(time.monotonic() - start, 1),
-    }
+    choices = [(loss, penalty, settings.seeds) for loss in MAIN for penalty in WEIGHTS]
+    choices += [(loss, "r1_r2", settings.other_seeds) for loss in OTHERS]
+    return [
+        (
+            {"mixture": mixture, "loss": loss, "penalty": penalty, "seed": seed},
+            small.replace(loss=loss, penalty=penalty, penalty_weight=WEIGHTS[penalty], seed=seed),
+        )
+        for loss, penalty, seeds in choices
+        for seed in range(seeds)
+    ]
 
 
-def table(cells: dict[str, dict], name: str, losses: tuple[str, ...]) -> str:
-    """Lay the cells out in Markdown: mean modes, mean share of high quality, and that of the worst seed."""
-    penalties = [p for p in WEIGHTS if f"{name}/{losses[0]}/{p}" in cells]
-    lines = [f"| {name} | " + " | ".join(penalties) + " |", "|---" * (len(penalties) + 1) + "|"]
+def measure(settings: Settings, folder: Path) -> list[Row]:
+    """Train all runs, a sweep for each mixture."""
+    return [row for mixture in MIXTURES for row in study.sweep(folder / mixture, cells(settings, mixture))]
+
+
+def summary(rows: list[Row]) -> str:
+    """Return four tables: mean modes, mean share of high quality, and the share of the worst seed."""
+    return "\n\n".join(table(rows, mixture, losses) for mixture in MIXTURES for losses in (MAIN, OTHERS))
+
+
+def table(rows: list[Row], mixture: str, losses: Sequence[str]) -> str:
+    """Return the table of some losses on one mixture, in Markdown."""
+    rows = [row for row in select(rows, mixture=mixture) if row["loss"] in losses]
+    penalties = levels(rows, "penalty")
+    lines = []
     for loss in losses:
         texts = []
         for penalty in penalties:
-            cell = cells[f"{name}/{loss}/{penalty}"]
-            shares = cell["high_quality"]
-            texts.append(f"{np.mean(cell['modes']):.1f}, {np.mean(shares):.0%} ({min(shares):.0%})")
-        lines.append(f"| {loss} | " + " | ".join(texts) + " |")
-    return "\n".join(lines)
+            cell = select(rows, loss=loss, penalty=penalty)
+            modes, shares = ([row[name] for row in cell] for name in ("modes", "high_quality"))
+            texts.append(f"{np.mean(modes):.1f}, {np.mean(shares):.0%} ({min(shares):.0%})")
+        lines.append([loss, *texts])
+    return study.markdown([mixture, *penalties], lines)
 
 
-def main() -> None:
-    """Measure what is missing, and write the tables."""
+def main(args: Sequence[str] | None = None) -> None:
+    """Train all runs and print the tables."""
     with exits(OSError):
-        file = Path(config.parse(Settings(), description=__doc__ or "").out)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fill(file)
-
-
-def fill(file: Path) -> None:
-    """Measure what a file of results misses; print the tables."""
-    found = results.parsed(file)
-    cells = [(name, *cell) for cells in (MAIN_CELLS, OTHER_CELLS) for name in MIXTURES for cell in cells]
-    for name, loss, penalty, seeds in tqdm(cells, desc="cells"):
-        key = f"{name}/{loss}/{penalty}"
-        if key not in found:
-            found[key] = measure(name, loss, penalty, seeds)
-            lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in found.items())
-            text = "{\n" + lines + "\n}\n"
-            write_atomically(file, lambda temporary, text=text: temporary.write_text(text))
-    tables = [table(found, name, losses) for name in MIXTURES for losses in (MAIN, OTHERS)]
-    print("\n\n".join(tables))
+        settings = parse(Settings(), description=__doc__ or "", args=args)
+        if min(settings.steps, settings.seeds, settings.other_seeds) < 1:
+            raise UserError("`steps`, `seeds` and `other_seeds` must be at least 1")
+        question = study.Study(
+            "mixtures", "mixture_table.py", lambda folder: measure(settings, folder), summary
+        )
+        study.run(question, settings)
 
 
 if __name__ == "__main__":

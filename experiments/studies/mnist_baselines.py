@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 from PIL import Image
+from results import parsed
 
 import mnist_dcgan
 import mnist_mlp
@@ -26,7 +27,6 @@ from jaxgan import config, data, evaluate, export, features, sampling, train
 from jaxgan.system import compilation
 from jaxgan.system.errors import UserError, exits
 from jaxgan.system.files import write_json
-from results import parsed
 
 METRICS = ("fid", "kid", "prdc")
 COLUMNS = {

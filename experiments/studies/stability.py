@@ -1,144 +1,126 @@
-"""What makes GAN training stable? Five questions, each a population, a JSON and a figure in docs/stability/.
+"""What makes the training of GANs stable? Five questions, each a sweep on the ring and on digits.
 
-    python experiments/stability.py rates         learning rate of G against that of D, six by six
-    python experiments/stability.py optimizers    Adam, SGD, RMSProp, optimistic Adam; beta1 0, 0.5, 0.9
-    python experiments/stability.py d-steps       1 to 5 discriminator updates per generator update
-    python experiments/stability.py losses        six losses with four penalties, on digits
-    python experiments/stability.py norms         BatchNorm, spectral normalisation, none, on digits
-    python experiments/stability.py rates --redraw    the figure from its JSON, without training
+    python experiments/studies/stability.py rates         learning rate of G against that of D, six by six
+    python experiments/studies/stability.py optimizers    Adam, SGD and RMSProp; momentum 0, 0.5 and 0.9
+    python experiments/studies/stability.py d-steps       1 to 5 discriminator updates per generator update
+    python experiments/studies/stability.py losses        six losses with four penalties, on digits
+    python experiments/studies/stability.py norms         normalization in a DCGAN's discriminator, on digits
+    python experiments/studies/stability.py rates --redraw    the figure from its JSON, without training
 
-A study that was stopped goes on with the same command; one of other --steps or --seeds wants another --out.
-Ring and grid with all losses are in docs/mixtures.json (mixture_table.py). What was found: docs/stability.md.
+The same command goes on with a study that was stopped. A study is minutes on a GPU and up to hours on two CPU
+cores (--seeds 1 --steps 500 for a trial). docs/stability.md has the results.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import arenas
-import laboratory
-import results
 import stability_figures
-from jaxgan import config
-from jaxgan.system.errors import UserError, exits
-from laboratory import LOSSES
-from results import Row
+import study
+from jaxgan.system.command_line import Positional, parse
+from jaxgan.system.errors import UserError, choose, exits
+from study import DIGITS, RING, Cell, Row
 
-Part = Callable[[], list[Row]]  # a population to train
-
+ARENAS = {"ring": RING, "digits": DIGITS}
+LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
+PENALTY_WEIGHTS = {"none": 1.0, "r1": 1.0, "r1_r2": 1.0, "gradient_penalty": 10.0}
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-TUNED = {"sgd": (1e-2, 3e-2, 1e-1, 3e-1)}  # learning rates to choose from; SGD's are of another order
-TUNED_ADAPTIVE = (1e-4, 3e-4, 1e-3, 3e-3)
-PENALTIES: dict[str, Row] = {
-    "none": {},
-    "r1": {"r1": 1.0},
-    "r1_r2": {"r1": 1.0, "r2": 1.0},
-    "gradient_penalty": {"gradient_penalty": 10.0},
+MOMENTA = (0.0, 0.5, 0.9)
+# An optimizer's setting of momentum (None: it has none here), and the learning rates to choose from.
+OPTIMIZERS: dict[str, tuple[str | None, tuple[float, ...]]] = {
+    "adam": ("beta1", RATES[:4]),
+    "sgd": ("momentum", (1e-2, 3e-2, 1e-1, 3e-1)),
+    "rmsprop": (None, RATES[:4]),
 }
-LOSSES_STEPS = 2000  # of that study
+STEPS = {"losses": 2000}  # where not RING.steps: a penalty costs as much as several runs without one
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of a study."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(study.Options):
+    """Settings of a study."""
 
-    study: config.Positional[str]  # rates, optimizers, d-steps, losses or norms
-    steps: int | None = None  # generator updates; None: as the arena has it
-    seeds: int = 3  # members of each cell
-    out: str = str(Path(__file__).parent.parent / "docs/stability")  # folder of the JSON and the figure
-    redraw: bool = False  # draw from the JSON that is there
+    study: Positional[str] = "rates"  # rates, optimizers, d-steps, losses or norms
+    steps: int | None = None  # generator updates of each run; None: 3,000, and 2,000 for losses
+    seeds: int = 3  # runs of each setting
 
 
-def rates(settings: Settings) -> Iterator[Part]:
-    """(a) Both learning rates, with Adam: rows of both arenas."""
-    for name in arenas.ARENAS:
-        cells = itertools.product(RATES, RATES, range(settings.seeds))
-        rows = [{"arena": name, "g_rate": g, "d_rate": d, "seed": seed} for g, d, seed in cells]
-        yield partial(trained, arenas.ARENAS[name], rows, settings.steps)
-
-
-def optimizers(settings: Settings) -> Iterator[Part]:
-    """(b) Optimizers and momentum, each at four learning rates that both players share."""
-    for name, optimizer in itertools.product(arenas.ARENAS, laboratory.OPTIMIZERS):
-        tried = TUNED.get(optimizer, TUNED_ADAPTIVE)
-        told = {"arena": name, "optimizer": optimizer}
-        cells = itertools.product((0.0, 0.5, 0.9), tried, range(settings.seeds))
-        rows = [
-            {**told, "beta1": beta1, "g_rate": rate, "d_rate": rate, "seed": seed}
-            for beta1, rate, seed in cells
-        ]
-        yield partial(trained, arenas.ARENAS[name], rows, settings.steps, optimizer=optimizer)
-
-
-def d_steps(settings: Settings) -> Iterator[Part]:
-    """(c) Discriminator updates; at equal generator updates, and at equal work (one unit a gradient)."""
-
-    def compared(name: str, count: int) -> list[Row]:
-        arena = arenas.ARENAS[name]()
-        cells = itertools.product((3e-4, 1e-3), range(settings.seeds))
-        rows = [{"g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
-        steps = settings.steps or arena.steps
-        stops = sorted({max(1, 2 * steps // (count + 1)), steps})
-        scores = laboratory.train(arena, laboratory.members(rows), stops=stops, d_steps=count)
-        told = {"arena": name, "d_steps": count}
-        work = _joined([{**told, "equal": "work", **row} for row in rows], scores[0])
-        return work + _joined([{**told, "equal": "updates", **row} for row in rows], scores[-1])
-
-    for name, count in itertools.product(arenas.ARENAS, (1, 2, 3, 4, 5)):
-        yield partial(compared, name, count)
-
-
-def losses(settings: Settings) -> Iterator[Part]:
-    """(d) Losses and penalties on digits, all in one program."""
-    cells = list(itertools.product(LOSSES, PENALTIES, range(settings.seeds)))
-    rows = [
-        {"arena": "digits", "loss": loss, "penalty": penalty, "seed": seed} for loss, penalty, seed in cells
-    ]
-    members = [{**row, **PENALTIES[row["penalty"]]} for row in rows]
-    steps = settings.steps or LOSSES_STEPS  # three penalties each cost as much as four runs without
-    yield partial(trained, arenas.digits_arena, rows, steps, members=members, pieces=laboratory.any_penalty)
-
-
-def norms(settings: Settings) -> Iterator[Part]:
-    """(e) Normalisation in the discriminator of a DCGAN on digits, at four learning rates."""
-    for norm in ("batch", "none", "spectral"):
-        told = {"arena": "digits", "norm": norm}
-        cells = itertools.product((1e-4, 3e-4, 1e-3, 3e-3), range(settings.seeds))
-        rows = [{**told, "g_rate": rate, "d_rate": rate, "seed": seed} for rate, seed in cells]
-        yield partial(trained, partial(arenas.digits_arena, norm), rows, settings.steps)
-
-
-def trained(
-    make_arena: Callable[[], arenas.Arena],
-    rows: list[Row],
-    steps: int | None,
-    *,
-    members: list[Row] | None = None,
-    **options: Any,
-) -> list[Row]:
-    """Train one population; return its rows with their scores.
+def cell(arena: str, rates: tuple[float, float], seed: int, label: Row, **settings: object) -> Cell:
+    """Return one run.
 
     Args:
-        make_arena: where.
-        rows: what to say of each member.
-        steps: generator updates; None: as the arena has it.
-        members: hyperparameters, if the rows do not say all of them.
-        options: those of `laboratory.start`.
+        arena: "ring" or "digits".
+        rates: learning rates of the generator and the discriminator.
+        seed: the run's seed.
+        label: what the row says besides.
+        settings: further settings of the run.
     """
-    arena = make_arena()
-    population = laboratory.members(members or rows)
-    (scores,) = laboratory.train(arena, population, stops=[steps or arena.steps], **options)
-    return _joined(rows, scores)
+    config = ARENAS[arena].replace(
+        generator_learning_rate=rates[0], discriminator_learning_rate=rates[1], seed=seed, **settings
+    )
+    return {"arena": arena, **label, "g_rate": rates[0], "d_rate": rates[1], "seed": seed}, config
 
 
-def _joined(rows: list[Row], scores: list[Row]) -> list[Row]:
-    return [{**row, **score} for row, score in zip(rows, scores, strict=True)]
+def rates(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(a) Both learning rates, with Adam."""
+    cells = itertools.product(ARENAS, RATES, RATES, seeds)
+    return [cell(arena, (g, d), seed, {}, steps=steps) for arena, g, d, seed in cells]
 
 
-STUDIES: dict[str, Callable[[Settings], Iterator[Part]]] = {
+def optimizers(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(b) Optimizers and momentum, each at four learning rates that both players share."""
+    cells = []
+    for arena, (optimizer, (setting, tried)) in itertools.product(ARENAS, OPTIMIZERS.items()):
+        for momentum, rate, seed in itertools.product(MOMENTA if setting else (0.0,), tried, seeds):
+            settings = {"optimizer": optimizer, "steps": steps}
+            settings |= {setting: momentum} if setting else {}
+            label = {"optimizer": optimizer, "beta1": momentum}
+            cells.append(cell(arena, (rate, rate), seed, label, **settings))
+    return cells
+
+
+def d_steps(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(c) Discriminator updates, at equal generator updates and at equal work (one unit a gradient)."""
+    cells = []
+    for arena, count, equal in itertools.product(ARENAS, (1, 2, 3, 4, 5), ("work", "updates")):
+        length = steps if equal == "updates" else max(1, 2 * steps // (count + 1))
+        label = {"d_steps": count, "equal": equal}
+        for rate, seed in itertools.product((3e-4, 1e-3), seeds):
+            cells.append(cell(arena, (rate, rate), seed, label, d_steps=count, steps=length))
+    return cells
+
+
+def losses(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(d) Losses and penalties, on digits."""
+    return [
+        cell(
+            "digits",
+            (1e-3, 1e-3),
+            seed,
+            {"loss": loss, "penalty": penalty},
+            loss=loss,
+            penalty=penalty,
+            penalty_weight=weight,
+            steps=steps,
+        )
+        for loss, (penalty, weight), seed in itertools.product(LOSSES, PENALTY_WEIGHTS.items(), seeds)
+    ]
+
+
+def norms(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(e) Normalization in the discriminator of a DCGAN, on digits, at four learning rates.
+
+    Digits are enlarged to 16x16 pixels: a DCGAN of 8x8 pixels has one layer, which is never normalized.
+    """
+    network = {"network": "dcgan", "width": 32, "hidden": None, "image_size": (16, 16), "steps": steps}
+    cells = itertools.product(("batch", "none", "spectral"), RATES[:4], seeds)
+    return [
+        cell("digits", (rate, rate), seed, {"norm": norm}, discriminator_norm=norm, **network)
+        for norm, rate, seed in cells
+    ]
+
+
+STUDIES: dict[str, Callable[[int, Sequence[int]], list[Cell]]] = {
     "rates": rates,
     "optimizers": optimizers,
     "d_steps": d_steps,
@@ -147,32 +129,32 @@ STUDIES: dict[str, Callable[[Settings], Iterator[Part]]] = {
 }
 
 
-def run(study: str, settings: Settings, file: Path) -> None:
-    """Train, and write the scores."""
-    steps = settings.steps or (LOSSES_STEPS if study == "losses" else arenas.ring_arena().steps)
-    head = results.head_of(study=study, steps=steps, seeds=settings.seeds)
-    results.collect(list(STUDIES[study](settings)), file, head, name=study)
+def measure(folder: Path, cells: Sequence[Cell]) -> list[Row]:
+    """Train a study's runs, a sweep for each arena; return their rows."""
+    by_arena: dict[str, list[Cell]] = {}
+    for label, config in cells:
+        by_arena.setdefault(label["arena"], []).append((label, config))
+    return [row for arena, cells in by_arena.items() for row in study.sweep(folder / arena, cells)]
 
 
-def main() -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """Run a study, or draw it again."""
     with exits(OSError):
-        settings = config.parse(Settings("rates"), description=__doc__ or "")
-        study = settings.study.replace("-", "_")
-        if study not in STUDIES:
-            names = ", ".join(STUDIES).replace("_", "-")
-            raise UserError(f"there is no study {settings.study}: there are {names}")
-        if settings.seeds < 1 or (settings.steps is not None and settings.steps < 2):
-            raise UserError("--seeds must be at least 1 and --steps at least 2")
-        folder = Path(settings.out)
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{study}.json"
-        if not settings.redraw:
-            run(study, settings, file)
-        found = results.read(file)
-        print(stability_figures.summary(study, found["rows"]))
-        stability_figures.draw(study, found, folder / f"{study}.png")
-        print(f"{file}, {folder / f'{study}.png'}")
+        settings = parse(Settings(), description=__doc__ or "", args=args)
+        name = choose("study", settings.study, STUDIES)
+        steps = STEPS.get(name, RING.steps) if settings.steps is None else settings.steps
+        if settings.seeds < 1 or steps < 2:
+            raise UserError("`seeds` must be at least 1 and `steps` at least 2")
+        draw, size = stability_figures.DRAWINGS[name]
+        question = study.Study(
+            name,
+            f"stability.py {name.replace('_', '-')}",
+            lambda folder: measure(folder, STUDIES[name](steps, range(settings.seeds))),
+            lambda rows: stability_figures.summary(name, rows),
+            draw,
+            size,
+        )
+        study.run(question, dataclasses.replace(settings, steps=steps))
 
 
 if __name__ == "__main__":

@@ -1,231 +1,216 @@
-"""What the studies of stability.py share: a population that is trained in one of the arenas, and measured."""
+"""What the studies share: sweeps of many settings, a JSON of their results, and a figure.
 
-from collections.abc import Callable
-from functools import partial
+A study asks one question of many runs. `jaxgan.sweep` trains these runs, resumes them after a stop and writes
+their tables. This file turns a sweep's table into rows that name what was varied, and writes NAME.json and
+NAME.png: below ``--workdir``, or with ``--publish`` into docs/results/.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
+from matplotlib.figure import Figure
 
-from arenas import Arena, ring_arena
-from jaxgan import build, diagnostics, init_state, losses, make_train_step, names, parallel, sampling
-from jaxgan.names import PENALTIES
-from results import Row
+import jaxgan
+from jaxgan.config import Config, as_json, option
+from jaxgan.data.mixtures import MIXTURES
+from jaxgan.sweep import schedule
+from jaxgan.sweep.settings import varied
+from jaxgan.system import compilation
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import write_atomically
+from jaxgan.train import EXIT_CODES
 
-Pieces = Callable[[Any], tuple[Any, Any]]  # one member's hyperparameters -> (loss, penalty)
+EXPERIMENTS = Path(__file__).parents[1]
+PUBLISHED = EXPERIMENTS.parent / "docs/results"
+
+Row = dict[str, Any]
+Cell = tuple[Row, Config]  # what a row says about a run, and the run's settings
+
+RING = Config(
+    data="ring",
+    network="mlp",
+    hidden=(64,) * 3,
+    latent_dim=2,
+    batch_size=128,
+    steps=3000,
+    generator_learning_rate=1e-3,
+    discriminator_learning_rate=1e-3,
+    metrics=("modes", "sliced_wasserstein"),
+    evaluate_n=1000,
+    log_every=100,
+)
+DIGITS = Config(
+    data="digits",
+    network="mlp",
+    hidden=(128,) * 2,
+    latent_dim=32,
+    batch_size=64,
+    steps=3000,
+    generator_learning_rate=1e-3,
+    discriminator_learning_rate=1e-3,
+    metrics=("fid",),
+    evaluate_n=1797,  # all digits, and as many fakes
+    log_every=100,
+)
 
 
-class Members(NamedTuple):
-    """Hyperparameters of a population, each ``[members]``; what a study does not vary has one value.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options that every study has."""
+
+    workdir: str = "runs/studies"  # folder of the runs and, without --publish, of NAME.json and NAME.png
+    publish: bool = False  # write NAME.json and NAME.png into docs/results/ instead
+    redraw: bool = False  # draw and count again from a JSON, without training
+    source: str | None = None  # the JSON that --redraw reads; None: docs/results/NAME.json
+
+
+class Study(NamedTuple):
+    """One question, and how it is answered.
 
     Attributes:
-        seed: of weights, latents and data.
-        g_rate: learning rate of the generator.
-        d_rate: learning rate of the discriminator.
-        beta1: of Adam; the momentum of other optimizers.
-        loss: index into `LOSSES`.
-        r1: weight of R1.
-        r2: weight of R2.
-        gradient_penalty: weight of WGAN-GP's.
+        name: name of the JSON and of the figure.
+        script: file in this folder, with its positional argument if it has one.
+        measure: ``folder -> rows``: trains in the folder, or goes on there.
+        summary: ``rows -> text``, which is printed.
+        draw: ``(rows, figure)``; None for a study without a figure.
+        size: width and height of the figure in inches.
     """
 
-    seed: np.ndarray
-    g_rate: np.ndarray
-    d_rate: np.ndarray
-    beta1: np.ndarray
-    loss: np.ndarray
-    r1: np.ndarray
-    r2: np.ndarray
-    gradient_penalty: np.ndarray
+    name: str
+    script: str
+    measure: Callable[[Path], list[Row]]
+    summary: Callable[[list[Row]], str]
+    draw: Callable[[list[Row], Figure], None] | None = None
+    size: tuple[float, float] = (8, 5)
 
 
-LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
-DEFAULTS: Row = {"g_rate": 1e-3, "d_rate": 1e-3, "beta1": 0.5, "loss": "non_saturating"}
+def run(study: Study, options: Options) -> None:
+    """Measure, or read what was measured; then write the JSON and the figure, and print the summary.
+
+    Raises:
+        UserError: if the JSON that is to be drawn again is not there or holds something else.
+    """
+    folder = PUBLISHED if options.publish else Path(options.workdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.redraw:
+        rows = read(Path(options.source) if options.source else PUBLISHED / f"{study.name}.json")["rows"]
+    else:
+        compilation.keep_programs()
+        began = time.monotonic()
+        rows = study.measure(Path(options.workdir) / study.name)
+        seconds = round(time.monotonic() - began, 1)  # of this call: what was there already cost none
+        write(folder / f"{study.name}.json", {**head(study, options), "seconds": seconds}, rows)
+        print(folder / f"{study.name}.json")
+    print(study.summary(rows))
+    if study.draw is not None:
+        figure = Figure(figsize=study.size, layout="constrained")
+        study.draw(rows, figure)
+        picture = folder / f"{study.name}.png"
+        write_atomically(picture, lambda temporary: figure.savefig(temporary, dpi=90))
+        print(picture)
 
 
-def members(rows: list[Row]) -> Members:
-    """Return the population of some rows; what a row does not say is as in `DEFAULTS`, or 0."""
-    rows = [{**DEFAULTS, **row} for row in rows]
-    loss = np.array([LOSSES.index(row["loss"]) for row in rows], np.int32)
-    others = {
-        name: np.array([row.get(name, 0) for row in rows], np.float32)
-        for name in Members._fields
-        if name not in ("loss", "seed")
+def head(study: Study, options: Options) -> Row:
+    """Return what the rows depend on: the study's own options, the command, the device and the versions."""
+    shared = {field.name for field in dataclasses.fields(Options)} | {"study", "data_dir"}
+    own = [field for field in dataclasses.fields(options) if field.name not in shared]
+    settings = {field.name: getattr(options, field.name) for field in own}
+    changed = [name for name, value in settings.items() if value != getattr(type(options), name)]
+    flags = [f"{option(name)} {_written(settings[name])}" for name in changed]
+    return {
+        "study": study.name,
+        **settings,
+        "command": " ".join([f"python experiments/studies/{study.script}", *flags]),
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "jaxgan": jaxgan.__version__,
     }
-    return Members(loss=loss, seed=np.array([row["seed"] for row in rows], np.int32), **others)
 
 
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    "adam": lambda learning_rate, beta1: optax.adam(learning_rate, b1=beta1),
-    "sgd": lambda learning_rate, beta1: optax.sgd(learning_rate, momentum=beta1),
-    "rmsprop": lambda learning_rate, beta1: optax.rmsprop(learning_rate, decay=0.99, momentum=beta1),
-    "optimistic adam": lambda learning_rate, beta1: optax.optimistic_adam_v2(learning_rate, b1=beta1),
-}
-
-
-def non_saturating(member: Members) -> tuple[Any, Any]:
-    """Every member: the non-saturating loss without a penalty."""
-    return losses.non_saturating, None
-
-
-def any_loss(member: Members) -> tuple[Any, Any]:
-    """Each member its own loss, the penalty none."""
-
-    def choose(side: str) -> Callable[[jax.Array, jax.Array], jax.Array]:
-        sides = [getattr(names.LOSSES[name], side) for name in LOSSES]
-        return lambda real, fake: jnp.stack([each(real, fake) for each in sides])[member.loss]
-
-    return losses.Loss(choose("discriminator"), choose("generator")), None
-
-
-def any_loss_r1(member: Members) -> tuple[Any, Any]:
-    """Each member its own loss and its own weight of R1."""
-    weight: Any = member.r1
-    return any_loss(member)[0], PENALTIES["r1"](weight)
-
-
-def any_penalty(member: Members) -> tuple[Any, Any]:
-    """Each member its own loss and its own weights of three penalties."""
-    weights: dict[str, Any] = {"r1": member.r1, "r2": member.r2, "gradient_penalty": member.gradient_penalty}
-    terms = [PENALTIES[name](weight) for name, weight in weights.items()]
-
-    def penalty(*inputs: Any, **options: Any) -> Any:
-        return sum(term(*inputs, **options) for term in terms)
-
-    return any_loss(member)[0], penalty
-
-
-class Game(NamedTuple):
-    """A population ready to train: what `start` returns.
-
-    Attributes:
-        step: makes the step of one member.
-        run: ``(state, n) -> (state, metrics)``.
-        state: of all members.
-        generate: ``state -> fakes [members, n, ...]`` of the average generators.
-    """
-
-    step: Any
-    run: Callable[[Any, int], tuple[Any, Row]]
-    state: Any
-    generate: Callable[[Any], np.ndarray]
-
-
-def start(
-    arena: Arena,
-    population: Members,
-    *,
-    pieces: Pieces = non_saturating,
-    optimizer: str = "adam",
-    d_steps: int = 1,
-) -> Game:
-    """Return a population at step 0.
+def sweep(folder: Path, cells: Sequence[Cell]) -> list[Row]:
+    """Train the runs of all cells side by side; return what the cells say, with the runs' scores.
 
     Args:
-        arena: where.
-        population: who.
-        pieces: loss and penalty of a member.
-        optimizer: a name of `OPTIMIZERS`.
-        d_steps: discriminator updates per generator update.
+        folder: folder of the sweep; what is there already is not trained again.
+        cells: cells with the same data.
     """
-    generator, discriminator = arena.modules
-    tx = optax.inject_hyperparams(OPTIMIZERS[optimizer])(learning_rate=1.0, beta1=0.0)
-    options = {"image_shape": arena.image_shape, "latent_dim": arena.latent_dim, "g_tx": tx, "d_tx": tx}
-
-    def make_step(member: Members) -> Any:
-        loss, penalty = pieces(member)
-        ema_decay = build.ema_schedule(0.999)
-        return make_train_step(
-            generator, discriminator, loss, penalty=penalty, d_steps=d_steps, ema_decay=ema_decay
-        )
-
-    def batch_at(arrays: Any, step: jax.Array, seed: jax.Array) -> Any:
-        return arena.batch_at(arrays, step, seed, arena.batch_size * d_steps)
-
-    seeds = jnp.asarray(population.seed)
-    init = partial(init_state, generator=generator, discriminator=discriminator, **options)
-    state = parallel.init_population(init, seeds)
-    for name, rates in (("generator", population.g_rate), ("discriminator", population.d_rate)):
-        state = _set(state, name, learning_rate=rates, beta1=population.beta1)
-    run = parallel.population(make_step, batch_at)
-    hyper = jax.tree.map(jnp.asarray, population)
-    latents = sampling.draw_latents(jax.random.key(0), arena.fakes, arena.latent_dim)
-    make = jax.jit(
-        jax.vmap(lambda variables, latents: generator.apply(variables, latents, train=False), (0, None))
-    )
-    return Game(
-        step=make_step,
-        run=lambda state, n: run(hyper, state, arena.arrays, seeds, n),
-        state=state,
-        generate=lambda state: np.asarray(make(state.ema, latents)),
-    )
+    members = [config.check() for _, config in cells]
+    values = {name: sorted({str(getattr(each, name)) for each in members}) for name in varied(members)}
+    settings = as_json(dataclasses.asdict(members[0]) | {"members": len(members), "varied": values})
+    if not schedule.run(folder, members, settings, devices=jax.devices()):
+        sys.exit(EXIT_CODES["preempted"])
+    table = {row["member"]: row for row in json.loads((folder / "table.json").read_text())}
+    return [{**label, **scores(config.data, table[i])} for i, (label, config) in enumerate(cells)]
 
 
-def train(arena: Arena, population: Members, *, stops: list[int], **options: Any) -> list[list[Row]]:
-    """Train all members in one compiled program; return their scores at each stop.
+def scores(data: str, row: Row) -> Row:
+    """Return a run's scores: of a mixture its modes and the share of good points, of images the FID.
 
     Args:
-        arena: where.
-        population: who.
-        stops: steps, increasing, at which to measure.
-        options: those of `start`.
+        data: name of the data set.
+        row: the run's row in the sweep's table; one that diverged has no scores.
     """
-    game = start(arena, population, **options)
-    state, scores = game.state, []
-    for n in np.diff(stops, prepend=0):
-        state, _ = game.run(state, int(n))
-        scores.append([arena.measure(fakes) for fakes in game.generate(state)])
-    return scores
+    if data not in MIXTURES:
+        return {"fid": row.get("fid")}  # JSON has no infinity
+    modes, share = row.get("modes_modes") or 0, row.get("modes_high_quality") or 0
+    return {
+        "covered": share * modes / len(MIXTURES[data].centers),
+        "high_quality": share,
+        "modes": int(modes),
+    }
 
 
-def looked_at(rows: list[Row], *, steps: int, every: int) -> list[Row]:
-    """Train runs on the ring, each with a loss and a weight of R1, and look at them on the way.
+def read(file: Path) -> Row:
+    """Return what a study's JSON holds.
 
-    Args:
-        rows: hyperparameters.
-        steps: of each run.
-        every: steps between looks.
-
-    Returns:
-        The rows with their scores and "looks": what `jaxgan.diagnostics` found, a list for each name.
+    Raises:
+        UserError: if the file is not there or is not a study's.
     """
-    arena, population = ring_arena(), members(rows)
-    game = start(arena, population, pieces=any_loss_r1)
-    hyper = jax.tree.map(jnp.asarray, population)
-    reals = arena.batch_at(None, jnp.array(0), jnp.array(2**31 - 1), 2 * arena.batch_size)["image"]
-
-    def look(member: Members, state: Any, key: jax.Array) -> Row:
-        return diagnostics.make_probe(game.step(member).players, *arena.modules)(state, reals, None, key)
-
-    axes = jax.tree.map(lambda _: 0, game.state).replace(step=None)
-    probe = jax.jit(jax.vmap(look, in_axes=(0, axes, None)))
-    state = game.state
-    looks: list[list[Row]] = [[] for _ in rows]
-    histories: list[tuple[list[float], list[float]]] = [([], []) for _ in rows]
-    between = max(1, every // 4)  # losses come closer than looks
-    for step in range(between, steps + 1, between):
-        state, metrics_ = game.run(state, between)
-        losses_ = (np.asarray(metrics_[name]) for name in ("discriminator_loss", "generator_loss"))
-        for history, *values in zip(histories, *losses_, strict=True):
-            for series, value in zip(history, values, strict=True):
-                series.append(float(value))
-        if step % (4 * between):
-            continue
-        found = jax.device_get(probe(hyper, state, jax.random.key(step)))
-        for i, history in enumerate(histories):
-            row = {"step": step, **{name: float(f"{value[i]:.3g}") for name, value in found.items()}}
-            row["oscillation"] = round(max(diagnostics.oscillation_index(s[-64:]) for s in history), 3)
-            looks[i].append(row)
-    scores = [arena.measure(fakes) for fakes in game.generate(state)]
-    columns = [{name: [look[name] for look in seen] for name in seen[0]} for seen in looks]
-    return [{**row, **score, "looks": seen} for row, score, seen in zip(rows, scores, columns, strict=True)]
+    try:
+        content = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise UserError(f"{file} is not there: run without `redraw` first") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is not JSON ({error})") from error
+    rows = content.get("rows") if isinstance(content, dict) else None
+    if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
+        raise UserError(f"{file} does not hold the results of a study")
+    return content
 
 
-def _set(state: Any, player: str, **values: np.ndarray) -> Any:
-    """Return the state with hyperparameters of the members' own in a player's optimizer."""
-    network = getattr(state, player)
-    hyperparams = {name: jnp.array(value, jnp.float32) for name, value in values.items()}
-    memory = network.opt_state._replace(hyperparams=hyperparams)
-    return state.replace(**{player: network.replace(opt_state=memory)})
+def write(file: Path, head: Row, rows: list[Row]) -> None:
+    """Write a study's JSON, with a line for each row."""
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    text = json.dumps(head)[:-1] + ',\n"rows": [\n' + lines + "\n]}\n"
+    write_atomically(file, lambda temporary: temporary.write_text(text))
+
+
+def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, ["---"] * len(heads), *lines])
+
+
+def select(rows: list[Row], **values: Any) -> list[Row]:
+    """Return the rows that have these values."""
+    return [row for row in rows if all(row[name] == value for name, value in values.items())]
+
+
+def levels(rows: list[Row], name: str) -> list[Any]:
+    """Return the different values of a column in the order in which they come."""
+    return list(dict.fromkeys(row[name] for row in rows))
+
+
+def values(rows: list[Row], name: str) -> np.ndarray:
+    """Return the scores in a column; NaN for runs that diverged."""
+    return np.array([np.nan if row[name] is None else row[name] for row in rows], float)
+
+
+def _written(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -89,6 +89,7 @@ def test_mistakes_are_one_sentence(experiments, run_program, tmp_path, arguments
 
 def test_a_mixtures_member_without_numbers_has_no_modes(experiments):
     import mixture
+
     import ring
 
     generator = mixture.mlp.Generator((2,), (4,), squash=False)
