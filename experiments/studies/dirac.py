@@ -1,15 +1,15 @@
-"""Every update rule on the smallest games: who diverges, who circles, who converges.
+"""Every update rule on the smallest games: which diverge, which circle, which converge?
 
-    python experiments/dirac.py
+    python experiments/studies/dirac.py    # 20 s on two CPU cores
 
-Two numbers play: the generator's theta, which makes each fake, and the discriminator's psi, D(x) = psi x;
-the data are one point at 0 (Mescheder et al. 2018, definition 2.1). With the Wasserstein loss that is the
-bilinear game. Writes docs/images/dirac.png and prints, for each rule and game, the factor by which the
-distance from the equilibrium shrinks in a step: measured at the tail, and as the eigenvalues of a step say.
+Two numbers play: the generator's theta makes each fake, and the discriminator's psi gives D(x) = psi x. The data
+are one point at 0 (Mescheder et al. 2018, definition 2.1). With the Wasserstein loss this is the bilinear game.
+The study prints the factor by which the distance from the equilibrium shrinks in a step, for each rule and
+game: once measured over the last 100 steps, and once as the largest eigenvalue of a step at the equilibrium.
+docs/stability.md has the figure.
 """
 
-import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -19,9 +19,12 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from jaxgan import config, init_state, losses, make_train_step, penalties, updates
+import study
+from jaxgan import init_state, losses, make_train_step, penalties, updates
 from jaxgan.diagnostics import dynamics
-from jaxgan.system.errors import UserError, exits
+from jaxgan.system.command_line import parse
+from jaxgan.system.errors import exits
+from study import Row, levels, select
 
 RATE, STEPS = 0.2, 400
 RULES: dict[str, tuple[Any, Any]] = {  # rule, optimizer
@@ -38,13 +41,6 @@ GAMES: dict[str, tuple[Any, Any]] = {
     "non-saturating": (losses.non_saturating, None),
     "non-saturating, R1": (losses.non_saturating, penalties.r1(gamma=0.5)),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """Of the figure."""
-
-    out: str = str(Path(__file__).parent.parent / "docs/images/dirac.png")  # the figure
 
 
 class Generator(nn.Module):
@@ -66,7 +62,7 @@ class Discriminator(nn.Module):
 
 
 def play(rule: str, game: str, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
-    """Return the way of (theta, psi), ``[steps + 1, 2]``, and a step's eigenvalues at the equilibrium."""
+    """Return the path of (theta, psi), ``[steps + 1, 2]``, and a step's eigenvalues at the equilibrium."""
     (update, tx), (loss, penalty) = RULES[rule], GAMES[game]
     modules, key = (Generator(), Discriminator()), jax.random.key(0)
     state = init_state(key, *modules, image_shape=(1,), latent_dim=1, g_tx=tx, d_tx=tx)
@@ -75,24 +71,20 @@ def play(rule: str, game: str, steps: int = STEPS) -> tuple[np.ndarray, np.ndarr
     batch = {"image": jnp.zeros((1, 1))}
 
     def body(state: Any, _: None) -> Any:
-        return step(state, batch, key)[0], (
-            state.generator.params["theta"],
-            state.discriminator.params["psi"],
-        )
+        place = state.generator.params["theta"], state.discriminator.params["psi"]
+        return step(state, batch, key)[0], place
 
-    state, way = jax.jit(lambda state: jax.lax.scan(body, state, None, steps + 1))(state)
+    state, path = jax.jit(lambda state: jax.lax.scan(body, state, None, steps + 1))(state)
     leaves, structure = jax.tree.flatten(state)
 
-    def once(
-        values: list[jax.Array],
-    ) -> list[jax.Array]:  # all numbers that change: the optimizers' memory too
+    def once(values: list[jax.Array]) -> list[jax.Array]:
+        """Return all numbers that a step changes, the optimizers' memory too."""
         rest = iter(values)
         moved = [next(rest) if leaf.dtype == float else leaf for leaf in leaves]
         return numbers(step(jax.tree.unflatten(structure, moved), batch, key)[0])
 
-    return np.stack(way, axis=1), dynamics.eigenvalues(
-        once, [jnp.zeros_like(leaf) for leaf in numbers(state)]
-    )
+    values = dynamics.eigenvalues(once, [jnp.zeros_like(leaf) for leaf in numbers(state)])
+    return np.stack(path, axis=1), values
 
 
 def numbers(tree: Any) -> list[jax.Array]:
@@ -100,39 +92,56 @@ def numbers(tree: Any) -> list[jax.Array]:
     return [leaf for leaf in jax.tree.leaves(tree) if leaf.dtype == float]
 
 
-def main() -> None:
-    """Play all games by all rules; print the table and draw the figure."""
-    with exits(OSError):
-        picture = Path(config.parse(Settings(), description=__doc__ or "").out)
-        if picture.suffix not in (".png", ".pdf", ".svg"):
-            raise UserError(f"--out must end in .png, .pdf or .svg, got {picture}")
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        play_all(picture)
+def measure(steps: int = STEPS) -> list[Row]:
+    """Play all games by all rules, in 64 bits."""
+    rows = []
+    with jax.enable_x64(True):
+        for game in GAMES:
+            for rule in RULES:
+                path, values = play(rule, game, steps)
+                lengths = np.linalg.norm(path, axis=1)
+                measured = float((lengths[-1] / lengths[-101]) ** 0.01)
+                row = {
+                    "game": game,
+                    "rule": rule,
+                    "measured": measured,
+                    "factor": float(np.abs(values).max()),
+                }
+                rows.append(row | {"path": [[float(f"{x:.3g}") for x in place] for place in path]})
+    return rows
 
 
-def play_all(picture: Path) -> None:
-    """Print the table, and draw the figure."""
-    jax.config.update("jax_enable_x64", True)
-    figure = Figure(figsize=(2.3 * len(RULES), 2.6 * len(GAMES)), layout="constrained")
-    panels = figure.subplots(len(GAMES), len(RULES), sharex=True, sharey=True)
-    for row, game in zip(panels, GAMES, strict=True):
-        for axes, rule in zip(row, RULES, strict=True):
-            way, values = play(rule, game)
-            lengths = np.linalg.norm(way, axis=1)
-            measured = (lengths[-1] / lengths[-101]) ** 0.01
-            exact = np.abs(values).max()
-            print(f"{game:<24}{rule:<16}measured {measured:.5f}  eigenvalues {exact:.5f}")
-            axes.plot(*way.T, linewidth=0.8, color="C0")
-            axes.plot(*way[0], "o", color="C0", markersize=4)
+def summary(rows: list[Row]) -> str:
+    """Return the two factors of each game and rule."""
+    return "\n".join(
+        f"{row['game']:<24}{row['rule']:<16}measured {row['measured']:.5f}  eigenvalues {row['factor']:.5f}"
+        for row in rows
+    )
+
+
+def draw(rows: list[Row], figure: Figure) -> None:
+    """Draw the path of theta and psi for each game and rule."""
+    games, rules = levels(rows, "game"), levels(rows, "rule")
+    panels = figure.subplots(len(games), len(rules), sharex=True, sharey=True)
+    for line, game in zip(panels, games, strict=True):
+        for axes, rule in zip(line, rules, strict=True):
+            (row,) = select(rows, game=game, rule=rule)
+            path, title = np.array(row["path"]), f"{rule}\nfactor {row['factor']:.4f}"
+            axes.plot(*path.T, linewidth=0.8, color="C0")
+            axes.plot(*path[0], "o", color="C0", markersize=4)
             axes.plot(0, 0, "+", color="black")
-            axes.set(
-                title=f"{rule}\nfactor {exact:.4f}", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[]
-            )
-        row[0].set_ylabel(f"{game}\n" + r"$\psi$")
+            axes.set(title=title, xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[])
+        line[0].set_ylabel(f"{game}\n" + r"$\psi$")
     for axes in panels[-1]:
         axes.set_xlabel(r"$\theta$")
-    figure.savefig(picture, dpi=80)
-    print(picture)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Play all games by all rules; print the factors and draw the paths."""
+    with exits(OSError):
+        options = parse(study.Options(), description=__doc__ or "", args=args)
+        size = 2.3 * len(RULES), 2.6 * len(GAMES)
+        study.run(study.Study("dirac", "dirac.py", lambda folder: measure(), summary, draw, size), options)
 
 
 if __name__ == "__main__":

@@ -1,108 +1,95 @@
 """Two GANs and a VAE on MNIST under one protocol, three seeds each: a table and a picture.
 
-    python experiments/mnist_baselines.py --out FOLDER
-    python experiments/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000 --out trial    # a trial
+    python experiments/studies/mnist_baselines.py    # 12 min on a GPU, an hour and a half on two CPU cores
+    python experiments/studies/mnist_baselines.py --seeds 1 --steps-scale 0.01 --n 1000    # a trial
 
-Every generator's 10,000 fakes (its average weights) are compared with the 10,000 test images by features of
-`mnist-cnn`. The floor is what as many training images get: a generator that drew from the data would have it.
-What is in FOLDER/baselines.json with as many steps and images is not trained or measured again; figures of
-another machine (docs/ has some) are not added to, as its classifier is another one.
+The 10,000 fakes of each generator (its average weights) are compared with the 10,000 test images by features
+of mnist-cnn. The rows "real" hold what as many training images get: a generator that drew from the data would
+reach that. The same command goes on with runs that were stopped. docs/metrics.md has the results.
 """
 
 import dataclasses
-import platform
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from PIL import Image
-from results import parsed
+from matplotlib.figure import Figure
 
-import mnist_dcgan
-import mnist_mlp
-import mnist_vae
-from jaxgan import config, data, evaluate, export, features, sampling, train
-from jaxgan.system import compilation
+import study
+from jaxgan import data, evaluate, export, features, sampling, train
+from jaxgan.sweep.settings import read_config
+from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
-from jaxgan.system.files import write_json
+from study import Row, levels, select
+
+sys.path.append(str(study.EXPERIMENTS))
+import mnist_vae
 
 METRICS = ("fid", "kid", "prdc")
-COLUMNS = {
-    "fid": "FID-{}",
-    "prdc_precision": "precision",
-    "prdc_recall": "recall",
-    "prdc_density": "density",
-    "prdc_coverage": "coverage",
-}
-GANS = {"mnist_mlp": mnist_mlp.CONFIG, "mnist_dcgan": mnist_dcgan.CONFIG}
-VAE = "mnist_vae"
-SHOWN = ["mnist_dcgan", VAE]  # in the picture
+COLUMNS = ("fid", "prdc_precision", "prdc_recall", "prdc_density", "prdc_coverage")
+NETWORKS = ("mnist_mlp", "mnist_dcgan", "mnist_vae")
+SHOWN = ("mnist_dcgan", "mnist_vae")  # in the picture
 
 
-@dataclasses.dataclass(frozen=True)
-class BaselinesConfig:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(study.Options):
     """Settings of the comparison."""
 
     seeds: int = 3  # runs of each network
     steps_scale: float = 1.0  # share of each experiment's own steps
-    n: int = 10_000  # fakes of each run, and reals at most
+    n: int = 10_000  # fakes of each run, and real images at most
     data: str = "mnist"  # mnist, or digits for a trial
-    data_dir: str | None = None  # where TFDS data sets are; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
-    workdir: str = "runs/baselines"  # gets the runs
-    out: str = str(Path(__file__).parent.parent / "docs")  # gets baselines.json and images/baselines.png
+    data_dir: str | None = None  # folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
 
 
-def steps_of(settings: BaselinesConfig, name: str) -> int:
-    """Return how long one network is trained."""
-    whole = mnist_vae.VAEConfig.steps if name == VAE else GANS[name].steps
-    return max(1, round(whole * settings.steps_scale))
+def measure(settings: Settings, folder: Path) -> list[Row]:
+    """Train and measure every network with every seed."""
+    rows = []
+    for name in NETWORKS:
+        for seed in range(settings.seeds):
+            rows.append({"network": name, "seed": seed, **measured(settings, name, seed, folder)})
+            print(f"{name}, seed {seed}: FID {rows[-1]['fid']:.3f}", flush=True)
+    floors = [{"network": "real", "seed": seed, **floor(settings, seed)} for seed in range(settings.seeds)]
+    return rows + floors
 
 
-def folder_of(settings: BaselinesConfig, name: str, seed: int) -> Path:
-    """Return where a run is; a trial of fewer steps is somewhere else than the whole."""
-    return Path(settings.workdir) / f"{name}-{seed}-{steps_of(settings, name)}"
-
-
-def trained(settings: BaselinesConfig, name: str, seed: int) -> Path:
-    """Train one network, unless its folder says that it is; return the folder."""
-    folder, steps = folder_of(settings, name, seed), steps_of(settings, name)
-    given: dict[str, Any] = {"data": settings.data, "data_dir": settings.data_dir}
-    given |= {"steps": steps, "seed": seed, "workdir": str(folder)}
-    if name != VAE:
-        result = train.run(GANS[name].replace(**given))  # goes on where it was, if it was
-        if result.status != "done":
-            raise KeyboardInterrupt
-    elif not _whole(folder, steps):
-        mnist_vae.train(dataclasses.replace(mnist_vae.VAEConfig(), **given), folder)
-    return folder
-
-
-def _whole(folder: Path, steps: int) -> bool:
-    """Tell whether a VAE was trained and exported to its end."""
-    try:
-        return export.read_description(folder)["step"] == steps
-    except UserError:
-        return False
-
-
-def measure(settings: BaselinesConfig, name: str, seed: int) -> dict[str, float]:
-    """Train one network and return what it scores."""
-    began = time.monotonic()
-    folder = trained(settings, name, seed)
-    seconds = time.monotonic() - began
-    report = evaluate.evaluate(
-        folder, against=settings.data, metrics=",".join(METRICS), n=settings.n, data_dir=settings.data_dir
+def measured(settings: Settings, name: str, seed: int, folder: Path) -> Row:
+    """Train one network, unless its run is done, and return its scores."""
+    run, began = folder / f"{name}-{seed}", time.monotonic()
+    default = mnist_vae.Settings() if name == "mnist_vae" else read_config(study.EXPERIMENTS / f"{name}.py")
+    config = dataclasses.replace(
+        default,
+        data=settings.data,
+        data_dir=settings.data_dir,
+        steps=max(1, round(default.steps * settings.steps_scale)),
+        seed=seed,
+        workdir=str(run),
     )
-    return {**report.scalars, "seconds": round(seconds, 1), "steps": steps_of(settings, name)}
+    if isinstance(config, mnist_vae.Settings):
+        if not done(run, config.steps):
+            mnist_vae.train(config, run)
+    elif (status := train.run(config).status) != "done":
+        sys.exit(train.EXIT_CODES[status])
+    seconds = round(time.monotonic() - began, 1)  # of this call
+    report = evaluate.evaluate(
+        run, against=settings.data, metrics=",".join(METRICS), n=settings.n, data_dir=settings.data_dir
+    )
+    return {**report.scalars, "seconds": seconds, "steps": config.steps}
 
 
-def floor(settings: BaselinesConfig, draw: int) -> dict[str, float]:
-    """Return what the `draw`-th n training images score, in a fixed random order, as if they were fakes."""
-    whole = data.load(settings.data, data_dir=settings.data_dir)
-    order = np.random.default_rng(0).permutation(len(whole.images))
-    images = whole.images[np.resize(np.roll(order, -draw * settings.n), min(settings.n, len(order)))]
+def done(run: Path, steps: int) -> bool:
+    """Return whether a VAE was trained and exported to its end."""
+    return (run / "samples.png").exists() and export.read_description(run)["step"] == steps
+
+
+def floor(settings: Settings, draw: int) -> Row:
+    """Return the scores of n training images, other ones for each draw, in the place of fakes."""
+    dataset = data.load(settings.data, data_dir=settings.data_dir)
+    order = np.random.default_rng(0).permutation(len(dataset.images))
+    images = dataset.images[np.resize(np.roll(order, -draw * settings.n), min(settings.n, len(order)))]
     fakes = evaluate.from_dataset(data.from_arrays(images), settings.n)
     reals = evaluate.load(
         settings.data, images.shape[1:], split="test", n=settings.n, data_dir=settings.data_dir
@@ -111,85 +98,49 @@ def floor(settings: BaselinesConfig, draw: int) -> dict[str, float]:
     return {**evaluate.measure(fakes, reals, extractor, METRICS).scalars, "steps": 0}
 
 
-def table(results: dict[str, dict[str, float]], names: list[str], extractor: str) -> str:
-    """Lay means and spreads over the seeds (standard deviation, N - 1) out in Markdown."""
-    heads = [head.format(extractor) for head in COLUMNS.values()]
-    lines = ["| | steps | runs | " + " | ".join(heads) + " |", "|---" * (len(heads) + 3) + "|"]
-    for name in names:
-        rows = [row for key, row in results.items() if key.split("/")[0] == name]
-        cells = []
+def summary(rows: list[Row]) -> str:
+    """Return means and standard deviations over the seeds (N - 1), in Markdown."""
+    lines = []
+    for name in levels(rows, "network"):
+        runs, cells = select(rows, network=name), []
         for column in COLUMNS:
-            values = [row[column] for row in rows]
-            spread = f" ± {np.std(values, ddof=1):.2g}" if len(values) > 1 else ""
-            cells.append(f"{np.mean(values):.3g}{spread}")
-        lines.append(f"| {name} | {rows[0]['steps']:,} | {len(rows)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            scores = study.values(runs, column)
+            spread = f" ± {np.std(scores, ddof=1):.2g}" if len(scores) > 1 else ""
+            cells.append(f"{np.mean(scores):.3g}{spread}")
+        lines.append([name, f"{runs[0]['steps']:,}", str(len(runs)), *cells])
+    return study.markdown(["", "steps", "runs", *(name.removeprefix("prdc_") for name in COLUMNS)], lines)
 
 
-def picture(settings: BaselinesConfig, names: list[str]) -> Image.Image:
-    """Put the first fakes of each network's first run and some reals side by side."""
-    reals = evaluate.load(settings.data, _shape(settings, names[0]), split="test", data_dir=settings.data_dir)
-    heaps = []
-    for name in names:
-        folder = folder_of(settings, name, 0)
-        latents = sampling.draw_latents(jax.random.key(0), 64, export.read_description(folder)["latent_dim"])
-        heaps.append(sampling.sample(export.load_generator(folder), latents))
-    grids = [sampling.grid(images, columns=8, size=240) for images in (*heaps, reals.images[:64])]
-    gap = 8
-    strip = Image.new("L", (sum(each.width + gap for each in grids) - gap, grids[0].height), 255)
-    for i, each in enumerate(grids):
-        strip.paste(each, (i * (each.width + gap), 0))
-    return strip
+def draw(settings: Settings, figure: Figure) -> None:
+    """Draw the first fakes of two networks' first runs beside real images."""
+    folder = Path(settings.workdir) / "baselines"
+    images = {}
+    for name in SHOWN:
+        run = folder / f"{name}-0"
+        latents = sampling.draw_latents(jax.random.key(0), 64, export.read_description(run)["latent_dim"])
+        images[name] = sampling.sample(export.load_generator(run), latents)
+    images["real"] = data.load(settings.data, data_dir=settings.data_dir).images[:64]
+    for axes, (name, each) in zip(figure.subplots(1, len(images)), images.items(), strict=True):
+        axes.imshow(sampling.grid(each, columns=8, size=240), cmap="gray")
+        axes.set(title=name)
+        axes.axis("off")
 
 
-def _shape(settings: BaselinesConfig, name: str) -> tuple[int, ...]:
-    return tuple(export.read_description(folder_of(settings, name, 0))["image_shape"])
-
-
-def run(settings: BaselinesConfig) -> None:
-    """Measure what is missing, and write the figures, the table and the picture."""
-    file = Path(settings.out) / "baselines.json"
-    kept = parsed(file)
-    known = kept.get("results", {})
-    about = {
-        "device": jax.devices()[0].device_kind,
-        "jax": jax.__version__,
-        "python": platform.python_version(),
-    }
-    if kept and kept.get("about") != about:
-        raise UserError(
-            f"{file} is of {kept.get('about')}, whose numbers go with no others: give --out FOLDER"
-        )
-    networks = [*GANS, VAE]
-    results = {}
-    for seed in range(settings.seeds):
-        for name in (*networks, "real"):
-            key = f"{name}/{seed}"
-            like = {"n": settings.n, "data": settings.data}
-            like["steps"] = 0 if name == "real" else steps_of(settings, name)
-            row = known.get(key, {})
-            if {field: row.get(field) for field in like} != like:
-                row = floor(settings, seed) if name == "real" else measure(settings, name, seed)
-                row |= like
-            results[key] = row
-            print(f"{key}: FID {row['fid']:.3f}", flush=True)
-            write_json(file, {"about": about, "results": known | results})
-    extractor = features.get(source=settings.data, data_dir=settings.data_dir)
-    print(f"\n{table(results, [*networks, 'real'], extractor.name)}\n")
-    image = file.parent / "images/baselines.png"
-    image.parent.mkdir(parents=True, exist_ok=True)
-    picture(settings, SHOWN).save(image)
-    print(f"figures: {file}\npicture, {', '.join(SHOWN)}, real: {image}")
-
-
-def main() -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """Run the comparison as a command."""
     with exits(OSError):
-        settings = config.parse(BaselinesConfig(), description=__doc__ or "")
+        settings = parse(Settings(), description=__doc__ or "", args=args)
         if settings.seeds < 1 or settings.n < 2 or not settings.steps_scale > 0:
-            raise UserError("--seeds must be at least 1, --n at least 2 and --steps-scale positive")
-        compilation.keep_programs()
-        run(settings)
+            raise UserError("`seeds` must be at least 1, `n` at least 2 and `steps_scale` positive")
+        question = study.Study(
+            "baselines",
+            "mnist_baselines.py",
+            lambda folder: measure(settings, folder),
+            summary,
+            lambda rows, figure: draw(settings, figure),
+            (9, 3.2),
+        )
+        study.run(question, settings)
 
 
 if __name__ == "__main__":
