@@ -3,7 +3,7 @@
     python experiments/grid.py                                          # one run, minutes on two CPU cores
     jaxgan sweep experiments/grid.py --seeds 10 --workdir runs/grids    # ten seeds in one program
 
-Every 1,000 steps the run counts how many of the twenty-five modes its points reach, and how many of the points
+Every 1,000 steps the run counts how many of the twenty-five modes its points reach, and how many of them
 lie within three standard deviations of a mode (high quality). A perfect generator would have 98.9 %.
 docs/mixtures.md has the results.
 

@@ -42,9 +42,8 @@ from jaxgan.system.files import write_json
 LEARNING_RATE = 1e-3  # Adam's
 EMA_DECAY = 0.999  # decay of the decoder's average weights, which are exported
 TINY = 1e-6  # keeps the logarithm of a black or white pixel finite
-Gaussian = tuple[
-    Float[Array, "batch latent"], Float[Array, "batch latent"]
-]  # mean, logarithm of the variance
+Latents = Float[Array, "batch latent"]
+Gaussian = tuple[Latents, Latents]  # mean, logarithm of the variance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,9 +107,7 @@ class Autoencoder(nn.Module):
         return self.decoder(latents, train=True), (mean, log_variance)
 
 
-def divergence(
-    mean: Float[Array, "batch latent"], log_variance: Float[Array, "batch latent"]
-) -> Float[Array, " batch"]:
+def divergence(mean: Latents, log_variance: Latents) -> Float[Array, " batch"]:
     """Return the KL divergence from the standard normal prior, in nats (Kingma and Welling, appendix B)."""
     return 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance).sum(axis=-1)
 
@@ -166,10 +163,8 @@ def make(
             variables = {"params": params, **state.statistics}
             (decoded, gaussian), statistics = both.apply(variables, images, key, mutable=[*state.statistics])
             likelihood, kl = log_likelihood(images, decoded).mean(), divergence(*gaussian).mean()
-            return kl - likelihood, (
-                statistics,
-                {"bound": likelihood - kl, "likelihood": likelihood, "kl": kl},
-            )
+            metrics = {"bound": likelihood - kl, "likelihood": likelihood, "kl": kl}
+            return kl - likelihood, (statistics, metrics)
 
         gradients, (statistics, metrics) = jax.grad(negative_bound, has_aux=True)(state.params)
         updates, moments = tx.update(gradients, state.moments, state.params)
@@ -182,7 +177,7 @@ def make(
 
 
 def train(settings: Settings, folder: Path) -> None:
-    """Train; write ``export/`` and a row of ``metrics.jsonl`` at every look, and ``samples.png`` at the end."""
+    """Train; write ``export/`` and ``metrics.jsonl`` on the way, and ``samples.png`` at the end."""
     dataset = data.load(settings.data, data_dir=settings.data_dir)
     if dataset.images.ndim != 4:
         raise UserError(f"images have shape [N, H, W, C], got {list(dataset.images.shape)}")
@@ -205,9 +200,8 @@ def train(settings: Settings, folder: Path) -> None:
         (folder / "metrics.jsonl").write_text("".join(rows))
         about = {"image_shape": shape, "latent_dim": settings.latent_dim, "num_classes": None, "step": done}
         save_generator(folder / "export", decoder, jax.device_get(state.ema), **about)
-        print(
-            f"step {done:,}: " + ", ".join(f"{name} {value:.1f}" for name, value in row.items()), flush=True
-        )
+        line = ", ".join(f"{name} {value:.1f}" for name, value in row.items())
+        print(f"step {done:,}: {line}", flush=True)
     latents = sampling.draw_latents(jax.random.key(settings.seed), 80, settings.latent_dim)
     sampling.grid(sampling.sample(load_generator(folder), latents), columns=10).save(folder / "samples.png")
 

@@ -4,9 +4,9 @@
     python experiments/studies/alarms.py --redraw    the rates by today's limits, from the looks in the JSON
 
 Three kinds of runs go wrong: they collapse (the generator is 30 times as fast as its discriminator), diverge
-(the learning rates are far too large), or oscillate (momentum of 0.9, and nothing that bounds the critic). The
-others have the losses of docs/mixtures.md, with R1 and without. Each run is looked at every 100 steps, as
-`jaxgan.train` does it. The limits of `jaxgan.diagnostics` were chosen by such runs; docs/stability.md has the
+(the learning rates are far too large), or oscillate (momentum of 0.9, and nothing that bounds the critic).
+The others have the losses of docs/mixtures.md, with R1 and without. Each run is looked at every 100 steps, as
+`jaxgan.train` does it. The limits of `jaxgan.diagnostics` were chosen by such runs. docs/stability.md has the
 rates, also those of other seeds (--seed 1000).
 """
 

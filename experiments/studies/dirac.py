@@ -2,10 +2,10 @@
 
     python experiments/studies/dirac.py    # 20 s on two CPU cores
 
-Two numbers play: the generator's theta makes each fake, and the discriminator's psi gives D(x) = psi x. The data
-are one point at 0 (Mescheder et al. 2018, definition 2.1). With the Wasserstein loss this is the bilinear game.
-The study prints the factor by which the distance from the equilibrium shrinks in a step, for each rule and
-game: once measured over the last 100 steps, and once as the largest eigenvalue of a step at the equilibrium.
+Two numbers play: the generator's theta makes each fake, and the discriminator's psi gives D(x) = psi x. The
+data are one point at 0 (Mescheder et al. 2018, definition 2.1). The Wasserstein loss makes this the bilinear
+game. For each rule and game the study prints the factor by which the distance from the equilibrium shrinks in
+a step: once measured over the last 100 steps, once as the largest eigenvalue of a step at the equilibrium.
 docs/stability.md has the figure.
 """
 

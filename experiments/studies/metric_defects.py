@@ -4,8 +4,8 @@
     python experiments/studies/metric_defects.py --runs runs/mnist_dcgan runs/mnist_vae
 
 Each row compares N images with the same N real ones, by the data set's own classifier. N is a third of the
-test images, so that "three classes dropped" needs no image twice. Memorisation looks at N training images: the
-ones that the row "training images copied" repeats. docs/metrics.md has the results.
+test images, so that "three classes dropped" needs no image twice. Memorisation looks at N training images:
+those that the row "training images copied" repeats. docs/metrics.md has the results.
 """
 
 import dataclasses

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,6 +29,7 @@ from study import Row, levels, select
 sys.path.append(str(study.EXPERIMENTS))
 import mnist_vae
 
+NAME = "baselines"
 METRICS = ("fid", "kid", "prdc")
 COLUMNS = ("fid", "prdc_precision", "prdc_recall", "prdc_density", "prdc_coverage")
 NETWORKS = ("mnist_mlp", "mnist_dcgan", "mnist_vae")
@@ -45,29 +47,35 @@ class Settings(study.Options):
     data_dir: str | None = None  # folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
 
 
-def measure(settings: Settings, folder: Path) -> list[Row]:
+def measure(settings: Settings) -> list[Row]:
     """Train and measure every network with every seed."""
     rows = []
     for name in NETWORKS:
         for seed in range(settings.seeds):
-            rows.append({"network": name, "seed": seed, **measured(settings, name, seed, folder)})
+            rows.append({"network": name, "seed": seed, **measured(settings, name, seed)})
             print(f"{name}, seed {seed}: FID {rows[-1]['fid']:.3f}", flush=True)
     floors = [{"network": "real", "seed": seed, **floor(settings, seed)} for seed in range(settings.seeds)]
     return rows + floors
 
 
-def measured(settings: Settings, name: str, seed: int, folder: Path) -> Row:
-    """Train one network, unless its run is done, and return its scores."""
-    run, began = folder / f"{name}-{seed}", time.monotonic()
+def config_of(settings: Settings, name: str, seed: int) -> Any:
+    """Return the settings of one run; a trial of fewer steps has a folder of its own."""
     default = mnist_vae.Settings() if name == "mnist_vae" else read_config(study.EXPERIMENTS / f"{name}.py")
-    config = dataclasses.replace(
+    steps = max(1, round(default.steps * settings.steps_scale))
+    return dataclasses.replace(
         default,
         data=settings.data,
         data_dir=settings.data_dir,
-        steps=max(1, round(default.steps * settings.steps_scale)),
+        steps=steps,
         seed=seed,
-        workdir=str(run),
+        workdir=str(Path(settings.workdir) / NAME / f"{name}-{seed}-{steps}"),
     )
+
+
+def measured(settings: Settings, name: str, seed: int) -> Row:
+    """Train one network, unless its run is done, and return its scores."""
+    config, began = config_of(settings, name, seed), time.monotonic()
+    run = Path(config.workdir)
     if isinstance(config, mnist_vae.Settings):
         if not done(run, config.steps):
             mnist_vae.train(config, run)
@@ -113,10 +121,9 @@ def summary(rows: list[Row]) -> str:
 
 def draw(settings: Settings, figure: Figure) -> None:
     """Draw the first fakes of two networks' first runs beside real images."""
-    folder = Path(settings.workdir) / "baselines"
     images = {}
     for name in SHOWN:
-        run = folder / f"{name}-0"
+        run = config_of(settings, name, 0).workdir
         latents = sampling.draw_latents(jax.random.key(0), 64, export.read_description(run)["latent_dim"])
         images[name] = sampling.sample(export.load_generator(run), latents)
     images["real"] = data.load(settings.data, data_dir=settings.data_dir).images[:64]
@@ -133,9 +140,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if settings.seeds < 1 or settings.n < 2 or not settings.steps_scale > 0:
             raise UserError("`seeds` must be at least 1, `n` at least 2 and `steps_scale` positive")
         question = study.Study(
-            "baselines",
+            NAME,
             "mnist_baselines.py",
-            lambda folder: measure(settings, folder),
+            lambda folder: measure(settings),
             summary,
             lambda rows, figure: draw(settings, figure),
             (9, 3.2),
