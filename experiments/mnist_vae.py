@@ -7,7 +7,7 @@
 An encoder takes the discriminator's place: it says which latents an image may have come from. Encoder and
 decoder together maximize a lower bound of the images' likelihood, and nobody judges what is drawn from the
 prior. Decoder, batch size, steps, order of the data and exported moving average are those of mnist_dcgan.py.
-docs/metrics.md compares the two.
+docs/guides/evaluate.md compares the two.
 
 References:
     Kingma and Welling 2014, Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114

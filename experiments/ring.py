@@ -5,7 +5,7 @@
 
 Every 1,000 steps the run counts how many of the eight modes its points reach, and how many of them
 lie within three standard deviations of a mode (high quality). A perfect generator would have 98.9 %.
-docs/mixtures.md has the results.
+docs/guides/mixtures.md has the results.
 
 References:
     Huang et al. 2024, The GAN is dead; long live the GAN!, https://arxiv.org/abs/2501.05441 (loss, penalty)

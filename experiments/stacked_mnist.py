@@ -12,7 +12,7 @@ with multilayer perceptrons, for a CPU. On two cores use --width 32 for "dcgan";
 
 Modes are counted --scores times: mnist-cnn classifies each channel of 26,000 images of the average generator.
 A mode counts if one image shows it, and KL is the divergence from uniform. The run folder's evaluations.jsonl
-has the counts, and docs/stability.md has the results: 1,000 modes with "r3gan" and with "mlp".
+has the counts, and docs/guides/stability.md has the results: 1,000 modes with "r3gan" and with "mlp".
 
 References:
     Metz et al. 2017, Unrolled GANs, section 3.3.1; Lin et al. 2018, PacGAN, section 4.2

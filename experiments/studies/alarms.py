@@ -5,9 +5,9 @@
 
 Three kinds of runs go wrong: they collapse (the generator is 30 times as fast as its discriminator), diverge
 (the learning rates are far too large), or oscillate (momentum of 0.9, and nothing that bounds the critic).
-The others have the losses of docs/mixtures.md, with R1 and without. Each run is looked at every 100 steps, as
-`jaxgan.train` does it. The limits of `jaxgan.diagnostics` were chosen by such runs. docs/stability.md has the
-rates, also those of other seeds (--seed 1000).
+The others have the losses of mixture_table.py, with R1 and without. Each run is looked at every 100 steps, as
+`jaxgan.train` does it. The limits of `jaxgan.diagnostics` were chosen by such runs.
+docs/guides/stability.md has the rates, also those of other seeds (--seed 1000).
 """
 
 import dataclasses

@@ -9,7 +9,8 @@ Lucic et al. 2018 gave each GAN the same budget of random settings and found tha
 This study is smaller: the networks have two hidden layers of 256 units, and the FID is that of mnist-cnn.
 Both learning rates are the same number, drawn log-uniformly from 1e-5 to 1e-2. beta1 is 0, 0.5 or 0.9. The
 weight of a penalty is drawn log-uniformly from 0.1 to 100. Every GAN gets the same draws and seeds, makes one
-discriminator update a step, and is measured by its average generator. docs/stability.md has the results.
+discriminator update a step, and is measured by its average generator.
+docs/guides/stability.md has the results.
 
 References:
     Lucic et al. 2018, Are GANs Created Equal? A Large-Scale Study, https://arxiv.org/abs/1711.10337
@@ -108,12 +109,12 @@ def draw(rows: list[Row], figure: Figure) -> None:
     boxes.boxplot([each[np.isfinite(each)] for each in fids.values()], tick_labels=list(fids))
     for label in boxes.get_xticklabels():
         label.set(rotation=40, ha="right")
-    boxes.set(yscale="log", ylabel="FID", title="all random settings")
+    boxes.set(yscale="log", ylabel="FID-mnist-cnn", title="all random settings")
     for gan, each in fids.items():
         counts = np.arange(1, len(each) + 1)
         finite = np.where(np.isfinite(each), each, 1e4)
         budgets.plot(counts, [expected_best(finite, count) for count in counts.tolist()], label=gan)
-    budgets.set(yscale="log", xlabel="budget, settings tried", ylabel="best FID, expected")
+    budgets.set(yscale="log", xlabel="budget, settings tried", ylabel="best FID-mnist-cnn, expected")
     budgets.legend(fontsize=8)
     for axes in (boxes, budgets):
         axes.grid(alpha=0.3)

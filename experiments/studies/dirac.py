@@ -6,7 +6,7 @@ Two numbers play: the generator's theta makes each fake, and the discriminator's
 data are one point at 0 (Mescheder et al. 2018, definition 2.1). The Wasserstein loss makes this the bilinear
 game. For each rule and game the study prints the factor by which the distance from the equilibrium shrinks in
 a step: once measured over the last 100 steps, once as the largest eigenvalue of a step at the equilibrium.
-docs/stability.md has the figure.
+docs/guides/stability.md has the figure.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@
 One GAN has R1, the other no penalty. At each stop the study computes the eigenvalues of largest real part and
 of largest modulus of the Jacobian of the game's vector field, on one large batch. At the end it computes the
 angle between the field and the line from the second last stop to the last one (Berard et al. 2020).
-docs/stability.md has the results.
+docs/guides/stability.md has the results.
 """
 
 import dataclasses

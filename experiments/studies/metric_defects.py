@@ -5,7 +5,7 @@
 
 Each row compares N images with the same N real ones, by the data set's own classifier. N is a third of the
 test images, so that "three classes dropped" needs no image twice. Memorisation looks at N training images:
-those that the row "training images copied" repeats. docs/metrics.md has the results.
+those that the row "training images copied" repeats. docs/guides/evaluate.md has the results.
 """
 
 import dataclasses

@@ -5,7 +5,7 @@
 
 The runs are those of ring.py and grid.py with smaller networks and batches and fewer steps, so that losses
 differ. Six losses meet four penalties with ten seeds each; the others have R1 and R2 and three seeds.
-docs/mixtures.md has the results.
+docs/guides/mixtures.md has the results.
 """
 
 import dataclasses

@@ -5,7 +5,7 @@
 
 The 10,000 fakes of each generator (its average weights) are compared with the 10,000 test images by features
 of mnist-cnn. The rows "real" hold what as many training images get: a generator that drew from the data would
-reach that. The same command goes on with runs that were stopped. docs/metrics.md has the results.
+reach that. The same command goes on with runs that were stopped. docs/guides/evaluate.md has the results.
 """
 
 import dataclasses

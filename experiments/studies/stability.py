@@ -8,7 +8,7 @@
     python experiments/studies/stability.py rates --redraw    the figure from its JSON, without training
 
 The same command goes on with a study that was stopped. A study is minutes on a GPU and up to hours on two CPU
-cores (--seeds 1 --steps 500 for a trial). docs/stability.md has the results.
+cores (--seeds 1 --steps 500 for a trial). docs/guides/stability.md has the results.
 """
 
 import dataclasses
