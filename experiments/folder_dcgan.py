@@ -15,7 +15,7 @@ from jaxgan.config import Config
 
 CONFIG = Config(
     data="pictures",
-    image_size="32",
+    image_size=32,
     network="dcgan",
     width=32,
     batch_size=64,

@@ -97,7 +97,7 @@ def _group(default: Any, group: str, infos: dict[str, Info]) -> type:
             continue
         value, kind = getattr(default, name), hints[name]
         if info.read is not None:  # text here; the settings make the value of it
-            kind, value = str | None, None if value is None else _written(value)
+            kind, value = str | None, None if value is None else _written(info, value)
         metavar = info.metavar or (f"{{{','.join(info.choices)}}}" if info.choices else None)
         marked = Annotated[kind, argument(help=info.help, metavar=metavar)]
         fields.append((name, marked, dataclasses.field(default=value)))
@@ -110,10 +110,11 @@ def _read(info: Info, value: Any) -> Any:
     return info.read(value) if info.read is not None and isinstance(value, str) else value
 
 
-def _written(value: Any) -> str:
+def _written(info: Info, value: Any) -> str:
     """Return a value as the command line would write it."""
     if isinstance(value, tuple):
-        return "x".join(map(str, value)) if value and isinstance(value[0], int) else ",".join(value) or "none"
+        separator = "x" if "HxW" in (info.metavar or "") else ","
+        return separator.join(map(str, value)) or "none"
     return str(value)
 
 

@@ -1,22 +1,24 @@
-"""The experiment files: each is its config, fits its data, and says its command."""
+"""The experiment files: each is its config, fits its data, and names its command."""
 
 import importlib.util
 import json
 import os
 import re
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import build, data, train
+from jaxgan import build, cli, data, train
+from jaxgan.data.mixtures import mixture
+from jaxgan.system import command_line
 
 DATA = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[3] / "shared/data")
 FOLDER = Path(__file__).parents[2] / "experiments"
 FILES = sorted(file for file in FOLDER.glob("*.py") if "CONFIG = Config(" in file.read_text())
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
+MIXTURES = ("ring", "grid")
 
 
 def module(file):
@@ -31,19 +33,65 @@ def config_of(name):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_experiment_fits_its_data_and_says_its_command(file):
+def test_an_experiment_fits_its_data_and_names_its_command(file):
     experiment = module(file)
     assert f"python experiments/{file.name}" in experiment.__doc__
     config = experiment.CONFIG.check()
     assert config.workdir == f"runs/{file.stem}"
-    count, shape = 2 * config.batch_size, SHAPES[config.data]
-    images = np.zeros((count, *shape), np.uint8)
-    build.experiment(config, data.from_arrays(images, np.arange(count) % 10))
+    count = 2 * config.batch_size
+    if config.data in MIXTURES:
+        dataset = mixture(config.data, count)
+    else:
+        images = np.zeros((count, *SHAPES[config.data]), np.uint8)
+        dataset = data.from_arrays(images, np.arange(count) % 10)
+    build.experiment(config, dataset)
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_mixtures_command_line_gives_back_its_config(name):
+    config = config_of(name)
+    assert command_line.parse(config, description="", args=[]) == config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MIXTURES)
+def test_a_mixture_is_learned_evaluated_and_drawn(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        train.main(config_of(name), "", ["--steps", "4", "--evaluate-every", "2", "--hidden", "8,8"])
+    assert ended.value.code == 0
+    rows = [json.loads(line) for line in Path(f"runs/{name}/evaluations.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4]
+    assert all(0 <= row["modes_modes"] <= 25 and row["sliced_wasserstein"] > 0 for row in rows)
+    with Image.open(f"runs/{name}/samples/step_00000004.png") as picture:
+        colors = np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
+    assert any(
+        green > red + 50 and green > blue + 50 for red, green, blue in colors.astype(int)
+    )  # real points
+
+
+@pytest.mark.slow
+def test_seeds_of_a_mixture_are_ranked_by_a_distance(tmp_path):
+    options = [
+        "--seeds",
+        "2",
+        "--grid",
+        "steps=2",
+        "--grid",
+        "hidden=8,8",
+        "--workdir",
+        str(tmp_path / "sweep"),
+    ]
+    cli.main(["sweep", str(FOLDER / "ring.py"), *options])
+    rows = json.loads((tmp_path / "sweep/table.json").read_text())
+    distances = [row["sliced_wasserstein"] for row in rows]
+    assert distances == sorted(distances)
+    assert {"modes_modes", "modes_high_quality"} < set(rows[0])
 
 
 @pytest.mark.slow
 def test_a_folder_of_pictures_becomes_a_run(tmp_path):
-    """Grey and colour, two classes, and a damaged file that is left out with a note."""
+    """Gray and color pictures, two classes, and a damaged file that is left out with a note."""
     rng = np.random.default_rng(0)
     for i in range(12):
         path = tmp_path / "pictures" / ("cats" if i % 2 else "dogs") / f"{i}.png"
@@ -73,7 +121,7 @@ def test_a_folder_of_pictures_becomes_a_run(tmp_path):
 @pytest.mark.skipif(
     not (DATA / "cifar10_jpeg").is_dir(), reason="needs the CIFAR-10 (JPEG) of the developers"
 )
-def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
+def test_the_cifar10_experiment_trains_on_color_photographs(tmp_path):
     with np.load(DATA / "cifar10_jpeg/cifar10_jpeg_test.npz", allow_pickle=False) as arrays:
         content, offsets, labels = arrays["jpeg"].tobytes(), arrays["offsets"], arrays["labels"]
     for i in range(0, 10_000, 50):
@@ -88,23 +136,3 @@ def test_the_cifar10_experiment_trains_on_colour_photographs(tmp_path):
     metrics = result.workdir.joinpath("metrics.jsonl").read_text()
     assert "NaN" not in metrics
     assert "200 images 32x32x3" in (result.workdir / "log.txt").read_text()
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param("ring", marks=pytest.mark.slow), pytest.param("grid", marks=pytest.mark.long)]
-)
-def test_a_mixture_is_learnt_scored_and_drawn(name, tmp_path, run_program):
-    run = partial(run_program, FOLDER / f"{name}.py", "--seeds", "2", "--width", "8", cwd=tmp_path)
-    result = run("--steps", "50", "--penalty", "gradient-penalty", "--loss", "wasserstein")
-    assert "seed 1: mode coverage" in result.stdout
-    folder = tmp_path / "runs" / name
-    scores = json.loads((folder / "result.json").read_text())
-    assert len(scores["modes"]) == len(scores["high_quality"]) == 2
-    with Image.open(folder / "samples.png") as picture, Image.open(folder / "training.gif") as film:
-        assert picture.size[0] > 400
-        assert film.n_frames == 40
-    refused = run("--loss", "wassersteine", expect=2)
-    assert "did you mean wasserstein?" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    refused = run("--steps", "0", expect=2)
-    assert refused.stderr.startswith("error: --steps must be at least 1")

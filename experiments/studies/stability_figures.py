@@ -1,66 +1,55 @@
-"""The figures and the tables of stability.py, from its JSON files alone."""
+"""The figures and the tables of stability.py, made from the rows of its JSON files alone."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from jaxgan.system.files import write_atomically
-from results import Row
+import study
+from study import Row, levels, select
 
-NAMES = {"covered": "share of high quality x share of modes", "fid": "FID-digits-cnn"}
+TITLES = {"covered": "share of high quality x share of modes", "fid": "FID-digits-cnn"}
 PENALTIES = ("none", "r1", "r1_r2", "gradient_penalty")
 
 
 def score_name(rows: list[Row]) -> str:
-    """Return which score an arena's rows have."""
+    """Return the name of the score that an arena's rows have."""
     return "covered" if "covered" in rows[0] else "fid"
 
 
 def values(rows: list[Row]) -> np.ndarray:
-    """Return the scores of rows; NaN where a member left the finite numbers."""
-    name = score_name(rows)
-    return np.array([np.nan if row[name] is None else row[name] for row in rows], float)
+    """Return the rows' scores; NaN for runs that diverged."""
+    return study.values(rows, score_name(rows))
 
 
-def select(rows: list[Row], **wanted: Any) -> list[Row]:
-    """Return the rows that have these values."""
-    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
-
-
-def levels(rows: list[Row], name: str) -> list[Any]:
-    """Return the values of a column in the order in which they come."""
-    return list(dict.fromkeys(row[name] for row in rows))
-
-
-def said(scores: np.ndarray, name: str) -> str:
-    """Return mean and standard deviation over the seeds, in words."""
+def spread(scores: np.ndarray, name: str) -> str:
+    """Return the mean and the standard deviation over the seeds as text."""
     lost = int(np.isnan(scores).sum())
     if lost == len(scores):
         return "NaN"
-    mean, spread = np.nanmean(scores), np.nanstd(scores)
-    text = f"{mean:.0%} ±{spread:.0%}" if name == "covered" else f"{mean:.3g} ±{spread:.2g}"
+    mean, deviation = np.nanmean(scores), np.nanstd(scores)
+    text = f"{mean:.0%} ±{deviation:.0%}" if name == "covered" else f"{mean:.3g} ±{deviation:.2g}"
     return text + (f"\n{lost} NaN" if lost else "")
 
 
-def heat_map(axes: Any, cells: list[list[np.ndarray]], rows: list[Any], columns: list[Any], name: str) -> Any:
-    """Draw a table of scores; the better, the brighter. Distances are on a logarithmic scale."""
+def heat_map(
+    axes: Any, cells: list[list[np.ndarray]], rows: list[Any], columns: list[Any], name: str
+) -> None:
+    """Draw a table of scores: the better, the brighter. Distances are on a logarithmic scale."""
     means = np.array([[np.nanmean(c) if np.isfinite(c).any() else np.nan for c in line] for line in cells])
     shown = means if name == "covered" else -np.log10(means)
     axes.imshow(shown, cmap="viridis", aspect="auto", origin="lower")
     middle = np.nanmean([np.nanmin(shown), np.nanmax(shown)])
     for (i, j), value in np.ndenumerate(shown):
-        colour = "black" if value > middle else "white" if np.isfinite(value) else "black"
-        axes.text(j, i, said(cells[i][j], name), ha="center", va="center", fontsize=7, color=colour)
+        color = "black" if value > middle else "white" if np.isfinite(value) else "black"
+        axes.text(j, i, spread(cells[i][j], name), ha="center", va="center", fontsize=7, color=color)
     axes.set_xticks(range(len(columns)), [str(c) for c in columns])
     axes.set_yticks(range(len(rows)), [str(r) for r in rows])
-    return means
 
 
 def draw_rates(rows: list[Row], figure: Figure) -> None:
-    """(a) A map an arena, with equal rates and the two time-scale rule's 1 : 5 drawn in."""
+    """(a) A map for each arena, with lines where both rates are equal and where D's is five times G's."""
     for axes, arena in zip(figure.subplots(1, 2), levels(rows, "arena"), strict=True):
         here = select(rows, arena=arena)
         tried = levels(here, "g_rate")
@@ -71,14 +60,14 @@ def draw_rates(rows: list[Row], figure: Figure) -> None:
         places = [np.interp(np.log(each), np.log(tried), range(len(tried))) for each in (5 * slow, slow)]
         axes.axline((0, 0), slope=1, color="white", linewidth=0.8, label="equal")
         axes.plot(*places, "r--", linewidth=1.2, label="TTUR, D 5 times G")
-        axes.set(xlabel="learning rate of D", ylabel="learning rate of G", title=f"{arena}: {NAMES[name]}")
+        axes.set(xlabel="learning rate of D", ylabel="learning rate of G", title=f"{arena}: {TITLES[name]}")
         axes.legend(
             fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2, facecolor="lightgrey"
         )
 
 
 def draw_optimizers(rows: list[Row], figure: Figure) -> None:
-    """(b) Each optimizer and beta1 at its best learning rate, and all the others small."""
+    """(b) Each optimizer and momentum at its best learning rate, with grey points for the other rates."""
     for axes, arena in zip(figure.subplots(1, 2), levels(rows, "arena"), strict=True):
         here = select(rows, arena=arena)
         name, ticks = score_name(here), []
@@ -89,22 +78,24 @@ def draw_optimizers(rows: list[Row], figure: Figure) -> None:
             )
             ticks.append(f"{optimizer} {beta1}")
         axes.set_xticks(range(len(ticks)), ticks, rotation=60, ha="right", fontsize=8)
-        axes.set(ylabel=NAMES[name], title=f"{arena}: best learning rate, all seeds; grey: other rates")
+        axes.set(ylabel=TITLES[name], title=f"{arena}: best learning rate, all seeds; grey: other rates")
         axes.set_yscale("linear" if name == "covered" else "log")
         axes.grid(alpha=0.3)
 
 
 def _best(rows: list[Row]) -> list[tuple[str, float, np.ndarray, np.ndarray]]:
-    """Return optimizer, beta1, scores at the best learning rate, means at all of them."""
-    found, sign = [], 1 if score_name(rows) == "covered" else -1
+    """Return optimizer, momentum, the scores at the best learning rate, and the means at all rates."""
+    best, sign = [], 1 if score_name(rows) == "covered" else -1
     for optimizer in levels(rows, "optimizer"):
         for beta1 in levels(rows, "beta1"):
             here = select(rows, optimizer=optimizer, beta1=beta1)
+            if not here:
+                continue  # an optimizer without momentum
             cells = [values(select(here, g_rate=rate)) for rate in levels(here, "g_rate")]
-            means = np.array([cell.mean() for cell in cells])  # NaN if a seed has left the finite numbers
+            means = np.array([cell.mean() for cell in cells])  # NaN if a seed diverged
             order = np.where(np.isnan(means), -np.inf, sign * means)
-            found.append((optimizer, beta1, cells[int(order.argmax())], means))
-    return found
+            best.append((optimizer, beta1, cells[int(order.argmax())], means))
+    return best
 
 
 def draw_d_steps(rows: list[Row], figure: Figure) -> None:
@@ -118,17 +109,17 @@ def draw_d_steps(rows: list[Row], figure: Figure) -> None:
                 label = f"rate {rate:g}, equal {equal}"
                 _line(axes, np.array(counts) + 0.05 * i, cells, f"C{i}", label, style)
         name = score_name(here)
-        axes.set(xlabel="discriminator updates per step", ylabel=NAMES[name], title=arena)
+        axes.set(xlabel="discriminator updates per step", ylabel=TITLES[name], title=arena)
         axes.set_yscale("linear" if name == "covered" else "log")
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
 
 
-def _line(axes: Any, places: Any, cells: list[np.ndarray], colour: str, label: str, style: str = "-") -> None:
+def _line(axes: Any, places: Any, cells: list[np.ndarray], color: str, label: str, style: str = "-") -> None:
     """Draw the mean over the seeds, with bars from the worst to the best."""
     means = np.array([np.mean(cell) for cell in cells])
     ends = np.array([[m - np.min(c), np.max(c) - m] for m, c in zip(means, cells, strict=True)]).T
-    axes.errorbar(places, means, ends, color=colour, label=label, linestyle=style, marker=".", capsize=2)
+    axes.errorbar(places, means, ends, color=color, label=label, linestyle=style, marker=".", capsize=2)
 
 
 def draw_losses(rows: list[Row], figure: Figure) -> None:
@@ -141,15 +132,15 @@ def draw_losses(rows: list[Row], figure: Figure) -> None:
 
 
 def draw_norms(rows: list[Row], figure: Figure) -> None:
-    """(e) Score over the learning rate, for each normalisation."""
+    """(e) Score over the learning rate, for each normalization."""
     axes = figure.subplots()
     for i, norm in enumerate(levels(rows, "norm")):
         here = select(rows, norm=norm)
         tried = levels(here, "g_rate")
         cells = [values(select(here, g_rate=rate)) for rate in tried]
         _line(axes, np.array(tried) * (1 + 0.04 * i), cells, f"C{i}", norm)
-    axes.set(xlabel="learning rate of both", ylabel=NAMES["fid"], xscale="log", yscale="log")
-    axes.set_title("digits, DCGAN: normalisation in the discriminator")
+    axes.set(xlabel="learning rate of both", ylabel=TITLES["fid"], xscale="log", yscale="log")
+    axes.set_title("digits, DCGAN: normalization in the discriminator")
     axes.grid(alpha=0.3)
     axes.legend()
 
@@ -170,20 +161,12 @@ COLUMNS = {
 }
 
 
-def draw(study: str, results: Row, file: Path) -> None:
-    """Draw a study's figure into a ``.png``."""
-    drawing, size = DRAWINGS[study]
-    figure = Figure(figsize=size, layout="constrained")
-    drawing(results["rows"], figure)
-    write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=90))
-
-
-def summary(study: str, rows: list[Row]) -> str:
-    """Return a line for each cell of a study: mean, deviation, worst and best seed."""
-    columns = COLUMNS[study]
+def summary(name: str, rows: list[Row]) -> str:
+    """Return a line for each cell of a study: the mean, the deviation, and the smallest and largest seed."""
+    columns = COLUMNS[name]
     cells: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        cells.setdefault(tuple(row[name] for name in columns), []).append(row)
+        cells.setdefault(tuple(row[column] for column in columns), []).append(row)
     lines = []
     for place, cell in cells.items():
         scores = values(cell)
