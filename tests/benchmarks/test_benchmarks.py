@@ -228,7 +228,7 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
         ("populations", "--images 5", "--images must be at least a batch"),
         ("populations", "--seconds 0", "--seconds must be a positive number"),
         ("scaling", "--repetitions 0", "--repetitions must be at least 1"),
-        ("vs_pytorch", "--networks dcgan_23", "did you mean dcgan_2"),
+        ("vs_pytorch", "--networks dcgan-18", "did you mean dcgan_28"),
         ("vs_pytorch", "--torch-python no/such/python", "no/such/python is no Python that has torch"),
     ],
 )
