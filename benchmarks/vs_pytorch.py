@@ -164,7 +164,17 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         arguments.networks, arguments.precision = [*NETWORKS], [*PRECISIONS]
     if arguments.rounds < 1 or not arguments.seconds > 0:
         raise UserError("--rounds must be at least 1 and --seconds positive")
+    if arguments.torch_python and not _has_torch(arguments.torch_python):
+        raise UserError(f"--torch-python {arguments.torch_python} is no Python that has torch")
     return arguments
+
+
+def _has_torch(python: str) -> bool:
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+    try:
+        return subprocess.run([python, "-c", look], check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def main(args: Sequence[str] | None = None) -> None:

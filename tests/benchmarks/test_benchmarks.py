@@ -221,17 +221,20 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("program", "options", "message"),
     [
-        ("--workloads rings", "did you mean ring"),
-        ("--members 0", "--members must be at least 1"),
-        ("--images 5", "--images must be at least a batch"),
-        ("--seconds 0", "--seconds must be a positive number"),
+        ("populations", "--workloads rings", "did you mean ring"),
+        ("populations", "--members 0", "--members must be at least 1"),
+        ("populations", "--images 5", "--images must be at least a batch"),
+        ("populations", "--seconds 0", "--seconds must be a positive number"),
+        ("scaling", "--repetitions 0", "--repetitions must be at least 1"),
+        ("vs_pytorch", "--networks dcgan-18", "did you mean dcgan_28"),
+        ("vs_pytorch", "--torch-python no/such/python", "no/such/python is no Python that has torch"),
     ],
 )
-def test_mistakes_with_populations_are_one_sentence(benchmarks, capsys, options, message):
+def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, program, options, message):
     with pytest.raises(SystemExit) as error:
-        benchmarks("populations").main(options.split())
+        benchmarks(program).main(options.split())
     assert error.value.code == 2
     captured = capsys.readouterr()
     assert message in captured.err
