@@ -216,7 +216,9 @@ def test_an_average_needs_a_decay_between_0_and_1(decay):
         make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, ema_decay=decay)
 
 
-@pytest.mark.parametrize("decay", [0.9, lambda step: jnp.where(step == 0, 0.9, 0.0)])
+@pytest.mark.parametrize(
+    "decay", [pytest.param(0.9, marks=pytest.mark.slow), lambda step: jnp.where(step == 0, 0.9, 0.0)]
+)
 def test_the_average_covers_parameters_and_batch_statistics(decay):
     generator, discriminator = dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4)
     state = make_state(generator, discriminator, image_shape=(8, 8, 1))

@@ -27,8 +27,8 @@ DENSE, BATCH_NORM, SPECTRAL = FAST
     ("game", "mode"),
     [
         *((DENSE, mode) for mode in MODES),
-        (BATCH_NORM, "jit"),
         (BATCH_NORM, "shard_map"),
+        pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
         pytest.param(BATCH_NORM, "pmap", marks=pytest.mark.slow),
         (SPECTRAL, "shard_map"),
         pytest.param(SPECTRAL, "jit", marks=pytest.mark.slow),
@@ -104,7 +104,9 @@ def counting(batch_at):
     return counted, traces
 
 
-@pytest.mark.parametrize("game", [DENSE, SPECTRAL, pytest.param(BATCH_NORM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "game", [DENSE, *(pytest.param(game, marks=pytest.mark.slow) for game in (BATCH_NORM, SPECTRAL))]
+)
 def test_a_loop_split_anywhere_gives_the_same_bits(game):
     state, step, batch_at, stored = modes.make(game)
     batch_at, traces = counting(batch_at)
