@@ -1,7 +1,9 @@
-"""DCGAN on CIFAR-10, for an accelerator: spectral normalisation in the discriminator, hinge loss.
+"""DCGAN on CIFAR-10 with spectral normalization in the discriminator and the hinge loss, for an accelerator.
 
     jaxgan data prepare cifar10              # once; --from FOLDER takes the official archive from there
     python experiments/cifar10_dcgan.py      # --conditional for the ten classes
+
+It has been tried for a few steps only.
 
 References:
     Radford et al. 2016, Unsupervised Representation Learning with DCGAN, https://arxiv.org/abs/1511.06434

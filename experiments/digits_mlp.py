@@ -1,6 +1,9 @@
-"""The founding GAN, two MLPs, on 8x8 handwritten digits, with an R1 penalty.
+"""The first GAN, two multilayer perceptrons, on 8x8 handwritten digits, with an R1 penalty.
 
-python experiments/digits_mlp.py
+    python experiments/digits_mlp.py    # 55 s on two CPU cores: clear digits
+
+References:
+    Goodfellow et al. 2014, Generative Adversarial Nets, https://arxiv.org/abs/1406.2661
 """
 
 from jaxgan import train

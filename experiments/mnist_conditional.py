@@ -1,9 +1,9 @@
 """A class-conditional DCGAN on MNIST: in the sample grids, each column is a digit.
 
     jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
-    python experiments/mnist_conditional.py
+    python experiments/mnist_conditional.py  # 3 min on two CPU cores: a digit a column
 
-The generator is given the label beside the latents, the discriminator by projection.
+The generator gets the label beside the latents; the discriminator gets it by projection.
 
 References:
     Mirza and Osindero 2014, Conditional Generative Adversarial Nets, https://arxiv.org/abs/1411.1784

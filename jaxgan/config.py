@@ -462,7 +462,9 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
         if saved.get("optimizer") == "rmsprop":
             saved["rmsprop_decay"] = saved.get("beta2", 0.999)
     try:
-        config = Config(**{name: value for name, value in saved.items() if name in INFO})
+        known = {name: value for name, value in saved.items() if name in INFO}
+        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        config = Config(**{**known, **lists})
         rest = {name: value for name, value in saved.items() if name not in INFO}
         dead = config.without_effect()  # older versions kept settings without effect
         return dataclasses.asdict(config.replace(**{name: DEFAULTS[name] for name in dead})) | rest
