@@ -14,7 +14,7 @@ import pytest
 from jaxgan.names import FAMILIES
 from jaxgan.networks import dcgan
 
-TINY = "--image-size 8 --width 4 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
+TINY = "--image-size 8 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
 QUICK = "--repetitions 2 --seconds 0.01"
 
 
@@ -28,7 +28,7 @@ def benchmarks(request, monkeypatch):
 @pytest.mark.slow
 def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_path):
     program = request.config.rootpath / "benchmarks/step_time.py"
-    result = run_program(program, *f"{TINY} {QUICK} --json out.json".split(), cwd=tmp_path)
+    result = run_program(program, *f"{TINY} --width 4 {QUICK} --json out.json".split(), cwd=tmp_path)
     assert result.stderr == ""
     lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
     networks, ways, opening = lines[:5], lines[5:10], lines[10:]
