@@ -22,6 +22,7 @@ from jaxgan.run.pace import Pace
 from jaxgan.run.run import Run
 from jaxgan.state import Variables
 from jaxgan.system import processes
+from jaxgan.system.errors import with_flags
 from jaxgan.system.files import write_atomically
 from jaxgan.system.progress import Progress
 
@@ -106,7 +107,7 @@ class Recorder:
         run = self._run
         self.say(cost.header(run.config, run.dataset, run.experiment, where))
         for note in notes:
-            self.say(f"note: {note}")
+            self.say(f"note: {with_flags(note)}")
         self.say(f"{self.path}: {'starts' if new else 'goes on'} at step {step:,}")
 
     def draw(self, ema: Variables) -> jax.Array | None:

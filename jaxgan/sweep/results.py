@@ -21,7 +21,7 @@ CURVES = {
     "generator_loss": "generator loss",
     GAP: "D(real) - D(fake)",
 }
-APART = ("member", "population", "judged_by", "extractor")  # keys of an outcome that are no results
+APART = ("member", "population", "judged_by", "extractor")  # keys of an outcome that are not shown as results
 
 
 def table(members: Sequence[Config], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
