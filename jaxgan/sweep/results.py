@@ -95,7 +95,10 @@ def plot(
 
 def _curves(axes: Any, rows: list[dict[str, Any]], name: str, color: str, label: str) -> None:
     """Draw a faint line per member, and the median and quartiles of several."""
-    rows = [row | {GAP: row["real_logit"] - row["fake_logit"]} for row in rows]
+    rows = [row | _gap(row) for row in rows]
+    rows = [row for row in rows if name in row]
+    if not rows:  # the game has no such metric
+        return
     curves = {number: [r for r in rows if r["member"] == number] for number in {r["member"] for r in rows}}
     for curve in curves.values():
         axes.plot(
@@ -108,6 +111,11 @@ def _curves(axes: Any, rows: list[dict[str, Any]], name: str, color: str, label:
     axes.plot(steps, middle, color=color, label=label)
     if len(curves) > 1:
         axes.fill_between(steps, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def _gap(row: dict[str, Any]) -> dict[str, float]:
+    logits = "real_logit", "fake_logit"
+    return {GAP: row[logits[0]] - row[logits[1]]} if set(logits) <= row.keys() else {}
 
 
 def _finals(
