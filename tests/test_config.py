@@ -76,7 +76,7 @@ def parse(*args):
     return parse_line(Config(), description="Test.", args=args)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(steps=st.integers(1, 10**6), rate=st.floats(1e-9, 1.0), clip=st.none() | st.floats(0.1, 9.0))
 def test_the_command_line_sets_what_it_says(steps, rate, clip):
     got = parse(

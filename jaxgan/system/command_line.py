@@ -55,12 +55,13 @@ def parse_all(
         infos = info_of(type(default))
         for group in dict.fromkeys(info.group for info in infos.values()):
             kind = _group(default, group, infos)
-            marked = Annotated[kind, tyro.conf.OmitArgPrefixes]
+            marked = Annotated[kind, tyro.conf.OmitArgPrefixes, argument(help="")]
             shown.append((group.replace(" ", "_"), marked, dataclasses.field(default=kind())))
     whole = dataclasses.make_dataclass("Options", shown, frozen=True)
     booleans = set().union(*(_booleans(type(default)) for default in defaults))
     arguments = _flags(arguments, booleans)
-    parsed = tyro.cli(whole, description=description, args=arguments, prog=program)
+    no_source = (tyro.conf.HelptextFromCommentsOff,)  # the settings have their help
+    parsed = tyro.cli(whole, description=description, args=arguments, prog=program, config=no_source)
     values: dict[str, Any] = {}
     for name, _, _ in shown:
         values |= vars(getattr(parsed, name))
