@@ -139,27 +139,30 @@ def choose(name: str, facts: Facts, default: Config = Config()) -> tuple[Config,
     Raises:
         UserError: if the name is unknown, or if the recipe cannot learn such data.
     """
-    if choose_name("recipe", name, ["auto", *RECIPES]) == "auto":
-        return _auto(facts, default)
-    name = choose_name("recipe", name, RECIPES)
-    settings = RECIPES[name].settings(facts) if len(facts.image_shape) == 3 or name == "mlp" else None
-    if settings is None:
-        raise UserError(f"`recipe` {name} learns images, and these data are points {list(facts.image_shape)}")
-    return default.replace(**settings), f"recipe {name}: {RECIPES[name].title} ({RECIPES[name].source})"
-
-
-def _auto(facts: Facts, default: Config) -> tuple[Config, str]:
-    if len(facts.image_shape) != 3:
-        name, reason = "mlp", "the data are points"
-    elif min(facts.image_shape[:2]) < SMALL:
-        height, width, _ = facts.image_shape
-        name, reason = "mlp", f"{height}x{width} pixels leave little room for convolutions"
+    name = choose_name("recipe", name, ["auto", *RECIPES])
+    if name == "auto":
+        name, changes, reason = _auto(facts)
+        line = f"recipe auto: {name}, since {reason}"
     else:
-        name, reason = "dcgan", "convolutions suit images of this size"
-    settings = RECIPES[name].settings(facts)
-    if facts.platform == "cpu" and name == "dcgan":
-        reason += f", width {settings['width']} suits a CPU"
-    if name == "dcgan" and facts.images < FEW:
-        settings["augment"] = ("color", "translation", "cutout")
-        reason += f", and {facts.images:,} images are few, so the discriminator sees them augmented"
-    return default.replace(**settings), f"recipe auto: {name}, since {reason}"
+        changes, line = {}, f"recipe {name}: {RECIPES[name].title} ({RECIPES[name].source})"
+    if len(facts.image_shape) != 3 and name != "mlp":
+        raise UserError(f"`recipe` {name} learns images, and these data are points {list(facts.image_shape)}")
+    settings = RECIPES[name].settings(facts) | changes
+    settings["batch_size"] = min(settings["batch_size"], facts.images)
+    return default.replace(**settings), line
+
+
+def _auto(facts: Facts) -> tuple[str, dict[str, Any], str]:
+    """Return a recipe's name, what to change of its settings, and the reason for both."""
+    if len(facts.image_shape) != 3:
+        return "mlp", {}, "the data are points"
+    height, width, _ = facts.image_shape
+    if min(height, width) < SMALL:
+        return "mlp", {}, f"{height}x{width} pixels leave little room for convolutions"
+    reason = "convolutions suit images of this size"
+    if facts.platform == "cpu":
+        reason += ", and narrow networks a CPU"
+    if facts.images >= FEW:
+        return "dcgan", {}, reason
+    reason += f"; {facts.images:,} images are few, so the discriminator sees them augmented"
+    return "dcgan", {"augment": ("color", "translation", "cutout")}, reason
