@@ -148,11 +148,17 @@ def make(
 
     def init(key: jax.Array) -> State:
         encoder_key, decoder_key = jax.random.split(key)
-        first = encoder.init(encoder_key, jnp.zeros((1, *image_shape)), train=False)
-        second = decoder.init(decoder_key, jnp.zeros((1, settings.latent_dim)), train=False)
-        variables = {name: {"encoder": first[name], "decoder": second[name]} for name in first}
+        networks = {
+            "encoder": encoder.init(encoder_key, jnp.zeros((1, *image_shape)), train=False),
+            "decoder": decoder.init(decoder_key, jnp.zeros((1, settings.latent_dim)), train=False),
+        }
+        collections = set().union(*networks.values())  # a small encoder has no batch statistics
+        variables = {
+            collection: {name: tree[collection] for name, tree in networks.items() if collection in tree}
+            for collection in collections
+        }
         params = variables.pop("params")
-        ema = jax.tree.map(jnp.copy, second)
+        ema = jax.tree.map(jnp.copy, networks["decoder"])
         return State(jnp.zeros((), jnp.int32), params, variables, tx.init(params), ema)
 
     def step(state: State, batch: dict[str, jax.Array], key: jax.Array) -> tuple[State, dict[str, jax.Array]]:
