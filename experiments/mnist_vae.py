@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaxgan import build, data, parallel, sampling
+from jaxgan import build, data, sampling
 from jaxgan.export import load_generator, save_generator
 from jaxgan.images import to_float
 from jaxgan.layers.batch_norm import BatchNorm
@@ -147,11 +147,17 @@ def make(
 
     def init(key: jax.Array) -> State:
         encoder_key, decoder_key = jax.random.split(key)
-        first = encoder.init(encoder_key, jnp.zeros((1, *image_shape)), train=False)
-        second = decoder.init(decoder_key, jnp.zeros((1, settings.latent_dim)), train=False)
-        variables = {name: {"encoder": first[name], "decoder": second[name]} for name in first}
+        networks = {
+            "encoder": encoder.init(encoder_key, jnp.zeros((1, *image_shape)), train=False),
+            "decoder": decoder.init(decoder_key, jnp.zeros((1, settings.latent_dim)), train=False),
+        }
+        collections = set().union(*networks.values())  # a small encoder has no batch statistics
+        variables = {
+            collection: {name: tree[collection] for name, tree in networks.items() if collection in tree}
+            for collection in collections
+        }
         params = variables.pop("params")
-        ema = jax.tree.map(jnp.copy, second)
+        ema = jax.tree.map(jnp.copy, networks["decoder"])
         return State(jnp.zeros((), jnp.int32), params, variables, tx.init(params), ema)
 
     def step(state: State, batch: dict[str, jax.Array], key: jax.Array) -> tuple[State, dict[str, jax.Array]]:
@@ -185,13 +191,15 @@ def train(settings: Settings, folder: Path) -> None:
     shape = dataset.images.shape[1:]
     decoder, init, step = make(settings, shape)
     key, init_key = jax.random.split(jax.random.key(settings.seed))
-    state: Any = jax.jit(init)(init_key)
-    untyped: Any = step  # the loop is written for a GAN's step, and asks nothing of the state but its step
-    run = parallel.scan(untyped, partial(data.batch_at, seed=settings.seed, batch_size=settings.batch_size))
+    state = jax.jit(init)(init_key)
+    batch_at = partial(data.batch_at, seed=settings.seed, batch_size=settings.batch_size)
+    advance = jax.jit(lambda state, images: step(state, batch_at(images, state.step), key), donate_argnums=0)
     images = jax.device_put(dataset.arrays(False))
     rows = []
-    for done in [*range(settings.log_every, settings.steps, settings.log_every), settings.steps]:
-        state, metrics = run(state, images, key, done - int(state.step))
+    for done in range(1, settings.steps + 1):
+        state, metrics = advance(state, images)
+        if done % settings.log_every and done < settings.steps:
+            continue
         row = {name: float(value) for name, value in metrics.items()}
         if not math.isfinite(row["bound"]):
             raise NotFiniteError(["bound"], done)

@@ -27,6 +27,7 @@ LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", 
 PENALTY_WEIGHTS = {"none": 1.0, "r1": 1.0, "r1_r2": 1.0, "gradient_penalty": 10.0}
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 MOMENTA = (0.0, 0.5, 0.9)
+D_STEPS = (1, 2, 3, 4, 5)
 # An optimizer's setting of momentum (None: it has none here), and the learning rates to choose from.
 OPTIMIZERS: dict[str, tuple[str | None, tuple[float, ...]]] = {
     "adam": ("beta1", RATES[:4]),
@@ -82,7 +83,7 @@ def optimizers(steps: int, seeds: Sequence[int]) -> list[Cell]:
 def d_steps(steps: int, seeds: Sequence[int]) -> list[Cell]:
     """(c) Discriminator updates, at equal generator updates and at equal work (one unit a gradient)."""
     cells = []
-    for arena, count, equal in itertools.product(ARENAS, (1, 2, 3, 4, 5), ("work", "updates")):
+    for arena, count, equal in itertools.product(ARENAS, D_STEPS, ("work", "updates")):
         length = steps if equal == "updates" else max(1, 2 * steps // (count + 1))
         label = {"d_steps": count, "equal": equal}
         for rate, seed in itertools.product((3e-4, 1e-3), seeds):

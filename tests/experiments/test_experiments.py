@@ -102,7 +102,7 @@ def test_a_folder_of_pictures_becomes_a_run(tmp_path):
     config = config_of("folder_dcgan").replace(
         data=str(tmp_path / "pictures"),
         workdir=str(tmp_path / "run"),
-        image_size="12x16",
+        image_size=(12, 16),
         conditional=True,
         width=4,
         batch_size=4,
