@@ -44,6 +44,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 POSITIVE: dict[str, Any] = {"within": (0, None), "open_ends": (True, False)}
+ADAMS = {"optimizer": ("adam", "optimistic_adam")}
 COUNT: dict[str, Any] = {"within": (1, None)}
 NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
 DECAY: dict[str, Any] = {"within": (0, 1), "open_ends": (False, True)}
@@ -198,16 +199,18 @@ class Config:
     )
     gradient_clip: float | None = _optimizer(None, "largest global norm of a gradient", **POSITIVE)
     beta1: float = _optimizer(
-        0.5, "adam: decay of the gradient average", sweep="together", only={"optimizer": ("adam",)}, **DECAY
+        0.5, "adam: decay of the gradient average", sweep="together", only=ADAMS, **DECAY
     )
     beta2: float = _optimizer(
         0.999,
         "adam: decay of the squared-gradient average",
         sweep="together",
-        only={"optimizer": ("adam",)},
+        only=ADAMS,
         **DECAY,
     )
-    momentum: float = _optimizer(0.0, "sgd: momentum", only={"optimizer": ("sgd",)}, **DECAY)
+    momentum: float = _optimizer(
+        0.0, "sgd and rmsprop: momentum", only={"optimizer": ("sgd", "rmsprop")}, **DECAY
+    )
     rmsprop_decay: float = _optimizer(
         0.99,
         "rmsprop: decay of the squared-gradient average",

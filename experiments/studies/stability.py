@@ -1,7 +1,7 @@
 """What makes the training of GANs stable? Five questions, each a sweep on the ring and on digits.
 
     python experiments/studies/stability.py rates         learning rate of G against that of D, six by six
-    python experiments/studies/stability.py optimizers    Adam, SGD and RMSProp; momentum 0, 0.5 and 0.9
+    python experiments/studies/stability.py optimizers    Adam, optimistic Adam, SGD, RMSProp; momentum 0, 0.5, 0.9
     python experiments/studies/stability.py d-steps       1 to 5 discriminator updates per generator update
     python experiments/studies/stability.py losses        six losses with four penalties, on digits
     python experiments/studies/stability.py norms         normalization in a DCGAN's discriminator, on digits
@@ -28,11 +28,11 @@ PENALTY_WEIGHTS = {"none": 1.0, "r1": 1.0, "r1_r2": 1.0, "gradient_penalty": 10.
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 MOMENTA = (0.0, 0.5, 0.9)
 D_STEPS = (1, 2, 3, 4, 5)
-# An optimizer's setting of momentum (None: it has none here), and the learning rates to choose from.
-OPTIMIZERS: dict[str, tuple[str | None, tuple[float, ...]]] = {
+OPTIMIZERS = {  # the name of an optimizer's momentum, and the learning rates to choose from
     "adam": ("beta1", RATES[:4]),
+    "optimistic_adam": ("beta1", RATES[:4]),
     "sgd": ("momentum", (1e-2, 3e-2, 1e-1, 3e-1)),
-    "rmsprop": (None, RATES[:4]),
+    "rmsprop": ("momentum", RATES[:4]),
 }
 STEPS = {"losses": 2000}  # where not RING.steps: a penalty costs as much as several runs without one
 
@@ -71,10 +71,9 @@ def rates(steps: int, seeds: Sequence[int]) -> list[Cell]:
 def optimizers(steps: int, seeds: Sequence[int]) -> list[Cell]:
     """(b) Optimizers and momentum, each at four learning rates that both players share."""
     cells = []
-    for arena, (optimizer, (setting, tried)) in itertools.product(ARENAS, OPTIMIZERS.items()):
-        for momentum, rate, seed in itertools.product(MOMENTA if setting else (0.0,), tried, seeds):
-            settings = {"optimizer": optimizer, "steps": steps}
-            settings |= {setting: momentum} if setting else {}
+    for arena, (optimizer, (name, tried)) in itertools.product(ARENAS, OPTIMIZERS.items()):
+        for momentum, rate, seed in itertools.product(MOMENTA, tried, seeds):
+            settings = {"optimizer": optimizer, "steps": steps, name: momentum}
             label = {"optimizer": optimizer, "beta1": momentum}
             cells.append(cell(arena, (rate, rate), seed, label, **settings))
     return cells

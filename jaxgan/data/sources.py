@@ -37,13 +37,14 @@ def load(
 ) -> Dataset:
     """Load a data set by name.
 
-    Decoded images are kept (`jaxgan.data.cache`). "digits", "mnist", "fashion_mnist" and "cifar10" always
-    mean the data set; a folder of such a name is ``./mnist``. For any other name, a folder comes first.
+    Decoded images are kept (`jaxgan.data.cache`). "digits", "ring", "grid", "mnist", "fashion_mnist" and
+    "cifar10" always mean the data set; a folder of such a name is ``./mnist``. For any other name, a folder
+    comes first.
 
     Args:
-        source: "digits"; the path of an ``.npz`` with "images" and optionally "labels" (see `from_arrays`),
-            read without pickle; the path of a folder of pictures, searched at every depth; or the name of a
-            prepared TFDS image data set, such as "mnist", "emnist/letters" or "mnist:3.0.1".
+        source: "digits", "ring" or "grid"; the path of an ``.npz`` with "images" and optionally "labels"
+            (see `from_arrays`), read without pickle; the path of a folder of pictures, searched at every depth; or
+            the name of a prepared TFDS image data set, such as "mnist", "emnist/letters" or "mnist:3.0.1".
         image_size: height and width in pixels. Images are cut around their center and resized. None keeps
             their size, which must then be the same for all.
         channels: 3 for color, 1 for gray; None keeps the channels of the images. A folder is in color if any
@@ -70,7 +71,7 @@ def load(
     if channels not in (None, 1, 3):
         raise UserError(f"`channels` is 1 (gray) or 3 (color), got {channels}")
     path = expanded(source)
-    if source in MIXTURES and not path.is_dir():
+    if source in MIXTURES:
         return mixture(source)
     if source == "digits":
         return _fitted(digits(), image_size, channels)
