@@ -200,7 +200,7 @@ def train(settings: Settings, folder: Path) -> None:
         state, metrics = advance(state, images)
         if done % settings.log_every and done < settings.steps:
             continue
-        row = {name: float(value) for name, value in metrics.items()}
+        row: dict[str, float] = {name: float(value) for name, value in metrics.items()}
         if not math.isfinite(row["bound"]):
             raise NotFiniteError(["bound"], done)
         rows.append(json.dumps({"step": done, **row}) + "\n")

@@ -133,7 +133,7 @@ def stacked(classifier: Extractor) -> Extractor:
 
     def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         channels = [classifier.apply(variables, images[..., i : i + 1]) for i in range(3)]
-        red, green, blue = (logits for _, logits in channels)
+        red, green, blue = (jnp.asarray(logits) for _, logits in channels)
         logits = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]
         return jnp.concatenate([each for each, _ in channels], axis=1), logits.reshape(len(images), -1)
 

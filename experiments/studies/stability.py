@@ -1,7 +1,7 @@
 """What makes the training of GANs stable? Five questions, each a sweep on the ring and on digits.
 
     python experiments/studies/stability.py rates         learning rate of G against that of D, six by six
-    python experiments/studies/stability.py optimizers    Adam, optimistic Adam, SGD, RMSProp; momentum 0, 0.5, 0.9
+    python experiments/studies/stability.py optimizers    Adam, optimistic, SGD, RMSProp; momentum 0, 0.5, 0.9
     python experiments/studies/stability.py d-steps       1 to 5 discriminator updates per generator update
     python experiments/studies/stability.py losses        six losses with four penalties, on digits
     python experiments/studies/stability.py norms         normalization in a DCGAN's discriminator, on digits
