@@ -466,8 +466,10 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
             saved["rmsprop_decay"] = saved.get("beta2", 0.999)
     try:
         known = {name: value for name, value in saved.items() if name in INFO}
-        lists = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-        config = Config(**{**known, **lists})
+        values: dict[str, Any] = {  # JSON has no tuples
+            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
+        }
+        config = Config(**values)
         rest = {name: value for name, value in saved.items() if name not in INFO}
         dead = config.without_effect()  # older versions kept settings without effect
         return dataclasses.asdict(config.replace(**{name: DEFAULTS[name] for name in dead})) | rest
