@@ -93,7 +93,7 @@ UPDATES: dict[str, Callable[[Any], updates.Update]] = {
 
 OPTIMIZERS: dict[str, Callable[[Any, optax.Schedule], optax.GradientTransformation]] = {
     "adam": lambda config, rate: optax.adam(rate, b1=config.beta1, b2=config.beta2),
-    "optimistic_adam": lambda config, rate: optax.optimistic_adam(rate, b1=config.beta1, b2=config.beta2),
+    "optimistic_adam": lambda config, rate: optax.optimistic_adam_v2(rate, b1=config.beta1, b2=config.beta2),
     "sgd": lambda config, rate: optax.sgd(rate, momentum=config.momentum or None),
     "rmsprop": lambda config, rate: optax.rmsprop(
         rate, decay=config.rmsprop_decay, momentum=config.momentum or None

@@ -44,7 +44,8 @@ def load(
     Args:
         source: "digits", "ring" or "grid"; the path of an ``.npz`` with "images" and optionally "labels"
             (see `from_arrays`), read without pickle; the path of a folder of pictures, searched at every
-            depth; or the name of a prepared TFDS image data set, such as "mnist", "emnist/letters" or "mnist:3.0.1".
+            depth; or the name of a prepared TFDS image data set, such as "mnist", "emnist/letters" or
+            "mnist:3.0.1".
         image_size: height and width in pixels. Images are cut around their center and resized. None keeps
             their size, which must then be the same for all.
         channels: 3 for color, 1 for gray; None keeps the channels of the images. A folder is in color if any
