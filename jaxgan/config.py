@@ -383,8 +383,8 @@ class Config:
         return config
 
     def _check_together(self) -> None:
-        if self.devices != "all" and not isinstance(self.devices, int):
-            raise UserError(f"`devices` must be all or a number, got {self.devices}")
+        if self.devices != "all" and not (isinstance(self.devices, int) and self.devices >= 1):
+            raise UserError(f"`devices` must be all or at least 1, got {self.devices}")
         if self.hidden is not None and (not self.hidden or min(self.hidden) < 1):
             raise UserError(f"`hidden` takes widths of at least 1, got {_text(self.hidden)}")
         if self.learning_rate_schedule != "constant" and self.decay_steps is None:

@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_said_in_one_sentence():
 @pytest.mark.parametrize("kinds", ["color,translation,cutout", "none", "translation, ada"])
 def test_augmentations_are_listed_by_name(kinds):
     probability = {"augment_p": 1.0} if "ada" in kinds else {}
-    config = Config(augment=kinds, **probability).check()
+    config = Config(augment=tuple(kinds.replace(" ", "").split(",")), **probability).check()
     assert ",".join(config.augment) == kinds.replace(" ", "").replace("none", "")
     build.experiment(config, DIGITS)
     augment = build.augmentation(config)
@@ -127,14 +127,14 @@ def test_augmentations_are_listed_by_name(kinds):
 def test_an_unknown_augmentation_is_said_in_one_sentence(kinds):
     message = "^`augment` adaa is unknown: did you mean ada. there are color, translation, cutout, ada$"
     with pytest.raises(UserError, match=message):
-        Config(augment=kinds).check()
+        Config(augment=tuple(kinds.split(","))).check()
 
 
 def test_colours_that_are_neither_grey_nor_three_are_refused():
     four = data.from_arrays(np.zeros((300, 8, 8, 4), np.uint8), name="mine")
-    build.experiment(Config(augment="translation"), four)
+    build.experiment(Config(augment=("translation",)), four)
     with pytest.raises(UserError, match=r"3 .*, got 4"):
-        build.experiment(Config(augment="color"), four)
+        build.experiment(Config(augment=("color",)), four)
 
 
 DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung

@@ -28,6 +28,7 @@ from jaxgan.system.files import remove_leftovers, write_atomically, write_json, 
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+OWN = "your own"
 _LONGEST_ROW = 1024  # bytes that a row of metrics.jsonl takes at most
 
 
@@ -233,7 +234,11 @@ class Workdir:
                 for i in itertools.count(2)
                 if not (folder := self.path.with_name(f"{self.path.name}-{i}")).exists()
             )
-            raise OtherRunError(f"{self.path} holds a run with other settings: {'; '.join(differing)}", free)
+            hint = ""
+            if any(line.startswith(OWN) for line in differing):
+                hint = " (train.run's argument labels names your own pieces, if these are the same)"
+            message = f"{self.path} holds a run with other settings: {'; '.join(differing)}{hint}"
+            raise OtherRunError(message, free)
 
 
 def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +253,7 @@ def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
     if isinstance(own, list):
         own = {name: (present.get("own") or {}).get(name) for name in own}
     flat = {name: value for name, value in settings.items() if name != "own"}
-    return flat | {f"your own {name}": label for name, label in own.items()}
+    return flat | {f"{OWN} {name}": label for name, label in own.items()}
 
 
 def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:

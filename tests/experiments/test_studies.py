@@ -355,7 +355,7 @@ def test_every_defect_is_seen_by_a_metric(experiments, command, tmp_path, digits
 
 
 @pytest.mark.slow
-def test_the_baselines_go_on_with_their_runs(experiments, command, tmp_path, digits_cnn):
+def test_the_baselines_go_on_with_their_runs(experiments, command, tmp_path, digits_cnn, drawn_figures):
     import mnist_baselines
 
     options = ("--data=digits", "--seeds=1", "--steps-scale=0.002", "--n=200", "--workdir", tmp_path)

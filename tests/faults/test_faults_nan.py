@@ -70,7 +70,8 @@ def test_it_stops_within_a_logging_interval_and_says_what_went_in(tmp_path, kind
 def test_rollback_goes_on_with_other_draws_and_exactly_so_after_a_stop(tmp_path):
     def with_fault(config):
         is_on = lambda: not (tmp_path / config.workdir / "crash").exists()
-        return train_tiny(config, penalty=poison("gradient", is_on))
+        labels = {"penalty": "poison"}  # it closes over the config, which changes
+        return train_tiny(config, penalty=poison("gradient", is_on), labels=labels)
 
     whole = with_fault(tiny(tmp_path / "whole", on_nan="rollback"))
     assert whole.status == "done"

@@ -34,7 +34,7 @@ def watch():
 
 threading.Thread(target=watch, daemon=True).start()
 try:
-    train.main(Config(steps=10**7, image_size="28", penalty="r1", conditional=True, keep=2, tensorboard=True, log_every=20,
+    train.main(Config(steps=10**7, image_size=28, penalty="r1", conditional=True, keep=2, tensorboard=True, log_every=20,
                       sample_every=100, save_every=int(os.environ["SAVE_EVERY"]), evaluate_every=5000,
                       evaluate_n=500, quiet=True), "Soak.")
 finally:

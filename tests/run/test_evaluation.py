@@ -42,7 +42,7 @@ def kept(folder):
 @pytest.mark.slow
 def test_parameters_are_bit_equal_with_and_without(tmp_path):
     without = run(tmp_path / "without", conditional=True)
-    watched = run(tmp_path / "with", conditional=True, evaluate_every=2, metrics="fid,kid,prdc")
+    watched = run(tmp_path / "with", conditional=True, evaluate_every=2, metrics=("fid", "kid", "prdc"))
     for one, other in zip(jax.tree.leaves(without.state), jax.tree.leaves(watched.state), strict=True):
         assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
     assert [row["step"] for row in rows(watched.workdir)] == [2, 4, 6, 8, 10, 12]
@@ -221,8 +221,8 @@ def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"metrics": "fid,fod", "evaluate_every": 2}, "`metrics` fod is unknown: did you mean fid"),
-        ({"metrics": "fid,memorisation", "evaluate_every": 2}, "`metrics` memorisation is unknown"),
+        ({"metrics": ("fid", "fod"), "evaluate_every": 2}, "`metrics` fod is unknown: did you mean fid"),
+        ({"metrics": ("fid", "memorisation"), "evaluate_every": 2}, "`metrics` memorisation is unknown"),
         ({"stop_at": "fid=1"}, "set `evaluate_every`"),
         ({"evaluate_every": 0}, "`evaluate_every` must be at least 1, got 0"),
         ({"evaluate_n": 1}, "`evaluate_n` must be at least 2, got 1"),

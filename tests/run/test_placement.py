@@ -52,7 +52,7 @@ def assert_same_numbers(one, other):
     ],
 )
 def test_a_run_on_two_devices_gives_the_numbers_of_one(tmp_path, capsys, options):
-    one = run(tmp_path / "one", devices="1", **{k: v for k, v in options.items() if k == "loss"})
+    one = run(tmp_path / "one", devices=1, **{k: v for k, v in options.items() if k == "loss"})
     assert "6 steps on cpu" in capsys.readouterr().out
     two = run(tmp_path / "two", **options)
     said = capsys.readouterr().out
@@ -64,9 +64,9 @@ def test_a_run_on_two_devices_gives_the_numbers_of_one(tmp_path, capsys, options
 
 def test_devices_that_there_are_not_and_batches_that_do_not_divide_are_refused(tmp_path):
     with pytest.raises(UserError, match="`devices` 3: this machine has 2"):
-        run(tmp_path / "run", devices="3")
-    with pytest.raises(UserError, match="`devices` must be all or a number, got -1"):
-        run(tmp_path / "run", devices="-1")
+        run(tmp_path / "run", devices=3)
+    with pytest.raises(UserError, match="`devices` must be all or at least 1, got -1"):
+        run(tmp_path / "run", devices=-1)
     with pytest.raises(UserError, match="`batch_size` 7 does not divide over 2 devices: 6 and 8 do"):
         run(tmp_path / "run", batch_size=7)
     with pytest.raises(
@@ -74,15 +74,15 @@ def test_devices_that_there_are_not_and_batches_that_do_not_divide_are_refused(t
     ):
         run(tmp_path / "run", accumulate=8)
     with pytest.raises(UserError, match="batch of 7 does not divide into 2 parts to accumulate"):
-        run(tmp_path / "run", batch_size=7, devices="1", accumulate=2)
+        run(tmp_path / "run", batch_size=7, devices=1, accumulate=2)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
     """With processes of 8, 1 and 2 devices: tests/faults/test_faults_kill.py."""
-    whole = run(tmp_path / "whole", devices="1")
-    for count, steps in (("2", 2), ("1", 4), ("2", 6)):
+    whole = run(tmp_path / "whole", devices=1)
+    for count, steps in ((2, 2), (1, 4), (2, 6)):
         pieces = run(tmp_path / "pieces", devices=count, steps=steps)
     assert_same_numbers(pieces, whole)
 

@@ -22,6 +22,7 @@ TINY = Config(
     batch_size=8,
     latent_dim=5,
     optimizer="sgd",
+    momentum=0.5,
     generator_learning_rate=0.02,
     discriminator_learning_rate=0.02,
     d_steps=2,
@@ -63,7 +64,7 @@ def saying(take):
 
 if __name__ == "__main__":
     if "FAULT" in os.environ:
-        train.Recorder, train.FollowerRecorder = map(with_fault, (train.Recorder, train.FollowerRecorder))
+        train.Recorder = with_fault(train.Recorder)
     if "READS" in os.environ:
         Stream.take = saying(Stream.take)
     with exits():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxgan import build, cli, data, train
-from jaxgan.config import Config
+from jaxgan.config import Config, upgrade
 from jaxgan.run import placement
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.state import GANState
@@ -169,7 +169,7 @@ def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
 @pytest.mark.slow
 def test_a_sweep_leaves_tables_a_figure_and_the_best_run(script, tmp_path, capsys):
     folder = tmp_path / "sweep"
-    file = script(sample_every=2, metrics="prdc")
+    file = script(sample_every=2, metrics=("prdc",))
     command = (file, "--grid", "generator-learning-rate=2e-4,1e30", "--seeds", 2, "--workdir", folder)
     sweep(*command, "--devices", 1)
     out = capsys.readouterr().out
@@ -229,7 +229,8 @@ def test_members_are_judged_by_the_data_sets_extractor(script, tmp_path, digits_
     cli.main(["evaluate", str(folder / "best"), "--metrics", "fid", "--n", "200"])
     best = folder / "best"
     settings = json.loads((best / "config.json").read_text())
-    config = Config(**{name: settings[name] for name in settings if name not in ("images", "own")})
+    given = {name: value for name, value in upgrade(settings).items() if name not in ("images", "own")}
+    config = Config(**given)
     train.run(config.replace(evaluate_every=STEPS, workdir=str(tmp_path / "alone")))
     (alone,) = map(json.loads, (tmp_path / "alone/evaluations.jsonl").read_text().splitlines())
     assert alone["fid"] == pytest.approx(rows[0]["fid"], rel=1e-3)  # pixels are rounded to 8 bits

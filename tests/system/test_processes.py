@@ -92,13 +92,13 @@ def assert_same_run(folder, other, step=12):
 def test_two_processes_one_and_two_again_are_one_run(tmp_path):
     """Saved on two, gone on with on one, and back: as one process with two devices."""
     run_two(tmp_path, "--steps", 4)
-    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "run"), devices="1", steps=8))
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "run"), devices=1, steps=8))
     run_two(tmp_path, "--steps", 12)
     assert "goes on at step 8" in (tmp_path / "said-0.txt").read_text()
     assert "2 x cpu on 2 hosts" in (tmp_path / "said-0.txt").read_text()
     assert "goes on at step 8" in (tmp_path / "run/log-1.txt").read_text()
     assert "goes on" not in (tmp_path / "said-1.txt").read_text()
-    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices="2"))
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices=2))
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
@@ -107,7 +107,7 @@ def test_each_process_reads_its_share_of_a_stream(tmp_path):
     run_two(tmp_path, "--device-data", 0, READS="1")
     for i in range(2):
         assert "reads 8 of 16 images" in (tmp_path / f"said-{i}.txt").read_text()
-    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices="2"))
+    tiny_process.run(tiny_process.TINY.replace(workdir=str(tmp_path / "whole"), devices=2))
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
@@ -180,7 +180,7 @@ def test_one_process_agrees_with_itself():
     [
         ({"coordinator": "localhost:1"}, "go together, with `distributed`"),
         ({"distributed": True, "coordinator": "localhost:1", "num_processes": 2}, "go together"),
-        ({"distributed": True, "devices": "2"}, "`distributed` takes `devices` all and `parallel` auto"),
+        ({"distributed": True, "devices": 2}, "`distributed` takes `devices` all and `parallel` auto"),
         ({"distributed": True, "parallel": "pmap"}, "`distributed` takes `devices` all and `parallel` auto"),
     ],
 )
