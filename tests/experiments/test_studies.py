@@ -132,7 +132,7 @@ def test_an_optimizer_without_momentum_is_drawn_once(stability):
 
 def test_the_studies_vary_what_they_say(stability):
     counts = {name: len(make(10, range(2))) for name, make in stability.STUDIES.items()}
-    assert counts == {"rates": 144, "optimizers": 112, "d_steps": 80, "losses": 48, "norms": 24}
+    assert counts == {"rates": 144, "optimizers": 192, "d_steps": 80, "losses": 48, "norms": 24}
     for name, make in stability.STUDIES.items():
         cells = make(10, range(2))
         labels = [tuple(label.items()) for label, _ in cells]
@@ -235,7 +235,7 @@ def test_only_publishing_writes_into_the_documentation(study, tmp_path, monkeypa
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("rates", 8), ("optimizers", 2 * 3 * 4), ("d_steps", 16), ("losses", 8), ("norms", 6)],
+    [("rates", 8), ("optimizers", 2 * 4 * 4), ("d_steps", 16), ("losses", 8), ("norms", 6)],
 )
 def test_a_study_trains_goes_on_and_draws(name, count, stability, command, tmp_path, monkeypatch, digits_cnn):
     monkeypatch.setattr(stability, "RATES", (1e-3, 3e-3))

@@ -209,7 +209,7 @@ def test_the_best_run_goes_on_as_one_that_was_alone(script, tmp_path):
     options = ("--grid", "discriminator-learning-rate=1e-4,2e-4", "--grid", "beta2=0.9")
     sweep(script(), *options, "--workdir", folder)
     best = json.loads((folder / "best/config.json").read_text())
-    config = Config(**{name: best[name] for name in best if name not in ("images", "own")})
+    config = Config(**{name: x for name, x in upgrade(best).items() if name not in ("images", "own")})
     longer = train.run(config.replace(steps=STEPS + 2))
     alone = train.run(config.replace(steps=STEPS + 2, workdir=str(tmp_path / "alone")))
     for one, other in zip(jax.tree.leaves(longer.state), jax.tree.leaves(alone.state), strict=True):
