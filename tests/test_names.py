@@ -50,8 +50,10 @@ def test_a_toy_of_each_kind_trains_by_its_name(kind, tmp_path, monkeypatch):
     monkeypatch.setitem(getattr(names, table), "toy", toy)
     more = ["--penalty-weight", "0.5"] if kind == "penalty" else []
     more += ["--decay-steps", "5"] if kind == "learning_rate_schedule" else []
+    more += [] if kind == "network" else ["--hidden", "4"]
     arguments = [f"--{kind.replace('_', '-')}", "toy", *more, "--steps", "2", "--batch-size", "8", "--quiet"]
-    config = parse(Config(workdir=str(tmp_path / "run")), description="", args=arguments)
+    config = Config(workdir=str(tmp_path / "run"), diagnose_every=None)
+    config = parse(config, description="", args=arguments)
     result = train.run(config, dataset=forty_pictures(4, 4, 1))
     assert result.status == "done"
     saved = json.loads((tmp_path / "run/config.json").read_text())[kind]

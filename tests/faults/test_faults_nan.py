@@ -42,8 +42,16 @@ def rows(folder):
     ]
 
 
-@pytest.mark.parametrize("kind", ["loss", "gradient"])
-@pytest.mark.parametrize("log_every", [1, 5])
+@pytest.mark.parametrize(
+    ("kind", "log_every"),
+    [
+        ("gradient", 5),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (("loss", 1), ("loss", 5), ("gradient", 1))
+        ),
+    ],
+)
 def test_it_stops_within_a_logging_interval_and_says_what_went_in(tmp_path, kind, log_every):
     """A loss that is NaN at one step only is seen too, though that step may be no call's last."""
     config = tiny(tmp_path / "run", steps=40, log_every=log_every, d_steps=2, sample_every=100)

@@ -72,8 +72,10 @@ def test_running_statistics_are_those_of_the_parts():
 
 @pytest.mark.parametrize(
     "rule",
-    [updates.unrolled(steps=2, learning_rate=0.01), updates.consensus(weight=0.1)],
-    ids=["unrolled", "consensus"],
+    [
+        pytest.param(updates.unrolled(steps=2, learning_rate=0.01), marks=pytest.mark.slow, id="unrolled"),
+        pytest.param(updates.consensus(weight=0.1), id="consensus"),
+    ],
 )
 def test_rules_that_differentiate_gradients_keep_one_part_at_a_time(rule):
     tx, (generator, discriminator) = (

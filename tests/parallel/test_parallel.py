@@ -31,7 +31,7 @@ DENSE, BATCH_NORM, SPECTRAL = FAST
         (BATCH_NORM, "shard_map"),
         pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
         pytest.param(BATCH_NORM, "pmap", marks=pytest.mark.slow),
-        (SPECTRAL, "shard_map"),
+        pytest.param(SPECTRAL, "shard_map", marks=pytest.mark.slow),
         pytest.param(SPECTRAL, "jit", marks=pytest.mark.slow),
         pytest.param(SPECTRAL, "pmap", marks=pytest.mark.slow),
     ],

@@ -111,6 +111,7 @@ def test_the_best_checkpoint_is_kept_and_a_nan_never_wins(tmp_path, script):
     assert read_description(folder)["step"] == 12
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_outlives_a_stop_and_ties(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: 3.0, 8: 5.0, 10: 6.0, 12: 7.0})
     options = {"evaluate_every": 2, "keep": 1, "save_every": 2}

@@ -84,10 +84,12 @@ def test_a_label_of_ones_own_wins_and_a_long_one_is_cut():
 
 
 def test_a_run_goes_on_with_its_own_pieces_only(tmp_path):
-    config = Config(workdir=str(tmp_path / "run"), steps=2, batch_size=8, hidden=(8,), quiet=True)
+    config = Config(
+        workdir=str(tmp_path / "run"), steps=1, batch_size=8, hidden=(4,), quiet=True, diagnose_every=None
+    )
     pictures = forty_pictures(4, 4, 1)
     train.run(config, dataset=pictures, penalty=penalties.r1(gamma=1.0))
-    train.run(config.replace(steps=3), dataset=pictures, penalty=penalties.r1(gamma=1.0))
+    train.run(config.replace(steps=2), dataset=pictures, penalty=penalties.r1(gamma=1.0))
     with pytest.raises(
         OtherRunError, match=r"your own penalty was .*r1\(gamma=1.0\).*, is now .*r1\(gamma=100.0\)"
     ):

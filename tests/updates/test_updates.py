@@ -187,6 +187,7 @@ class Plane(nn.Module):
         return outputs if self.width > 1 else outputs[:, 0]
 
 
+@pytest.mark.slow
 def test_devices_with_unlike_shares_agree_on_the_sign_of_the_symplectic_adjustment():
     tx, key = optax.sgd(0.1), jax.random.key(5)
 
