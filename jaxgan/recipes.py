@@ -122,7 +122,7 @@ RECIPES = {
     "wgan_gp": Recipe(
         "DCGAN's networks, Wasserstein loss, gradient penalty, five discriminator updates a step",
         "Gulrajani et al. 2017",
-        "28x28: 3,000 steps, 6 minutes on two CPU cores",
+        "28x28: 3,000 steps, about 6 minutes on two CPU cores",
         _wgan_gp,
     ),
 }

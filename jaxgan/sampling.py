@@ -109,7 +109,7 @@ def grid(
     """Lay images out in rows with gutters, enlarged without smoothing.
 
     Args:
-        images: of one or three channels; of any other number, the mean is shown in gray.
+        images: images of one or three channels; with any other number, their mean is shown in gray.
         columns: the number of images in a row.
         size: the least length in pixels of the picture's longer side; small images are enlarged by a whole
             number.

@@ -54,7 +54,7 @@ def evaluate(
             network too.
         efficientnet_weights: the file of EfficientNet-Lite0's weights, which chooses that network too.
         download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
-        held_out: for memorization, real images that were not trained on; None for the "test" split.
+        held_out: real images that were not trained on, for memorization; None for the "test" split.
         data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
             ~/tensorflow_datasets.
         out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.

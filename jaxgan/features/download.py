@@ -23,7 +23,7 @@ def fetch(url: str, *, sha256: str, size: int) -> Path:
     Args:
         url: the address of the file.
         sha256: the hash of its content, 64 hex digits.
-        size: its length in bytes; no more is read.
+        size: the length of the file in bytes; no more is read.
 
     Returns:
         The file in the cache folder.

@@ -57,7 +57,7 @@ def test_the_dry_run_counts_every_discriminator_update():
         return float(lines["step"].split()[0])
 
     one, three = flops(1), flops(3)
-    # by hand: 2 x parameters x images for each pass over a dense network
+    # One pass over a dense network costs 2 x parameters x images operations.
     generator, discriminator = 2 * 609_872 * 16 / 1e9, 2 * 164_865 * 16 / 1e9
     update = generator + 6 * discriminator  # fakes; real and fake, each forward and twice backward
     assert abs((three - one) / 2 - update) < 0.2 * update
