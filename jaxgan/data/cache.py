@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,7 +37,8 @@ def cached(key: dict[str, Any], decode: Decode, *, count: int) -> tuple[np.ndarr
         count: the largest number of images to expect.
 
     Returns:
-        The images, uint8 ``[N, H, W, C]`` as a read-only memory map, and the details.
+        The images, uint8 ``[N, H, W, C]`` as a read-only memory map, and the details, to which the checksum
+        of all images is added as "content" (`Dataset.content`).
 
     Raises:
         UserError: if the cache folder cannot be written to.
@@ -62,7 +64,8 @@ def _read(entry: Path) -> tuple[np.ndarray, dict[str, Any]] | None:
         record = json.loads((entry / "details.json").read_text())
         if record["stamp"] != _stamp(entry / "images.npy"):
             return None
-        return np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False), record["details"]
+        images = np.load(entry / "images.npy", mmap_mode="r", allow_pickle=False)
+        return images, record["details"] | {"content": record["content"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -82,37 +85,42 @@ def _make(entry: Path, decode: Decode, count: int) -> None:
 def _write(entry: Path, decode: Decode, count: int) -> None:
     images = entry / "images.npy"
     with images.open("wb") as file, counting("decoding", count, "images") as bar:
-        details = _write_images(file, decode, bar.update, count)
+        details, content = _write_images(file, decode, bar.update, count)
         file.flush()
         os.fsync(file.fileno())  # a power cut could otherwise leave the size without the bytes
-    (entry / "details.json").write_text(json.dumps({"stamp": _stamp(images), "details": details}))
+    record = {"stamp": _stamp(images), "details": details, "content": content}
+    (entry / "details.json").write_text(json.dumps(record))
 
 
-def _write_images(file: BinaryIO, decode: Decode, advance: Callable[[], Any], count: int) -> dict[str, Any]:
+def _write_images(
+    file: BinaryIO, decode: Decode, advance: Callable[[], Any], count: int
+) -> tuple[dict[str, Any], str]:
     """Write a ``.npy`` row by row, and its number of rows at the end: some pictures fail to decode.
 
     `np.lib.format.open_memmap` would not do. It takes the number of rows at the start, and a full disk would
     kill the process (SIGBUS) where a plain write raises `OSError`.
     """
     shape: list[int] = []
-    rows = 0
+    rows, checksum = 0, 0
 
     def write(image: np.ndarray) -> None:
-        nonlocal rows
+        nonlocal rows, checksum
         if not shape:
             shape.extend(image.shape)
             _write_header(file, (0, *shape))
             require_space(Path(file.name).parent, count * image.nbytes, "room for decoded images")
         if list(image.shape) != shape or image.dtype != np.uint8:
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
-        file.write(np.ascontiguousarray(image).data)
+        pixels = np.ascontiguousarray(image).data
+        file.write(pixels)
+        checksum = zlib.crc32(pixels, checksum)
         rows += 1
         advance()
 
     details = decode(write)
     file.seek(0)
     _write_header(file, (rows, *shape))
-    return details
+    return details, f"{checksum:08x}"
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

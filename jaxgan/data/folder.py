@@ -82,7 +82,7 @@ def read(
     """Read a folder of pictures; see `jaxgan.data.load` for the arguments.
 
     Returns:
-        The fields of a `Dataset`: "images", "labels", "num_classes" and "notes".
+        The fields of a `Dataset` but its name.
 
     Raises:
         UserError: if the folder makes no data set.
@@ -106,12 +106,19 @@ def read(
         notes.append(f"{_files(details['gray'])} converted from gray to color: {_names(details['gray'])}")
     if contents.links_out:
         notes.append(_links(contents.links_out))
-    labels, num_classes = None, None
+    labels, num_classes, classes = None, None, None
     if conditional:
         labels, classes = _classes(folder, [name for name, _, _ in contents.files if name not in skipped])
         num_classes = len(classes)
         notes.append(f"{num_classes} classes: {_names(classes, shown=10)}")
-    return {"images": images, "labels": labels, "num_classes": num_classes, "notes": tuple(notes)}
+    return {
+        "images": images,
+        "labels": labels,
+        "num_classes": num_classes,
+        "notes": tuple(notes),
+        "class_names": None if classes is None else tuple(classes),
+        "content": details["content"],
+    }
 
 
 def _decode(

@@ -170,4 +170,4 @@ def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int 
     height, width = image_size or images.shape[1:3]
     require_memory(len(images) * height * width * channels, f"{dataset.name} at {height}x{width}")
     fitted = [pictures.fit_array(image, image_size, channels) for image in images]
-    return dataset._replace(images=np.stack(fitted))
+    return dataset._replace(images=np.stack(fitted), content=None)

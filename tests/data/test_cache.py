@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgan.data import cache
+from jaxgan.data.dataset import checksum
 from jaxgan.system.errors import UserError
 
 IMAGES = np.arange(12 * 5 * 4 * 3, dtype=np.uint8).reshape(12, 5, 4, 3)
@@ -40,7 +41,7 @@ def test_images_are_decoded_once_and_mapped(own_cache):
         np.testing.assert_array_equal(images, IMAGES)
         assert isinstance(images, np.memmap)
         assert not images.flags.writeable
-        assert details == {"labels": [1, 2]}
+        assert details == {"labels": [1, 2], "content": checksum(np.asarray(images))}
     assert decode.calls == 1
     np.testing.assert_array_equal(np.load(entry_of(own_cache) / "images.npy"), IMAGES)  # a plain .npy
 
@@ -70,7 +71,7 @@ def test_a_damaged_entry_is_made_again(own_cache, damage):
     damage(entry_of(own_cache))
     images, details = cache.cached({}, decode, count=12)
     np.testing.assert_array_equal(images, IMAGES)
-    assert details == {"labels": [1, 2]}
+    assert details == {"labels": [1, 2], "content": checksum(np.asarray(images))}
     assert decode.calls == 2
 
 
@@ -98,6 +99,7 @@ RACER = """
 import os, sys, time
 import numpy as np
 from jaxgan.data import cache
+from jaxgan.data.dataset import checksum
 
 killed = False
 

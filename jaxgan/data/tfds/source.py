@@ -71,10 +71,12 @@ def read(
             "channels": channels,
         }
         images, details = cache.cached(key, decode, count=len(source))
+    fields = {"images": images, "content": details["content"]}
     if details["labels"] is None:
-        return {"images": images}
+        return fields
+    names = tuple(label.names) if isinstance(label, tfds.features.ClassLabel) else None
     labels = np.array(details["labels"], np.int32)
-    return {"images": images, "labels": labels, "num_classes": num_classes}
+    return fields | {"labels": labels, "num_classes": num_classes, "class_names": names}
 
 
 def first_shape(name: str, split: str, data_dir: str | None) -> tuple[int, ...]:
