@@ -93,10 +93,9 @@ class Experiment(NamedTuple):
 
 def dataset(config: Config) -> data.Dataset:
     """Load the data set that ``config.data`` names; see `jaxgan.data.load`."""
-    size = config.image_size
     return data.load(
         config.data,
-        image_size=(size, size) if isinstance(size, int) else size,
+        image_size=config.image_size,
         channels=config.channels,
         conditional=config.conditional,
         strict=config.strict,

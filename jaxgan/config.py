@@ -4,28 +4,13 @@ import dataclasses
 import importlib.util
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
 from jaxgan import names
 from jaxgan.system.errors import UserError, choose
-from jaxgan.system.settings import Info, info_of, setting
-
-Size = int | tuple[int, int]
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return the height and width of a text such as "32" or "32x48".
-
-    Raises:
-        UserError: if the text is not such a size.
-    """
-    match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
-    if match is None:
-        raise UserError(f"`image_size` is H or HxW in pixels, such as 32 or 32x48, got {text}")
-    return int(match[1]), int(match[2] or match[1])
+from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting
 
 
 def _devices(text: str) -> int | str:
@@ -70,20 +55,25 @@ class Config:
     data: str = _data(
         "digits",
         "digits, ring or grid; a TFDS name (mnist, ...); a folder of pictures; an .npz file",
+        practical=True,
         sweep="same",
     )
     image_size: Size | None = _data(
         None,
         "pixels: pictures are cut around their center and resized",
         metavar="H|HxW",
+        practical=True,
         sweep="same",
         read=parse_size,
     )
-    channels: int | None = _data(None, "1 for gray, 3 for color; None: as the pictures are", sweep="same")
+    channels: int | None = _data(
+        None, "1 for gray, 3 for color; None: as the pictures are", practical=True, sweep="same"
+    )
     conditional: bool = _data(False, "learn the classes too: both networks are given the labels")
     strict: bool = _data(
         False,
         "refuse a folder with a file that cannot be read, instead of leaving the file out",
+        practical=True,
         sweep="same",
     )
     data_dir: str | None = _data(
@@ -341,15 +331,11 @@ class Config:
     )
 
     def __post_init__(self):
-        for name, info in INFO.items():  # the command line's texts
-            value = getattr(self, name)
-            if info.read is not None and isinstance(value, str):
-                object.__setattr__(self, name, info.read(value))
+        for name, info in INFO.items():
+            value = converted(name, getattr(self, name), TYPES[name], info)
+            object.__setattr__(self, name, value)
         if isinstance(self.image_size, int):
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
-        for name in ("image_size", "hidden", "augment", "metrics"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.augment == ("none",):
             object.__setattr__(self, "augment", ())
 
@@ -425,21 +411,27 @@ class Config:
         """Return a copy with other values."""
         return dataclasses.replace(self, **changes)
 
-    def asked(self, source: str, shape: Sequence[int], own: Mapping[str, str]) -> dict[str, Any]:
+    def asked(
+        self, source: str, fingerprint: Mapping[str, Any], own: Mapping[str, str], *, own_data: bool = False
+    ) -> dict[str, Any]:
         """Return the content of a run's config.json: everything that the run's numbers depend on.
 
         Args:
-            source: name of the data set.
-            shape: shape of its images.
+            source: where the data are: an absolute path, or the name of a data set.
+            fingerprint: what tells the data from others (`jaxgan.data.Dataset.fingerprint`).
             own: labels of the user's own pieces.
+            own_data: whether the user gave the data set in Python, where no other program finds it.
         """
-        return dataclasses.asdict(self.replace(data=source)) | {"images": list(shape), "own": dict(own)}
+        content = dataclasses.asdict(self.replace(data=source)) | {"own_data": own_data}
+        return content | {"fingerprint": dict(fingerprint), "own": dict(own)}
 
 
 INFO: dict[str, Info] = info_of(Config)
+TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Config)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
-PRACTICAL = frozenset(name for name, info in INFO.items() if info.practical)
-"""Settings that a run may change when it goes on: no step's numbers depend on them."""
+PRACTICAL = frozenset(name for name, info in INFO.items() if info.practical) | {"own_data"}
+"""Settings that a run may change when it goes on: no step's numbers depend on them. Where the data come from
+is one of them, since their content is compared."""
 
 
 def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -451,6 +443,8 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
         UserError: if the content is not a run's settings.
     """
     saved = dict(saved)
+    if "images" in saved:  # all that older versions kept of the data
+        saved["fingerprint"] = {"images": saved.pop("images")}
     if "update_weight" in saved:  # one setting of three rules, and momentum was Adam's beta1
         weight, update = saved.pop("update_weight"), saved.get("update")
         renamed = {

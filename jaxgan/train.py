@@ -15,6 +15,8 @@ import optax
 from jaxgan import build, data, parallel
 from jaxgan.build import Pieces
 from jaxgan.config import PRACTICAL, Config, upgrade
+from jaxgan.data.fingerprint import fingerprint
+from jaxgan.data.sources import located, spelled
 from jaxgan.data.stream import Feed, feed
 from jaxgan.features import Extractor
 from jaxgan.run import cost, evaluation_plan, nan, placement
@@ -118,7 +120,13 @@ def _run(
     plan = evaluation_plan.plan(config, dataset, extractor)
 
     # The folder.
-    settings = config.asked(dataset.name, dataset.images.shape, own)
+    own_data = dataset.name != spelled(config.data)
+    settings = config.asked(
+        dataset.name if own_data else located(config.data),
+        fingerprint(dataset, conditional=config.conditional),
+        own,
+        own_data=own_data,
+    )
     opened = Workdir(config.workdir, settings, practical=PRACTICAL, upgrade=upgrade, writes=first)
     processes.gather("open")
     with (
@@ -154,6 +162,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         evaluations = Evaluations(run, recorder, start=step)
         notes = (
             *run.dataset.notes,
+            *folder.notes,
             *checkpoints.notes,
             *placement.notes(config),
             *nan.notes(rollbacks),

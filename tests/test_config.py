@@ -1,5 +1,11 @@
 import dataclasses
+import json
+import math
+import re
+from pathlib import Path
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,7 +75,7 @@ def test_hyphens_and_underscores_are_the_same():
 
 
 def test_every_practical_field_exists():
-    assert {field.name for field in dataclasses.fields(Config)} >= config.PRACTICAL
+    assert {"own_data", *(field.name for field in dataclasses.fields(Config))} >= config.PRACTICAL
 
 
 def parse(*args):
@@ -115,3 +121,95 @@ def test_a_home_behind_an_equals_sign(tmp_path, monkeypatch):
     given = ["--workdir=~/run", "--data=~nobody-has-this-name/pictures"]
     read = parse_line(Config(), description="", args=given)
     assert (read.workdir, read.data) == (f"{tmp_path}/run", "~nobody-has-this-name/pictures")
+
+
+VALUES = [  # what a caller may write, and what it means
+    ("data", Path("pics"), "pics"),
+    ("workdir", Path("runs/x"), "runs/x"),
+    ("steps", np.int64(4), 4),
+    ("steps", 1e4, 10_000),
+    ("steps", "1e4", 10_000),
+    ("steps", jnp.array(5), 5),
+    ("evaluate_every", np.float64(100), 100),
+    ("generator_learning_rate", np.float32(1e-3), 1e-3),
+    ("beta1", "0.5", 0.5),
+    ("image_size", 32, (32, 32)),
+    ("image_size", [32, 48], (32, 48)),
+    ("image_size", np.array([32, 48]), (32, 48)),
+    ("image_size", "32x48", (32, 48)),
+    ("devices", np.int32(1), 1),
+    ("devices", "2", 2),
+    ("metrics", ["fid", "kid"], ("fid", "kid")),
+    ("metrics", "fid, kid", ("fid", "kid")),
+    ("augment", None, ()),
+    ("penalty", None, "none"),
+    ("hidden", 128, (128,)),
+    ("hidden", [64, 32], (64, 32)),
+    ("conditional", np.True_, True),
+    ("inception_weights", Path("w.pth"), "w.pth"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "meaning"), VALUES)
+def test_values_with_one_meaning_are_converted(name, value, meaning):
+    converted = getattr(Config(**{name: value}), name)
+    assert (converted, type(converted)) == (meaning, type(meaning))
+    json.dumps(dataclasses.asdict(Config(**{name: value})))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("steps", 2.5, "`steps` is a whole number, got 2.5 (float)"),
+        ("steps", True, "`steps` is a whole number, got True (bool)"),
+        ("steps", math.nan, "`steps` is a whole number, got nan (float)"),
+        ("steps", "many", "`steps` is a whole number, got 'many' (str)"),
+        ("steps", [4], "`steps` is a whole number, got [4] (list)"),
+        ("beta1", "half", "`beta1` is a number, got 'half' (str)"),
+        ("conditional", 1, "`conditional` is True or False, got 1 (int)"),
+        ("data", None, "`data` is a text, got None (NoneType)"),
+        ("data", b"x", "`data` is a text, got b'x' (bytes)"),
+        (
+            "image_size",
+            (1, 2, 3),
+            "`image_size` is a whole number or 2 whole numbers or None, got (1, 2, 3) (tuple)",
+        ),
+        ("image_size", "big", "`image_size` is H or HxW in pixels, such as 32 or 32x48, got big"),
+        ("devices", "some", "`devices` is a whole number or all, got 'some' (str)"),
+        ("metrics", {"fid": 3}, "`metrics` is several texts, got {'fid': 3} (dict)"),
+        ("network", object, "`network` is a text (mlp, dcgan), got <class 'object'> (type)"),
+    ],
+)
+def test_other_values_are_refused_in_a_sentence(name, value, sentence):
+    with pytest.raises(UserError) as caught:
+        Config(**{name: value})
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meaning"),
+    [
+        ("loss", "Non Saturating", "non_saturating"),
+        ("network", "DCGAN", "dcgan"),
+        ("penalty", "R1-R2", "r1_r2"),
+        ("precision", "BFloat16", "bfloat16"),
+        ("optimizer", "RMSprop", "rmsprop"),
+        ("augment", ("Color", "cut-out"), ("color", "cutout")),
+    ],
+)
+def test_names_are_found_whatever_their_case_and_hyphens(name, value, meaning):
+    assert getattr(Config(**{name: value}).check(), name) == meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("loss", "lsgan", "did you mean least_squares?"),
+        ("loss", "hing", "did you mean hinge?"),
+        ("augment", "diffaugment", "did you mean color,translation,cutout?"),
+        ("penalty", "gp", "did you mean gradient_penalty?"),
+    ],
+)
+def test_common_names_of_other_libraries_get_a_hint(name, value, hint):
+    with pytest.raises(UserError, match=re.escape(hint)):
+        Config(**{name: value}).check()

@@ -28,7 +28,7 @@ class Dataset(NamedTuple):
         num_classes: the number of classes; None without labels.
         notes: lines for the user, about what was left out or changed.
         class_names: the name of each class, or None where the classes have only numbers.
-        content: the checksum of all images (`checksum`), if it is known already.
+        content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already.
     """
 
     name: str
@@ -38,25 +38,6 @@ class Dataset(NamedTuple):
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     content: str | None = None
-
-    def fingerprint(self, conditional: bool) -> dict[str, Any]:
-        """Return what a run remembers of its data, as JSON can hold it.
-
-        It tells equal data from other data, wherever they lie and whatever their path is.
-
-        Args:
-            conditional: whether the labels are learned too, and belong to the data.
-        """
-        images = np.asarray(self.images)
-        fingerprint: dict[str, Any] = {
-            "images": list(images.shape),
-            "dtype": str(images.dtype),
-            "content": self.content or checksum(images),
-        }
-        if conditional and self.labels is not None:
-            fingerprint["labels"] = checksum(np.asarray(self.labels, np.int32))
-            fingerprint["class_names"] = None if self.class_names is None else list(self.class_names)
-        return fingerprint
 
     def arrays(self, conditional: bool) -> dict[str, np.ndarray]:
         """Return the arrays that batches are gathered from.
@@ -76,13 +57,6 @@ class Dataset(NamedTuple):
         if self.labels is None:
             raise ValueError(f"{self.name} has no labels")
         return {"image": np.asarray(self.images), "label": np.asarray(self.labels)}
-
-
-def checksum(array: np.ndarray) -> str:
-    """Return 8 hex digits that change with any value of an array: the CRC-32 of its bytes."""
-    if not array.flags.c_contiguous:
-        array = np.ascontiguousarray(array)
-    return f"{zlib.crc32(array.reshape(-1).view(np.uint8).data):08x}"
 
 
 def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:

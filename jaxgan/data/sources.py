@@ -6,6 +6,7 @@ load("pictures/", image_size=(64, 64))       a folder of pictures
 load("points.npz")                           arrays "images" and, optionally, "labels"
 """
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,24 +17,26 @@ import numpy as np
 from jaxgan.data.dataset import Dataset, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
 from jaxgan.data.tfds.names import PREPARABLE
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, plain
 from jaxgan.system.files import expanded
 from jaxgan.system.limits import require_memory
+from jaxgan.system.settings import PLAIN, Size, converted, parse_size
 
+BUILT_IN = ("digits", *MIXTURES)  # data sets that need no file
 DIGITS_FILE = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
 
 
 def load(
-    source: str,
+    source: str | Path,
     *,
-    image_size: tuple[int, int] | None = None,
+    image_size: Size | None = None,
     channels: int | None = None,
     conditional: bool = False,
     strict: bool = False,
     split: str = "train",
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
 ) -> Dataset:
     """Load a data set by name.
 
@@ -46,8 +49,8 @@ def load(
             (see `from_arrays`), read without pickle; the path of a folder of pictures, searched at every
             depth; or the name of a prepared TFDS image data set, such as "mnist", "emnist/letters" or
             "mnist:3.0.1".
-        image_size: height and width in pixels. Images are cut around their center and resized. None keeps
-            their size, which must then be the same for all.
+        image_size: height and width in pixels, or one number for both. Images are cut around their center and
+            resized. None keeps their size, which must then be the same for all.
         channels: 3 for color, 1 for gray; None keeps the channels of the images. A folder is in color if any
             of its pictures is.
         conditional: whether a folder's first-level subfolders are classes. Other sources always come with
@@ -63,8 +66,13 @@ def load(
         UserError: if the source cannot be loaded with these arguments; one sentence says why.
         SeveralSizesError: a `UserError`, if the images have several sizes and `image_size` is None.
     """
+    source = spelled(source)
+    channels = converted("channels", channels, int | None)
+    conditional, strict = converted("conditional", conditional, bool), converted("strict", strict, bool)
+    split, data_dir = converted("split", split, str), converted("data_dir", data_dir, str | None)
     if image_size is not None:
-        height, width = image_size
+        size = converted("image_size", image_size, Size, PLAIN._replace(read=parse_size))
+        image_size = height, width = (size, size) if isinstance(size, int) else size
         if min(image_size) < 1:
             raise UserError(f"`image_size` is at least 1x1, got {height}x{width}")
         if height * width > _MOST_PIXELS:
@@ -93,7 +101,9 @@ def load(
     return Dataset(source, **fields)
 
 
-def first_shape(source: str, *, split: str = "train", data_dir: str | None = None) -> tuple[int, ...] | None:
+def first_shape(
+    source: str | Path, *, split: str = "train", data_dir: str | None = None
+) -> tuple[int, ...] | None:
     """Return the shape (H, W, C) of the first image of a folder or TFDS data set; no other is decoded.
 
     Args:
@@ -107,8 +117,9 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
     Raises:
         UserError: as for `load`.
     """
+    source = spelled(source)
     path = expanded(source)
-    if source in ("digits", *MIXTURES) or path.suffix.lower() == ".npz":
+    if source in BUILT_IN or path.suffix.lower() == ".npz":
         return None
     if has_splits(source):
         from jaxgan.data.tfds.source import first_shape as first_tfds_shape
@@ -119,12 +130,49 @@ def first_shape(source: str, *, split: str = "train", data_dir: str | None = Non
     return folder.first_shape(path)
 
 
-def has_splits(source: str) -> bool:
+def has_splits(source: str | Path) -> bool:
     """Return whether a source is a TFDS data set: only those have splits, "train" and "test"."""
+    source = spelled(source)
     path = expanded(source)
-    if source in ("digits", *MIXTURES) or path.suffix.lower() == ".npz":
+    if source in BUILT_IN or path.suffix.lower() == ".npz":
         return False
     return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())
+
+
+def spelled(source: str | Path, *, argument: str = "data") -> str:
+    """Return a source as `load` spells it: "MNIST" and "fashion-mnist" are names of data sets, too.
+
+    Args:
+        source: as for `load`.
+        argument: the argument that the source was given for.
+
+    Raises:
+        UserError: if the source is empty, or neither a text nor a path.
+    """
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(
+            f"`{argument}` is the name of a data set or a path, got {type(source).__name__}: "
+            "from_arrays makes a data set of arrays"
+        )
+    text = os.fspath(source)
+    if not text.strip():
+        raise UserError(f"`{argument}` is empty: give the name of a data set or a path")
+    names = (*BUILT_IN, *PREPARABLE)
+    if isinstance(source, os.PathLike) or text in names or expanded(text).exists():
+        return text
+    name, *rest = re.split(r"(?=[:/])", text, maxsplit=1)
+    return "".join([{plain(each): each for each in names}.get(plain(name), name), *rest])
+
+
+def located(source: str | Path) -> str:
+    """Return a source so that it means the same from any folder: the absolute path of a file or a folder.
+
+    The name of a data set stays as it is.
+    """
+    source = spelled(source)
+    if source in BUILT_IN or (has_splits(source) and not expanded(source).is_file()):
+        return source
+    return os.path.abspath(expanded(source))
 
 
 def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None = None) -> str:

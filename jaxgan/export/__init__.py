@@ -1,5 +1,12 @@
 """A trained generator as files that other programs read."""
 
-from jaxgan.export.safetensors import CONFIG, WEIGHTS, load_generator, read_description, save_generator
+from jaxgan.export.safetensors import (
+    CONFIG,
+    WEIGHTS,
+    is_exported,
+    load_generator,
+    read_description,
+    save_generator,
+)
 
-__all__ = ["CONFIG", "WEIGHTS", "load_generator", "read_description", "save_generator"]
+__all__ = ["CONFIG", "WEIGHTS", "is_exported", "load_generator", "read_description", "save_generator"]

@@ -7,7 +7,7 @@ network; it is read as data, and nothing in it is imported or evaluated.
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from jaxgan.names import FAMILIES
 from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import write_atomically, write_json
+from jaxgan.system.files import expanded, write_atomically, write_json
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
@@ -32,7 +32,7 @@ _DTYPES = {
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
-_MOST_BYTES = 2**16  # largest size of config.json
+_MOST_BYTES = 2**20  # largest size of config.json
 _MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
@@ -46,6 +46,8 @@ def save_generator(
     latent_dim: int,
     num_classes: int | None,
     step: int,
+    class_names: Sequence[str] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a generator so that `load_generator` gives it back.
 
@@ -57,6 +59,8 @@ def save_generator(
         latent_dim: length of a latent vector.
         num_classes: number of classes for a conditional generator; None otherwise.
         step: training step of the variables.
+        class_names: name of each class, if the classes have names.
+        data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
     """
     names = [name for name, family in FAMILIES.items() if type(generator) is family.generator]
     options = {
@@ -74,6 +78,8 @@ def save_generator(
         "num_classes": num_classes,
         "latent_dim": latent_dim,
         "step": step,
+        "class_names": None if class_names is None else list(class_names),
+        "data": None if data is None else dict(data),
     }
     write_json(folder / CONFIG, description)
 
@@ -82,16 +88,15 @@ def read_description(path: str | Path) -> dict[str, Any]:
     """Return the content of an exported generator's ``config.json``.
 
     Args:
-        path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
+            beside it.
 
     Raises:
         UserError: if the file is missing, damaged, or of a format that this version cannot read.
     """
-    if Path(path).suffix in _PICKLED:
-        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
-    file = _folder(path) / CONFIG
+    file, _ = _files(path)
     try:
-        if file.stat().st_size > _MOST_BYTES:
+        if file.stat().st_size > _MOST_BYTES:  # thousands of class names fit
             raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         description = json.loads(file.read_text())
         version = description["format_version"]
@@ -110,7 +115,8 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
     """Return a trained generator as a plain function, on whatever device JAX uses.
 
     Args:
-        path: a run's folder, its ``export`` folder, or the ``.safetensors`` file.
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
+            beside it.
         generator: the module, for a generator that is not one of jaxgan's.
 
     Returns:
@@ -122,7 +128,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
     Raises:
         UserError: if no generator can be read, or if the weights do not fit the network.
     """
-    description = read_description(path)
+    description, (config, weights) = read_description(path), _files(path)
     try:
         image_shape = tuple(description["image_shape"])
         latent_dim, num_classes = description["latent_dim"], description["num_classes"]
@@ -138,20 +144,46 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         raise
     except Exception as error:  # a module may raise anything for values from a foreign file
         reason = str(error).split("\n")[0]
-        raise UserError(f"{_folder(path) / CONFIG} does not describe a generator: {reason}") from error
-    variables = with_leaves(like, _read_arrays(_folder(path) / WEIGHTS, named_leaves(like)))
+        raise UserError(f"{config} does not describe a generator: {reason}") from error
+    variables = with_leaves(like, _read_arrays(weights, named_leaves(like)))
     draw = drawing(generator)
 
     def generate(latents, labels=None):
-        if labels is not None and num_classes is not None and not isinstance(labels, jax.core.Tracer):
-            classes = np.asarray(labels)
-            if classes.size and not (classes.min() >= 0 and classes.max() < num_classes):
-                raise ValueError(
-                    f"labels are 0 to {num_classes - 1}, these go from {classes.min()} to {classes.max()}"
-                )
+        latents, labels = _inputs(latents, labels, latent_dim, num_classes)
         return draw(variables, latents, labels)
 
     return generate
+
+
+def _inputs(latents: Any, labels: Any, latent_dim: int, num_classes: int | None) -> tuple[Any, Any]:
+    """Return latents and labels as a generator takes them; lists and NumPy arrays become arrays.
+
+    Raises:
+        ValueError: for other shapes or types, and, outside `jax.jit`, for labels out of range.
+    """
+    latents = jnp.asarray(latents)
+    if latents.ndim != 2 or latents.shape[1] != latent_dim:
+        raise ValueError(f"latents have shape [B, {latent_dim}], got {list(latents.shape)}")
+    if not jnp.issubdtype(latents.dtype, jnp.floating):
+        latents = latents.astype(jnp.float32)
+    if labels is None or num_classes is None:
+        if num_classes is not None:
+            raise ValueError(f"this generator takes labels, integers from 0 to {num_classes - 1}")
+        if labels is not None:
+            raise ValueError("this generator is unconditional: it takes no labels")
+        return latents, None
+    if not isinstance(labels, jax.core.Tracer):
+        classes = np.asarray(labels)
+        if not np.issubdtype(classes.dtype, np.integer):
+            raise ValueError(f"labels are integers, got {classes.dtype}")
+        if classes.size and not (classes.min() >= 0 and classes.max() < num_classes):
+            raise ValueError(
+                f"labels are 0 to {num_classes - 1}, these go from {classes.min()} to {classes.max()}"
+            )
+    labels = jnp.asarray(labels, jnp.int32)
+    if labels.shape != latents.shape[:1]:
+        raise ValueError(f"labels have shape [{len(latents)}], one for each latent, got {list(labels.shape)}")
+    return latents, labels
 
 
 def _read_arrays(file: Path, shapes: dict[str, Any]) -> dict[str, jax.Array]:
@@ -190,8 +222,28 @@ def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_clas
     return FAMILIES[network].generator(image_shape=image_shape, num_classes=num_classes, **options)
 
 
-def _folder(path: str | Path) -> Path:
+def is_exported(path: str | Path) -> bool:
+    """Return whether a path is a run with an exported generator, its export folder, or a file of weights."""
     path = Path(path)
-    if path.suffix == ".safetensors":
-        return path.parent
-    return path / "export" if (path / "export").is_dir() else path
+    if not path.is_dir():
+        return path.suffix.lower() == ".safetensors"
+    return any((folder / WEIGHTS).is_file() for folder in (path, path / "export"))
+
+
+def _files(path: str | Path) -> tuple[Path, Path]:
+    """Return the files of description and weights that a path means.
+
+    Raises:
+        UserError: if the path is neither a folder nor a ``.safetensors`` file.
+    """
+    path = expanded(path)
+    if path.is_dir():
+        folder = path / "export" if (path / "export" / CONFIG).exists() else path
+        return folder / CONFIG, folder / WEIGHTS
+    if path.suffix.lower() in _PICKLED:
+        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
+    if not path.exists():
+        raise UserError(f"there is no run, no folder and no file at {path}")
+    if path.suffix.lower() != ".safetensors":
+        raise UserError(f"{path} holds no generator: name a run's folder, or a .safetensors file")
+    return path.with_name(CONFIG), path

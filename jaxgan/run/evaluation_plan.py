@@ -14,7 +14,7 @@ from jaxgan.build import Experiment
 from jaxgan.config import Config
 from jaxgan.data import Dataset
 from jaxgan.data.mixtures import MIXTURES
-from jaxgan.data.sources import has_splits
+from jaxgan.data.sources import has_splits, spelled
 from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
 from jaxgan.evaluate.fakes import fake_outputs, random_rows
 from jaxgan.evaluate.reals import Reals, draw_reals, labels_like, load, real_outputs
@@ -74,7 +74,7 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         return _plan_of_points(config, dataset, names, goal)
     if extractor is None:
         extractor = features.get(**_choice(config), source=dataset.name, data_dir=config.data_dir)
-    if has_splits(dataset.name) and dataset.name == config.data:
+    if has_splits(dataset.name) and dataset.name == spelled(config.data):
         shape = dataset.images.shape[1:]
         reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
     else:

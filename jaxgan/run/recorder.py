@@ -178,6 +178,8 @@ class Recorder:
             latent_dim=self._run.config.latent_dim,
             num_classes=experiment.num_classes,
             step=step,
+            class_names=None if experiment.num_classes is None else self._run.dataset.class_names,
+            data=self._run.folder.settings.get("fingerprint"),
         )
 
     def _plot_curves(self, rows: list[dict[str, Any]]) -> None:

@@ -23,12 +23,13 @@ from typing import IO, Any
 
 import jax
 
+from jaxgan.data.fingerprint import difference
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import remove_leftovers, write_atomically, write_json, writing
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
-OWN = "your own"
+OWN, DATA = "your own", "fingerprint"
 _LONGEST_ROW = 1024  # bytes that a row of metrics.jsonl takes at most
 
 
@@ -74,8 +75,9 @@ class Workdir:
         upgrade: Upgrade = dict,
         writes: bool = True,
     ):
-        self.path = Path(path)
+        self.path, self.settings = Path(path), settings
         self.warnings: dict[str, str] = {}  # by the alarm's name; status.json lists them
+        self.notes: list[str] = []
         self._step, self._writes = 0, writes
         if writes:
             self._open(settings, practical, upgrade)
@@ -223,7 +225,8 @@ class Workdir:
             raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
         present = json.loads(json.dumps(settings))  # tuples become lists, as in the file
         old, new = _flat(saved, present), _flat(present, present)
-        differing = [
+        before, now = saved.get(DATA) or {}, present.get(DATA) or {}
+        differing = list(filter(None, [difference(before, now)])) + [
             f"{name} was {old.get(name, 'unset')}, is now {new.get(name, 'unset')}"
             for name in dict.fromkeys([*old, *new])
             if old.get(name) != new.get(name) and name not in practical
@@ -239,6 +242,10 @@ class Workdir:
                 hint = " (train.run's argument labels names your own pieces, if these are the same)"
             message = f"{self.path} holds a run with other settings: {'; '.join(differing)}{hint}"
             raise OtherRunError(message, free)
+        if "content" in now and "content" not in before:
+            self.notes.append(
+                f"an older version kept no fingerprint of the run's data: it is now that of {present['data']}"
+            )
 
 
 def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +259,7 @@ def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
     own = settings.get("own") or {}
     if isinstance(own, list):
         own = {name: (present.get("own") or {}).get(name) for name in own}
-    flat = {name: value for name, value in settings.items() if name != "own"}
+    flat = {name: value for name, value in settings.items() if name not in ("own", DATA)}
     return flat | {f"{OWN} {name}": label for name, label in own.items()}
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from jaxgan import build, data, train
 from jaxgan.build import Experiment
 from jaxgan.config import PRACTICAL, Config, upgrade
+from jaxgan.data.fingerprint import fingerprint
+from jaxgan.data.sources import located
 from jaxgan.run import evaluation_plan
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.evaluation_plan import EvaluationPlan
@@ -122,7 +124,8 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
     if status.exists() and json.loads(status.read_text())["state"] == "done":
         return
     if not status.exists():
-        settings = config.asked(dataset.name, dataset.images.shape, {})
+        content = fingerprint(dataset, conditional=config.conditional)
+        settings = config.asked(located(config.data), content, {})
         with Workdir(path, settings, practical=PRACTICAL, upgrade=upgrade) as folder:
             folder.trim_metrics(-1)
             for row in rows:

@@ -13,6 +13,8 @@ import jax
 
 from jaxgan import build, features
 from jaxgan.config import PRACTICAL, Config, upgrade
+from jaxgan.data.fingerprint import fingerprint
+from jaxgan.data.sources import located
 from jaxgan.run import evaluation_plan
 from jaxgan.run.workdir import Workdir, read_rows
 from jaxgan.sweep import population, results
@@ -48,6 +50,9 @@ def run(
     """
     groups, is_new = programs(members), not path.exists()
     practical = PRACTICAL - {"steps"}
+    with_labels = members[0].replace(conditional=any(member.conditional for member in members))
+    content = fingerprint(build.dataset(with_labels), conditional=with_labels.conditional)
+    settings = settings | {"data": located(members[0].data), "fingerprint": content}
     with (
         Workdir(path, settings, practical=practical, upgrade=upgrade) as folder,
         signals.listen() as stop,

@@ -1,11 +1,9 @@
 """The members of a sweep: an experiment's settings, with some of them varied."""
 
 import ast
-import dataclasses
 import itertools
 import math
 import sys
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.config import DEFAULTS, INFO, Config
+from jaxgan.config import DEFAULTS, INFO, TYPES, Config
 from jaxgan.system.errors import UserError, choose
+from jaxgan.system.settings import converted
 
 NAME = "CONFIG"
-FIELDS = {field.name: field.type for field in dataclasses.fields(Config)}
 Values = dict[str, list[Any]]
 
 
@@ -79,7 +77,7 @@ def make(
     values = _by_name("grid", grid)
     ranges = _by_name("log_uniform", log_uniform)
     for name, ends in ranges.items():
-        if float not in _kinds(name):
+        if float not in (TYPES[name], *typing.get_args(TYPES[name])):
             raise UserError(f"`log_uniform` takes settings that are not whole numbers, and `{name}` is none")
         if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
             raise UserError(f"`log_uniform` {name}=low,high takes two positive numbers, got {ends}")
@@ -101,7 +99,7 @@ def make(
 
 def varied(members: Sequence[Config]) -> list[str]:
     """Return the names of the settings in which members differ."""
-    return [name for name in FIELDS if len({getattr(member, name) for member in members}) > 1]
+    return [name for name in TYPES if len({getattr(member, name) for member in members}) > 1]
 
 
 def programs(members: Sequence[Config]) -> list[list[int]]:
@@ -120,7 +118,7 @@ def _by_name(argument: str, texts: Sequence[str]) -> Values:
         key, equals, listed = text.partition("=")
         if not equals:
             raise UserError(f"`{argument}` takes NAME=VALUE,VALUE,..., got {text}")
-        name = choose(argument, key.strip().removeprefix("--"), FIELDS)
+        name = choose(argument, key.strip().removeprefix("--"), TYPES)
         sweep = INFO[name].sweep
         if sweep == "never":
             raise UserError(f"`{argument}` {text}: a sweep sets `{name}` itself")
@@ -132,25 +130,8 @@ def _by_name(argument: str, texts: Sequence[str]) -> Values:
     return named
 
 
-def _kinds(name: str) -> tuple[Any, ...]:
-    kind = FIELDS[name]
-    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-
-
 def _convert(name: str, text: str) -> Any:
-    kinds, read = _kinds(name), INFO[name].read
-    if read is not None and text != "None":
-        return read(text)
-    if types.NoneType in kinds and text == "None":
-        return None
-    if bool in kinds and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (kind for kind in (int, float, str) if kind in kinds):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    raise UserError(f"`{name}` takes {' or '.join(kind.__name__ for kind in kinds)}, got {text}")
+    return converted(name, None if text == "None" else text, TYPES[name], INFO[name])
 
 
 def _all(values: Values) -> list[dict[str, Any]]:

@@ -14,6 +14,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 FAILED, USER_ERROR, PREEMPTED, INTERRUPTED = 1, 2, 75, 130
 
+NICKNAMES = {  # what papers and other libraries call some of the names here
+    "bce": "non_saturating",
+    "diffaug": "color,translation,cutout",
+    "diffaugment": "color,translation,cutout",
+    "gp": "gradient_penalty",
+    "lsgan": "least_squares",
+    "ns": "non_saturating",
+    "rgan": "relativistic",
+    "ralsgan": "relativistic_average_least_squares",
+    "rahinge": "relativistic_average_hinge",
+    "vanilla": "minimax",
+    "wgan": "wasserstein,wgan_gp",
+    "wgangp": "gradient_penalty",
+}
+
 
 class UserError(ValueError):
     """A mistake of the user's: one sentence explains it; the exit code is 2, and nothing is written."""
@@ -29,7 +44,7 @@ def with_flags(text: str) -> str:
 
 
 def choose(argument: str, name: str, known: Iterable[str]) -> str:
-    """Return the known name that `name` means; hyphens and underscores are the same.
+    """Return the known name that `name` means, whatever its case, and whether it has hyphens, spaces or none.
 
     Args:
         argument: the argument that `name` was given for.
@@ -39,13 +54,20 @@ def choose(argument: str, name: str, known: Iterable[str]) -> str:
     Raises:
         UserError: if `name` is unknown, with the nearest known name and the list of all.
     """
-    names = {each.replace("-", "_"): each for each in known}
-    spelled = name.replace("-", "_")
+    names = {plain(each): each for each in known}
+    spelled = plain(name)
     if spelled in names:
         return names[spelled]
-    nearest = difflib.get_close_matches(spelled, names, 1)
-    hint = f"did you mean {names[nearest[0]]}? " if nearest else ""
+    meant = [each for each in NICKNAMES.get(spelled, "").split(",") if each in names.values()]
+    if not meant:
+        meant = [names[each] for each in difflib.get_close_matches(spelled, names, 1)]
+    hint = f"did you mean {','.join(meant)}? " if meant else ""
     raise UserError(f"`{argument}` {name} is unknown: {hint}there are {', '.join(names.values())}")
+
+
+def plain(name: str) -> str:
+    """Return a name without case, hyphens, underscores and spaces, as names are compared."""
+    return re.sub(r"[-_\s]", "", name).lower()
 
 
 @contextlib.contextmanager

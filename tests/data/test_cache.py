@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgan.data import cache
-from jaxgan.data.dataset import checksum
+from jaxgan.data.fingerprint import checksum
 from jaxgan.system.errors import UserError
 
 IMAGES = np.arange(12 * 5 * 4 * 3, dtype=np.uint8).reshape(12, 5, 4, 3)
@@ -99,7 +99,7 @@ RACER = """
 import os, sys, time
 import numpy as np
 from jaxgan.data import cache
-from jaxgan.data.dataset import checksum
+from jaxgan.data.fingerprint import checksum
 
 killed = False
 

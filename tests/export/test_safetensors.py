@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import flax.linen as nn
 import jax
@@ -10,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 import jaxgan
 from jaxgan import export
 from jaxgan.networks import dcgan, mlp
+from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
 
 
@@ -102,8 +104,11 @@ def test_a_module_of_ones_own_needs_the_module(tmp_path):
 
 
 def test_what_cannot_be_loaded_is_said(tmp_path):
-    with pytest.raises(UserError, match="no checkpoint in"):
+    with pytest.raises(UserError, match=r"there is no run, no folder and no file at .*nothing"):
         jaxgan.load_generator(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no checkpoint in .*empty"):
+        jaxgan.load_generator(tmp_path / "empty")
     save(tmp_path, mlp.Generator((8, 8, 1), (5,)))
     with pytest.raises(UserError, match=r"Dense_0/bias is float32\[9\], found float32\[5\]"):
         jaxgan.load_generator(tmp_path, mlp.Generator((8, 8, 1), (9,)))
@@ -124,6 +129,60 @@ def test_what_cannot_be_loaded_is_said(tmp_path):
     (tmp_path / "generator.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(UserError, match="cannot be read"):
         jaxgan.load_generator(tmp_path)
+
+
+def test_the_file_that_is_named_is_the_file_that_is_read(tmp_path):
+    small, other = mlp.Generator((8, 8, 1), (5,)), mlp.Generator((8, 8, 1), (5,))
+    first = save(tmp_path, small)
+    latents = jax.random.normal(jax.random.key(1), (4, 6))
+    moved = jax.tree.map(lambda leaf: leaf + 0.1, first)
+    shutil.copytree(tmp_path, tmp_path / "other")
+    save_file(
+        {name: np.asarray(leaf) for name, leaf in named_leaves(moved).items()}, tmp_path / "mine.safetensors"
+    )
+    for name, variables in (("generator", first), ("mine", moved)):
+        images = jaxgan.load_generator(tmp_path / f"{name}.safetensors")(latents)
+        np.testing.assert_allclose(images, other.apply(variables, latents, train=False), rtol=1e-5, atol=1e-6)
+    for name, what in (
+        ("nothing.safetensors", "no file at .*nothing.safetensors"),
+        ("config.json", "config.json holds no generator"),
+        ("other.pt", "no run, no folder and no file"),
+    ):
+        with pytest.raises(UserError, match=what if name != "other.pt" else "may hold code"):
+            jaxgan.load_generator(tmp_path / name)
+
+
+def test_a_folder_is_told_by_what_is_in_it(tmp_path):
+    for name in ("v1.pt", "v2.safetensors", "best.npz"):
+        save(tmp_path / name / "export", mlp.Generator((8, 8, 1), (5,)))
+        assert export.is_exported(tmp_path / name)
+        assert export.read_description(tmp_path / name)["step"] == 12
+    (tmp_path / "pictures/export").mkdir(parents=True)
+    (tmp_path / "pictures/config.json").write_text("{}")
+    assert not export.is_exported(tmp_path / "pictures")
+
+
+def test_latents_and_labels_of_python_are_understood(tmp_path):
+    variables = save(tmp_path, mlp.Generator((8, 8, 1), (5,), num_classes=3), num_classes=3)
+    generate = jaxgan.load_generator(str(tmp_path))
+    latents = np.random.default_rng(0).standard_normal((3, 6))
+    expected = mlp.Generator((8, 8, 1), (5,), num_classes=3).apply(
+        variables, jnp.asarray(latents, jnp.float32), jnp.arange(3), train=False
+    )
+    for labels in ([0, 1, 2], (0, 1, 2), np.arange(3), np.arange(3, dtype=np.uint8), jnp.arange(3)):
+        np.testing.assert_allclose(generate(latents.tolist(), labels), expected, rtol=1e-5, atol=1e-6)
+    for wrong, what in (
+        ((latents, None), "takes labels, integers from 0 to 2"),
+        ((latents, [0, 1]), r"labels have shape \[3\], one for each latent, got \[2\]"),
+        ((latents, [0.0, 1.0, 2.0]), "labels are integers, got float"),
+        ((latents[:, :5], [0, 1, 2]), r"latents have shape \[B, 6\], got \[3, 5\]"),
+        ((latents[0], 0), r"latents have shape \[B, 6\], got \[6\]"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            generate(*wrong)
+    save(tmp_path / "plain", mlp.Generator((8, 8, 1), (5,)))
+    with pytest.raises(ValueError, match="unconditional: it takes no labels"):
+        jaxgan.load_generator(tmp_path / "plain")(latents, [0, 1, 2])
 
 
 @pytest.mark.parametrize("name", ["workdir", "grid"])

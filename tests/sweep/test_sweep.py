@@ -351,7 +351,7 @@ def test_random_members_are_log_uniform_and_the_same_again():
     [
         ("--grid bata1=1", "--grid bata1 is unknown: did you mean beta1"),
         ("--grid beta1", "--grid takes NAME=VALUE"),
-        ("--grid steps=many", "--steps takes int, got many"),
+        ("--grid steps=many", "--steps is a whole number, got 'many'"),
         ("--grid beta1=2", "--beta1 must be at least 0 and below 1"),
         ("--grid workdir=here", "a sweep sets --workdir itself"),
         ("--grid log-every=1 --grid log-every=2", "--log-every must be the same for all members"),
