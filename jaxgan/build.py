@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config
+from jaxgan.data.dataset import held_out_rows, part
 from jaxgan.games.gradients import Players
 from jaxgan.losses import Loss
 from jaxgan.names import (
@@ -91,7 +92,7 @@ class Experiment(NamedTuple):
     mesh: Mesh | None = None
 
 
-def dataset(config: Config) -> data.Dataset:
+def load(config: Config) -> data.Dataset:
     """Load the data set that ``config.data`` names; see `jaxgan.data.load`."""
     return data.load(
         config.data,
@@ -101,6 +102,24 @@ def dataset(config: Config) -> data.Dataset:
         strict=config.strict,
         data_dir=config.data_dir,
     )
+
+
+def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
+    """Return the images that a run learns: all but those that are held out.
+
+    Args:
+        config: all settings.
+        whole: the whole data set; None loads it (`load`).
+    """
+    whole = load(config) if whole is None else whole
+    if not isinstance(whole, data.Dataset):
+        kind = type(whole).__name__
+        raise UserError(f"`dataset` is made by data.load or, of your arrays, by data.from_arrays, got {kind}")
+    if not config.held_out:
+        return whole
+    unseen = held_out_rows(len(whole.images), config.held_out)
+    note = f"{int(unseen.sum()):,} of the {len(unseen):,} images are held out (`held_out`)"
+    return part(whole, ~unseen, "the training images")._replace(notes=(*whole.notes, note))
 
 
 def optimizers(

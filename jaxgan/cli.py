@@ -57,7 +57,7 @@ def train(args: list[str]) -> None:
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
     first, config = parse_all([Start(), Config()], **program)
     with exits(OSError):
-        dataset = build.dataset(config)
+        dataset = build.load(config)
         facts = Facts(
             dataset.images.shape[1:], len(dataset.images), dataset.num_classes, jax.default_backend()
         )

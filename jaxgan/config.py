@@ -76,6 +76,12 @@ class Config:
         practical=True,
         sweep="same",
     )
+    held_out: float = _data(
+        0.0,
+        "share of the images that is not trained on, for metrics that need unseen ones (memorisation)",
+        within=(0, 1),
+        open_ends=(False, True),
+    )
     data_dir: str | None = _data(
         None,
         "folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets",

@@ -115,7 +115,7 @@ def _run(
         config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
 
     # The data, the networks and the plan of their evaluations.
-    dataset = build.dataset(config) if dataset is None else dataset
+    dataset = build.dataset(config, dataset)
     experiment = placement.place(build.experiment(config, dataset, pieces), config)
     plan = evaluation_plan.plan(config, dataset, extractor)
 
@@ -165,6 +165,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
             *folder.notes,
             *checkpoints.notes,
             *placement.notes(config),
+            *(run.plan.notes if run.plan else ()),
             *nan.notes(rollbacks),
         )
         diagnosis = Diagnosis(run, recorder, start=step)
@@ -321,8 +322,8 @@ def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
             compilation.keep_programs()
         if config.dry_run:
             config = config.check()
-            evaluation_plan.check(config, config.data)
-            dataset = build.dataset(config) if dataset is None else dataset
+            dataset = build.dataset(config, dataset)
+            evaluation_plan.check(config, dataset)
             print(cost.dry_run(config, build.experiment(config, dataset)))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config, dataset=dataset).status])

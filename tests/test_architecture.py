@@ -24,7 +24,7 @@ MAY_IMPORT = {
         "build", "config", "data", "diagnostics", "evaluate", "export", "features", "images", "metrics", "parallel",
         "sampling", "state",
     },
-    "evaluate": {"config", "data", "export", "features", "metrics", "sampling"},
+    "evaluate": {"build", "config", "data", "export", "features", "metrics", "sampling"},
     "build": {"augment", "config", "data", "games", "losses", "names", "sampling", "state", "step"},
     "export": {"names", "sampling", "state"},
     "recipes": {"config"},

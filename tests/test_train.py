@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -17,7 +18,7 @@ from jaxgan.export.safetensors import load_generator
 from jaxgan.names import FAMILIES
 from jaxgan.networks import mlp
 from jaxgan.system.errors import UserError
-from pictures import forty_pictures
+from pictures import forty_pictures, save_pictures
 
 PICTURES = forty_pictures(6, 10, 3)
 
@@ -251,3 +252,100 @@ def test_the_gif_shows_every_grid(tmp_path):
         assert gif.n_frames == 3
         assert max(gif.size) <= 480
     assert (result.workdir / "samples.gif").stat().st_size < 500_000
+
+
+def folder_run(workdir, source, **options):
+    """Train on a folder of pictures with tiny networks."""
+    small = {"network": "mlp", "data": source, "quiet": True, "save_every": 4}
+    return train.run(tiny(workdir, **{**small, **options}))
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Two folders named pics with as many pictures of one size, and the current folder above them."""
+    for name, images in (("a", PICTURES.images), ("b", 255 - PICTURES.images)):
+        save_pictures(tmp_path / name / "pics", images)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_run_knows_its_data_by_content_and_not_by_path(places, monkeypatch):
+    monkeypatch.chdir(places / "a")
+    folder_run("../run", "pics", steps=4)
+    settings = json.loads((places / "run/config.json").read_text())
+    assert settings["data"] == str(places / "a/pics")
+    assert settings["fingerprint"]["images"] == [40, 6, 10, 3]
+    assert settings["fingerprint"] == json.loads((places / "run/export/config.json").read_text())["data"]
+    monkeypatch.chdir(places / "b")
+    with pytest.raises(UserError, match="the data have the same number and size, but another content"):
+        folder_run("../run", "pics", steps=8)
+    (places / "a").rename(places / "moved")
+    monkeypatch.chdir(places)
+    for steps, source in ((8, "moved/pics/"), (12, "./moved/../moved/pics"), (16, Path("moved/pics"))):
+        folder_run("run", source, steps=steps, image_size="6x10")
+    settings = json.loads((places / "run/config.json").read_text())
+    assert settings["data"] == str(places / "moved/pics")
+    (places / "moved/pics/039.png").unlink()
+    with pytest.raises(UserError, match="the data were 40 images 6x10x3, and are 39 images 6x10x3 now"):
+        folder_run("run", "moved/pics", steps=20)
+
+
+def test_a_run_of_an_older_version_gets_a_fingerprint(places, capsys):
+    folder_run("run", "a/pics", steps=4)
+    settings = json.loads(Path("run/config.json").read_text())
+    fingerprint = settings.pop("fingerprint")
+    del settings["own_data"], settings["held_out"]
+    Path("run/config.json").write_text(json.dumps(settings | {"images": [40, 6, 10, 3], "data": "a/pics"}))
+    folder_run("run", "a/pics", steps=8, quiet=False)
+    assert "kept no fingerprint of the run's data: it is now that of" in capsys.readouterr().out
+    assert json.loads(Path("run/config.json").read_text())["fingerprint"] == fingerprint
+    folder_run("run", "a/pics", steps=12, quiet=False)
+    assert "fingerprint" not in capsys.readouterr().out
+    Path("run/config.json").write_text(json.dumps(settings | {"images": [41, 6, 10, 3]}))
+    with pytest.raises(UserError, match="the data were 41 images"):
+        folder_run("run", "a/pics", steps=16)
+
+
+def test_class_names_are_kept_and_compared(tmp_path):
+    for i, name in enumerate(("cat", "dog")):
+        save_pictures(tmp_path / "pics" / name, PICTURES.images[i::2])
+    folder_run(tmp_path / "run", tmp_path / "pics", steps=4, conditional=True)
+    settings = json.loads((tmp_path / "run/config.json").read_text())
+    description = json.loads((tmp_path / "run/export/config.json").read_text())
+    assert settings["fingerprint"]["class_names"] == description["class_names"] == ["cat", "dog"]
+    (tmp_path / "pics/dog").rename(tmp_path / "pics/fox")
+    with pytest.raises(UserError, match="the classes were cat, dog, and are cat, fox now"):
+        folder_run(tmp_path / "run", tmp_path / "pics", steps=8, conditional=True)
+
+
+def test_held_out_images_are_not_trained_on(tmp_path):
+    np.savez(tmp_path / "images.npz", images=PICTURES.images, labels=PICTURES.labels)
+    folder_run(tmp_path / "run", tmp_path / "images.npz", steps=4, held_out=0.1)
+    settings = json.loads((tmp_path / "run/config.json").read_text())
+    assert settings["fingerprint"]["images"] == [36, 6, 10, 3]
+    folder_run(tmp_path / "run", tmp_path / "images.npz", steps=8, held_out=0.1)
+    with pytest.raises(UserError, match="36 images 6x10x3, and are 40 images 6x10x3 now"):
+        folder_run(tmp_path / "run", tmp_path / "images.npz", steps=12)
+    config = tiny(tmp_path / "own", steps=4, held_out=0.25)
+    train.run(config, dataset=PICTURES, **SMALL)
+    assert "of 30 images" not in (tmp_path / "own/log.txt").read_text()
+    assert "10 of the 40 images are held out" in (tmp_path / "own/log.txt").read_text()
+    with pytest.raises(UserError, match=r"`held_out` 0.001 of 40 images leaves no image on one side"):
+        train.run(config.replace(held_out=0.001), dataset=PICTURES, **SMALL)
+
+
+@pytest.mark.parametrize("dataset", [PICTURES.images, {"images": PICTURES.images}, "digits"])
+def test_a_data_set_that_is_none_is_one_sentence(tmp_path, dataset):
+    with pytest.raises(
+        UserError, match="`dataset` is made by data.load or, of your arrays, by data.from_arrays"
+    ):
+        train.run(tiny(tmp_path / "run"), dataset=dataset, **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_names_of_data_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "runs", PICTURES.images)
+    for source in ("", " "):
+        with pytest.raises(UserError, match="`data` is empty: give the name of a data set or a path"):
+            train.run(Config(data=source))

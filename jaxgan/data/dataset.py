@@ -110,6 +110,39 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
     return Dataset(name, images, labels.astype(np.int32), num_classes, tuple(notes))
 
 
+def held_out_rows(count: int, share: float) -> np.ndarray:
+    """Return which of `count` images are held out: a share of them in random order, always the same ones.
+
+    Returns:
+        bool ``[count]``.
+
+    Raises:
+        UserError: if the share leaves no image to one of the two sides.
+    """
+    number = round(count * share)
+    if not 0 < number < count:
+        raise UserError(f"`held_out` {share:g} of {count:,} images leaves no image on one side")
+    rows = np.zeros(count, bool)
+    rows[np.random.default_rng(0).permutation(count)[:number]] = True
+    return rows
+
+
+def part(dataset: Dataset, rows: np.ndarray, kind: str) -> Dataset:
+    """Return the chosen images of a data set, as a copy in memory.
+
+    Args:
+        dataset: the data set.
+        rows: which images, bool ``[N]``.
+        kind: what they are, for a message.
+
+    Raises:
+        UserError: if the copy does not fit the memory.
+    """
+    require_memory(int(rows.sum()) * dataset.images[0].nbytes, f"{kind} of {dataset.name}")
+    labels = None if dataset.labels is None else dataset.labels[rows]
+    return dataset._replace(images=dataset.images[rows], labels=labels, content=None)
+
+
 def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
     """Return `count` images to look at, or all where there are fewer.
 

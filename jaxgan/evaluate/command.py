@@ -1,23 +1,41 @@
 """``jaxgan evaluate``: chooses what to measure, the real images and the extractor, and measures."""
 
-import json
 import tempfile
+import types
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jaxgan import data, export, features
-from jaxgan.data.sources import first_shape, has_splits
+from jaxgan.data.sources import BUILT_IN, has_splits
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
-from jaxgan.evaluate.reals import Reals, labels_like, load, load_unresized
+from jaxgan.evaluate.reals import (
+    Reals,
+    draw_reals,
+    labels_like,
+    load,
+    notes_on,
+    with_labels,
+)
 from jaxgan.evaluate.report import Report, measure, table, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
+from jaxgan.evaluate.subject import (
+    TEST,
+    Subject,
+    folder_of,
+    held_out_images,
+    source_of,
+    subject_at,
+    training_images,
+)
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded, write_atomically
 from jaxgan.system.limits import require_memory
+from jaxgan.system.settings import PLAIN, converted
 
-TEST = "test"  # the split that is not trained on
+OWN = features.OWN
+LISTED = PLAIN._replace(read=lambda text: tuple(text.split(",")))
 
 
 def evaluate(
@@ -48,13 +66,15 @@ def evaluate(
         metrics: names of metrics, separated by commas.
         n: the number of fakes, >= 2, and the largest number of reals.
         seed: the seed of the latents.
-        extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn,
-            inception-2015 or efficientnet-lite0; None for the one of the data set.
+        extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
+            small classifier that learns the labels of the real images), inception-2015 or
+            efficientnet-lite0; None for the one of the run or of the data set.
         inception_weights: the file of the 2015 Inception's weights (.pth, .safetensors), which chooses that
             network too.
         efficientnet_weights: the file of EfficientNet-Lite0's weights, which chooses that network too.
         download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
-        held_out: real images that were not trained on, for memorization; None for the "test" split.
+        held_out: real images that were not trained on, for memorization: their name, or a share such as 0.1
+            of the real images that is split off; None for those that the run held out, or the "test" split.
         data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
             ~/tensorflow_datasets.
         out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.
@@ -65,59 +85,60 @@ def evaluate(
     Raises:
         UserError: if something cannot be done; one sentence says why.
     """
-    names = split_names(metrics)
+    names = split_names(",".join(converted("metrics", metrics, tuple[str, ...], LISTED)))
+    n, seed, download = (
+        converted("n", n, int),
+        converted("seed", seed, int),
+        converted("download", download, bool),
+    )
     if not 0 <= seed < 2**32:
         raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
     if n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
-    if not path.exists():
-        raise UserError(f"there is no run, no folder and no file at {path}")
-    is_run = _is_run(path)
-    settings = _settings(path) if is_run else {}
-    source = against or settings.get("data")
-    if source is None:
-        unknown = f" ({path} does not say what it was trained on)" if is_run else ""
-        raise UserError(f"`against` is missing: the name of real images, such as mnist{unknown}")
-    description = export.read_description(path) if is_run else {}
-    if description.get("network") == "custom":
-        raise UserError(f"{path} needs its own module: evaluate.from_generator measures such a generator")
-    if split is not None and not has_splits(source):
+    subject = subject_at(converted("path", path, Path), against)
+    data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
+    source = source_of(subject, against)
+    splits = has_splits(source)
+    if split is not None and not splits:
         raise UserError(f"`split` {split}: {source} has no splits")
-    pictures = None if is_run else _pictures(path)
-    shape = tuple(description["image_shape"]) if pictures is None else pictures.images.shape[1:]
-    if len(shape) != 3:
-        raise UserError(f"{path}: an image to measure is [H, W, C], got {list(shape)}")
-    data_dir = data_dir or settings.get("data_dir")
-    conditional = description.get("num_classes") is not None and _is_folder(source)
-    load_split = partial(load, source, shape, conditional=conditional, data_dir=data_dir)
+    if len(subject.image_shape) != 3:
+        raise UserError(f"{subject.path}: an image to measure is [H, W, C], got {list(subject.image_shape)}")
+    trained = None if against is not None else training_images(subject, source, data_dir)
+    conditional = subject.description.get("num_classes") is not None and _is_folder(source)
+    load_split = partial(load, source, subject.image_shape, conditional=conditional, data_dir=data_dir)
+    if trained is not None and not splits:
+        real = draw_reals(trained, n)
+    else:
+        real = load_split(split=split or TEST, n=n)
+    real = _same_classes(subject, real)
     network = features.get(
-        extractor,
         source=source,
-        inception_weights=inception_weights,
-        efficientnet_weights=efficientnet_weights,
+        dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
         download=download,
         data_dir=data_dir,
+        **_network(subject, extractor, inception_weights, efficientnet_weights, download),
     )
-    real = load_split(split=split or TEST, n=n)
-    folder = out or (_folder(path) if is_run else None)
+    train = unseen = None
+    if needing := [name for name in names if name in WITH_TRAINING_SET]:
+        whole = load_split(split="train") if trained is None else draw_reals(trained)
+        train, unseen = held_out_images(subject, source, whole, held_out, needing, data_dir)
+    folder = converted("out", out, Path | None) or (
+        folder_of(subject.path) if subject.pictures is None else None
+    )
     if folder is not None:
         _require_writable(folder)
-    if pictures is None:
-        fakes = _fakes_of_run(path, description, real, n, seed)
+    if subject.pictures is None:
+        fakes = _fakes_of_run(subject.path, subject.description, real, n, seed)
     else:
-        fakes = from_dataset(pictures, n)._replace(protocol={"images": pictures.name})
-    train = unseen = None
-    if set(names) & set(WITH_TRAINING_SET):
-        if held_out is None and not has_splits(source):
-            raise UserError(f"{source} has no split to hold out: name other real images with `held_out`")
-        train = load_split(split="train")
-        unseen = load(held_out or source, shape, split=TEST, data_dir=data_dir)
+        fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
     try:
         report = measure(fakes, real, network, names, train=train, held_out=unseen)
     except features.FeaturesNotFiniteError as error:
-        raise UserError(f"{path}: {error}") from error
-    if pictures is not None:
-        report = report._replace(notes=(*pictures.notes, *report.notes))
+        raise UserError(f"{subject.path}: {error}") from error
+    before = () if subject.pictures is None else subject.pictures.notes
+    if fakes.count < n:
+        before += (f"{subject.path} has {fakes.count:,} images, fewer than `n` {n:,}",)
+    report = report._replace(notes=(*before, *report.notes, *notes_on(network, source)))
     if folder is not None:
         try:
             write(report, folder)
@@ -130,6 +151,50 @@ def evaluate(
     return report
 
 
+def _same_classes(subject: Subject, real: Reals) -> Reals:
+    """Return the reals without their labels where these are of other classes than the generator's."""
+    names = subject.description.get("class_names")
+    if names is None or real.class_names is None or tuple(names) == real.class_names:
+        return real
+    note = (
+        f"the generator's classes ({', '.join(names[:5])}...) are not those of {real.source} "
+        f"({', '.join(real.class_names[:5])}...): nothing is compared class by class"
+    )
+    return real._replace(labels=None, num_classes=None, class_names=None, notes=(*real.notes, note))
+
+
+def _labelled(source: str, trained: data.Dataset | None, image_shape: tuple[int, ...]) -> data.Dataset | None:
+    """Return the real images with their labels, to train a classifier; None where they have none."""
+    if has_splits(source) or source in BUILT_IN:
+        return None
+    height, width, channels = image_shape
+    options = types.SimpleNamespace(image_size=(height, width), channels=channels)
+    if trained is None:
+        trained = data.load(source, image_size=(height, width), channels=channels)
+    return with_labels(trained, options)
+
+
+def _network(
+    subject: Subject,
+    extractor: str | None,
+    inception_weights: Path | None,
+    efficientnet_weights: Path | None,
+    download: bool,
+) -> dict[str, Any]:
+    """Return the arguments that choose a network: those given, or else those of the run's own evaluations."""
+    given = {
+        "name": converted("extractor", extractor, str | None),
+        "inception_weights": converted("inception_weights", inception_weights, Path | None),
+        "efficientnet_weights": converted("efficientnet_weights", efficientnet_weights, Path | None),
+    }
+    if download or any(value is not None for value in given.values()):
+        return given
+    of_run = {name: subject.settings.get(name) for name in ("inception_weights", "efficientnet_weights")}
+    there = {name: file for name, file in of_run.items() if file is not None and expanded(file).is_file()}
+    name = subject.settings.get("extractor")
+    return given | there | ({"name": name} if name in (*features.RECIPES, features.OWN) or there else {})
+
+
 def _require_writable(folder: Path) -> None:
     """Raise `UserError` if files cannot be written to a folder: measuring takes long, so this comes first."""
     try:
@@ -138,20 +203,6 @@ def _require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
-
-
-def _pictures(path: Path) -> data.Dataset:
-    """Load a folder or an .npz; pictures of several sizes are cut and resized to the size of the first."""
-    source = str(path.absolute())  # a relative folder named mnist would mean the data set
-    dataset = load_unresized(source)
-    if dataset is None:
-        height, width, _ = first_shape(source) or (0, 0, 0)
-        dataset = data.load(source, image_size=(height, width))
-        note = (
-            f"the pictures in {path} were cut around their center and resized (Lanczos) to {height}x{width}"
-        )
-        dataset = dataset._replace(notes=(*dataset.notes, note))
-    return dataset._replace(name=str(path))
 
 
 def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
@@ -173,24 +224,5 @@ def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, 
     return fakes._replace(protocol=protocol | fakes.protocol)
 
 
-def _is_run(path: Path) -> bool:
-    if path.suffix == ".safetensors":
-        return True
-    return path.is_dir() and any((path / name).exists() for name in ("export", "config.json", export.WEIGHTS))
-
-
 def _is_folder(source: str) -> bool:
     return expanded(source).is_dir() and not has_splits(source)
-
-
-def _folder(path: Path) -> Path:
-    return path.parent if path.suffix == ".safetensors" else path
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """Return the settings of a run, or {} if there is no readable config.json."""
-    try:
-        settings = json.loads((_folder(path) / "config.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return settings if isinstance(settings, dict) else {}

@@ -1,5 +1,6 @@
 """The real images to compare with; their features are extracted once and kept."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,11 @@ from jaxgan.evaluate.fakes import random_rows
 from jaxgan.features import Extractor, Outputs
 from jaxgan.features.extractor import VERSION, eight_bits
 from jaxgan.system.cache import content_hash, kept_arrays
+from jaxgan.system.errors import UserError
+from jaxgan.system.files import expanded
 from jaxgan.system.progress import counting
+
+FAIR = 0.5  # accuracy of a classifier whose features are worth something
 
 
 class Reals(NamedTuple):
@@ -25,6 +30,7 @@ class Reals(NamedTuple):
         labels: int32 ``[N]`` or None.
         num_classes: the number of classes of the data set, or None.
         notes: lines that say how the images were changed.
+        class_names: the name of each class, or None.
     """
 
     source: str
@@ -33,6 +39,7 @@ class Reals(NamedTuple):
     labels: Int[np.ndarray, " n"] | None
     num_classes: int | None
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
 
 def load(
@@ -84,11 +91,29 @@ def load_unresized(source: str, **options: Any) -> Dataset | None:
         return None
 
 
+def with_labels(dataset: Dataset, settings: Any) -> Dataset:
+    """Return a folder's pictures with its subfolders as their labels; any other data set as it is.
+
+    Args:
+        dataset: the data set.
+        settings: what it was loaded with: ``image_size``, ``channels``, ``data_dir``.
+    """
+    if dataset.labels is not None or not expanded(dataset.name).is_dir():
+        return dataset
+    size, channels = settings.image_size, settings.channels
+    try:
+        labelled = data.load(Path(dataset.name), image_size=size, channels=channels, conditional=True)
+    except UserError:  # some pictures lie in no subfolder
+        return dataset
+    return labelled if labelled.content == dataset.content else dataset
+
+
 def draw_reals(dataset: Dataset, n: int | None = None, *, split: str | None = None) -> Reals:
     """Return n images of a data set, always the same ones, as the images to compare with; None for all."""
     rows = slice(None) if n is None else random_rows(len(dataset.images), n)
     labels = None if dataset.labels is None else dataset.labels[rows]
-    return Reals(dataset.name, split, eight_bits(dataset.images[rows]), labels, dataset.num_classes)
+    images, names = eight_bits(dataset.images[rows]), dataset.class_names
+    return Reals(dataset.name, split, images, labels, dataset.num_classes, class_names=names)
 
 
 def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:
@@ -111,6 +136,22 @@ def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:
         }
         arrays = kept_arrays("features", key, extract)
     return Outputs(arrays["features"], arrays.get("logits"))
+
+
+def notes_on(extractor: Extractor, source: str) -> tuple[str, ...]:
+    """Return lines for the reader where a classifier's features say little about the images of a source."""
+    notes = []
+    if extractor.classes is not None and extractor.classes != source:
+        notes.append(
+            f"{extractor.name} has learned {extractor.classes}: its numbers say little of images of {source}"
+        )
+    accuracy = extractor.details.get("test_accuracy", 1.0)
+    if accuracy < FAIR:
+        notes.append(
+            f"{extractor.name} names the class of only {accuracy:.0%} of the images that it has not seen: "
+            "its features say little"
+        )
+    return tuple(notes)
 
 
 def labels_like(reals: Reals, n: int, num_classes: int | None) -> Int[np.ndarray, " n"] | None:

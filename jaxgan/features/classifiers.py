@@ -1,5 +1,7 @@
 """Small classifiers whose penultimate layer makes features: `digits-cnn`, `mnist-cnn`, `fashion-mnist-cnn`.
 
+`own_classifier` makes one of any labelled data set by the same recipe.
+
 For gray images of 8x8 or 28x28 pixels, the features of a network for photographs say little, and its weights
 take a hundred megabytes. A small network that tells the classes apart says more. It is trained in a minute
 from the data set's own labels, on the training split alone, and then kept. Its scores carry its name
@@ -26,16 +28,22 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from jaxgan.data import Dataset, batch_at, digits, load
+from jaxgan.data import Dataset, batch_at, digits, load, pictures
+from jaxgan.data.fingerprint import fingerprint
 from jaxgan.features.extractor import Extractor
 from jaxgan.images import to_float
 from jaxgan.state import named_leaves, with_leaves
-from jaxgan.system.cache import Arrays, content_hash, kept_arrays
+from jaxgan.system.cache import Arrays, content_hash, kept_arrays, key_hash
 from jaxgan.system.errors import UserError
+from jaxgan.system.limits import require_memory
 from jaxgan.system.progress import counting
 
 VERSION = 1  # the version of network and recipe; the cache key holds it
 BATCH_SIZE, LEARNING_RATE, SEED = 128, 2e-3, 0
+OWN = "own"  # the name of the classifier that learns the labels of the data set itself
+STEPS = 1500  # training steps of that one, about
+LARGEST = 64  # pixels of the longer side that it looks at
+FEWEST_PER_CLASS = 10
 
 
 class Recipe(NamedTuple):
@@ -100,7 +108,59 @@ def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
         UserError: if the data set cannot be read, or the cache folder cannot be written to.
     """
     recipe = RECIPES[name]
-    train, test = _splits(recipe.source, data_dir)
+    if recipe.source == "digits":
+        return _extractor(name, recipe, *_every_fifth(digits()), recipe.source)
+    train, test = (load(recipe.source, split=split, data_dir=data_dir) for split in ("train", "test"))
+    return _extractor(name, recipe, train, test, recipe.source)
+
+
+def own_classifier(dataset: Dataset) -> Extractor:
+    """Return a small classifier of a labelled data set as an extractor; it is trained if it is not kept yet.
+
+    Its name holds a hash of the data set, as its scores can be compared with no other's. Pictures of more
+    than 64 pixels are resized first.
+
+    Args:
+        dataset: images with labels. Every fifth image is held out.
+
+    Returns:
+        An `Extractor` as `classifier` returns it.
+
+    Raises:
+        UserError: if the data set has no labels, too few classes or too few images.
+    """
+    if problem := why_not_own(dataset):
+        raise UserError(f"`extractor` {OWN} {problem}")
+    height, width, channels = dataset.images.shape[1:]
+    scale = min(1.0, LARGEST / max(height, width))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    if scale < 1:
+        require_memory(len(dataset.images) * size[0] * size[1] * channels, f"`extractor` {OWN}")
+        resized = np.stack([pictures.fit_array(image, size, channels) for image in dataset.images])
+        dataset = dataset._replace(images=resized, content=None)
+    epochs = min(30, max(3, -(-STEPS * BATCH_SIZE // len(dataset.images))))
+    strides = (2, 2) if min(size) > 12 else (1, 2)
+    name = f"{OWN}-cnn-{key_hash(fingerprint(dataset, conditional=True))[:8]}"
+    return _extractor(name, Recipe(OWN, epochs, 128, strides), *_every_fifth(dataset), dataset.name)
+
+
+def why_not_own(dataset: Dataset) -> str:
+    """Return in words why no classifier can learn a data set's labels, or an empty text."""
+    if dataset.labels is None or dataset.images.ndim != 4:
+        return f"learns from labels, and the images of {dataset.name} have none"
+    classes = len(np.unique(dataset.labels))
+    if classes < 2 or len(dataset.images) < FEWEST_PER_CLASS * classes:
+        return (
+            f"takes two classes and {FEWEST_PER_CLASS} images of each, "
+            f"and {dataset.name} has {len(dataset.images):,} images of {classes}"
+        )
+    return ""
+
+
+def _extractor(name: str, recipe: Recipe, train: Dataset, test: Dataset, classes: str) -> Extractor:
+    """Return the classifier of a recipe, from the cache or trained; its logits stand for `classes`."""
+    if train.labels is None or test.labels is None:
+        raise UserError(f"{classes} has no labels to train a classifier on")
     network = Classifier(train.num_classes or 0, recipe.dimension, recipe.strides)
     key = {
         "version": VERSION,
@@ -123,24 +183,18 @@ def classifier(name: str, *, data_dir: str | None = None) -> Extractor:
         variables,
         hash=content_hash({"version": np.array(VERSION), **arrays}),
         image_shape=(shape[0], shape[1], shape[2]),
-        classes=recipe.source,
+        classes=classes,
         details={"test_accuracy": accuracy, "n_train": len(train.images), "n_test": len(test.images)},
     )
 
 
-def _splits(source: str, data_dir: str | None) -> tuple[Dataset, Dataset]:
-    """Return the training images and the held-out ones."""
-    if source != "digits":
-        train, test = (load(source, split=split, data_dir=data_dir) for split in ("train", "test"))
-    else:
-        dataset = digits()
-        held_out = np.arange(len(dataset.images)) % 5 == 0
-        train, test = (
-            dataset._replace(images=dataset.images[rows], labels=np.asarray(dataset.labels)[rows])
-            for rows in (~held_out, held_out)
-        )
-    if train.labels is None or test.labels is None:
-        raise UserError(f"{source} has no labels to train a classifier on")
+def _every_fifth(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Return four fifths of a data set without splits to train on, and every fifth image to test with."""
+    held_out = np.arange(len(dataset.images)) % 5 == 0
+    train, test = (
+        dataset._replace(images=dataset.images[rows], labels=np.asarray(dataset.labels)[rows], content=None)
+        for rows in (~held_out, held_out)
+    )
     return train, test
 
 

@@ -17,9 +17,18 @@ from jaxgan.data.mixtures import MIXTURES
 from jaxgan.data.sources import has_splits, spelled
 from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
 from jaxgan.evaluate.fakes import fake_outputs, random_rows
-from jaxgan.evaluate.reals import Reals, draw_reals, labels_like, load, real_outputs
+from jaxgan.evaluate.reals import (
+    Reals,
+    draw_reals,
+    labels_like,
+    load,
+    notes_on,
+    real_outputs,
+    with_labels,
+)
 from jaxgan.evaluate.scores import Evidence, scalars, split_names
 from jaxgan.features import Extractor, Outputs
+from jaxgan.features.classifiers import why_not_own
 from jaxgan.metrics import mode_coverage
 from jaxgan.metrics.result import Result
 from jaxgan.run import early_stopping
@@ -42,6 +51,7 @@ class EvaluationPlan(NamedTuple):
         evidence: ``(experiment, generate, key) -> Evidence``: features of the real images and of fakes.
         measure: ``(name, evidence) -> results`` of one metric.
         protocol: everything that the numbers depend on, as JSON values.
+        notes: lines for the user about what the numbers are worth.
     """
 
     every: int
@@ -53,6 +63,7 @@ class EvaluationPlan(NamedTuple):
     evidence: Callable[[Experiment, Callable[..., jax.Array], jax.Array], Evidence]
     measure: Callable[[str, Evidence], tuple[Result, ...]]
     protocol: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -> EvaluationPlan | None:
@@ -66,14 +77,15 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
     Raises:
         UserError: if an option is not allowed, or if the extractor or the data cannot be loaded.
     """
-    points = dataset.images.ndim == 2
-    names, goal = check(config, None if points or extractor is not None else dataset.name)
+    names, goal = check(config, dataset, choose=extractor is None)
     if config.evaluate_every is None:
         return None
-    if points:
+    if dataset.images.ndim == 2:
         return _plan_of_points(config, dataset, names, goal)
     if extractor is None:
-        extractor = features.get(**_choice(config), source=dataset.name, data_dir=config.data_dir)
+        labelled = with_labels(dataset, config)
+        source, data_dir = dataset.name, config.data_dir
+        extractor = features.get(**_choice(config), source=source, dataset=labelled, data_dir=data_dir)
     if has_splits(dataset.name) and dataset.name == spelled(config.data):
         shape = dataset.images.shape[1:]
         reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
@@ -101,6 +113,7 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         evidence,
         measure,
         _protocol(config, names, reals, extractor),
+        notes_on(extractor, reals.source),
     )
 
 
@@ -168,12 +181,13 @@ def _rehearse(
                 raise UserError(f"`metrics` {name}, `evaluate_n` {config.evaluate_n}: {error}") from error
 
 
-def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:
+def check(config: Config, dataset: Dataset, *, choose: bool = True) -> tuple[tuple[str, ...], Goal]:
     """Return the names of the metrics of a run's evaluations, and its goal; computes nothing.
 
     Args:
         config: the run's config.
-        source: name of the data set that must have an extractor; None if no extractor is to be chosen.
+        dataset: the run's data set.
+        choose: whether an extractor must be found, as the caller brings none of their own.
 
     Raises:
         UserError: if an option is not allowed.
@@ -183,8 +197,9 @@ def check(config: Config, source: str | None) -> tuple[tuple[str, ...], Goal]:
     goal = early_stopping.parse(config.stop_at, config.patience, names, DISTANCES)
     if config.evaluate_every is None and (config.stop_at is not None or config.patience is not None):
         raise UserError("`stop_at` and `patience` look at evaluations: set `evaluate_every`")
-    if config.evaluate_every is not None and source is not None:
-        features.choose(**_choice(config), source=source)
+    if config.evaluate_every is not None and choose and dataset.images.ndim != 2:
+        labelled = not why_not_own(with_labels(dataset, config))
+        features.choose(**_choice(config), source=dataset.name, labelled=labelled)
     return names, goal
 
 

@@ -133,7 +133,7 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
                     row["step"], {name: row[name] for name in row if name not in ("step", "member")}
                 )
         shutil.copytree(winner, path / "checkpoints", dirs_exist_ok=True)
-    train.run(config, dataset=dataset)  # the run is at its last step, so this only writes the missing files
+    train.run(config)  # the run is at its last step, so this only writes the missing files
 
 
 def _train(

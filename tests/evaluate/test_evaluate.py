@@ -257,7 +257,10 @@ def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp
         (["RUN", "--metrics", "fid,fod"], "--metrics fod is unknown: did you mean fid? there are fid, "),
         (["RUN", "--metrics", ""], "--metrics  is unknown"),
         (["RUN", "--n", "1"], "--n must be at least 2, got 1"),
-        (["RUN", "--metrics", "memorisation"], "digits has no split to hold out"),
+        (
+            ["RUN", "--metrics", "memorisation"],
+            "memorisation compares with real images that were not trained on, and digits has no",
+        ),
         (["RUN", "--extractor", "resnet"], "--extractor resnet is unknown"),
         (["RUN", "--against", "no/such"], "no/such"),
         (["RUN", "--seed", "-1"], "--seed must be"),
