@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import data, features
+from jaxgan.features import classifiers
 from jaxgan.features.extractor import eight_bits
 from jaxgan.system.errors import UserError
 
@@ -122,3 +123,51 @@ def test_bfloat16_images_are_floats():
     images = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
     halves = np.asarray(jnp.asarray(images, jnp.bfloat16))
     assert np.abs(eight_bits(halves).astype(int) - eight_bits(images).astype(int)).max() <= 1
+
+
+def test_the_classifier_of_ones_own_labels(tmp_path, own_cache, monkeypatch):
+    """Two kinds of noise, 20x24 in color: an easy task, learned in few steps."""
+    monkeypatch.setattr(classifiers, "STEPS", 40)
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    levels = np.where(labels, 60, 200)[:, None, None, None]
+    images = (levels + rng.integers(-40, 40, (200, 20, 24, 3))).astype(np.uint8)
+    dataset = data.from_arrays(images, labels, name="noise")
+    extractor = features.get(source="noise", dataset=dataset)
+    assert extractor.name.startswith("own-cnn-")
+    assert extractor.details["test_accuracy"] == 1
+    assert extractor.classes == "noise"
+    assert features.get("own", dataset=dataset).hash == extractor.hash
+    assert len(list((own_cache / "classifiers").iterdir())) == 1
+    other = features.get("own", dataset=dataset._replace(labels=labels[::-1].copy()))
+    assert other.name != extractor.name
+    large = dataset._replace(
+        images=np.repeat(np.repeat(images[:40], 5, axis=1), 5, axis=2), labels=labels[:40]
+    )
+    assert features.get("own", dataset=large).image_shape == (53, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "sentence"),
+    [
+        (None, "`extractor` own learns from labels, and here has none"),
+        (data.from_arrays(PICTURES, name="here"), "learns from labels, and the images of here have none"),
+        (
+            data.from_arrays(PICTURES, np.arange(23) % 4, name="here"),
+            "10 images of each, and here has 23 images of 4",
+        ),
+        (data.from_arrays(PICTURES, np.zeros(23, int), name="here"), "two classes and 10 images of each"),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_one_sentence(dataset, sentence):
+    with pytest.raises(UserError, match=sentence):
+        features.get("own", source="here", dataset=dataset)
+    with pytest.raises(UserError, match="no extractor goes with here"):
+        features.get(source="here", dataset=dataset)
+
+
+def test_inception_is_found_where_it_was_fetched(own_cache):
+    (own_cache / "weights").mkdir()
+    (own_cache / "weights/weights-inception-2015-12-05-6726825d.pth").write_bytes(b"")
+    name, file = features.choose(None, source="pictures")
+    assert (name, file.parent) == ("inception-2015", own_cache / "weights")
