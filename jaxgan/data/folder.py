@@ -104,7 +104,7 @@ def listing(folder: Path) -> Listing:
         elif path.is_symlink():
             links.append(name)
         elif (status := _status(path)) is not None:
-            suffix = path.suffix.lower()
+            suffix = path.suffix.lower().rstrip(".")
             if suffix in pictures.SUFFIXES or (not suffix and _begins_as_picture(path)):
                 files.append((name, status.st_size, status.st_ctime_ns))
             elif suffix not in _COMPANIONS and path.name.lower() not in _COMPANION_NAMES:
@@ -179,9 +179,7 @@ def read(
         named = f": {_names(classes, shown=MOST_CLASSES)}"
         if num_classes > MOST_CLASSES:
             first, last = map(_printable, (classes[0], classes[-1]))
-            named = (
-                f" in the order of their names, from {first} (class 0) to {last} (class {num_classes - 1})"
-            )
+            named = f", in the order of their names: {first} is class 0, {last} is class {num_classes - 1}"
         notes.append(f"{num_classes} classes{named}")
     return {
         "images": images,
