@@ -76,7 +76,7 @@ class Listing(NamedTuple):
             )
         if self.others:
             often = sorted(self.others, key=lambda suffix: (-self.others[suffix], suffix))
-            suffixes = _names(suffix or "no suffix" for suffix in often)
+            suffixes = _names(suffix or "without a suffix" for suffix in often)
             count = self.others.total()
             are = "are no pictures that are" if count > 1 else "is no picture that is"
             notes.append(f"{_counted(count, 'file')} {are} read here ({suffixes})")
@@ -96,30 +96,33 @@ def listing(folder: Path) -> Listing:
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}")
     root = folder.resolve()
-    files, links, links_out, runs, others = [], [], 0, {}, Counter()
+    files: dict[str, tuple[str, int, int]] = {}
+    links: dict[str, Path] = {}
+    links_out = 0
+    runs: dict[str, int] = {}
+    others: Counter[str] = Counter()
     for path, is_result in _walk(root):
-        name = path.relative_to(root).as_posix()
+        name, suffix = path.relative_to(root).as_posix(), path.suffix.lower().rstrip(".")
         if is_result:
-            runs[name] = sum(file.suffix.lower() in pictures.SUFFIXES for file, _ in _walk(path))
-        elif path.is_symlink():
-            links.append(name)
-        elif (status := _status(path)) is not None:
-            suffix = path.suffix.lower().rstrip(".")
+            runs[name] = _count_pictures(path)
+            continue
+        if path.is_symlink():
+            links[name] = Path(os.path.realpath(path))
+            if not links[name].is_relative_to(root):
+                links_out += 1
+                continue
+        if (status := _status(path)) is not None:
             if suffix in pictures.SUFFIXES or (not suffix and _begins_as_picture(path)):
-                files.append((name, status.st_size, status.st_ctime_ns))
+                files[name] = name, status.st_size, status.st_ctime_ns
             elif suffix not in _COMPANIONS and path.name.lower() not in _COMPANION_NAMES:
                 others[suffix] += 1
-    for name in links:
-        target, status = Path(os.path.realpath(root / name)), _status(root / name)
-        if not target.is_relative_to(root):
-            links_out += 1
-        elif target.suffix.lower() in pictures.SUFFIXES and status is not None:
-            of_run = next((run for run in runs if target.is_relative_to(root / run)), None)
-            if of_run is not None:
-                runs[of_run] += 1
-            else:
-                files.append((name, status.st_size, status.st_ctime_ns))
-    contents = Listing(root, sorted(files), links_out, runs, others)
+    for name in links.keys() & files:
+        for run in runs:
+            if links[name].is_relative_to(root / run):
+                del files[name]
+                runs[run] += 1
+                break
+    contents = Listing(root, sorted(files.values()), links_out, runs, others)
     if not files:
         suffixes = ", ".join(pictures.SUFFIXES)
         raise UserError("; ".join([f"{folder} holds no pictures ({suffixes})", *contents.notes()]))
@@ -295,6 +298,12 @@ def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         yield from ((path / name, False) for name in names + links if not name.startswith("."))
+
+
+def _count_pictures(folder: Path) -> int:
+    """Return the number of pictures below a folder of results, by their suffixes."""
+    files = (name for _, _, names in os.walk(folder) for name in names)
+    return sum(os.path.splitext(name)[1].lower() in pictures.SUFFIXES for name in files)
 
 
 def _is_result(folder: Path, names: set[str]) -> bool:

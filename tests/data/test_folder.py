@@ -372,15 +372,16 @@ def test_the_pictures_of_runs_are_left_out_and_counted(tmp_path):
     written_by_a_run(tmp_path / "runs" / "one", "config.json", "env.json")  # killed in its first second
     written_by_a_run(tmp_path / "runs" / "two", "config.json", "checkpoints")
     written_by_a_run(tmp_path / "runs" / "sweep", "status.json", "populations")
+    written_by_a_run(tmp_path / "runs" / "sweep" / "best", "config.json", "status.json")
     written_by_a_run(tmp_path / "runs" / "vae", "config.json", "metrics.jsonl")
     (tmp_path / "link.png").symlink_to(tmp_path / "runs" / "one" / "reals.png")
     dataset = load(str(tmp_path))
     assert len(dataset.images) == 2
     (note,) = dataset.notes
-    assert note.startswith("9 pictures in 4 run folders are left out: ")
+    assert note.startswith("11 pictures in 4 run folders are left out: ")
     assert len(load(str(tmp_path / "runs" / "one")).images) == 2  # it was named, so it is wanted
     assert len(load(str(tmp_path / "runs" / "one" / "samples")).images) == 1
-    with pytest.raises(UserError, match=r"holds no pictures .*; 8 pictures in 4 run folders are left out: "):
+    with pytest.raises(UserError, match=r"holds no pictures .*; 10 pictures in 4 run folders are left out: "):
         load(str(tmp_path / "runs"))
 
 
@@ -408,7 +409,7 @@ def test_a_class_with_other_files_is_no_run(tmp_path, names):
 def test_files_with_other_suffixes_are_counted(tmp_path):
     for name in ("a.png", "b.JFIF", "c.jpe", "d", "e.ApNG"):
         (tmp_path / name).write_bytes(save(tmp_path / "x" / "x.png").read_bytes())
-    for name in ("1.heic", "2.HEIC", "3.svg", "4", "5.jp2", "6.", "7.exr"):
+    for name in ("1.heic", "2.HEIC", "8.heic", "3.svg", "4", "5.jp2", "6.", "7.exr"):
         (tmp_path / name).write_bytes(b"x")
     for name in (
         "labels.txt",
@@ -423,7 +424,7 @@ def test_files_with_other_suffixes_are_counted(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     dataset = load(str(tmp_path))
     assert len(dataset.images) == 6
-    line = "7 files are no pictures that are read here (.heic, no suffix, .exr and 2 more)"
+    line = "8 files are no pictures that are read here (.heic, without a suffix, .exr and 2 more)"
     assert dataset.notes[0] == line
 
 
