@@ -8,6 +8,7 @@ whole or missing. An entry that was changed afterwards is made again.
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import zlib
@@ -22,6 +23,8 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_space
 from jaxgan.system.progress import counting
 
+BLOCK = 2**22  # bytes of a file that are in memory at once
+
 Write = Callable[[np.ndarray], Any]
 Decode = Callable[[Write], dict[str, Any]]
 
@@ -32,8 +35,8 @@ def cached(key: dict[str, Any], decode: Decode, *, count: int) -> tuple[np.ndarr
     Args:
         key: all that the images depend on, as JSON can hold it.
         decode: called with a function `write` where the cache has no such images. It passes each image, uint8
-            ``[H, W, C]``, to `write`, at least one and all of one shape, and returns details that JSON can
-            hold.
+            ``[H, W, C]``, to `write`, at least one and all of one height and width, and returns details that
+            JSON can hold. Gray images (C = 1) become color where others are color (C = 3).
         count: the largest number of images to expect.
 
     Returns:
@@ -84,7 +87,7 @@ def _make(entry: Path, decode: Decode, count: int) -> None:
 
 def _write(entry: Path, decode: Decode, count: int) -> None:
     images = entry / "images.npy"
-    with images.open("wb") as file, counting("decoding", count, "images") as bar:
+    with images.open("w+b") as file, counting("decoding", count, "images") as bar:
         details, content = _write_images(file, decode, bar.update, count)
         file.flush()
         os.fsync(file.fileno())  # a power cut could otherwise leave the size without the bytes
@@ -109,6 +112,11 @@ def _write_images(
             shape.extend(image.shape)
             _write_header(file, (0, *shape))
             require_space(Path(file.name).parent, count * image.nbytes, "room for decoded images")
+        if image.shape[2:] == (3,) and shape[2:] == [1]:
+            checksum = _add_color(file, rows * math.prod(shape))
+            shape[2] = 3
+        elif image.shape[2:] == (1,) and shape[2:] == [3]:
+            image = np.repeat(image, 3, axis=2)
         if list(image.shape) != shape or image.dtype != np.uint8:
             raise ValueError(f"images of a set are uint8 {shape}, got {image.dtype} {image.shape}")
         pixels = np.ascontiguousarray(image).data
@@ -121,6 +129,21 @@ def _write_images(
     file.seek(0)
     _write_header(file, (rows, *shape))
     return details, f"{checksum:08x}"
+
+
+def _add_color(file: BinaryIO, length: int) -> int:
+    """Write each of the last `length` bytes of a file three times, in place; return the checksum of these."""
+    start = file.tell() - length
+    for first in reversed(range(0, length, BLOCK)):  # from the end: what is still to be read stays as it is
+        file.seek(start + first)
+        block = np.frombuffer(file.read(min(BLOCK, length - first)), np.uint8)
+        file.seek(start + 3 * first)
+        file.write(np.repeat(block, 3).data)
+    file.seek(start)
+    checksum = 0
+    while block := file.read(BLOCK):
+        checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +145,7 @@ def part(dataset: Dataset, rows: np.ndarray, kind: str) -> Dataset:
 
 
 def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
-    """Return `count` images to look at, or all where there are fewer.
+    """Return `count` images to look at, evenly spread over the set, or all where there are fewer.
 
     Args:
         dataset: the images.
@@ -152,8 +153,9 @@ def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.
         by_class: whether to take one image of each class in turn, 0, 1, ... over and over. This always
             returns `count` images: a class with too few begins again, and a class with none is gray.
     """
+    size = len(dataset.images)
     if not by_class or dataset.labels is None or dataset.num_classes is None:
-        return dataset.images[:count]
+        return dataset.images[np.arange(count) * size // count] if size > count else dataset.images[:]
     gray = 0 if np.issubdtype(dataset.images.dtype, np.floating) else 127
     images = np.full((count, *dataset.images.shape[1:]), gray, dataset.images.dtype)
     for label in range(min(count, dataset.num_classes)):
@@ -164,23 +166,42 @@ def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.
     return images
 
 
-def read_npz(source: str, path: Path) -> Dataset:
-    """Read "images" and "labels" of an ``.npz``.
+def npz_splits(path: Path) -> tuple[str, ...]:
+    """Return which of the splits "train", "val" and "test" an ``.npz`` has; () for one of plain "images"."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return ()
+    return () if "images" in names else tuple(_arrays_of_splits(names))
+
+
+def read_npz(source: str, path: Path, *, split: str = "train") -> Dataset:
+    """Read the images of an ``.npz``, and its labels if it has them.
+
+    The arrays are named "images" and "labels"; or "train_images", "val_images", "test_labels" and so on, as
+    in MedMNIST's files; or "x_train", "y_test" and so on, as in Keras's. An array "class_names" of strings
+    names the classes. Labels ``[N, 1]`` are taken as ``[N]``. Images with several labels each are read
+    without labels.
 
     Args:
         source: the name of the data set.
         path: the file.
+        split: "train", "val" (or "validation") or "test"; a file of plain "images" has no splits.
 
     Raises:
-        UserError: if the file is missing, damaged, or holds pickled objects, or if its arrays make no data
-            set.
+        UserError: if the file is missing, damaged, lacks the split, or holds pickled objects, or if its
+            arrays make no data set.
+
+    References:
+        Yang et al. 2023, MedMNIST v2, Scientific Data 10, 41
     """
     if not path.is_file():
         raise UserError(f"there is no file {source}")
     if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
         raise UserError(f"{source} is no .npz file")
     try:
-        images, labels = _images_and_labels(source, path)
+        images, labels, class_names = _images_and_labels(source, path, split)
     except UserError:
         raise
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
@@ -190,6 +211,12 @@ def read_npz(source: str, path: Path) -> Dataset:
             f"{source} is refused: an array is damaged, or holds pickled objects, which could run code; "
             f"save plain arrays instead ({error})"
         ) from error
+    notes = []
+    if labels is not None and labels.ndim == 2 and labels.shape[1] > 1:
+        notes.append(f"the labels of {source} are left out, as each image has {labels.shape[1]} of them")
+        labels = None
+    elif labels is not None and labels.ndim == 2:
+        labels = labels.reshape(-1)
     try:
         dataset = from_arrays(images, labels, name=source)
     except (ValueError, MemoryError) as error:
@@ -197,13 +224,51 @@ def read_npz(source: str, path: Path) -> Dataset:
     shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
     if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
         raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")
-    return dataset
+    dataset = dataset._replace(notes=(*dataset.notes, *notes))
+    return dataset if class_names is None or labels is None else _with_names(dataset, class_names)
 
 
-def _images_and_labels(source: str, path: Path) -> tuple[Any, Any]:
-    with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
-        require_memory(sum(member.file_size for member in archive.infolist()), source)
+def _with_names(dataset: Dataset, class_names: np.ndarray) -> Dataset:
+    """Return a data set with the names of its classes, which may be more than there are labels of."""
+    if class_names.ndim != 1 or class_names.dtype.kind not in "US":
+        raise UserError(
+            f'{dataset.name}: "class_names" are strings [classes], '
+            f"got {class_names.dtype} {list(class_names.shape)}"
+        )
+    if dataset.num_classes is None or len(class_names) < dataset.num_classes:
+        raise UserError(
+            f'{dataset.name} has {len(class_names)} "class_names" for {dataset.num_classes} classes: '
+            "name them all"
+        )
+    names = np.char.decode(class_names, "utf-8", "replace") if class_names.dtype.kind == "S" else class_names
+    return dataset._replace(num_classes=len(names), class_names=tuple(names.tolist()))
+
+
+def _arrays_of_splits(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the names of images and labels of each split, given the names of all arrays."""
+    splits = {}
+    for split in ("train", "val", "test"):
+        for images, labels in ((f"{split}_images", f"{split}_labels"), (f"x_{split}", f"y_{split}")):
+            if images in names:
+                splits.setdefault(split, (images, labels))
+    return splits
+
+
+def _images_and_labels(
+    source: str, path: Path, split: str
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     with np.load(path, allow_pickle=False) as arrays:
+        names = "images", "labels"
         if "images" not in arrays:
-            raise UserError(f'{source} has no array "images": it has {", ".join(arrays) or "none"}')
-        return arrays["images"], arrays.get("labels")
+            splits = _arrays_of_splits(arrays)
+            if not splits:
+                has = ", ".join(arrays) or "none"
+                raise UserError(f'{source} has no array "images": it has {has}')
+            name = {"validation": "val"}.get(split, split)
+            if name not in splits:
+                raise UserError(f'{source} has no split "{split}": it has {", ".join(splits)}')
+            names = splits[name]
+        with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+        require_memory(sum(sizes.get(f"{name}.npy", 0) for name in names), source)
+        return arrays[names[0]], arrays.get(names[1]), arrays.get("class_names")

@@ -6,8 +6,9 @@ note names the files that are left out.
 
 import os
 import stat
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,29 @@ from jaxgan.data import cache, pictures
 from jaxgan.data.dataset import SeveralSizesError
 from jaxgan.system.errors import UserError
 
-CHUNK = 64  # pictures that are decoded before any of them is written; Ctrl-C waits for a chunk
+CHUNK = 4  # pictures that wait in memory for each thread that decodes
 SHOWN = 3  # names in a message
+MOST_CLASSES = 10  # classes whose names are all in the note
+DARK = 64  # the brightest value of pictures that were not scaled to 255
+
+# What a run, a sweep, the VAE and an export write. A folder with two of these is one of theirs.
+_OF_RUNS = {
+    "config.json",
+    "env.json",
+    "status.json",
+    "metrics.jsonl",
+    "plan.json",
+    "checkpoints",
+    "populations",
+    "generator.safetensors",
+}
+# Suffixes of files that lie beside pictures and that nobody takes for one.
+_COMPANIONS = {
+    *(".txt", ".md", ".rst", ".html", ".htm", ".pdf", ".log", ".lock", ".url", ".md5", ".sha256"),
+    *(".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".mat", ".db"),
+    *(".py", ".ipynb", ".sh", ".bat", ".js", ".css", ".aae", ".xmp"),
+}
+_COMPANION_NAMES = {"readme", "license", "licence", "copying", "notice", "authors", "makefile", "changelog"}
 
 
 class Listing(NamedTuple):
@@ -30,17 +52,43 @@ class Listing(NamedTuple):
         root: the folder, with links resolved.
         files: ``(path below root, size in bytes, time of change in ns)``, sorted by path.
         links_out: the number of links that lead out of the folder; they are not followed.
+        runs: the number of pictures in each folder below that a run has written; these are left out.
+        others: the number of files that are no pictures by their suffix, for each suffix.
     """
 
     root: Path
     files: list[tuple[str, int, int]]
     links_out: int
+    runs: dict[str, int]
+    others: Counter[str]
+
+    def notes(self) -> list[str]:
+        """Return lines for the user about what is left out."""
+        notes = []
+        if self.links_out:
+            links, are = ("links lead", "are") if self.links_out > 1 else ("link leads", "is")
+            notes.append(f"{self.links_out:,} {links} out of the folder and {are} not followed")
+        if pictures_of_runs := sum(self.runs.values()):
+            runs = sorted(name for name, count in self.runs.items() if count)
+            notes.append(
+                f"{_counted(pictures_of_runs, 'picture')} in {_counted(len(runs), 'run folder')} "
+                f"{'are' if pictures_of_runs > 1 else 'is'} left out: {_names(runs)}"
+            )
+        if self.others:
+            often = sorted(self.others, key=lambda suffix: (-self.others[suffix], suffix))
+            suffixes = _names(suffix or "without a suffix" for suffix in often)
+            count = self.others.total()
+            are = "are no pictures that are" if count > 1 else "is no picture that is"
+            notes.append(f"{_counted(count, 'file')} {are} read here ({suffixes})")
+        return notes
 
 
 def listing(folder: Path) -> Listing:
     """Return the files under a folder that have the suffix of a picture and are not hidden.
 
-    A link counts if it leads to a file inside the folder. Links to folders are not followed.
+    A file without a suffix counts if it begins as a picture does. A link counts if it leads to a file inside
+    the folder. Links to folders are not followed. The folders of runs below the folder are left out, so that
+    a run in its folder of pictures does not learn from its own samples.
 
     Raises:
         UserError: if there are no such files, or the folder is missing or cannot be read.
@@ -48,26 +96,46 @@ def listing(folder: Path) -> Listing:
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}")
     root = folder.resolve()
-    files, links_out = [], 0
-    for path in _walk(root):
-        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-            links_out += 1
-        elif path.suffix.lower() in pictures.SUFFIXES and (status := _status(path)) is not None:
-            files.append((path.relative_to(root).as_posix(), status.st_size, status.st_ctime_ns))
+    files: dict[str, tuple[str, int, int]] = {}
+    links: dict[str, Path] = {}
+    links_out = 0
+    runs: dict[str, int] = {}
+    others: Counter[str] = Counter()
+    for path, is_result in _walk(root):
+        name, suffix = path.relative_to(root).as_posix(), path.suffix.lower().rstrip(".")
+        if is_result:
+            runs[name] = _count_pictures(path)
+            continue
+        if path.is_symlink():
+            links[name] = Path(os.path.realpath(path))
+            if not links[name].is_relative_to(root):
+                links_out += 1
+                continue
+        if (status := _status(path)) is not None:
+            if suffix in pictures.SUFFIXES or (not suffix and _begins_as_picture(path)):
+                files[name] = name, status.st_size, status.st_ctime_ns
+            elif suffix not in _COMPANIONS and path.name.lower() not in _COMPANION_NAMES:
+                others[suffix] += 1
+    for name in links.keys() & files:
+        for run in runs:
+            if links[name].is_relative_to(root / run):
+                del files[name]
+                runs[run] += 1
+                break
+    contents = Listing(root, sorted(files.values()), links_out, runs, others)
     if not files:
-        links = f"; {_links(links_out)}" if links_out else ""
-        raise UserError(f"{folder} holds no pictures ({', '.join(pictures.SUFFIXES)}){links}")
-    return Listing(root, sorted(files), links_out)
+        suffixes = ", ".join(pictures.SUFFIXES)
+        raise UserError("; ".join([f"{folder} holds no pictures ({suffixes})", *contents.notes()]))
+    return contents
 
 
-def first_shape(folder: Path) -> tuple[int, int, int] | None:
-    """Return the shape (H, W, C) of the first picture under a folder whose first bytes can be read."""
-    root, files, _ = listing(folder)
-    with pictures.refuse_bombs():
-        for name, _, _ in files:
-            size, is_gray, fault = _look(root, name)
-            if not fault:
-                return (*size, 1 if is_gray else 3)
+def first_shape(folder: Path) -> tuple[int, ...] | None:
+    """Return the shape (H, W, C) of the first picture under a folder that can be read; None without one."""
+    root, files, *_ = listing(folder)
+    for name, _, _ in files:
+        picture = _read(root, None, None, name)
+        if not isinstance(picture, str):
+            return picture[0].shape
     return None
 
 
@@ -102,15 +170,20 @@ def read(
         if strict:
             raise UserError(f"{folder}: {_files(skipped)} cannot be read: {names}")
         notes.append(f"{_files(skipped)} skipped: {names}")
-    if details["gray"]:
+    if details["gray"] and images.shape[-1] == 3:
         notes.append(f"{_files(details['gray'])} converted from gray to color: {_names(details['gray'])}")
-    if contents.links_out:
-        notes.append(_links(contents.links_out))
+    notes += contents.notes()
+    if details["suspicion"]:
+        notes.append(details["suspicion"])
     labels, num_classes, classes = None, None, None
     if conditional:
         labels, classes = _classes(folder, [name for name, _, _ in contents.files if name not in skipped])
         num_classes = len(classes)
-        notes.append(f"{num_classes} classes: {_names(classes, shown=10)}")
+        named = f": {_names(classes, shown=MOST_CLASSES)}"
+        if num_classes > MOST_CLASSES:
+            first, last = map(_printable, (classes[0], classes[-1]))
+            named = f", in the order of their names: {first} is class 0, {last} is class {num_classes - 1}"
+        notes.append(f"{num_classes} classes{named}")
     return {
         "images": images,
         "labels": labels,
@@ -128,55 +201,71 @@ def _decode(
     root = contents.root
     names = [name for name, _, _ in contents.files]
     skipped: dict[str, str] = {}
-    sizes: dict[tuple[int, int], str] = {}
     gray: list[str] = []
-    with pictures.refuse_bombs(), ThreadPoolExecutor(os.cpu_count()) as workers:
-        for name, (size, is_gray, fault) in zip(names, map(partial(_look, root), names), strict=True):
-            if fault:
-                skipped[name] = fault
-            else:
-                sizes.setdefault(size, name)
-                if is_gray:
-                    gray.append(name)
-        if image_size is None and len(sizes) > 1:
-            examples = _names((f"{name} is {h}x{w}" for (h, w), name in sizes.items()), shown=2)
+    first, brightest, alike = None, 0, True
+    read = partial(_read, root, image_size, channels)
+    for name, picture in zip(names, _in_threads(read, names), strict=True):
+        if isinstance(picture, str):
+            skipped[name] = picture
+            continue
+        pixels, is_gray = picture
+        if first is None:
+            first = name, pixels
+        elif pixels.shape[:2] != first[1].shape[:2]:
+            sizes = [
+                f"{each} is {array.shape[0]}x{array.shape[1]}" for each, array in (first, (name, pixels))
+            ]
             raise SeveralSizesError(
-                f"the pictures in {root} have {len(sizes)} sizes ({examples}): set `image_size`"
+                f"the pictures in {root} have at least 2 sizes ({_names(sizes)}): set `image_size`"
             )
-        readable = [name for name in names if name not in skipped]
-        channels = channels or (1 if len(gray) == len(readable) else 3)
-        for start in range(0, len(readable), CHUNK):
-            chunk = readable[start : start + CHUNK]
-            pixels = workers.map(partial(_pixels, root, image_size, channels), chunk)
-            for name, (image, fault) in zip(chunk, pixels, strict=True):
-                if image is None:
-                    skipped[name] = fault
-                else:
-                    write(image)
-    if len(skipped) == len(names):
+        write(pixels)
+        if is_gray:
+            gray.append(name)
+        brightest = max(brightest, int(pixels.max()))
+        alike = alike and bool((pixels == first[1]).all())
+    if first is None:
         faults = _names(f"{name} ({fault})" for name, fault in skipped.items())
         raise UserError(f"none of the pictures in {root} can be read: {faults}")
-    return {"skipped": skipped, "gray": [name for name in gray if name not in skipped] * (channels == 3)}
+    several = len(names) - len(skipped) > 1
+    return {"skipped": skipped, "gray": gray, "suspicion": _suspicion(brightest, several and alike)}
 
 
-def _look(root: Path, name: str) -> tuple[tuple[int, int], bool, str]:
-    """Return a picture's height and width, whether it is gray, and "", from its first bytes; or its fault."""
+def _suspicion(brightest: int, alike: bool) -> str:
+    """Return what looks wrong with all pictures together, and what to do about it; "" if nothing does."""
+    if brightest == 0:
+        return "all pictures are black: look at the files, or at what has written them"
+    if brightest <= DARK:
+        return (
+            f"all pictures are dark, as their brightest value is {brightest} of 255: scale them to the whole "
+            "range (pixels of 0 and 1 times 255, 12 bits in 16 times 16)"
+        )
+    return "all pictures are alike: there is only one to learn" if alike else ""
+
+
+def _in_threads(read: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any]:
+    """Yield what `read` returns for each name, in order; threads read some of them ahead."""
+    ahead: deque[Future] = deque()
+    count = os.cpu_count() or 1
+    workers = ThreadPoolExecutor(count)
     try:
-        with pictures.open_picture(root / name) as image:
-            return pictures.upright_size(image), pictures.is_gray(image), ""
+        for name in names:
+            ahead.append(workers.submit(read, name))
+            if len(ahead) == count * CHUNK:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:  # Ctrl-C waits only for the pictures that are being decoded
+        workers.shutdown(cancel_futures=True)
+
+
+def _read(
+    root: Path, image_size: tuple[int, int] | None, channels: int | None, name: str
+) -> tuple[np.ndarray, bool] | str:
+    """Return a picture's pixels and whether it is gray, or in words why it cannot be read."""
+    try:
+        return pictures.read(root / name, image_size, channels)
     except Exception as error:  # Pillow raises a dozen types for damaged files
-        return (0, 0), False, _fault(root / name, error)
-
-
-def _pixels(
-    root: Path, image_size: tuple[int, int] | None, channels: int, name: str
-) -> tuple[np.ndarray | None, str]:
-    """Return a picture's pixels and "", or None and its fault."""
-    try:
-        with pictures.open_picture(root / name) as image:
-            return pictures.fit(image, image_size, channels), ""
-    except Exception as error:
-        return None, _fault(root / name, error)
+        return _fault(root / name, error)
 
 
 def _fault(path: Path, error: Exception) -> str:
@@ -186,19 +275,60 @@ def _fault(path: Path, error: Exception) -> str:
         return "gone" if status is None else "empty"
     if isinstance(error, UnidentifiedImageError):
         return "not a picture"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return _printable(str(error).split("\n")[0]) or type(error).__name__
 
 
-def _walk(root: Path) -> Iterable[Path]:
-    """Yield the files under a folder and the links to folders, which are not followed."""
+def _walk(root: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield files, links to folders and folders of results under a folder, and whether it is one of the last.
+
+    Links are not followed, and nothing is yielded that is hidden or inside a folder of results.
+    """
 
     def refuse(error: OSError) -> None:
         raise UserError(f"cannot read the folder {error.filename} ({error.strerror})") from error
 
     for folder, folders, names in os.walk(root, onerror=refuse):
+        path = Path(folder)
+        if path != root and _is_result(path, {*folders, *names}):
+            folders.clear()
+            yield path, True
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        yield from (Path(folder, name) for name in names + links if not name.startswith("."))
+        yield from ((path / name, False) for name in names + links if not name.startswith("."))
+
+
+def _count_pictures(folder: Path) -> int:
+    """Return the number of pictures below a folder of results, by their suffixes."""
+    files = (name for _, _, names in os.walk(folder) for name in names)
+    return sum(os.path.splitext(name)[1].lower() in pictures.SUFFIXES for name in files)
+
+
+def _is_result(folder: Path, names: set[str]) -> bool:
+    """Return whether a run, a sweep, an evaluation or a study has written a folder, given its contents."""
+    if len(names & _OF_RUNS) > 1:
+        return True
+    if folder.name == "plots":  # of jaxgan evaluate --out
+        return any(folder.parent.glob("metric-*.json"))
+    return any(f"{name}.json" in names and _is_study(folder / f"{name}.json") for name in names)
+
+
+def _is_study(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(8) == b'{"study"'
+    except OSError:
+        return False
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(8).startswith(pictures.BEGINNINGS)
+    except OSError:
+        return False
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -223,12 +353,11 @@ def _classes(folder: Path, names: list[str]) -> tuple[np.ndarray, list[str]]:
 
 
 def _files(names: Any) -> str:
-    return f"{len(names):,} file{'s' * (len(names) > 1)}"
+    return _counted(len(names), "file")
 
 
-def _links(count: int) -> str:
-    links, are = ("links lead", "are") if count > 1 else ("link leads", "is")
-    return f"{count:,} {links} out of the folder and {are} not followed"
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count > 1)}"
 
 
 def _names(names: Iterable[str], *, shown: int = SHOWN) -> str:

@@ -10,45 +10,98 @@ References:
     Parmar, Zhang and Zhu 2022, On Aliased Resizing and Surprising Subtleties in GAN Evaluation
 """
 
-import contextlib
-import warnings
-from collections.abc import Iterator
+import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, features
 
-RULE = 1  # the version of what `fit` returns; every cache key holds it
+RULE = 2  # the version of what `read` and `fit` return; every cache key holds it
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+# Pillow reads AVIF from 11.3 on, where it is built in.
+_AVIF = ("AVIF",) if "avif" in features.modules and features.check("avif") else ()
+
+SUFFIXES = (
+    *(".apng", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+    *(f".{name.lower()}" for name in _AVIF),
+)
+BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")  # of files without a suffix
 
 # Pillow has more readers. The one of EPS runs Ghostscript, and rare ones are little tested against attacks.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", *_AVIF)
 
-_UPRIGHT = 0x0112  # the EXIF tag of orientation; from 5 on, width and height change places
+_ORIENTATION = 0x0112  # the EXIF tag of how the camera was held
+_UPRIGHT = {  # what sets a picture upright, by the value of that tag
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _GRAY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+_PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")  # all that the pixels depend on
 
 
-@contextlib.contextmanager
-def refuse_bombs() -> Iterator[None]:
-    """Make Pillow raise for a picture with too many pixels (a decompression bomb); ignore other warnings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+def read(
+    path: Path, image_size: tuple[int, int] | None = None, channels: int | None = None
+) -> tuple[np.ndarray, bool]:
+    """Read a picture file.
+
+    Args:
+        path: the file.
+        image_size: as for `fit`.
+        channels: as for `fit`; None for the file's own, 1 if it is gray and 3 if it is in color.
+
+    Returns:
+        The pixels, as `fit` returns them, and whether the file is gray.
+
+    Raises:
+        Exception: of many types, for a damaged file, a file of another kind, or a decompression bomb.
+    """
+    with path.open("rb") as file:
+        try:
+            return _read(file, image_size, channels)
+        except ValueError:  # of Pillow, for a PNG with more text than it reads
+            without_text = _without_text(file)
+            if without_text is None:
+                raise
+        return _read(without_text, image_size, channels)
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Open a picture file; its pixels are read at their first use."""
-    return Image.open(path, formats=_FORMATS)
+def _read(
+    file: BinaryIO, image_size: tuple[int, int] | None, channels: int | None
+) -> tuple[np.ndarray, bool]:
+    with Image.open(file, formats=_FORMATS) as image:
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and image.width * image.height > limit:  # Pillow refuses only twice as many
+            size = f"{image.height}x{image.width}"
+            raise Image.DecompressionBombError(f"its size {size} exceeds limit of {limit:,} pixels")
+        gray = is_gray(image)
+        return fit(image, image_size, channels or (1 if gray else 3)), gray
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return the height and width of a picture after the turn that its EXIF data ask for."""
-    image = ImageOps.exif_transpose(image) if image.format == "TIFF" else image  # its size is turned already
-    turned = image.getexif().get(_UPRIGHT, 1) in (5, 6, 7, 8)
-    return (image.width, image.height) if turned else (image.height, image.width)
+def _without_text(file: BinaryIO) -> BinaryIO | None:
+    """Return a PNG without texts, color profile and animation; None for any other file.
+
+    Pillow gives a whole picture up where it holds more than 1 MB of text.
+    """
+    file.seek(0)
+    if (signature := file.read(8)) != BEGINNINGS[0]:
+        return None
+    content = io.BytesIO(signature)
+    content.seek(0, io.SEEK_END)
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[:4]) + 4  # with the checksum
+        if head[4:] in _PNG_CHUNKS:
+            content.write(head + file.read(length))
+        else:
+            file.seek(length, io.SEEK_CUR)
+    content.seek(0)
+    return content
 
 
 def is_gray(image: Image.Image) -> bool:
@@ -70,13 +123,14 @@ def fit(image: Image.Image, image_size: tuple[int, int] | None, channels: int) -
     Raises:
         Exception: of many types, for a damaged file, or for pixels without a known range.
     """
-    image = ImageOps.exif_transpose(image)
+    image = _turned_upright(image)
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("L" if channels == 1 else "RGB")
+    mode = "L" if channels == 1 else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
     if image_size is not None and image.size != image_size[::-1]:
         image = _center(image, *image_size).resize(image_size[::-1], Image.Resampling.LANCZOS)
     return np.array(image).reshape(image.height, image.width, channels)
@@ -89,6 +143,15 @@ def fit_array(image: np.ndarray, image_size: tuple[int, int] | None, channels: i
     return fit(Image.fromarray(image[..., 0] if image.shape[2] == 1 else image), image_size, channels)
 
 
+def _turned_upright(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF data say nothing about the pixels
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
 def _center(image: Image.Image, height: int, width: int) -> Image.Image:
     """Cut an image to the largest centered box of an aspect ratio, to whole pixels.
 
@@ -96,6 +159,8 @@ def _center(image: Image.Image, height: int, width: int) -> Image.Image:
     """
     box_width = max(1, min(image.width, round(image.height * width / height)))
     box_height = max(1, min(image.height, round(image.width * height / width)))
+    if (box_width, box_height) == image.size:
+        return image
     left, top = (image.width - box_width) // 2, (image.height - box_height) // 2
     return image.crop((left, top, left + box_width, top + box_height))
 

@@ -3,6 +3,8 @@ import pytest
 
 from jaxgan import data
 from jaxgan.data import sources
+from jaxgan.data.dataset import npz_splits, read_npz
+from jaxgan.system.errors import UserError
 
 
 @pytest.mark.parametrize("file", [sources.DIGITS_FILE, "not/there/any/more.csv.gz"])
@@ -60,7 +62,8 @@ def test_arrays_hold_labels_if_they_are_asked_for():
 def test_first_images_come_class_by_class_if_asked():
     images = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1)
     dataset = data.from_arrays(images, [2, 0, 0, 1, 2, 1, 0, 2])
-    assert data.first_images(dataset, 3).ravel().tolist() == [0, 1, 2]
+    assert data.first_images(dataset, 3).ravel().tolist() == [0, 2, 5]  # a spread, not the first files
+    assert data.first_images(dataset, 8).ravel().tolist() == list(range(8))
     assert data.first_images(dataset, 7, by_class=True).ravel().tolist() == [1, 3, 0, 2, 5, 4, 6]
     assert len(data.first_images(dataset, 100)) == 8
 
@@ -81,3 +84,79 @@ def test_float_images_of_another_range_are_refused_or_remarked():
     assert "go from 0 to 1: black is -1" in note
     assert data.from_arrays(np.linspace(-1, 1, 32).reshape(2, 4, 4, 1)).notes == ()
     assert data.from_arrays(np.full((4, 2), 7.5)).notes == ()  # points of the plane
+
+
+def med_mnist(path, shape=(28, 28), labels=1):
+    """Save an ``.npz`` as MedMNIST's are; return its arrays."""
+    random, arrays = np.random.default_rng(0), {}
+    for split, size in {"train": 9, "val": 4, "test": 5}.items():
+        arrays[f"{split}_images"] = random.integers(0, 256, (size, *shape), dtype=np.uint8)
+        arrays[f"{split}_labels"] = random.integers(0, 2, (size, labels), dtype=np.uint8)
+    np.savez(path, **arrays)
+    return arrays
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (28, 28, 3), (64, 64)])
+def test_the_splits_of_med_mnist(tmp_path, shape):
+    arrays = med_mnist(tmp_path / "bloodmnist.npz", shape)
+    assert npz_splits(tmp_path / "bloodmnist.npz") == ("train", "val", "test")
+    for split, name in {"train": "train", "val": "val", "validation": "val", "test": "test"}.items():
+        dataset = read_npz("bloodmnist.npz", tmp_path / "bloodmnist.npz", split=split)
+        images = arrays[f"{name}_images"]
+        np.testing.assert_array_equal(dataset.images, images if images.ndim == 4 else images[..., None])
+        np.testing.assert_array_equal(dataset.labels, arrays[f"{name}_labels"][:, 0])
+        assert dataset.labels.dtype == np.int32
+    assert len(data.load(str(tmp_path / "bloodmnist.npz")).images) == 9
+    with pytest.raises(UserError, match='has no split "dev": it has train, val, test'):
+        read_npz("bloodmnist.npz", tmp_path / "bloodmnist.npz", split="dev")
+
+
+def test_images_with_several_labels_are_read_without_them(tmp_path):
+    med_mnist(tmp_path / "chestmnist.npz", labels=14)
+    dataset = data.load(str(tmp_path / "chestmnist.npz"))
+    assert (dataset.labels, dataset.num_classes) == (None, None)
+    assert "are left out, as each image has 14 of them" in dataset.notes[0]
+
+
+def test_the_splits_of_keras(tmp_path):
+    images, labels = np.zeros((3, 28, 28), np.uint8), np.arange(3)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images[:2], y_test=labels[:2])
+    assert npz_splits(tmp_path / "a.npz") == ("train", "test")
+    dataset = read_npz("a.npz", tmp_path / "a.npz", split="test")
+    assert (dataset.images.shape, dataset.labels.tolist()) == ((2, 28, 28, 1), [0, 1])
+    with pytest.raises(UserError, match='no split "validation": it has train, test'):
+        read_npz("a.npz", tmp_path / "a.npz", split="validation")
+
+
+def test_an_npz_without_splits(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((3, 4, 4), np.uint8), test_images=np.zeros(3))
+    (tmp_path / "b.npz").write_text("no zip")
+    for name in ("a.npz", "b.npz", "missing.npz"):
+        assert npz_splits(tmp_path / name) == ()
+    assert len(read_npz("a.npz", tmp_path / "a.npz").images) == 3
+
+
+@pytest.mark.parametrize("dtype", ["U", "S"])
+def test_the_class_names_of_an_npz(tmp_path, dtype):
+    arrays = {"images": np.zeros((3, 4, 4), np.uint8), "labels": np.array([[0], [1], [0]])}
+    names = ["cat", "dog", "fish"]
+    np.savez(tmp_path / "a.npz", **arrays, class_names=np.array(names, dtype))
+    dataset = data.load(str(tmp_path / "a.npz"))
+    assert (dataset.class_names, dataset.num_classes) == (tuple(names), 3)
+    np.savez(tmp_path / "a.npz", **arrays, class_names=np.array(names[:1], dtype))
+    with pytest.raises(UserError, match='has 1 "class_names" for 2 classes: name them all'):
+        data.load(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "a.npz", **arrays, class_names=np.arange(2))
+    with pytest.raises(UserError, match=r'"class_names" are strings \[classes\], got int64 \[2\]'):
+        data.load(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "a.npz", **arrays, class_names=np.array(names, object))
+    with pytest.raises(UserError, match="pickled objects"):
+        data.load(str(tmp_path / "a.npz"))
+
+
+def test_only_the_split_that_is_read_must_fit_into_the_memory(tmp_path, monkeypatch):
+    arrays = med_mnist(tmp_path / "a.npz")
+    needed = []
+    monkeypatch.setattr("jaxgan.data.dataset.require_memory", lambda size, what: needed.append(size))
+    read_npz("a.npz", tmp_path / "a.npz", split="val")
+    assert needed == [arrays["val_images"].nbytes + arrays["val_labels"].nbytes + 2 * 128]

@@ -1,13 +1,16 @@
 """A folder of pictures: every kind that people have, and every way in which files are broken."""
 
+import json
 import os
+import threading
+import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from jaxgan.data import load
-from jaxgan.data.dataset import SeveralSizesError
+from jaxgan.data import load, pictures
+from jaxgan.data.dataset import SeveralSizesError, checksum
 from jaxgan.data.sources import first_shape
 from jaxgan.system.errors import UserError
 
@@ -29,20 +32,27 @@ def only(folder, **options):
 
 
 def test_pictures_are_found_at_every_depth_and_sorted_by_path(tmp_path):
-    shades = {"b.png": 1, "a/z.PNG": 2, "a/deep/er/y.bmp": 3, "c.ppm": 4, ".hidden.png": 5, ".git/x.png": 6}
+    shades = {
+        "b.png": 10,
+        "a/z.PNG": 20,
+        "a/deep/er/y.bmp": 30,
+        "c.ppm": 90,
+        ".hidden.png": 5,
+        ".git/x.png": 6,
+    }
     for name, shade in shades.items():
         save(tmp_path / name, np.full((4, 4, 3), shade, np.uint8))
     (tmp_path / "notes.txt").write_text("not a picture")
     dataset = load(str(tmp_path))
-    assert dataset.images[:, 0, 0, 0].tolist() == [3, 2, 1, 4]
+    assert dataset.images[:, 0, 0, 0].tolist() == [30, 20, 10, 90]
     assert dataset.images.dtype == np.uint8
     assert dataset.images.shape == (4, 4, 4, 3)
     assert (dataset.name, dataset.labels, dataset.notes) == (str(tmp_path), None, ())
 
 
 def test_classes_are_first_level_subfolders_only_when_asked_for(tmp_path):
-    for name in ("dog/1.png", "cat/1.png", "cat/more/2.png", "emu/1.png"):
-        save(tmp_path / name)
+    for shade, name in enumerate(("dog/1.png", "cat/1.png", "cat/more/2.png", "emu/1.png")):
+        save(tmp_path / name, RANDOM // (shade + 1))
     assert load(str(tmp_path)).labels is None
     dataset = load(str(tmp_path), conditional=True)
     assert dataset.labels.tolist() == [0, 0, 1, 2]
@@ -251,9 +261,10 @@ def test_links_lead_nowhere_outside(tmp_path):
     with pytest.raises(UserError, match=r"holds no pictures .*2 links lead out"):
         load(str(root))
     save(root / "a.png")
+    save(root / "b.png", 255 - RANDOM)
     (root / "inside.png").symlink_to("a.png")
     dataset = load(str(root))
-    assert len(dataset.images) == 2
+    assert len(dataset.images) == 3
     assert dataset.notes == ("2 links lead out of the folder and are not followed",)
 
 
@@ -342,3 +353,249 @@ def test_a_link_that_leads_to_itself_is_left_out(tmp_path):
 def test_a_home_that_nobody_has_is_one_sentence():
     with pytest.raises(UserError, match="there is no folder ~nobody-has-this-name"):
         load("~nobody-has-this-name/pictures", image_size=(4, 4))
+
+
+def written_by_a_run(folder, *names):
+    """Make a folder with files of a run and two of its pictures."""
+    save(folder / "reals.png")
+    save(folder / "samples" / "step_00000004.png")
+    for name in names:
+        if name in ("checkpoints", "populations"):
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_text("{}")
+
+
+def test_the_pictures_of_runs_are_left_out_and_counted(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", 255 - RANDOM)
+    written_by_a_run(tmp_path / "runs" / "one", "config.json", "env.json")  # killed in its first second
+    written_by_a_run(tmp_path / "runs" / "two", "config.json", "checkpoints")
+    written_by_a_run(tmp_path / "runs" / "sweep", "status.json", "populations")
+    written_by_a_run(tmp_path / "runs" / "sweep" / "best", "config.json", "status.json")
+    written_by_a_run(tmp_path / "runs" / "vae", "config.json", "metrics.jsonl")
+    (tmp_path / "link.png").symlink_to(tmp_path / "runs" / "one" / "reals.png")
+    dataset = load(str(tmp_path))
+    assert len(dataset.images) == 2
+    (note,) = dataset.notes
+    assert note.startswith("11 pictures in 4 run folders are left out: ")
+    assert len(load(str(tmp_path / "runs" / "one")).images) == 2  # it was named, so it is wanted
+    assert len(load(str(tmp_path / "runs" / "one" / "samples")).images) == 1
+    with pytest.raises(UserError, match=r"holds no pictures .*; 10 pictures in 4 run folders are left out: "):
+        load(str(tmp_path / "runs"))
+
+
+def test_the_pictures_of_evaluations_and_studies_are_left_out(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "scores" / "plots" / "nearest.png")
+    (tmp_path / "scores" / "metric-fid.json").write_text("{}")
+    save(tmp_path / "studies" / "alarms.png")
+    (tmp_path / "studies" / "alarms.json").write_text(json.dumps({"study": "alarms", "rows": []}))
+    (tmp_path / "studies" / "alarms").mkdir()
+    dataset = load(str(tmp_path))
+    assert len(dataset.images) == 1
+    (note,) = dataset.notes
+    assert note.startswith("2 pictures in 2 run folders are left out: ")
+
+
+@pytest.mark.parametrize("names", [[], ["config.json"], ["metadata.json", "log.txt"], ["checkpoints"]])
+def test_a_class_with_other_files_is_no_run(tmp_path, names):
+    written_by_a_run(tmp_path / "export", *names)
+    save(tmp_path / "plots" / "a.png", 255 - RANDOM)
+    dataset = load(str(tmp_path), conditional=True)
+    assert (len(dataset.images), dataset.class_names, len(dataset.notes)) == (3, ("export", "plots"), 1)
+
+
+def test_files_with_other_suffixes_are_counted(tmp_path):
+    for name in ("a.png", "b.JFIF", "c.jpe", "d", "e.ApNG"):
+        (tmp_path / name).write_bytes(save(tmp_path / "x" / "x.png").read_bytes())
+    for name in ("1.heic", "2.HEIC", "8.heic", "3.svg", "4", "5.jp2", "6.", "7.exr"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in (
+        "labels.txt",
+        "labels.csv",
+        "a.json",
+        "README",
+        "LICENSE",
+        "Thumbs.db",
+        ".DS_Store",
+        "A.XML",
+    ):
+        (tmp_path / name).write_bytes(b"x")
+    dataset = load(str(tmp_path))
+    assert len(dataset.images) == 6
+    line = "8 files are no pictures that are read here (.heic, without a suffix, .exr and 2 more)"
+    assert dataset.notes[0] == line
+
+
+def test_a_folder_of_other_suffixes_says_which(tmp_path):
+    (tmp_path / "1.heic").write_bytes(b"x")
+    with pytest.raises(
+        UserError, match=r"holds no pictures .*; 1 file is no picture .* read here \(\.heic\)"
+    ):
+        load(str(tmp_path))
+
+
+@pytest.mark.skipif(".avif" not in pictures.SUFFIXES, reason="this Pillow cannot read AVIF")
+def test_avif_is_read(tmp_path):
+    save(tmp_path / "a.avif", Image.new("RGB", (8, 4), (255, 255, 255)))
+    assert only(tmp_path).shape == (4, 8, 3)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp"])
+def test_a_file_that_is_left_out_decides_nothing(tmp_path, suffix):
+    save(tmp_path / "b.png", halves("L", 70, 30))
+    save(tmp_path / "c.png", halves("L", 30, 70))
+    half(tmp_path / f"a.{suffix}")  # 64x64 and in color, if it were whole
+    assert first_shape(str(tmp_path)) == (4, 8, 1)
+    dataset = load(str(tmp_path))
+    assert dataset.images.shape == (2, 4, 8, 1)
+    (note,) = dataset.notes
+    assert note.startswith(f"1 file skipped: a.{suffix} (")
+
+
+@pytest.mark.parametrize("color", [0, 1, 2, 3])
+def test_gray_pictures_become_color_wherever_the_color_is(tmp_path, monkeypatch, color):
+    monkeypatch.setattr("jaxgan.data.cache.BLOCK", 7)  # bytes, so that a picture takes several
+    expected = np.stack([np.full((4, 8, 3), 60 * shade, np.uint8) for shade in range(1, 5)])
+    expected[color, :, :, 1] = 7
+    for i, pixels in enumerate(expected):
+        save(tmp_path / f"{i}.png", pixels if i == color else pixels[..., 0])
+    dataset = load(str(tmp_path))
+    np.testing.assert_array_equal(dataset.images, expected)
+    assert dataset.content == checksum(expected)
+    (note,) = dataset.notes
+    assert note.startswith("3 files converted from gray to color: ")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.fromarray(RANDOM[..., 0]),
+        Image.fromarray(RANDOM[..., 0] > 127),
+        Image.fromarray(RANDOM[..., 0].astype(np.uint16) * 251),
+        Image.merge("LA", [Image.fromarray(RANDOM[..., i]) for i in range(2)]),
+    ],
+    ids=lambda picture: picture.mode,
+)
+@pytest.mark.parametrize("image_size", [None, (5, 3)])
+def test_a_gray_picture_made_color_later_is_the_same_as_at_once(tmp_path, picture, image_size):
+    file = save(tmp_path / "a.png", picture)
+    gray, color = (pictures.read(file, image_size, channels)[0] for channels in (1, 3))
+    np.testing.assert_array_equal(np.repeat(gray, 3, axis=2), color)
+
+
+def test_each_file_is_opened_once_and_by_a_worker(tmp_path, monkeypatch):
+    for i in range(5):
+        save(tmp_path / f"{i}.png", RANDOM // (i + 1))
+    opened, open_ = [], Image.open
+    loads, load_ = [], PngImagePlugin.PngImageFile.load_prepare
+
+    def counted(file, **options):
+        opened.append((file.name, threading.current_thread()))
+        return open_(file, **options)
+
+    monkeypatch.setattr("PIL.Image.open", counted)
+    monkeypatch.setattr(
+        "PIL.PngImagePlugin.PngImageFile.load_prepare", lambda self: loads.append(self) or load_(self)
+    )
+    load(str(tmp_path), image_size=(4, 4))
+    assert sorted(name for name, _ in opened) == [str(tmp_path / f"{i}.png") for i in range(5)]
+    assert threading.main_thread() not in {thread for _, thread in opened}
+    assert len(loads) == 5
+
+
+def text_of(kind, compressed):
+    """Return a picture's text of 3 MB, which Pillow reads only if it is not compressed."""
+    info = PngImagePlugin.PngInfo()
+    text = "x" * 3_000_000
+    if kind == "iTXt":
+        info.add_itxt("Comment", text, zip=compressed)
+    else:
+        info.add_text("Comment", text, zip=compressed)
+    return {"pnginfo": info}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        text_of("tEXt", False),
+        text_of("zTXt", True),
+        text_of("iTXt", True),
+        {"icc_profile": bytes(3_000_000)},
+    ],
+    ids=["tEXt", "zTXt", "iTXt", "iCCP"],
+)
+def test_text_and_profile_of_a_png_are_no_obstacle(tmp_path, options):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    limits = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+    save(tmp_path / "a.png", RANDOM[:5], exif=exif, **options)
+    save(tmp_path / "b.png", np.rot90(RANDOM[:5], -1) // 2)
+    dataset = load(str(tmp_path))
+    np.testing.assert_array_equal(dataset.images[0], np.rot90(RANDOM[:5], -1))
+    assert dataset.notes == ()
+    assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
+
+
+def test_text_after_the_pixels_is_no_obstacle(tmp_path):
+    content = save(tmp_path / "a.png", **text_of("zTXt", True)).read_bytes()
+    start = content.index(b"zTXt") - 4
+    end = start + 12 + int.from_bytes(content[start : start + 4])
+    (tmp_path / "a.png").write_bytes(content[:start] + content[end:-12] + content[start:end] + content[-12:])
+    np.testing.assert_array_equal(only(tmp_path), RANDOM)
+
+
+def test_a_png_with_text_that_is_damaged_too_is_left_out(tmp_path):
+    save(tmp_path / "a.png")
+    content = save(tmp_path / "b.png", **text_of("zTXt", True)).read_bytes()
+    (tmp_path / "b.png").write_bytes(content[:-60])
+    (note,) = load(str(tmp_path)).notes
+    assert note == "1 file skipped: b.png (image file is truncated)"
+
+
+def test_a_bomb_is_refused_by_its_size_whatever_the_warnings(tmp_path):
+    save(tmp_path / "a.png")
+    bomb_that_pillow_only_warns_of(tmp_path / "b.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        filters = list(warnings.filters)
+        (note,) = load(str(tmp_path), image_size=(8, 8)).notes
+        assert warnings.filters == filters
+    assert note == "1 file skipped: b.png (its size 10000x10000 exceeds limit of 89,478,485 pixels)"
+
+
+def test_damaged_exif_turns_nothing(tmp_path):
+    save(tmp_path / "a.png", exif=b"Exif\0\0MM\0*\0\0\0")
+    np.testing.assert_array_equal(only(tmp_path), RANDOM)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "note"),
+    [
+        (lambda i: RANDOM[..., 0] * 0, "all pictures are black: "),
+        (lambda i: RANDOM[..., i % 3] % 2, "all pictures are dark, as their brightest value is 1 of 255: "),
+        (
+            lambda i: RANDOM[..., i].astype(np.uint16) << 4,
+            "all pictures are dark, as their brightest value is 16 of 255: ",
+        ),
+        (lambda i: RANDOM, "all pictures are alike: "),
+        (lambda i: RANDOM[..., i], None),
+    ],
+    ids=["black", "0 and 1", "12 bits in 16", "alike", "sound"],
+)
+def test_what_looks_wrong_is_said(tmp_path, pixels, note):
+    for i in range(3):
+        save(tmp_path / f"{i}.png", pixels(i))
+    for _ in range(2):  # decoded, and from the cache
+        notes = load(str(tmp_path)).notes
+        assert len(notes) == (note is not None)
+        assert note is None or notes[0].startswith(note)
+
+
+def test_many_classes_are_named_by_first_and_last(tmp_path):
+    for i in range(1, 13):
+        save(tmp_path / str(i) / "a.png", RANDOM // i)
+    dataset = load(str(tmp_path), conditional=True)
+    assert dataset.class_names == ("1", "10", "11", "12", "2", "3", "4", "5", "6", "7", "8", "9")
+    assert dataset.notes == ("12 classes, in the order of their names: 1 is class 0, 9 is class 11",)
