@@ -14,12 +14,14 @@ from jaxgan.evaluate.reals import Reals, labels_like, load, load_unresized
 from jaxgan.evaluate.report import Report, measure, table, write
 from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded, write_atomically
-from jaxgan.system.limits import require_memory
+from jaxgan.system.files import NoRoomError, expanded, write_atomically, writing
+from jaxgan.system.limits import require_devices, require_memory
+from jaxgan.system.random import pinned
 
 TEST = "test"  # the split that is not trained on
 
 
+@pinned()
 def evaluate(
     path: Path,
     *,
@@ -72,6 +74,7 @@ def evaluate(
         raise UserError(f"`n` must be at least 2, got {n}")
     if not path.exists():
         raise UserError(f"there is no run, no folder and no file at {path}")
+    require_devices()
     is_run = _is_run(path)
     settings = _settings(path) if is_run else {}
     source = against or settings.get("data")
@@ -124,6 +127,8 @@ def evaluate(
             if train is not None:
                 picture = nearest_picture(fakes, train, network)
                 write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
+        except NoRoomError as error:
+            raise NoRoomError(f"{error}. The measurements:\n{table(report)}") from error
         except OSError as error:
             failure = f"cannot write to {folder}: {error.strerror or error}"
             raise UserError(f"{failure}. The measurements:\n{table(report)}") from error
@@ -133,9 +138,12 @@ def evaluate(
 def _require_writable(folder: Path) -> None:
     """Raise `UserError` if files cannot be written to a folder: measuring takes long, so this comes first."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with writing(folder / "metric.json"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except NoRoomError:
+        raise
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
@@ -190,7 +198,7 @@ def _folder(path: Path) -> Path:
 def _settings(path: Path) -> dict[str, Any]:
     """Return the settings of a run, or {} if there is no readable config.json."""
     try:
-        settings = json.loads((_folder(path) / "config.json").read_text())
+        settings = json.loads((_folder(path) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}

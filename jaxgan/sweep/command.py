@@ -34,15 +34,15 @@ def sweep(
         devices: number of devices that share the members; None: all.
         workdir: the sweep's folder, with table.csv, sweep.png and best/; its finished parts are not redone.
     """
-    import jax  # these imports take seconds, and `jaxgan sample` needs none of them
-
-    from jaxgan.sweep import schedule
+    from jaxgan.sweep import schedule  # these imports take seconds, and `jaxgan sample` needs none of them
     from jaxgan.sweep.settings import make, read_config
     from jaxgan.system import compilation
+    from jaxgan.system.limits import require_devices
+    from jaxgan.system.random import pinned
 
     default = read_config(experiment)
     members = make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
-    available = jax.devices()
+    available = require_devices()
     for name, value in {"at_once": at_once, "devices": devices}.items():
         if value is not None and value < 1:
             raise UserError(f"`{name}` must be at least 1, got {value}")
@@ -52,7 +52,7 @@ def sweep(
     settings = dataclasses.asdict(default) | varied | {"at_once": at_once}
     if default.compilation_cache:
         compilation.keep_programs()
-    with exits(OSError):
+    with exits(OSError), pinned():
         done = schedule.run(workdir, members, settings, at_once=at_once, devices=available[:devices])
     if not done:
         sys.exit(PREEMPTED)
