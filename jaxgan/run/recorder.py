@@ -5,6 +5,7 @@ process 0 writes files; the others write a log.
 """
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -103,10 +104,22 @@ class Recorder:
 
     @contextlib.contextmanager
     def profiling(self) -> Iterator[None]:
-        """Write a profile of the body into ``profile/``."""
-        self.attempt("the profile", lambda: jax.profiler.start_trace(self.path / "profile"))
+        """Write a profile of the body into ``profile/``; nothing stays of one that does not fit."""
+        folder = self.path / "profile"
+        before = set(folder.glob("plugins/profile/*"))
+
+        def write() -> None:
+            try:
+                with writing(folder):
+                    jax.profiler.stop_trace()
+            except BaseException:
+                for part in set(folder.glob("plugins/profile/*")) - before:
+                    shutil.rmtree(part, ignore_errors=True)
+                raise
+
+        self.attempt("the profile", lambda: jax.profiler.start_trace(folder))
         yield
-        self.attempt("the profile", jax.profiler.stop_trace)
+        self.attempt("the profile", write)
 
     def say(self, line: str) -> None:
         """Print a line and log it."""

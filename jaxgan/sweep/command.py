@@ -38,7 +38,6 @@ def sweep(
     from jaxgan.sweep.settings import make, read_config
     from jaxgan.system import compilation
     from jaxgan.system.limits import require_devices
-    from jaxgan.system.random import pinned
 
     default = read_config(experiment)
     members = make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
@@ -52,7 +51,7 @@ def sweep(
     settings = dataclasses.asdict(default) | varied | {"at_once": at_once}
     if default.compilation_cache:
         compilation.keep_programs()
-    with exits(OSError), pinned():
+    with exits(OSError):
         done = schedule.run(workdir, members, settings, at_once=at_once, devices=available[:devices])
     if not done:
         sys.exit(PREEMPTED)

@@ -23,12 +23,14 @@ from jaxgan.system import signals
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
 from jaxgan.system.progress import write
+from jaxgan.system.random import pinned
 from jaxgan.system.signals import Preemption
 
 PLAN = "plan.json"  # the number of members at once in each program, by its first member's number
 Say = Callable[[str], None]
 
 
+@pinned()
 def run(
     path: Path,
     members: Sequence[Config],

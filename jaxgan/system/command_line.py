@@ -49,9 +49,9 @@ def parse_all(
     arguments, description = _expanded(args), _paragraphs(description)
     if not info_of(type(defaults[0])):  # a dataclass of plain fields, such as an experiment's own
         (default,) = defaults
-        return [
-            tyro.cli(type(default), default=default, description=description, args=arguments, prog=program)
-        ]
+        plain: dict[str, Any] = {"default": default, "description": description, "prog": program}
+        with exits(OSError):
+            return [tyro.cli(type(default), args=arguments, **plain)]
     shown: list[Any] = []
     for default in defaults:
         infos = info_of(type(default))
@@ -63,7 +63,8 @@ def parse_all(
     booleans = set().union(*(_booleans(type(default)) for default in defaults))
     arguments = _flags(arguments, booleans)
     no_source = (tyro.conf.HelptextFromCommentsOff,)  # the settings have their help
-    parsed = tyro.cli(whole, description=description, args=arguments, prog=program, config=no_source)
+    with exits(OSError):
+        parsed = tyro.cli(whole, description=description, args=arguments, prog=program, config=no_source)
     values: dict[str, Any] = {}
     for name, _, _ in shown:
         values |= vars(getattr(parsed, name))

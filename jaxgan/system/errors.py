@@ -64,6 +64,9 @@ def exits(*failures: type[Exception]) -> Iterator[None]:
         advice = error.advice(sys.argv)
         output.write(f"error: {with_flags(str(error))}" + (f"\n{advice}" if advice else ""), error=True)
         sys.exit(USER_ERROR)
+    except BrokenPipeError:  # whoever read the help, or a table, has seen enough
+        output.silence(sys.stdout)
+        sys.exit(0)
     except failures as error:
         output.write(f"error: {with_flags(str(error))}", error=True)
         sys.exit(FAILED)

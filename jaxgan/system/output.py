@@ -50,7 +50,7 @@ def write(text: str, *, error: bool = False) -> None:
             stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
         stream.flush()
     except OSError as failure:
-        _silence(stream)
+        silence(stream)
         if failure.errno not in _NOBODY_READS and not error:
             raise OSError(f"cannot write the output: {failure.strerror}") from failure
 
@@ -70,7 +70,7 @@ def is_terminal() -> bool:
         return False
 
 
-def _silence(stream: Any) -> None:
+def silence(stream: Any) -> None:
     """Let a stream write to the null device, or what it still holds would fail again at the end."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
