@@ -37,7 +37,10 @@ from jaxgan.run.nan import NotFiniteError
 from jaxgan.system import compilation
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
-from jaxgan.system.files import write_json
+from jaxgan.system.files import expanded, write_atomically, write_json, write_text
+from jaxgan.system.limits import require_devices
+from jaxgan.system.progress import write
+from jaxgan.system.random import pinned, seed_key
 
 LEARNING_RATE = 1e-3  # Adam's
 EMA_DECAY = 0.999  # decay of the decoder's average weights, which are exported
@@ -181,6 +184,7 @@ def make(
     return decoder, init, step
 
 
+@pinned()
 def train(settings: Settings, folder: Path) -> None:
     """Train; write ``export/`` and ``metrics.jsonl`` on the way, and ``samples.png`` at the end."""
     dataset = data.load(settings.data, data_dir=settings.data_dir)
@@ -190,7 +194,7 @@ def train(settings: Settings, folder: Path) -> None:
     write_json(folder / "config.json", dataclasses.asdict(settings))
     shape = dataset.images.shape[1:]
     decoder, init, step = make(settings, shape)
-    key, init_key = jax.random.split(jax.random.key(settings.seed))
+    key, init_key = jax.random.split(seed_key(settings.seed))
     state = jax.jit(init)(init_key)
     batch_at = partial(data.batch_at, seed=settings.seed, batch_size=settings.batch_size)
     advance = jax.jit(lambda state, images: step(state, batch_at(images, state.step), key), donate_argnums=0)
@@ -204,13 +208,14 @@ def train(settings: Settings, folder: Path) -> None:
         if not math.isfinite(row["bound"]):
             raise NotFiniteError(["bound"], done)
         rows.append(json.dumps({"step": done, **row}) + "\n")
-        (folder / "metrics.jsonl").write_text("".join(rows))
+        write_atomically(folder / "metrics.jsonl", partial(write_text, text="".join(rows)))
         about = {"image_shape": shape, "latent_dim": settings.latent_dim, "num_classes": None, "step": done}
         save_generator(folder / "export", decoder, jax.device_get(state.ema), **about)
         line = ", ".join(f"{name} {value:.1f}" for name, value in row.items())
-        print(f"step {done:,}: {line}", flush=True)
-    latents = sampling.draw_latents(jax.random.key(settings.seed), 80, settings.latent_dim)
-    sampling.grid(sampling.sample(load_generator(folder), latents), columns=10).save(folder / "samples.png")
+        write(f"step {done:,}: {line}")
+    latents = sampling.draw_latents(seed_key(settings.seed), 80, settings.latent_dim)
+    grid = sampling.grid(sampling.sample(load_generator(folder), latents), columns=10)
+    write_atomically(folder / "samples.png", grid.save)
 
 
 def main(args: list[str] | None = None) -> None:
@@ -222,12 +227,13 @@ def main(args: list[str] | None = None) -> None:
                 raise UserError(f"`{name}` must be at least 1, got {getattr(settings, name)}")
         if not 0 <= settings.seed < 2**32:
             raise UserError(f"`seed` must be in [0, 2**32), got {settings.seed}")
-        folder = Path(settings.workdir)
+        folder = expanded(settings.workdir)
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty: choose another `workdir`, or remove it")
+        require_devices()
         compilation.keep_programs()
         train(settings, folder)
-        print(f"done: see {folder}, and: jaxgan evaluate {folder} --metrics fid")
+        write(f"done: see {folder}, and: jaxgan evaluate {folder} --metrics fid")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from jaxgan.state import GANState, init_state
 from jaxgan.step import Step, make_train_step
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import nbytes, require_memory
+from jaxgan.system.random import seed_key
 
 
 class Pieces(NamedTuple):
@@ -242,7 +243,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     batch = {
         name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype) for name, array in arrays.items()
     }
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = jax.eval_shape(lambda: seed_key(0))
     try:
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)

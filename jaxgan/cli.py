@@ -20,10 +20,13 @@ from jaxgan.config import Config
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
 from jaxgan.sweep import sweep
+from jaxgan.system import output
 from jaxgan.system.command_line import Positional, argument, call, parse_all
 from jaxgan.system.errors import UserError, exits
-from jaxgan.system.files import write_atomically
-from jaxgan.system.limits import require_memory
+from jaxgan.system.files import NoRoomError, write_atomically
+from jaxgan.system.limits import require_devices, require_memory
+from jaxgan.system.progress import write
+from jaxgan.system.random import pinned, seed_key
 from jaxgan.system.settings import setting
 from jaxgan.train import start
 
@@ -57,6 +60,7 @@ def train(args: list[str]) -> None:
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
     first, config = parse_all([Start(), Config()], **program)
     with exits(OSError):
+        require_devices()
         dataset = build.load(config)
         facts = Facts(
             dataset.images.shape[1:], len(dataset.images), dataset.num_classes, jax.default_backend()
@@ -65,17 +69,20 @@ def train(args: list[str]) -> None:
         recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
     config = parse_all([Start(), recipe], **program)[1]
     if not config.quiet:
-        print(line)
+        write(line)
     start(config, dataset)
 
 
 def recipes() -> None:
     """List the recipes of jaxgan train: what each is, its source and its cost."""
-    print("auto\n    one of those below, by image size, number of images and device; the run says which")
+    output.write(
+        "auto\n    one of those below, by image size, number of images and device; the run says which"
+    )
     for name, recipe in RECIPES.items():
-        print(f"{name}\n    {recipe.title}\n    {recipe.source}\n    {recipe.cost}")
+        output.write(f"{name}\n    {recipe.title}\n    {recipe.source}\n    {recipe.cost}")
 
 
+@pinned()
 def sample(
     run: Positional[Path],
     *,
@@ -102,7 +109,7 @@ def sample(
     require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
     classes = description["num_classes"]
     labels = sampling.column_labels(n, classes)
-    latents = sampling.draw_latents(jax.random.key(seed), n, description["latent_dim"])
+    latents = sampling.draw_latents(seed_key(seed), n, description["latent_dim"])
     points = len(description["image_shape"]) == 1
     images = np.asarray(generate(latents, labels)) if points else sampling.sample(generate, latents, labels)
     if out.suffix == ".npz":
@@ -115,9 +122,10 @@ def sample(
     else:
         columns = classes if classes is not None and classes <= 16 else round(n**0.5)
         _write(out, sampling.grid(images, columns=columns).save)
-    print(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
+    output.write(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
 
 
+@pinned()
 def interpolate(
     run: Positional[Path],
     *,
@@ -148,7 +156,7 @@ def interpolate(
         raise UserError(f"{run} makes points, and interpolate draws images")
     require_memory(rows * steps * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {steps:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
-    ends = sampling.draw_latents(jax.random.key(seed), 2 * rows, description["latent_dim"])
+    ends = sampling.draw_latents(seed_key(seed), 2 * rows, description["latent_dim"])
     columns = [
         sampling.sample(generate, sampling.slerp(ends[:rows], ends[rows:], share), labels)
         for share in np.linspace(0, 1, steps).tolist()
@@ -158,12 +166,12 @@ def interpolate(
     if gif:
         frames = [sampling.grid(column, columns=round(rows**0.5)) for column in columns]
         _write(out.with_suffix(".gif"), lambda file: sampling.animate([*frames, *frames[-2:0:-1]], file))
-    print(f"{rows} walks of step {description['step']:,} in {out}")
+    output.write(f"{rows} walks of step {description['step']:,} in {out}")
 
 
 @functools.wraps(evaluation.evaluate)
 def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
-    print(evaluation.table(evaluation.evaluate(*args, **options)))
+    output.write(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
 def data(
@@ -183,7 +191,9 @@ def data(
     """
     del action  # only one exists
     text = None if from_ is None else str(from_)
-    print(sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir)))
+    output.write(
+        sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir))
+    )
 
 
 def check(run: Positional[Path]) -> None:
@@ -194,6 +204,7 @@ def check(run: Positional[Path]) -> None:
     """
     from jaxgan.run import checkpoint  # Orbax takes a second to import
 
+    require_devices()
     steps = checkpoint.steps_in(run / "checkpoints")
     if not steps:
         raise UserError(f"there is no checkpoint in {run / 'checkpoints'}")
@@ -201,15 +212,15 @@ def check(run: Positional[Path]) -> None:
     for step in sorted(steps):
         try:
             arrays = checkpoint.read(run / "checkpoints" / str(step))
-            print(f"{step:>10,}  sound, {len(arrays)} arrays")
+            output.write(f"{step:>10,}  sound, {len(arrays)} arrays")
         except (checkpoint.DamagedError, UserError) as error:
             if step not in checkpoint.steps_in(run / "checkpoints"):
-                print(f"{step:>10,}  was removed by the run in the meantime")
+                output.write(f"{step:>10,}  was removed by the run in the meantime")
                 continue
-            print(f"{step:>10,}  NOT SOUND: {error}")
+            output.write(f"{step:>10,}  NOT SOUND: {error}")
             unsound += 1
     for path in sorted((run / "checkpoints").glob("corrupt-*")):
-        print(f"{path.name:>10}  was set aside")
+        output.write(f"{path.name:>10}  was set aside")
     if unsound:
         sys.exit(1)
 
@@ -226,6 +237,8 @@ def _check_seed(seed: int) -> None:
 def _write(out: Path, write: Callable[[Path], Any]) -> None:
     try:
         write_atomically(out, write)
+    except NoRoomError:
+        raise
     except OSError as error:
         raise UserError(f"cannot write `out` {out}: {error.strerror or error}") from error
 
@@ -234,7 +247,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line; exit code 2 and one sentence for a mistake of the user's."""
     args = sys.argv[1:] if args is None else args
     if args == ["--version"]:
-        print(f"jaxgan {jaxgan.__version__}")
+        output.write(f"jaxgan {jaxgan.__version__}")
         return
     if args[:1] == ["train"]:
         train(args[1:])

@@ -23,6 +23,7 @@ from jaxgan.run import cost, evaluation_plan, nan, placement
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.diagnosis import Diagnosis
 from jaxgan.run.evaluation import Evaluations
+from jaxgan.run.evaluation_plan import EvaluationPlan
 from jaxgan.run.keys import run_keys
 from jaxgan.run.labels import labels_of
 from jaxgan.run.nan import NotFiniteError
@@ -30,9 +31,11 @@ from jaxgan.run.recorder import Recorder
 from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
-from jaxgan.system import compilation, processes, signals
+from jaxgan.system import compilation, output, processes, signals
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import PREEMPTED, exits
+from jaxgan.system.limits import require_devices
+from jaxgan.system.random import pinned
 
 EXIT_CODES = {"done": 0, "preempted": PREEMPTED}
 
@@ -99,7 +102,8 @@ def run(
         generator, discriminator, loss, penalty, augment, update, generator_optimizer, discriminator_optimizer
     )
     own = labels_of({**pieces._asdict(), "extractor": extractor}, labels or {})
-    with processes.fail_together():
+    require_devices()
+    with processes.fail_together(), pinned():
         return _run(config.check(), dataset, pieces, extractor, own)
 
 
@@ -114,10 +118,7 @@ def _run(
     if not first:  # the other processes leave evaluations and diagnoses to process 0
         config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
 
-    # The data, the networks and the plan of their evaluations.
-    dataset = build.dataset(config, dataset)
-    experiment = placement.place(build.experiment(config, dataset, pieces), config)
-    plan = evaluation_plan.plan(config, dataset, extractor)
+    dataset, experiment, plan = _prepare(config, dataset, pieces, extractor)
 
     # The folder.
     own_data = dataset.name != spelled(config.data)
@@ -143,6 +144,18 @@ def _run(
 
         status, state = nan.guard(train, config, len(dataset.images), folder.path)
     return Result(status, state, folder.path)
+
+
+def _prepare(
+    config: Config,
+    dataset: data.Dataset | None = None,
+    pieces: Pieces = build.NONE,
+    extractor: Extractor | None = None,
+) -> tuple[data.Dataset, build.Experiment, EvaluationPlan | None]:
+    """Return the data, the networks and the plan of their evaluations; what does not fit is refused here."""
+    dataset = build.dataset(config, dataset)
+    experiment = placement.place(build.experiment(config, dataset, pieces), config)
+    return dataset, experiment, evaluation_plan.plan(config, dataset, extractor)
 
 
 def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
@@ -254,7 +267,7 @@ def _loop(
     recorder.start()
     for count, call in enumerate(_calls(int(state.step), config.steps, intervals, feed, recorder, ends)):
         profiled = config.profile and count == 2  # after two calls, everything is warmed up
-        with jax.profiler.trace(recorder.path / "profile") if profiled else contextlib.nullcontext():
+        with recorder.profiling() if profiled else contextlib.nullcontext():
             state, metrics = advance(state, feed.take(call.steps), key, call.steps)
             if profiled:
                 jax.block_until_ready(metrics)
@@ -321,10 +334,10 @@ def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
         if config.compilation_cache:
             compilation.keep_programs()
         if config.dry_run:
-            config = config.check()
-            dataset = build.dataset(config, dataset)
-            evaluation_plan.check(config, dataset)
-            print(cost.dry_run(config, build.experiment(config, dataset)))
+            require_devices()
+            with pinned():
+                config = config.check()
+                output.write(cost.dry_run(config, _prepare(config, dataset)[1]))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config, dataset=dataset).status])
     raise AssertionError

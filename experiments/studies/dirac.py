@@ -24,6 +24,7 @@ from jaxgan import init_state, losses, make_train_step, penalties, updates
 from jaxgan.diagnostics import dynamics
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import exits
+from jaxgan.system.random import seed_key
 from study import Row, levels, select
 
 RATE, STEPS = 0.2, 400
@@ -64,7 +65,7 @@ class Discriminator(nn.Module):
 def play(rule: str, game: str, steps: int = STEPS) -> tuple[np.ndarray, np.ndarray]:
     """Return the path of (theta, psi), ``[steps + 1, 2]``, and a step's eigenvalues at the equilibrium."""
     (update, tx), (loss, penalty) = RULES[rule], GAMES[game]
-    modules, key = (Generator(), Discriminator()), jax.random.key(0)
+    modules, key = (Generator(), Discriminator()), seed_key(0)
     state = init_state(key, *modules, image_shape=(1,), latent_dim=1, g_tx=tx, d_tx=tx)
     state = jax.tree.map(lambda leaf: leaf.astype(float) if leaf.dtype == np.float32 else leaf, state)
     step = make_train_step(*modules, loss, penalty=penalty, update=update, ema_decay=0.0)

@@ -13,7 +13,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,6 +23,8 @@ from jaxgan.diagnostics import dynamics
 from jaxgan.games.adversarial import Turn
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
+from jaxgan.system.progress import write
+from jaxgan.system.random import seed_key
 from study import RING, Row, levels, select
 
 GANS = {  # settings of each GAN
@@ -60,7 +61,7 @@ def _measure(settings: Settings, name: str, config: study.Config) -> list[Row]:
     dataset = build.dataset(config)
     players = build.experiment(config, dataset).players
     real = jnp.asarray(dataset.images[-settings.batch :])
-    turn = Turn(real, None, jax.random.key(1), jax.random.key(2))
+    turn = Turn(real, None, seed_key(1), seed_key(2))
     rows: list[Row] = []
     fields, places = [], []
     for stop in settings.stops:
@@ -69,12 +70,12 @@ def _measure(settings: Settings, name: str, config: study.Config) -> list[Row]:
         fields.append(field)
         places.append(params)
         values = dynamics.eigenvalues(field, params, count=8, steps=300)
-        print(f"{name}, step {stop:,}: {dynamics.verdict(values)}", flush=True)
+        write(f"{name}, step {stop:,}: {dynamics.verdict(values)}")
         pairs = [[float(f"{z.real:.4g}"), float(f"{z.imag:.4g}")] for z in values]
         rows.append({"gan": name, "step": stop, "eigenvalues": pairs})
     path = dynamics.path_angle(fields[-1], *places[-2:])
     angle, norm = ([float(f"{value:.4g}") for value in each] for each in (path.angle, path.norm))
-    evaluations = (Path(config.workdir) / "evaluations.jsonl").read_text().splitlines()
+    evaluations = (Path(config.workdir) / "evaluations.jsonl").read_text(encoding="utf-8").splitlines()
     scores = study.scores(config.data, json.loads(evaluations[-1]))
     return [
         *rows,

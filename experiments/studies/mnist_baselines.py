@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -24,6 +23,8 @@ from jaxgan import data, evaluate, export, features, sampling, train
 from jaxgan.sweep.settings import read_config
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
+from jaxgan.system.progress import write
+from jaxgan.system.random import seed_key
 from study import Row, levels, select
 
 sys.path.append(str(study.EXPERIMENTS))
@@ -53,7 +54,7 @@ def measure(settings: Settings) -> list[Row]:
     for name in NETWORKS:
         for seed in range(settings.seeds):
             rows.append({"network": name, "seed": seed, **measured(settings, name, seed)})
-            print(f"{name}, seed {seed}: FID {rows[-1]['fid']:.3f}", flush=True)
+            write(f"{name}, seed {seed}: FID {rows[-1]['fid']:.3f}")
     floors = [{"network": "real", "seed": seed, **floor(settings, seed)} for seed in range(settings.seeds)]
     return rows + floors
 
@@ -124,7 +125,7 @@ def draw(settings: Settings, figure: Figure) -> None:
     images = {}
     for name in SHOWN:
         run = config_of(settings, name, 0).workdir
-        latents = sampling.draw_latents(jax.random.key(0), 64, export.read_description(run)["latent_dim"])
+        latents = sampling.draw_latents(seed_key(0), 64, export.read_description(run)["latent_dim"])
         images[name] = sampling.sample(export.load_generator(run), latents)
     images["real"] = data.load(settings.data, data_dir=settings.data_dir).images[:64]
     for axes, (name, each) in zip(figure.subplots(1, len(images)), images.items(), strict=True):

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,9 +23,10 @@ from jaxgan.config import Config, as_json, option
 from jaxgan.data.mixtures import MIXTURES
 from jaxgan.sweep import schedule
 from jaxgan.sweep.settings import varied
-from jaxgan.system import compilation
+from jaxgan.system import compilation, output
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import write_atomically
+from jaxgan.system.files import write_atomically, write_text
+from jaxgan.system.limits import require_devices
 from jaxgan.train import EXIT_CODES
 
 EXPERIMENTS = Path(__file__).parents[1]
@@ -102,19 +104,20 @@ def run(study: Study, options: Options) -> None:
     if options.redraw:
         rows = read(Path(options.source) if options.source else PUBLISHED / f"{study.name}.json")["rows"]
     else:
+        require_devices()
         compilation.keep_programs()
         began = time.monotonic()
         rows = study.measure(Path(options.workdir) / study.name)
         seconds = round(time.monotonic() - began, 1)  # of this call: what was there already cost none
         write(folder / f"{study.name}.json", {**head(study, options), "seconds": seconds}, rows)
-        print(folder / f"{study.name}.json")
-    print(study.summary(rows))
+        output.write(str(folder / f"{study.name}.json"))
+    output.write(study.summary(rows))
     if study.draw is not None:
         figure = Figure(figsize=study.size, layout="constrained")
         study.draw(rows, figure)
         picture = folder / f"{study.name}.png"
         write_atomically(picture, lambda temporary: figure.savefig(temporary, dpi=90))
-        print(picture)
+        output.write(str(picture))
 
 
 def head(study: Study, options: Options) -> Row:
@@ -146,7 +149,7 @@ def sweep(folder: Path, cells: Sequence[Cell]) -> list[Row]:
     settings = as_json(dataclasses.asdict(members[0]) | {"members": len(members), "varied": values})
     if not schedule.run(folder, members, settings, devices=jax.devices()):
         sys.exit(EXIT_CODES["preempted"])
-    table = {row["member"]: row for row in json.loads((folder / "table.json").read_text())}
+    table = {row["member"]: row for row in json.loads((folder / "table.json").read_text(encoding="utf-8"))}
     return [{**label, **scores(config.data, table[i])} for i, (label, config) in enumerate(cells)]
 
 
@@ -174,7 +177,7 @@ def read(file: Path) -> Row:
         UserError: if the file is not there or is not a study's.
     """
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{file} is not there: run without `redraw` first") from error
     except (ValueError, RecursionError) as error:
@@ -189,7 +192,7 @@ def write(file: Path, head: Row, rows: list[Row]) -> None:
     """Write a study's JSON, with a line for each row."""
     lines = ",\n".join(json.dumps(row) for row in rows)
     text = json.dumps(head)[:-1] + ',\n"rows": [\n' + lines + "\n]}\n"
-    write_atomically(file, lambda temporary: temporary.write_text(text))
+    write_atomically(file, partial(write_text, text=text))
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

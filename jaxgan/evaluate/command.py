@@ -30,14 +30,16 @@ from jaxgan.evaluate.subject import (
     training_images,
 )
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded, write_atomically
-from jaxgan.system.limits import require_memory
+from jaxgan.system.files import NoRoomError, expanded, write_atomically, writing
+from jaxgan.system.limits import require_devices, require_memory
+from jaxgan.system.random import pinned
 from jaxgan.system.settings import PLAIN, converted
 
 OWN = features.OWN
 LISTED = PLAIN._replace(read=lambda text: tuple(text.split(",")))
 
 
+@pinned()
 def evaluate(
     path: Path,
     *,
@@ -96,6 +98,7 @@ def evaluate(
     if n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
     subject = subject_at(converted("path", path, Path), against)
+    require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
     source = source_of(subject, against)
     splits = has_splits(source)
@@ -145,6 +148,8 @@ def evaluate(
             if train is not None:
                 picture = nearest_picture(fakes, train, network)
                 write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
+        except NoRoomError as error:
+            raise NoRoomError(f"{error}. The measurements:\n{table(report)}") from error
         except OSError as error:
             failure = f"cannot write to {folder}: {error.strerror or error}"
             raise UserError(f"{failure}. The measurements:\n{table(report)}") from error
@@ -198,9 +203,12 @@ def _network(
 def _require_writable(folder: Path) -> None:
     """Raise `UserError` if files cannot be written to a folder: measuring takes long, so this comes first."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with writing(folder / "metric.json"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except NoRoomError:
+        raise
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 

@@ -14,6 +14,7 @@ from jaxgan.data import Dataset
 from jaxgan.features import Extractor, Outputs
 from jaxgan.features.extractor import eight_bits
 from jaxgan.system.progress import counting
+from jaxgan.system.random import seed_key
 
 BATCH_SIZE = 250  # images that are generated at a time
 
@@ -54,7 +55,7 @@ def from_generator(
         seed: the seed of the standard normal latents, which are those of ``jaxgan sample --seed``.
         key: the key of the latents, in place of a seed.
     """
-    latents = sampling.draw_latents(jax.random.key(seed) if key is None else key, n, latent_dim)
+    latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
         rows = np.minimum(np.arange(first, first + size), n - 1)  # one size compiles once

@@ -194,7 +194,7 @@ def folder_of(path: Path) -> Path:
 def _settings(path: Path) -> dict[str, Any]:
     """Return the settings of a run, or {} if there is no readable config.json."""
     try:
-        settings = json.loads((folder_of(path) / "config.json").read_text())
+        settings = json.loads((folder_of(path) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from jaxgan.names import FAMILIES
@@ -23,6 +24,8 @@ from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded, write_atomically, write_json
+from jaxgan.system.limits import require_devices
+from jaxgan.system.random import seed_key
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
@@ -98,7 +101,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > _MOST_BYTES:  # thousands of class names fit
             raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
-        description = json.loads(file.read_text())
+        description = json.loads(file.read_text(encoding="utf-8"))
         version = description["format_version"]
     except OSError as error:
         raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
@@ -129,6 +132,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         UserError: if no generator can be read, or if the weights do not fit the network.
     """
     description, (config, weights) = read_description(path), _files(path)
+    require_devices()
     try:
         image_shape = tuple(description["image_shape"])
         latent_dim, num_classes = description["latent_dim"], description["num_classes"]
@@ -136,10 +140,9 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
             raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
         if generator is None:
             generator = _rebuild(description, image_shape, num_classes)
-        labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
-        like = jax.eval_shape(
-            lambda: generator.init(jax.random.key(0), jnp.zeros((1, latent_dim)), labels, train=False)
-        )
+        labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
+        latents = jax.ShapeDtypeStruct((1, latent_dim), jnp.float32)
+        like = jax.eval_shape(partial(generator.init, train=False), seed_key(0), latents, labels)
     except UserError:
         raise
     except Exception as error:  # a module may raise anything for values from a foreign file
@@ -202,11 +205,12 @@ def _read_arrays(file: Path, shapes: dict[str, Any]) -> dict[str, jax.Array]:
                     raise UserError(
                         f"{file} does not fit: {name} is {leaf.dtype}{list(leaf.shape)}, found {content}"
                     )
-            return {name: jnp.asarray(arrays.get_tensor(name)).reshape(shapes[name].shape) for name in shapes}
+            weights = {name: arrays.get_tensor(name).reshape(shapes[name].shape) for name in shapes}
     except UserError:
         raise
-    except Exception as error:  # safetensors has its own exceptions for every kind of damage
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise UserError(f"{file} cannot be read: {error}") from error
+    return {name: jnp.asarray(array) for name, array in weights.items()}
 
 
 def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:

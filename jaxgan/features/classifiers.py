@@ -37,6 +37,7 @@ from jaxgan.system.cache import Arrays, content_hash, kept_arrays, key_hash
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_memory
 from jaxgan.system.progress import counting
+from jaxgan.system.random import pinned, seed_key
 
 VERSION = 1  # the version of network and recipe; the cache key holds it
 BATCH_SIZE, LEARNING_RATE, SEED = 128, 2e-3, 0
@@ -170,7 +171,7 @@ def _extractor(name: str, recipe: Recipe, train: Dataset, test: Dataset, classes
     arrays = dict(kept_arrays("classifiers", key, lambda: _train(name, network, recipe.epochs, train, test)))
     accuracy, scale = float(arrays.pop("accuracy")), float(arrays["scale"])
     shape = train.images.shape[1:]
-    like = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, *shape)))
+    like = jax.eval_shape(network.init, seed_key(0), jnp.zeros((1, *shape)))
     variables = with_leaves(like, arrays)
 
     def apply(variables: Any, images: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -204,13 +205,14 @@ def _run(network: Classifier, variables: Any, images: jax.Array) -> tuple[jax.Ar
     return jnp.asarray(hidden), jnp.asarray(logits)
 
 
+@pinned()
 def _train(name: str, network: Classifier, epochs: int, train: Dataset, test: Dataset) -> Arrays:
     """Return the trained variables by name, with the accuracy on `test` and the scale of the features."""
     size = len(train.images)
     steps = epochs * size // BATCH_SIZE
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
     arrays = {name: jnp.asarray(array) for name, array in train.arrays(conditional=True).items()}
-    variables = network.init(jax.random.key(SEED), to_float(arrays["image"][:1]))
+    variables = network.init(seed_key(SEED), to_float(arrays["image"][:1]))
 
     def loss(variables, batch):
         logits = _run(network, variables, batch["image"])[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxgan.system import cache
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import write_atomically
+from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.progress import counting
 
 CHUNK = 2**20  # bytes between two movements of the progress bar
@@ -51,6 +51,8 @@ def fetch(url: str, *, sha256: str, size: int) -> Path:
 
     try:
         write_atomically(path, download)
+    except NoRoomError:
+        raise
     except OSError as error:
         raise UserError(f"cannot download {url} to {path}: {error}") from error
     return path

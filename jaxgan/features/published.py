@@ -22,6 +22,7 @@ from jaxgan.features.weights import read_weights
 from jaxgan.state import named_leaves, with_leaves
 from jaxgan.system.cache import Arrays, content_hash
 from jaxgan.system.errors import UserError
+from jaxgan.system.random import seed_key
 
 
 class Network(NamedTuple):
@@ -103,7 +104,7 @@ def convert(network: Network, arrays: Arrays, path: Path) -> Any:
     Raises:
         UserError: if an array is missing or has another shape, with its name.
     """
-    like = jax.eval_shape(network.module.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    like = jax.eval_shape(network.module.init, seed_key(0), jnp.zeros((1, 32, 32, 3)))
     leaves = {}
     for name, leaf in named_leaves(like).items():
         their_name = _their_name(name, network.own)

@@ -10,6 +10,7 @@ from jaxgan.parallel.adapters import Run
 from jaxgan.parallel.loops import repeat
 from jaxgan.state import GANState
 from jaxgan.step import Batch
+from jaxgan.system.random import seed_key
 
 
 def population(
@@ -27,7 +28,7 @@ def population(
     Returns:
         ``run(hyper, state, data, seeds, n) -> (state, metrics of the last step)``. Leaves of `hyper`, `state`
         (but for its one ``step``, which all share) and the metrics have a leading axis of members; seeds are
-        ``[members]``; n >= 1 is traced. Member i draws from ``jax.random.key(seeds[i])``. The state, which
+        ``[members]``; n >= 1 is traced. Member i draws from ``seed_key(seeds[i])``. The state, which
         `init_population` makes, is donated.
     """
 
@@ -36,7 +37,7 @@ def population(
         axes = _member_axes(state)
 
         def member(hyper, state, seed):
-            return make_step(hyper)(state, batch_at(data, state.step, seed), jax.random.key(seed))
+            return make_step(hyper)(state, batch_at(data, state.step, seed), seed_key(seed))
 
         members = jax.vmap(member, in_axes=(0, axes, 0), out_axes=(axes, 0))
         return repeat(lambda state: members(hyper, state, seeds), state, n)
@@ -45,10 +46,10 @@ def population(
 
 
 def init_population(init: Callable[[jax.Array], GANState], seeds: jax.Array) -> GANState:
-    """Return the states ``init(jax.random.key(seed))`` of all seeds as one, with the one step they share."""
+    """Return the states ``init(key)`` of all seeds as one, with the one step they share."""
 
     def member(seed):
-        return init(jax.random.key(seed))
+        return init(seed_key(seed))
 
     axes = _member_axes(jax.eval_shape(member, seeds[0]))
     return jax.jit(jax.vmap(member, out_axes=axes))(seeds)

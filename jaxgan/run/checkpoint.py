@@ -26,7 +26,7 @@ from jaxgan.run.orbax_noise import hushed, mute, settle
 from jaxgan.state import named_leaves, with_leaves
 from jaxgan.system import processes
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import free_space
+from jaxgan.system.files import as_text, free_space
 from jaxgan.system.limits import nbytes, require_space
 
 FORMAT_VERSION = 2
@@ -49,15 +49,18 @@ class Checkpoints:
         self.notes: list[str] = []
         self._folder, self._keep = folder.resolve(), keep
         self._best = _Best()
-        self._manager = ocp.CheckpointManager(
-            self._folder,
-            item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=AnyPreservationPolicy([LatestN(keep), self._best]),
-                cleanup_tmp_directories=True,
-                step_name_format=_OnlyCheckpoints(),
-            ),
-        )
+        self._text = contextlib.ExitStack()
+        with self._writing():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._manager = ocp.CheckpointManager(
+                self._text.enter_context(as_text(self._folder)),
+                item_handlers={"state": ocp.StandardCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+                options=ocp.CheckpointManagerOptions(
+                    preservation_policy=AnyPreservationPolicy([LatestN(keep), self._best]),
+                    cleanup_tmp_directories=True,
+                    step_name_format=_OnlyCheckpoints(),
+                ),
+            )
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -65,7 +68,7 @@ class Checkpoints:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None and jax.process_count() > 1:  # the processes that a save waits for may be gone
             return processes.within_deadline(self._manager.close)
-        with self._writing():
+        with self._text, self._writing():
             self._manager.close()
 
     def latest_step(self) -> int | None:
@@ -248,9 +251,14 @@ def read(folder: Path, expected: dict[str, Any] | None = None) -> dict[str, Any]
     mute()
     with hushed():
         try:
-            with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            with (
+                ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer,
+                as_text(folder.resolve()) as named,
+            ):
                 arguments = ocp.args.StandardRestore(targets)
-                leaves = checkpointer.restore(folder.resolve() / "state", args=arguments)
+                leaves = checkpointer.restore(named / "state", args=arguments)
+        except (MemoryError, jax.errors.JaxRuntimeError):  # the device has no room: no damage
+            raise
         except Exception as error:  # every layer below has its own exceptions for every kind of damage
             reason = type(error).__name__
     if reason is not None:

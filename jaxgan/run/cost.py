@@ -10,6 +10,7 @@ from jaxgan.build import Experiment
 from jaxgan.config import Config, option
 from jaxgan.data import Dataset
 from jaxgan.system.limits import nbytes
+from jaxgan.system.random import seed_key
 
 
 def parameter_counts(experiment: Experiment) -> tuple[int, int]:
@@ -37,7 +38,7 @@ def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
         name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
         for name, array in experiment.arrays.items()
     }
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = jax.eval_shape(lambda: seed_key(0))
     return jax.jit(experiment.step).lower(experiment.shapes, batch, key)
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import jax
 
+from jaxgan.system.random import seed_key
+
 
 class Keys(NamedTuple):
     """The keys of one run.
@@ -34,7 +36,7 @@ def run_keys(seed: int | jax.Array, *, rollbacks: int = 0) -> Keys:
         seed: the config's seed; may be traced.
         rollbacks: number of the run's rollbacks after NaN; each gives training other random numbers.
     """
-    return keys_of(jax.random.key(seed), rollbacks=rollbacks)
+    return keys_of(seed_key(seed), rollbacks=rollbacks)
 
 
 def keys_of(key: jax.Array, *, rollbacks: int = 0) -> Keys:

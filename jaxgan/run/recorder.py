@@ -4,7 +4,10 @@ Every process has a recorder, and all of them check the metrics, so that all mee
 process 0 writes files; the others write a log.
 """
 
-from collections.abc import Callable, Iterable
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ from jaxgan.run.run import Run
 from jaxgan.state import Variables
 from jaxgan.system import processes
 from jaxgan.system.errors import with_flags
-from jaxgan.system.files import write_atomically
+from jaxgan.system.files import write_atomically, writing
 from jaxgan.system.progress import Progress
 
 ROWS, COLUMNS = 8, 10
@@ -58,7 +61,8 @@ class Recorder:
         )
         self.marks: dict[str, int] = {}
         self._failed: set[str] = set()
-        make_board = partial(_board, self.path, start)
+        make_board = partial(_Board, self.path / "tb", start)
+        self._board: _Board | None = None
         self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
         self._points = run.dataset.images.ndim == 2
         classes = run.experiment.num_classes
@@ -74,8 +78,7 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.progress.close()
-        if self._board is not None:
-            self.attempt("TensorBoard", self._board.close)
+        self._to_board(lambda board: board.close())
 
     def attempt(self, what: str, work: Callable[[], Any]) -> Any:
         """Do work that a run can do without; only process 0 does it.
@@ -91,6 +94,32 @@ class Recorder:
                 self._failed.add(what)
                 self.say(f"warning: {what} failed, training goes on ({type(error).__name__}: {error})")
             return None
+
+    def _to_board(self, work: Callable[["_Board"], Any]) -> None:
+        board = self._board
+        if board is not None:
+            self.attempt("TensorBoard", lambda: work(board))
+            if "TensorBoard" in self._failed:
+                self._board = None
+
+    @contextlib.contextmanager
+    def profiling(self) -> Iterator[None]:
+        """Write a profile of the body into ``profile/``; nothing stays of one that does not fit."""
+        folder = self.path / "profile"
+        before = set(folder.glob("plugins/profile/*"))
+
+        def write() -> None:
+            try:
+                with writing(folder):
+                    jax.profiler.stop_trace()
+            except BaseException:
+                for part in set(folder.glob("plugins/profile/*")) - before:
+                    shutil.rmtree(part, ignore_errors=True)
+                raise
+
+        self.attempt("the profile", lambda: jax.profiler.start_trace(folder))
+        yield
+        self.attempt("the profile", write)
 
     def say(self, line: str) -> None:
         """Print a line and log it."""
@@ -136,8 +165,7 @@ class Recorder:
         config, folder = self._run.config, self._run.folder
         if last or step % config.log_every == 0 or step == config.steps:
             folder.append_metrics(step, values)
-            if self._board is not None:
-                self.attempt("TensorBoard", partial(_add_scalars, self._board, values, step))
+            self._to_board(lambda board: board.add_scalars(values, step))
             folder.log(line)
             self.progress.write_unless_bar(line)
         if images is not None:
@@ -149,8 +177,7 @@ class Recorder:
         picture = self.attempt("a picture", lambda: self._write_picture(name, images))
         if self._board is not None and picture is not None:
             pixels = np.asarray(picture.convert("RGB"))
-            add = partial(self._board.add_image, "samples", pixels, step, dataformats="HWC")
-            self.attempt("TensorBoard", add)
+            self._to_board(lambda board: board.add_image("samples", pixels, step))
 
     def finish(self, step: int, images: Any) -> None:
         """Write the last sample grid, and an animation of all grids."""
@@ -198,12 +225,45 @@ class Recorder:
         return picture
 
 
-def _board(folder: Path, start: int) -> Any:
-    from tensorboardX import SummaryWriter  # an optional dependency
+class _Board:
+    """TensorBoard's events, written by whoever has them.
 
-    return SummaryWriter(str(folder / "tb"), purge_step=start + 1)
+    tensorboardX hands them to a thread of its own. A full disk ends that thread, and the run would wait for
+    it for ever.
 
+    Args:
+        folder: folder of the events.
+        start: the step that the run starts or goes on from; TensorBoard drops what was logged of later ones.
+    """
 
-def _add_scalars(board: Any, values: dict[str, float], step: int) -> None:
-    for name, value in values.items():
-        board.add_scalar(name, value, step)
+    def __init__(self, folder: Path, start: int):
+        from tensorboardX import summary  # an optional dependency
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2
+
+        protocol: Any = event_pb2
+        folder.mkdir(parents=True, exist_ok=True)
+        self._summary, self._event, self._file = summary, protocol.Event, folder / "events"
+        with writing(self._file):
+            self._events: Any = EventsWriter(str(self._file))
+        self._add(start + 1, session_log=protocol.SessionLog(status=protocol.SessionLog.START))
+
+    def _add(self, step: int, **content: Any) -> None:
+        with writing(self._file):
+            self._events.write_event(self._event(step=step, wall_time=time.time(), **content))
+
+    def add_scalars(self, values: dict[str, float], step: int) -> None:
+        """Add numbers by their names."""
+        for name, value in values.items():
+            self._add(step, summary=self._summary.scalar(name, value))
+
+    def add_image(self, name: str, pixels: np.ndarray, step: int) -> None:
+        """Add an image, uint8 ``[H, W, 3]``, and bring everything so far to the disk."""
+        self._add(step, summary=self._summary.image(name, pixels, dataformats="HWC"))
+        with writing(self._file):
+            self._events.flush()
+
+    def close(self) -> None:
+        """Bring everything to the disk."""
+        with writing(self._file):
+            self._events.close()

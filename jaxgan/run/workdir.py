@@ -25,7 +25,15 @@ import jax
 
 from jaxgan.data.fingerprint import difference
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import remove_leftovers, write_atomically, write_json, writing
+from jaxgan.system.files import (
+    NoRoomError,
+    expanded,
+    remove_leftovers,
+    write_atomically,
+    write_json,
+    write_text,
+    writing,
+)
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -75,20 +83,20 @@ class Workdir:
         upgrade: Upgrade = dict,
         writes: bool = True,
     ):
-        self.path, self.settings = Path(path), settings
+        self.path, self.settings = expanded(path), settings
         self.warnings: dict[str, str] = {}  # by the alarm's name; status.json lists them
         self.notes: list[str] = []
         self._step, self._writes = 0, writes
         if writes:
             self._open(settings, practical, upgrade)
-            self._log: IO[str] = (self.path / "log.txt").open("a")
+            self._log = _opened(self.path / "log.txt")
 
     def follow(self) -> "Workdir":
         """Open the log of a process that does not write the folder; process 0 has made the folder by then.
 
         The runtime prints into the same log: when another process dies, it ends this one with a message.
         """
-        self._log = self._lock = (self.path / f"log-{jax.process_index()}.txt").open("a")
+        self._log = self._lock = _opened(self.path / f"log-{jax.process_index()}.txt")
         os.dup2(self._log.fileno(), 2)
         return self
 
@@ -98,8 +106,11 @@ class Workdir:
             raise UserError(f"{self.path} holds files but no run of jaxgan: choose another `workdir`")
         is_new = not self.path.exists()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock: IO[str] = (self.path / ".lock").open("a+")
+            with writing(self.path / ".lock"):
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._lock = _opened(self.path / ".lock", "a+")
+        except NoRoomError:
+            raise
         except OSError as error:
             raise UserError(f"cannot write to `workdir` {self.path}: {error.strerror}") from error
         try:
@@ -108,7 +119,7 @@ class Workdir:
             if not is_new and file.exists():
                 self._compare(file, settings, practical, upgrade)
             write_json(file, settings)
-            write_json(self.path / "env.json", environment())
+            write_json(self.path / "env.json", environment(self.path))
         except BaseException:
             self._lock.close()
             raise
@@ -149,7 +160,7 @@ class Workdir:
     def append(self, name: str, row: dict[str, Any]) -> None:
         """Append one row to a file of rows."""
         if self._writes:
-            with writing(self.path / name), (self.path / name).open("a") as file:
+            with writing(self.path / name), _opened(self.path / name) as file:
                 file.write(json.dumps(row) + "\n")
 
     def read_metrics(self, up_to: int | None = None) -> list[dict[str, int | float]]:
@@ -177,13 +188,13 @@ class Workdir:
         with file.open("rb") as lines:
             count = sum(1 for _ in lines)
         stride = 1 + max(0, count - 1) // most
-        with file.open(errors="replace") as lines:
+        with file.open(encoding="utf-8", errors="replace") as lines:
             return list(_parse(itertools.islice(lines, (count - 1) % stride, None, stride)))
 
     def require_new(self) -> None:
         """Raise `UserError` if a run has ended in this folder: a new one would delete its metrics."""
         try:
-            state = json.loads((self.path / "status.json").read_text())["state"]
+            state = json.loads((self.path / "status.json").read_text(encoding="utf-8"))["state"]
         except (OSError, ValueError, TypeError, KeyError):
             return
         if state in ("done", "preempted"):  # a run that is "running" may have been killed in its first save
@@ -200,7 +211,7 @@ class Workdir:
         """Write a file of rows anew."""
         if self._writes:
             text = "".join(json.dumps(row) + "\n" for row in rows)
-            write_atomically(self.path / name, lambda file: file.write_text(text))
+            write_atomically(self.path / name, lambda file: write_text(file, text))
 
     def _hold(self) -> None:
         try:
@@ -209,15 +220,16 @@ class Workdir:
             self._lock.seek(0)
             holder = self._lock.read().strip() or "another process"
             raise UserError(f"{self.path} is in use by {holder}") from error
-        self._lock.truncate(0)
-        self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-        self._lock.flush()
+        with writing(self.path / ".lock"):
+            self._lock.truncate(0)
+            self._lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+            self._lock.flush()
 
     def _compare(
         self, file: Path, settings: dict[str, Any], practical: Collection[str], upgrade: Upgrade
     ) -> None:
         try:
-            saved = json.loads(file.read_text())
+            saved = json.loads(file.read_text(encoding="utf-8"))
             if not isinstance(saved, dict):
                 raise TypeError(f"it is {saved!r:.40}")
             saved = json.loads(json.dumps(upgrade(saved)))
@@ -248,6 +260,11 @@ class Workdir:
             )
 
 
+def _opened(file: Path, mode: str = "a") -> IO[str]:
+    """Open a text file to append to; any text can be written to it, whatever the locale."""
+    return file.open(mode, encoding="utf-8", errors="backslashreplace")
+
+
 def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
     """Return settings with an entry of its own for each of the user's own pieces.
 
@@ -266,7 +283,7 @@ def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
 def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:
     """Return the rows of a file of a run folder; see `Workdir.read_metrics`."""
     file = folder / name
-    rows = _parse(file.read_text(errors="replace").splitlines() if file.exists() else [])
+    rows = _parse(file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else [])
     return [row for row in rows if up_to is None or row["step"] <= up_to]
 
 
@@ -286,15 +303,19 @@ def _is_strange(file: Path) -> bool:
     return file.name != ".lock" and not file.name.startswith(".config.")
 
 
-def environment() -> dict[str, Any]:
-    """Return what a run's numbers may depend on besides its settings: versions and the machine."""
+def environment(folder: Path = Path(".")) -> dict[str, Any]:
+    """Return what a run's numbers may depend on besides its settings: versions and the machine.
+
+    Args:
+        folder: the folder that results are written to; its disk counts.
+    """
     device = jax.devices()[0]
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": f"{jax.device_count()} x {device.device_kind}",
         "backend": device.platform,
-        "disk_free_bytes": shutil.disk_usage(".").free,
+        "disk_free_bytes": shutil.disk_usage(folder).free,
         "packages": {name: _version(name) for name in PACKAGES},
     }
 

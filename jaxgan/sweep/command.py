@@ -34,15 +34,14 @@ def sweep(
         devices: number of devices that share the members; None: all.
         workdir: the sweep's folder, with table.csv, sweep.png and best/; its finished parts are not redone.
     """
-    import jax  # these imports take seconds, and `jaxgan sample` needs none of them
-
-    from jaxgan.sweep import schedule
+    from jaxgan.sweep import schedule  # these imports take seconds, and `jaxgan sample` needs none of them
     from jaxgan.sweep.settings import make, read_config
     from jaxgan.system import compilation
+    from jaxgan.system.limits import require_devices
 
     default = read_config(experiment)
     members = make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
-    available = jax.devices()
+    available = require_devices()
     for name, value in {"at_once": at_once, "devices": devices}.items():
         if value is not None and value < 1:
             raise UserError(f"`{name}` must be at least 1, got {value}")

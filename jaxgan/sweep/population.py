@@ -50,7 +50,7 @@ class Setting(NamedTuple):
 def outcomes(path: Path) -> list[Outcome] | None:
     """Return the outcomes of a finished population; None for one that is not finished."""
     file = path / "results.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
 def run(
@@ -121,7 +121,7 @@ def write_run(config: Config, winner: Path, rows: list[dict[str, Any]]) -> None:
     """
     dataset, path = build.dataset(config), Path(config.workdir)
     status = path / "status.json"
-    if status.exists() and json.loads(status.read_text())["state"] == "done":
+    if status.exists() and json.loads(status.read_text(encoding="utf-8"))["state"] == "done":
         return
     if not status.exists():
         content = fingerprint(dataset, conditional=config.conditional)

@@ -41,7 +41,7 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
 
     def write_csv(file: Path) -> None:
-        with file.open("w", newline="") as opened:
+        with file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as opened:
             writer = csv.DictWriter(opened, names)
             writer.writeheader()
             writer.writerows(rows)

@@ -25,12 +25,14 @@ from jaxgan.system import signals
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
 from jaxgan.system.progress import write
+from jaxgan.system.random import pinned
 from jaxgan.system.signals import Preemption
 
 PLAN = "plan.json"  # the number of members at once in each program, by its first member's number
 Say = Callable[[str], None]
 
 
+@pinned()
 def run(
     path: Path,
     members: Sequence[Config],
@@ -80,7 +82,9 @@ def run(
 
 def _step(path: Path) -> int:
     """Return the furthest step of all populations."""
-    statuses = (json.loads(file.read_text()) for file in (path / "populations").glob("*/status.json"))
+    statuses = (
+        json.loads(file.read_text(encoding="utf-8")) for file in (path / "populations").glob("*/status.json")
+    )
     return max((status["step"] for status in statuses), default=0)
 
 
@@ -94,7 +98,7 @@ def _run_group(
     stop: Preemption,
 ) -> list[Outcome] | None:
     """Train the members of one program, as many at once as when it was first compiled."""
-    plan = json.loads((path / PLAN).read_text()) if (path / PLAN).exists() else {}
+    plan = json.loads((path / PLAN).read_text(encoding="utf-8")) if (path / PLAN).exists() else {}
     size, setting = plan.get(str(group[0])), None
     if size is None:
         setting = _setting(members, group, devices, say, most=at_once)

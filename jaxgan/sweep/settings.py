@@ -29,7 +29,7 @@ def read_config(script: Path) -> Config:
         UserError: if the script cannot be read, fails, or holds no such line.
     """
     try:
-        body = ast.parse(script.read_text()).body
+        body = ast.parse(script.read_text(encoding="utf-8")).body
     except (OSError, SyntaxError, UnicodeDecodeError) as error:
         raise UserError(
             f"cannot read the experiment {script}: {getattr(error, 'strerror', error)}"

@@ -17,16 +17,25 @@ from typing import Any
 import numpy as np
 
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded, write_atomically
+from jaxgan.system.files import NoRoomError, expanded, free_space, no_room, write_atomically
 
 Arrays = dict[str, np.ndarray]
 
 
 def folder() -> Path:
-    """Return the cache folder: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's own cache folder."""
+    """Return the cache folder: ``$JAXGAN_CACHE``, or ``jaxgan`` in the user's own cache folder.
+
+    Raises:
+        UserError: if the user has no home folder, as in a container that runs under a bare number.
+    """
     if own := os.environ.get("JAXGAN_CACHE"):
         return expanded(own)
-    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxgan"
+    try:
+        return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxgan"
+    except UserError as error:
+        raise UserError(
+            "there is no home folder for the cache (HOME is not set): set JAXGAN_CACHE to a folder"
+        ) from error
 
 
 def key_hash(key: dict[str, Any]) -> str:
@@ -45,14 +54,24 @@ def content_hash(arrays: Arrays) -> str:
 
 @contextlib.contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Raise `UserError` with a way out where the body cannot write to a folder of the cache."""
+    """Say a way out where the body cannot write to a folder of the cache.
+
+    Raises:
+        NoRoomError: if the disk is full.
+        UserError: if the folder may not be written to.
+    """
+    way_out = "set JAXGAN_CACHE to a folder with space that you may write to"
     try:
         yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write to the cache folder {folder} ({error.strerror or error}): "
-            "set JAXGAN_CACHE to a folder with space that you may write to"
-        ) from error
+    except Exception as error:
+        if reason := no_room(error):
+            raise NoRoomError(
+                f"cannot write to the cache folder {folder}, {free_space(folder)} ({reason}): {way_out}"
+            ) from error
+        if not isinstance(error, OSError):
+            raise
+        reason = error.strerror or error
+        raise UserError(f"cannot write to the cache folder {folder} ({reason}): {way_out}") from error
 
 
 def kept_arrays(kind: str, key: dict[str, Any], make: Callable[[], Arrays]) -> Arrays:

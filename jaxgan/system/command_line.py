@@ -1,7 +1,6 @@
 """The command line. The only file that knows tyro."""
 
 import dataclasses
-import os
 import sys
 import typing
 from collections.abc import Sequence
@@ -9,7 +8,9 @@ from typing import Annotated, Any
 
 import tyro
 
+from jaxgan.system import output
 from jaxgan.system.errors import exits
+from jaxgan.system.files import expanded
 from jaxgan.system.settings import Info, info_of
 
 Positional, Appended, argument = tyro.conf.Positional, tyro.conf.UseAppendAction, tyro.conf.arg
@@ -44,12 +45,13 @@ def parse_all(
         args: arguments, in the place of the command line's.
         program: name of the program in its help; None for the script's.
     """
+    output.prepare()
     arguments, description = _expanded(args), _paragraphs(description)
     if not info_of(type(defaults[0])):  # a dataclass of plain fields, such as an experiment's own
         (default,) = defaults
-        return [
-            tyro.cli(type(default), default=default, description=description, args=arguments, prog=program)
-        ]
+        plain: dict[str, Any] = {"default": default, "description": description, "prog": program}
+        with exits(OSError):
+            return [tyro.cli(type(default), args=arguments, **plain)]
     shown: list[Any] = []
     for default in defaults:
         infos = info_of(type(default))
@@ -61,7 +63,8 @@ def parse_all(
     booleans = set().union(*(_booleans(type(default)) for default in defaults))
     arguments = _flags(arguments, booleans)
     no_source = (tyro.conf.HelptextFromCommentsOff,)  # the settings have their help
-    parsed = tyro.cli(whole, description=description, args=arguments, prog=program, config=no_source)
+    with exits(OSError):
+        parsed = tyro.cli(whole, description=description, args=arguments, prog=program, config=no_source)
     values: dict[str, Any] = {}
     for name, _, _ in shown:
         values |= vars(getattr(parsed, name))
@@ -80,6 +83,7 @@ def call(
     commands: dict[str, Any], *, program: str, description: str, args: Sequence[str] | None = None
 ) -> Any:
     """Call the command that the command line names, with its arguments."""
+    output.prepare()
     return tyro.extras.subcommand_cli_from_dict(
         commands,
         prog=program,
@@ -154,5 +158,10 @@ def _paragraphs(description: str) -> str:
 
 def _expanded(args: Sequence[str] | None) -> list[str]:
     """Return a command line with the ``~`` of ``--option=~/path`` replaced, which shells leave as it is."""
-    parts = [argument.partition("=") for argument in (sys.argv[1:] if args is None else args)]
-    return [name + equals + os.path.expanduser(value) for name, equals, value in parts]
+    with exits():
+        return [_with_home(argument) for argument in (sys.argv[1:] if args is None else args)]
+
+
+def _with_home(argument: str) -> str:
+    name, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+    return name + equals + (str(expanded(value)) if value.startswith("~") else value)

@@ -12,6 +12,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from jaxgan.system import output
+
 FAILED, USER_ERROR, PREEMPTED, INTERRUPTED = 1, 2, 75, 130
 
 NICKNAMES = {  # what papers and other libraries call some of the names here
@@ -82,15 +84,17 @@ def exits(*failures: type[Exception]) -> Iterator[None]:
         yield
     except UserError as error:
         advice = error.advice(sys.argv)
-        print(f"error: {with_flags(str(error))}" + (f"\n{advice}" if advice else ""), file=sys.stderr)
+        output.write(f"error: {with_flags(str(error))}" + (f"\n{advice}" if advice else ""), error=True)
         sys.exit(USER_ERROR)
+    except BrokenPipeError:  # whoever read the help, or a table, has seen enough
+        output.silence(sys.stdout)
+        sys.exit(0)
     except failures as error:
-        print(f"error: {with_flags(str(error))}", file=sys.stderr)
+        output.write(f"error: {with_flags(str(error))}", error=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.stdout.flush()
+        output.write("interrupted", error=True)
         if "jax" in sys.modules:  # its threads may still compute, and crash when the interpreter ends
-            sys.stderr.flush()
+            output.flush()
             os._exit(INTERRUPTED)
         sys.exit(INTERRUPTED)

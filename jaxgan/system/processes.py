@@ -13,7 +13,6 @@ import contextlib
 import itertools
 import json
 import os
-import sys
 import threading
 import time
 import traceback
@@ -23,6 +22,7 @@ from typing import Any
 import jax
 from jax._src import distributed  # Orbax uses its key-value store too; it has no public name
 
+from jaxgan.system import output
 from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, with_flags
 
 HEARTBEAT_SECONDS = 20  # a process that is silent for longer counts as dead
@@ -129,12 +129,11 @@ def fail_together() -> Iterator[None]:
         if jax.process_count() == 1:
             raise
         if isinstance(error, (UserError, OSError, ArithmeticError)):  # such as a full disk, or NaN
-            print(f"error: {with_flags(str(error))}", file=sys.stderr)
+            output.write(f"error: {with_flags(str(error))}", error=True)
         else:
-            traceback.print_exc()
+            output.write(traceback.format_exc().rstrip(), error=True)
         codes = {UserError: USER_ERROR, KeyboardInterrupt: INTERRUPTED}
-        sys.stdout.flush()
-        sys.stderr.flush()
+        output.flush()
         within_deadline(lambda: _report(error))
         os._exit(next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED))
 

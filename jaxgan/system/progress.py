@@ -1,11 +1,12 @@
 """What a person watches: a bar on a terminal, plain lines elsewhere."""
 
-import os
-import sys
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from tqdm import tqdm
+
+from jaxgan.system import output
 
 
 def counting(what: str, total: int, unit: str) -> Any:
@@ -16,16 +17,20 @@ def counting(what: str, total: int, unit: str) -> Any:
         total: the number of units in all.
         unit: the name of what is counted, in the plural.
     """
-    return tqdm(desc=what, total=total, unit=f" {unit}", leave=False, disable=None, dynamic_ncols=True)
+    return tqdm(
+        desc=what,
+        total=total,
+        unit=f" {unit}",
+        leave=False,
+        disable=not output.is_terminal(),
+        dynamic_ncols=True,
+    )
 
 
 def write(line: str) -> None:
-    """Print a line, above the bar if there is one. Where the output is closed, a run goes on in silence."""
-    try:
-        tqdm.write(line, file=sys.stdout)
-        sys.stdout.flush()
-    except OSError:  # the pipe's reader has ended, or the terminal is closed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Print a line, above the bar if there is one. Whatever the output takes, a run goes on."""
+    with tqdm.external_write_mode(), contextlib.suppress(OSError):
+        output.write(line)
 
 
 class Progress:
@@ -57,7 +62,7 @@ class Progress:
 
     def start(self) -> None:
         """Show the bar, on a terminal."""
-        if self._wants_bar and sys.stderr.isatty():
+        if self._wants_bar and output.is_terminal():
             self._bar = tqdm(total=self._total, initial=self._step, unit="it", dynamic_ncols=True)
 
     def close(self) -> None:

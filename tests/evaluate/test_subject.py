@@ -103,7 +103,9 @@ class TestHeldOut:
 
     def test_a_run_that_has_seen_all_says_how(self, tmp_path, source, options):
         run = small_run(tmp_path / "run", source)
-        with pytest.raises(UserError, match=r"has no split of such: train with `held_out` 0.1, or name other"):
+        with pytest.raises(
+            UserError, match=r"has no split of such: train with `held_out` 0.1, or name other"
+        ):
             evaluate.evaluate(run, **options)
         with pytest.raises(UserError, match="was trained on all of them"):
             evaluate.evaluate(run, held_out="0.1", **options)

@@ -26,7 +26,8 @@ from tensorflow_datasets.image_classification import cifar, mnist
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.data.tfds.source import first_line, quiet
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded
+from jaxgan.system.files import NoRoomError, expanded, writing
+from jaxgan.system.output import is_terminal
 
 # The classes have the names of TFDS's own, from which it derives the names of data set, folder and files.
 with registered.skip_registration():
@@ -110,7 +111,10 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
     if name not in BUILDERS:
         raise UserError(f'cannot prepare "{name}", only {", ".join(BUILDERS)}')
     try:
-        builder = BUILDERS[name](data_dir=data_dir, file_format="array_record")
+        folder = expanded(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+        builder = BUILDERS[name](data_dir=str(folder), file_format="array_record")
+    except UserError:
+        raise
     except Exception as error:  # a TFRecord version, or damaged files
         raise UserError(
             f"cannot prepare {name}: something else is in its place ({first_line(error)})"
@@ -128,11 +132,13 @@ def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None =
         # TFDS tries 10 times with doubling pauses, for which an offline user would wait for minutes.
         # (setattr, since the type checker takes the name for a constant.)
         setattr(downloader, "MAX_RETRIES", 3)  # noqa: B010
-        if not sys.stderr.isatty():
+        if not is_terminal():
             tfds.disable_progress_bar()
         try:
-            with quiet(), contextlib.redirect_stdout(sys.stderr):
+            with writing(Path(builder.data_path)), quiet(), contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare(download_config=config)
+        except NoRoomError:
+            raise
         except NonMatchingChecksumError as error:
             raise UserError(
                 f"what was downloaded for {name} has a wrong checksum ({first_line(error)})"
