@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config
+from jaxgan.data.dataset import checked
 from jaxgan.games.gradients import Players
 from jaxgan.losses import Loss
 from jaxgan.names import (
@@ -91,17 +92,30 @@ class Experiment(NamedTuple):
     mesh: Mesh | None = None
 
 
-def dataset(config: Config) -> data.Dataset:
-    """Load the data set that ``config.data`` names; see `jaxgan.data.load`."""
+def dataset(config: Config, given: Any = None) -> data.Dataset:
+    """Return the data set of a run, checked, with notes about what is odd about it.
+
+    Args:
+        config: a checked config.
+        given: a `Dataset` of one's own, or None for the one that ``config.data`` names (`jaxgan.data.load`).
+
+    Raises:
+        UserError: if it cannot be loaded, or its arrays are no images or points.
+    """
     size = config.image_size
-    return data.load(
-        config.data,
-        image_size=(size, size) if isinstance(size, int) else size,
-        channels=config.channels,
-        conditional=config.conditional,
-        strict=config.strict,
-        data_dir=config.data_dir,
+    loaded = (
+        given
+        if given is not None
+        else data.load(
+            config.data,
+            image_size=(size, size) if isinstance(size, int) else size,
+            channels=config.channels,
+            conditional=config.conditional,
+            strict=config.strict,
+            data_dir=config.data_dir,
+        )
     )
+    return checked(loaded, conditional=config.conditional)
 
 
 def optimizers(

@@ -113,7 +113,7 @@ def _run(
         config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
 
     # The data, the networks and the plan of their evaluations.
-    dataset = build.dataset(config) if dataset is None else dataset
+    dataset = build.dataset(config, dataset)
     experiment = placement.place(build.experiment(config, dataset, pieces), config)
     plan = evaluation_plan.plan(config, dataset, extractor)
 
@@ -313,7 +313,7 @@ def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
         if config.dry_run:
             config = config.check()
             evaluation_plan.check(config, config.data)
-            dataset = build.dataset(config) if dataset is None else dataset
+            dataset = build.dataset(config, dataset)
             print(cost.dry_run(config, build.experiment(config, dataset)))
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config, dataset=dataset).status])

@@ -194,7 +194,7 @@ def test_a_folder_is_decoded_and_kept_in_the_size_of_the_fakes_only(tmp_path, ow
     np.testing.assert_array_equal(mixed.images[:3], trained_on.images)
 
 
-@pytest.mark.parametrize("shape", [(20, 2), (20, 8, 8)])
+@pytest.mark.parametrize("shape", [(20, 2), (20, 5)])
 def test_arrays_that_are_no_images_are_one_sentence(tmp_path, shape):
     points = save(tmp_path / "points.npz", np.zeros(shape, np.float32))
     with pytest.raises(UserError, match=r"points.npz: an image to measure is \[H, W, C\], got \["):
