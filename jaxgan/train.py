@@ -154,6 +154,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         evaluations = Evaluations(run, recorder, start=step)
         notes = (
             *run.dataset.notes,
+            *experiment.notes,
             *checkpoints.notes,
             *placement.notes(config),
             *nan.notes(rollbacks),
