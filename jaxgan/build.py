@@ -15,7 +15,8 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config
-from jaxgan.data.dataset import held_out_rows, part
+from jaxgan.data.dataset import checked, held_out_rows, part
+from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
 from jaxgan.losses import Loss
 from jaxgan.names import (
@@ -79,6 +80,7 @@ class Experiment(NamedTuple):
         arrays: the data as the step takes them: ``"image"`` and, for conditional networks, ``"label"``.
         num_classes: number of classes for conditional networks; None otherwise.
         mesh: mesh of the devices that share the batches; None for one device (`jaxgan.run.placement`).
+        notes: lines for the user about known traps among the pieces (`jaxgan.diagnostics.traps`).
     """
 
     generator: nn.Module
@@ -91,6 +93,7 @@ class Experiment(NamedTuple):
     arrays: dict[str, Any]
     num_classes: int | None
     mesh: Mesh | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load(config: Config) -> data.Dataset:
@@ -106,16 +109,16 @@ def load(config: Config) -> data.Dataset:
 
 
 def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
-    """Return the images that a run learns: all but those that are held out.
+    """Return the images that a run learns, checked: all but those that are held out.
 
     Args:
         config: all settings.
         whole: the whole data set; None loads it (`load`).
+
+    Raises:
+        UserError: if it cannot be loaded, or its arrays are no images or points.
     """
-    whole = load(config) if whole is None else whole
-    if not isinstance(whole, data.Dataset):
-        kind = type(whole).__name__
-        raise UserError(f"`dataset` is made by data.load or, of your arrays, by data.from_arrays, got {kind}")
+    whole = checked(load(config) if whole is None else whole, conditional=config.conditional)
     if not config.held_out:
         return whole
     unseen = held_out_rows(len(whole.images), config.held_out)
@@ -257,14 +260,51 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     bytes_of_step = nbytes(shapes) + max(map(nbytes, players)) + 2 * image_bytes
     require_memory(bytes_of_step, f"a step of {config.network} with batch size {config.batch_size:,}")
     return Experiment(
-        generator, discriminator, step, step.players, drawing(generator), init, shapes, arrays, num_classes
+        generator,
+        discriminator,
+        step,
+        step.players,
+        drawing(generator),
+        init,
+        shapes,
+        arrays,
+        num_classes,
+        notes=_traps(step, pieces, shapes, image_shape, num_classes),
     )
+
+
+def _traps(
+    step: Step, pieces: Pieces, shapes: GANState, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[str, ...]:
+    """Return the known traps among one's own networks and in the loss; the library's networks have none."""
+    images, latents, labels = _two(image_shape), _two((shapes.latent_dim,)), _two_labels(num_classes)
+    notes = ()
+    if pieces.generator is not None and len(image_shape) == 3:  # points have no range
+        generate = partial(pieces.generator.apply, train=False)
+        notes += traps.of_generator(generate, shapes.ema, latents, labels)
+    if pieces.discriminator is not None:
+        discriminate = partial(pieces.discriminator.apply, train=False)
+        notes += traps.of_discriminator(discriminate, shapes.discriminator.variables, images, labels)
+    constrained = (
+        step.game.penalty is not None
+        or traps.has_spectral_norm(shapes.discriminator.collections)
+        or pieces.discriminator_optimizer is not None
+        or pieces.update is not None
+    )
+    return notes + traps.of_loss(step.game.loss, constrained=constrained)
+
+
+def _two(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+
+
+def _two_labels(num_classes: int | None) -> jax.ShapeDtypeStruct | None:
+    return None if num_classes is None else jax.ShapeDtypeStruct((2,), jnp.int32)
 
 
 def _try_to_draw(generator: nn.Module, shapes: GANState, num_classes: int | None) -> None:
     """Refuse a generator that trains but cannot draw: a run would notice at its first grid of samples."""
-    latents = jax.ShapeDtypeStruct((2, shapes.latent_dim), jnp.float32)
-    labels = None if num_classes is None else jax.ShapeDtypeStruct((2,), jnp.int32)
+    latents, labels = _two((shapes.latent_dim,)), _two_labels(num_classes)
     try:
         jax.eval_shape(partial(generator.apply, train=False), shapes.ema, latents, labels)
     except FlaxError as error:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key, UInt8
 from PIL import Image
 
-from jaxgan.images import to_uint8
+from jaxgan.images import eight_bits, judge
 from jaxgan.system.files import write_atomically
 
 GUTTER_GRAY = 96
@@ -80,7 +80,7 @@ def sample(
     """Run a generator over latents, in batches of one size so that it compiles once.
 
     Args:
-        generate: ``(latents, labels) -> images`` in [-1, 1].
+        generate: ``(latents, labels) -> images [B, H, W, C]`` in [-1, 1].
         latents: one row for each image.
         labels: one for each image of a conditional generator, or None.
         batch_size: the number of images in a batch, >= 1.
@@ -89,7 +89,11 @@ def sample(
         uint8 images, one for each latent.
 
     Raises:
-        ValueError: if there is no latent, or `batch_size` is below 1.
+        ValueError: if there is no latent, if `batch_size` is below 1, or for images that
+            `jaxgan.images.judge` refuses.
+
+    Warns:
+        UserWarning: if many values lie outside [-1, 1], where they are clipped, or all are >= 0.
     """
     count = len(latents)
     if count < 1 or batch_size < 1:
@@ -99,17 +103,17 @@ def sample(
     for start in range(0, count, batch_size):
         rows = np.minimum(np.arange(start, start + batch_size), count - 1)  # the last batch repeats a row
         images = generate(latents[rows], None if labels is None else labels[rows])
-        batches.append(np.asarray(to_uint8(images)))
+        judged = judge(images, "the generated images", generated=True)
+        batches.append((judged if start else judged.warn()).eight_bits())  # one note tells of all batches
     return np.concatenate(batches)[:count]
 
 
-def grid(
-    images: UInt8[np.ndarray, "count height width channel"], *, columns: int, size: int = 640
-) -> Image.Image:
+def grid(images: Any, *, columns: int, size: int = 640) -> Image.Image:
     """Lay images out in rows with gutters, enlarged without smoothing.
 
     Args:
-        images: images of one or three channels; with any other number, their mean is shown in gray.
+        images: uint8 ``[N, H, W, C]``, or float in [-1, 1], as a generator makes them. Of other numbers of
+            channels than one and three, the mean is shown in gray.
         columns: the number of images in a row.
         size: the least length in pixels of the picture's longer side; small images are enlarged by a whole
             number.
@@ -118,10 +122,14 @@ def grid(
         The grid as one picture.
 
     Raises:
-        ValueError: if there is no image, or `columns` is below 1.
+        ValueError: if `columns` is below 1, or for images that `jaxgan.images.judge` refuses.
+
+    Warns:
+        UserWarning: if float images are all >= 0, where -1 is black.
     """
+    images = eight_bits(images)
     count, height, width, channels = images.shape
-    if count < 1 or columns < 1:
+    if columns < 1:
         raise ValueError(f"a grid has at least one image and one column, got {count} and {columns}")
     if channels not in (1, 3):
         images = images.mean(axis=-1, keepdims=True).astype(np.uint8)
@@ -141,22 +149,24 @@ def grid(
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
-def scatter(
-    points: Float[np.ndarray, "count coordinate"], *, real: Float[np.ndarray, "more coordinate"] | None = None
-) -> Image.Image:
+def scatter(points: Any, *, real: Any = None) -> Image.Image:
     """Draw generated points over real ones: what a grid is for images.
 
     Args:
-        points: generated points; the first two coordinates are drawn.
-        real: real points, or None to draw the generated ones alone.
+        points: generated points, ``[N, D]``; the first two coordinates are drawn.
+        real: real points, ``[M, D]``, or None to draw the generated ones alone.
 
     Returns:
         The picture.
+
+    Raises:
+        ValueError: if points are not ``[N, D]`` with D >= 2, or not finite.
     """
+    points, real = _drawable(points), None if real is None else _drawable(real)
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # a second to import, and only here
     from matplotlib.figure import Figure
 
-    extent = 1.35 * float(np.abs(points if real is None else real)[:, :2].max())
+    extent = 1.35 * float(np.abs(points if real is None else real)[:, :2].max()) or 1.0
 
     figure = Figure(figsize=(4.5, 4.5), dpi=96, layout="constrained")
     axes = figure.subplots()
@@ -169,6 +179,16 @@ def scatter(
     return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
+def _drawable(points: Any) -> np.ndarray:
+    points = np.asarray(points, np.float32)
+    if points.ndim != 2 or points.shape[1] < 2 or not len(points):
+        cure = ": grid draws images" if points.ndim == 4 else ""
+        raise ValueError(f"a scatter plot takes points [N, D] with D >= 2, got {list(points.shape)}{cure}")
+    if bad := np.count_nonzero(~np.isfinite(points).all(axis=1)):
+        raise ValueError(f"{bad} of {len(points)} points hold NaN or infinite values")
+    return points
+
+
 def animate(pictures: Sequence[Path | Image.Image], file: Path, *, milliseconds: int = 150) -> None:
     """Write pictures as a small looping GIF whose last frame stays for two seconds.
 
@@ -176,7 +196,12 @@ def animate(pictures: Sequence[Path | Image.Image], file: Path, *, milliseconds:
         pictures: pictures of one size or their files, in order; at least one.
         file: the ``.gif`` to write; its longer side is at most 480 pixels.
         milliseconds: the time that each frame but the last is shown.
+
+    Raises:
+        ValueError: if there is no picture.
     """
+    if not pictures:
+        raise ValueError("an animation takes at least one picture, got none")
     frames = []
     for source in pictures:
         picture = source if isinstance(source, Image.Image) else Image.open(source)

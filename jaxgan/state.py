@@ -4,6 +4,7 @@ It holds no random key and no position in the data: both are functions of ``(see
 exactly where it stopped, given its state and its seed.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,12 +90,18 @@ def init_state(
         latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *image_shape))
         fakes, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
         if fakes.shape != images.shape:
-            raise ValueError(f"the generator makes images of shape {fakes.shape[1:]}, not {image_shape}")
+            cure = _cure_of_images(fakes.shape[1:], image_shape)
+            raise ValueError(
+                f"the generator makes images of shape {fakes.shape[1:]}, not {image_shape}{cure}"
+            )
         logits, discriminator_variables = discriminator.init_with_output(
             discriminator_key, images, labels, train=False
         )
         if logits.shape != (1,):
-            raise ValueError(f"a discriminator returns logits of shape [B], got {logits.shape} for B = 1")
+            cure = cure_of_logits(logits.shape)
+            raise ValueError(
+                f"a discriminator returns logits of shape [B], got {logits.shape} for B = 1{cure}"
+            )
         return GANState(
             step=jnp.zeros((), jnp.int32),
             generator=_train_state(generator, generator_variables, g_tx),
@@ -104,6 +111,29 @@ def init_state(
         )
 
     return jax.jit(init)(key)
+
+
+def cure_of_logits(shape: Sequence[int]) -> str:
+    """Return how one logit for each image, of shape [B, 1] or [B, 1, 1, 1], becomes [B]; else ""."""
+    if len(shape) < 2 or set(shape[1:]) != {1}:
+        return ""
+    return (
+        ": squeeze the last axis, logits[:, 0]" if len(shape) == 2 else ": flatten them, logits.reshape(-1)"
+    )
+
+
+def _cure_of_images(made: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Return how images of another layout get the wanted one, or ""."""
+    if len(wanted) != 3:
+        return ""
+    height, width, channels = wanted
+    if made == (channels, height, width):
+        return ": its channels come first, and images.transpose(0, 2, 3, 1) turns them"
+    if made == (height, width) and channels == 1:
+        return ": images[..., None] gives gray images a channel"
+    if math.prod(made) == math.prod(wanted):
+        return f": images.reshape(-1, {height}, {width}, {channels}) gives them their shape"
+    return ""
 
 
 def _train_state(module: nn.Module, variables: Any, tx: optax.GradientTransformation) -> TrainState:

@@ -176,6 +176,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         notes = (
             *run.dataset.notes,
             *folder.notes,
+            *experiment.notes,
             *checkpoints.notes,
             *placement.notes(config),
             *(run.plan.notes if run.plan else ()),

@@ -93,7 +93,7 @@ def test_the_average_is_short_at_the_start():
 
 
 def test_what_does_not_fit_is_said_in_one_sentence():
-    cubes = data.from_arrays(np.zeros((300, 2, 2, 2, 1), np.float32), name="cubes")
+    cubes = data.Dataset("cubes", np.zeros((300, 2, 2, 2, 1), np.float32))
     unlabelled = data.from_arrays(np.zeros((300, 8, 8, 1), np.uint8), name="mine")
     for config, dataset, what in (
         (Config(batch_size=1798), DIGITS, "`batch_size` 1798 is more than the 1,?797 images of digits"),

@@ -90,3 +90,38 @@ def test_an_animation_holds_its_last_frame_and_is_small(tmp_path):
             grays.append(np.asarray(gif.convert("L"))[0, 0])
     assert durations == [150, 150, 150, 2000]
     np.testing.assert_allclose(grays, [0, 40, 80, 120], atol=2)
+
+
+def test_a_grid_of_floats_is_that_of_their_bytes():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    floats = jnp.asarray(images, jnp.float32) / 127.5 - 1
+    assert sampling.grid(floats, columns=2) == sampling.grid(images, columns=2)
+
+
+def test_a_generator_of_bytes_keeps_them():
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
+    drawn = sampling.sample(lambda latents, labels: jnp.asarray(images), jnp.zeros((4, 2)))
+    np.testing.assert_array_equal(drawn, images)
+
+
+@pytest.mark.parametrize(
+    ("points", "what"),
+    [
+        (np.zeros((5, 1)), r"points \[N, D\] with D >= 2, got \[5, 1\]$"),
+        (np.zeros((5, 8, 8, 3)), r"got \[5, 8, 8, 3\]: grid draws images"),
+        (np.zeros((0, 2)), r"got \[0, 2\]"),
+        (np.array([[0, np.nan], [1, 2]]), "1 of 2 points hold NaN or infinite values"),
+    ],
+)
+def test_what_no_scatter_plot_can_show_is_refused(points, what):
+    with pytest.raises(ValueError, match=what):
+        sampling.scatter(points)
+
+
+def test_points_that_are_all_zero_are_drawn():
+    assert sampling.scatter(jnp.zeros((5, 2)), real=[[0.0, 0.0]]).size == (432, 432)
+
+
+def test_an_animation_of_nothing_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one picture, got none"):
+        sampling.animate([], tmp_path / "all.gif")

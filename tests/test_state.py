@@ -76,3 +76,38 @@ def test_leaves_by_name_and_back():
     assert all(a is b for a, b in zip(jax.tree.leaves(back), jax.tree.leaves(state), strict=True))
     with pytest.raises(ValueError, match="same path"):
         named_leaves({"a": {"b": 1}, "a/b": 2})
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "cure"),
+    [
+        ((3, 8, 6), (8, 6, 3), ": its channels come first, and images.transpose(0, 2, 3, 1) turns them"),
+        ((1, 8, 8), (8, 8, 1), ": its channels come first, and images.transpose(0, 2, 3, 1) turns them"),
+        ((8, 6), (8, 6, 1), ": images[..., None] gives gray images a channel"),
+        ((144,), (8, 6, 3), ": images.reshape(-1, 8, 6, 3) gives them their shape"),
+        ((8, 6, 1), (8, 6, 3), ""),
+        ((3,), (2,), ""),
+    ],
+)
+def test_a_generator_of_another_layout_is_told_how_to_turn_its_images(made, wanted, cure):
+    with pytest.raises(ValueError, match="the generator makes images") as caught:
+        make(mlp.Generator(made, (4,)), mlp.Discriminator((4,)), image_shape=wanted)
+    assert str(caught.value) == f"the generator makes images of shape {made}, not {wanted}{cure}"
+
+
+@pytest.mark.parametrize(
+    ("axes", "cure"),
+    [
+        ((1,), ": squeeze the last axis, logits[:, 0]"),
+        ((1, 1, 1), ": flatten them, logits.reshape(-1)"),
+        ((2,), ""),
+    ],
+)
+def test_a_discriminator_of_columns_is_told_how_to_squeeze_them(axes, cure):
+    class Columns(mlp.Discriminator):
+        def __call__(self, images, labels=None, *, train):
+            return jnp.zeros((images.shape[0], *axes))
+
+    with pytest.raises(ValueError, match="a discriminator returns logits") as caught:
+        make(mlp.Generator((8, 8, 1), (4,)), Columns())
+    assert str(caught.value).endswith(f"got {(1, *axes)} for B = 1{cure}")

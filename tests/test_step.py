@@ -345,5 +345,5 @@ def test_what_does_not_fit_is_said_at_trace_time():
             return jnp.zeros((images.shape[0], 1))
 
     step = make_train_step(generator, Column(), losses.Loss(lambda r, f: r + f, lambda r, f: f))
-    with pytest.raises(ValueError, match=r"\(6,\), got \(6, 1\)"):
+    with pytest.raises(ValueError, match=r"\(6,\), got \(6, 1\): squeeze the last axis, logits\[:, 0\]"):
         jax.eval_shape(step, state, digits(6), KEY)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.images import judge, oddities
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_memory
 
@@ -64,7 +65,8 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
     """Make a data set of your own arrays.
 
     Args:
-        images: uint8 ``[N, H, W, C]`` or ``[N, H, W]`` (one channel), or float ``[N, ...]`` in [-1, 1].
+        images: uint8 in [0, 255] or float in [-1, 1], ``[N, H, W, C]`` or ``[N, H, W]`` (one channel); or
+            points, float ``[N, D]`` of any range.
         labels: integers ``[N]``, >= 0, or None; the largest label gives the number of classes.
         name: the name of the data set.
 
@@ -75,27 +77,12 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
         ValueError: for other dtypes or shapes, for values that are not finite or outside [-1, 1], or for
             labels that do not match the images.
     """
-    images, notes = np.asarray(images), []
-    if images.ndim < 2 or 0 in images.shape:
-        raise ValueError(f"images have shape [N, H, W, C], got {images.shape}")
-    if np.issubdtype(images.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            images = images.astype(np.float32)
-        if not np.isfinite(images).all():
-            raise ValueError("images hold values that are not finite")
-        low, high = float(images.min()), float(images.max())
-        if images.ndim > 2 and max(-low, high) > 1.001:  # points of a plane may lie anywhere
-            raise ValueError(
-                f"float images lie in [-1, 1], these go from {low:g} to {high:g}: make them uint8"
-            )
-        if images.ndim > 2 and low >= 0:
-            notes.append(f"the images of {name} go from {low:g} to {high:g}: black is -1 in float images")
-    elif images.dtype == np.uint8:
-        images = images[..., None] if images.ndim == 3 else images
-    else:
-        raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
+    subject = f"the images of {name}"
+    images, notes = judge(images, subject, at_rest=True)
+    if images.ndim == 4:  # points may all be alike
+        notes += oddities(images, subject)
     if labels is None:
-        return Dataset(name, images, notes=tuple(notes))
+        return Dataset(name, images, notes=notes)
     labels = np.asarray(labels)
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
@@ -107,8 +94,37 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
         )
     num_classes = int(labels.max()) + 1
     if empty := num_classes - len(np.unique(labels)):
-        notes.append(f"{empty} of the {num_classes} classes of {name} have no image")
-    return Dataset(name, images, labels.astype(np.int32), num_classes, tuple(notes))
+        notes += (f"{empty} of the {num_classes} classes of {name} have no image",)
+    return Dataset(name, images, labels.astype(np.int32), num_classes, notes)
+
+
+def checked(dataset: Any, *, conditional: bool) -> Dataset:
+    """Return a data set, which somebody may have made by hand, as `from_arrays` would make it.
+
+    Args:
+        dataset: a `Dataset`.
+        conditional: whether the labels are used, and looked at too.
+
+    Raises:
+        UserError: if it is no `Dataset`, or `from_arrays` refuses its arrays.
+    """
+    if not isinstance(dataset, Dataset):
+        kind = type(dataset).__name__
+        raise UserError(f"`dataset` is a Dataset, got {kind}: data.from_arrays(images, labels) makes one")
+    labels = dataset.labels if conditional else None
+    try:
+        images, labels, num_classes, notes = from_arrays(dataset.images, labels, name=dataset.name)[1:5]
+    except ValueError as error:
+        raise UserError(f"{dataset.name} is refused: {error}") from error
+    if num_classes is not None:
+        count = dataset.num_classes or num_classes
+        if count < num_classes:
+            raise UserError(f"{dataset.name} has {count} classes, but its labels go to {num_classes - 1}")
+        dataset = dataset._replace(labels=labels, num_classes=count)
+    before = dataset.images
+    if not isinstance(before, np.ndarray) or (before.dtype, before.shape) != (images.dtype, images.shape):
+        dataset = dataset._replace(images=images, content=None)  # the checksum was that of other bytes
+    return dataset._replace(notes=tuple(dict.fromkeys((*dataset.notes, *notes))))
 
 
 def held_out_rows(count: int, share: float) -> np.ndarray:

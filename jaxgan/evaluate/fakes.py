@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt8
 from jaxgan import sampling
 from jaxgan.data import Dataset
 from jaxgan.features import Extractor, Outputs
-from jaxgan.features.extractor import eight_bits
+from jaxgan.images import Judged, judge, oddities
 from jaxgan.system.progress import counting
 from jaxgan.system.random import seed_key
 
@@ -28,12 +28,14 @@ class Fakes(NamedTuple):
             last are arbitrary.
         labels: int32 ``[count]``, the classes that the images should belong to, or None.
         protocol: facts about how the images are made, as JSON can hold them.
+        notes: lines for the user about the images.
     """
 
     count: int
     batch: Callable[[int, int], UInt8[np.ndarray, "n h w c"]]
     labels: Int[np.ndarray, " count"] | None
     protocol: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def from_generator(
@@ -54,24 +56,38 @@ def from_generator(
         labels: one for each image of a conditional generator.
         seed: the seed of the standard normal latents, which are those of ``jaxgan sample --seed``.
         key: the key of the latents, in place of a seed.
+
+    Returns:
+        The `Fakes`. Their batches refuse images that `jaxgan.images.judge` refuses; values outside [-1, 1]
+        are clipped, with a UserWarning if they are many.
     """
     latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
         rows = np.minimum(np.arange(first, first + size), n - 1)  # one size compiles once
         images = generate(latents[rows], None if labels is None else jnp.asarray(labels[rows], jnp.int32))
-        return eight_bits(images)
+        judged = judge(images, "the generated images", generated=True)
+        return (judged.warn() if first == 0 else judged).eight_bits()  # one note tells of all batches
 
     return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", "seed": seed})
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:
-    """Return n images of a data set as the images to measure, or all if it has fewer."""
-    rows = random_rows(len(dataset.images), n)
-    labels = None if dataset.labels is None else dataset.labels[rows]
-    return Fakes(
-        len(rows), lambda first, size: eight_bits(dataset.images[rows[first : first + size]]), labels, {}
-    )
+    """Return n images of a data set as the images to measure, or all if it has fewer.
+
+    Raises:
+        ValueError: for images that `jaxgan.images.judge` refuses.
+    """
+    subject = f"the images of {dataset.name}"
+    images, notes = judge(dataset.images, subject)
+    notes = [note for note in (*notes, *oddities(images, subject)) if note not in dataset.notes]
+    rows = random_rows(len(images), n)
+    labels = None if dataset.labels is None else np.asarray(dataset.labels)[rows]
+
+    def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
+        return Judged(images[rows[first : first + size]]).eight_bits()
+
+    return Fakes(len(rows), batch, labels, {}, tuple(notes))
 
 
 def random_rows(count: int, n: int) -> Int[np.ndarray, " rows"]:

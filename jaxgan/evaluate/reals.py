@@ -11,7 +11,8 @@ from jaxgan.data.dataset import Dataset, SeveralSizesError
 from jaxgan.data.sources import first_shape, has_splits
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.features import Extractor, Outputs
-from jaxgan.features.extractor import VERSION, eight_bits
+from jaxgan.features.extractor import VERSION
+from jaxgan.images import Judged, eight_bits, judge, oddities
 from jaxgan.system.cache import content_hash, kept_arrays
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
@@ -29,7 +30,7 @@ class Reals(NamedTuple):
         images: uint8 ``[N, H, W, C]``.
         labels: int32 ``[N]`` or None.
         num_classes: the number of classes of the data set, or None.
-        notes: lines that say how the images were changed.
+        notes: lines that say how the images were changed, or what is odd about them.
         class_names: the name of each class, or None.
     """
 
@@ -80,7 +81,8 @@ def load(
             f"real images of {source} (the first is {_shape(first or ())}) were cut around their center "
             f"and resized (Lanczos) to the fakes' {_shape(image_shape)}",
         )
-    return draw_reals(dataset, n, split=split)._replace(notes=notes)
+    reals = draw_reals(dataset, n, split=split)
+    return reals._replace(notes=(*reals.notes, *notes))
 
 
 def load_unresized(source: str, **options: Any) -> Dataset | None:
@@ -110,18 +112,22 @@ def with_labels(dataset: Dataset, settings: Any) -> Dataset:
 
 def draw_reals(dataset: Dataset, n: int | None = None, *, split: str | None = None) -> Reals:
     """Return n images of a data set, always the same ones, as the images to compare with; None for all."""
-    rows = slice(None) if n is None else random_rows(len(dataset.images), n)
-    labels = None if dataset.labels is None else dataset.labels[rows]
-    images, names = eight_bits(dataset.images[rows]), dataset.class_names
-    return Reals(dataset.name, split, images, labels, dataset.num_classes, class_names=names)
+    subject = f"the images of {dataset.name}"
+    images, notes = judge(dataset.images, subject)
+    rows = slice(None) if n is None else random_rows(len(images), n)
+    labels = None if dataset.labels is None else np.asarray(dataset.labels)[rows]
+    notes += oddities(images, subject)
+    drawn, names = Judged(images[rows]).eight_bits(), dataset.class_names
+    return Reals(dataset.name, split, drawn, labels, dataset.num_classes, notes, names)
 
 
 def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:
     """Return the features of real images, from the cache if it holds them."""
+    images = eight_bits(reals.images)  # before the cache is asked: what is odd is said each time
 
     def extract() -> dict[str, np.ndarray]:
-        with counting(f"{reals.source} {reals.split or ''}", len(reals.images), "images") as bar:
-            outputs = extractor.outputs(reals.images, ended=bar.update)
+        with counting(f"{reals.source} {reals.split or ''}", len(images), "images") as bar:
+            outputs = extractor.outputs(images, ended=bar.update)
         return {name: array for name, array in outputs._asdict().items() if array is not None}
 
     if extractor.hash is None:
@@ -130,8 +136,8 @@ def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:
         key = {
             "source": reals.source,
             "split": reals.split,
-            "size": len(reals.images),
-            "images": content_hash({"images": np.asarray(reals.images)}),
+            "size": len(images),
+            "images": content_hash({"images": images}),
             "extractor": [extractor.name, extractor.hash, VERSION],
         }
         arrays = kept_arrays("features", key, extract)

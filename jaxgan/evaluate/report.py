@@ -12,7 +12,7 @@ import numpy as np
 from jaxgan.evaluate.fakes import Fakes, fake_outputs
 from jaxgan.evaluate.reals import Reals, real_outputs
 from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_class, scalars
-from jaxgan.features import Extractor
+from jaxgan.features import Extractor, FeaturesNotFiniteError
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
@@ -59,18 +59,23 @@ def measure(
         held_out: real images that were not trained on, for memorization.
 
     Raises:
-        UserError: if a metric cannot be computed from these images, with its name.
+        UserError: if the images are none, or a metric cannot be computed from them, with its name.
         FeaturesNotFiniteError: if fakes, or their features, are not finite.
     """
     fake_labels, real_labels = fakes.labels, reals.labels
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        evidence = Evidence(real_outputs(reals, extractor), fake_outputs(fakes, extractor), extractor)
-        if set(names) & set(WITH_TRAINING_SET):
-            evidence = evidence._replace(
-                train=None if train is None else real_outputs(train, extractor),
-                held_out=None if held_out is None else real_outputs(held_out, extractor),
-            )
+        try:
+            evidence = Evidence(real_outputs(reals, extractor), fake_outputs(fakes, extractor), extractor)
+            if set(names) & set(WITH_TRAINING_SET):
+                evidence = evidence._replace(
+                    train=None if train is None else real_outputs(train, extractor),
+                    held_out=None if held_out is None else real_outputs(held_out, extractor),
+                )
+        except FeaturesNotFiniteError:
+            raise
+        except ValueError as error:  # the images do not fit the extractor
+            raise UserError(str(error)) from error
         results = {}
         for name in names:
             try:
@@ -100,8 +105,8 @@ def measure(
     }
     if of_classes:
         warned.append(f"per class: {of_classes[0]} (and {len(of_classes) - 1} more)")
-    notes = (*reals.notes, *((change,) if change else ()), *dict.fromkeys(warned))
-    return Report(results, classes, protocol, notes)
+    notes = dict.fromkeys((*fakes.notes, *reals.notes, *((change,) if change else ()), *warned))
+    return Report(results, classes, protocol, tuple(notes))
 
 
 def write(report: Report, folder: Path) -> list[Path]:

@@ -7,18 +7,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from jaxgan.data import pictures
-from jaxgan.images import to_float, to_uint8
+from jaxgan.images import FeaturesNotFiniteError, eight_bits, to_float
 
 VERSION = 1  # the version of all image processing in this package; cached features depend on it
-
-
-class FeaturesNotFiniteError(ValueError):
-    """Images or features hold NaN or infinite values, so nothing can be measured."""
 
 
 class Outputs(NamedTuple):
@@ -75,12 +70,15 @@ class Extractor:
             ended: called after each batch with its number of images.
 
         Raises:
-            ValueError: for other dtypes or shapes, or features that are not ``[B, d]``.
+            ValueError: for other dtypes, shapes or ranges, or features that are not ``[B, d]``.
             FeaturesNotFiniteError: for images or features that are not finite.
+
+        Warns:
+            UserWarning: if float images are all >= 0, where -1 is black.
         """
-        parts = []
+        images, parts = eight_bits(images), []
         for start in range(0, len(images), self.batch_size):
-            batch = self._fitted(eight_bits(images[start : start + self.batch_size]))
+            batch = self._fitted(images[start : start + self.batch_size])
             count = len(batch)
             rows = np.minimum(np.arange(min(self.batch_size, len(images))), count - 1)
             outputs = jax.device_get(self._compiled(self.variables, batch[rows]))
@@ -114,29 +112,9 @@ class Extractor:
             return images
         *size, channels = self.image_shape
         if images.shape[-1] not in (1, 3):
-            raise ValueError(f"{self.name} takes 1 or 3 channels, got {images.shape[-1]}")
+            cure = ": images[..., :3] leaves an opacity out" if images.shape[-1] == 4 else ""
+            raise ValueError(f"{self.name} takes 1 or 3 channels, got {images.shape[-1]}{cure}")
         return np.stack([pictures.fit_array(image, (size[0], size[1]), channels) for image in images])
-
-
-def eight_bits(images: Any) -> UInt8[np.ndarray, "n h w c"]:
-    """Return images ``[N, H, W, C]`` as uint8 on the host.
-
-    Raises:
-        ValueError: for other dtypes or shapes.
-        FeaturesNotFiniteError: for values that are not finite, with the number of such images.
-    """
-    images = np.asarray(images)
-    if images.ndim != 4:
-        raise ValueError(f"images have shape [N, H, W, C], got {list(images.shape)}")
-    if images.dtype == np.uint8:
-        return images
-    if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(f"images are uint8, or float in [-1, 1], got {images.dtype}")
-    images = images.astype(np.float32)  # NumPy does not know bfloat16
-    bad = np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
-    if bad:
-        raise FeaturesNotFiniteError(f"{bad} of {len(images)} images hold NaN or infinite values")
-    return np.asarray(to_uint8(jnp.asarray(images)))
 
 
 def from_function(

@@ -85,6 +85,8 @@ def published(name: str, path: Path) -> Extractor:
     hash = content_hash({name: np.asarray(leaf) for name, leaf in named_leaves(variables).items()})
 
     def apply(variables: Any, images: UInt8[Array, "batch height width channel"]) -> Any:
+        if images.shape[-1] not in (1, 3):
+            raise ValueError(f"{name} takes 1 or 3 channels, got {images.shape[-1]}")
         color = jnp.broadcast_to(images, (*images.shape[:3], 3)) if images.shape[-1] == 1 else images
         return network.module.apply(variables, color.astype(jnp.float32))
 

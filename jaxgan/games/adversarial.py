@@ -17,7 +17,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.state import GANState, Variables
+from jaxgan.state import GANState, Variables, cure_of_logits
 
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
@@ -157,7 +157,8 @@ class Game:
         game = dataclasses.replace(self, dtype=None) if full_precision else self
         logits, collections = game._apply(self.discriminator, variables, images, labels, key)
         if logits.shape != images.shape[:1]:
-            raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}")
+            cure = cure_of_logits(logits.shape)
+            raise ValueError(f"a discriminator returns logits {images.shape[:1]}, got {logits.shape}{cure}")
         return logits, collections
 
     def discriminator_objective(self, params, state: GANState, turn: Turn, fake) -> Objective:

@@ -75,7 +75,9 @@ def check_logits(real_logits: jax.Array, fake_logits: jax.Array) -> None:
         ValueError: if the shapes differ, or have more than one axis.
     """
     if real_logits.shape != fake_logits.shape or real_logits.ndim > 1:
+        columns = any(logits.ndim == 2 and logits.shape[1] == 1 for logits in (real_logits, fake_logits))
+        cure = ": squeeze the last axis, logits[:, 0]" if columns else ""
         raise ValueError(
             "a loss takes logits of one shape [B] for real and fake examples, "
-            f"got real {real_logits.shape} and fake {fake_logits.shape}"
+            f"got real {real_logits.shape} and fake {fake_logits.shape}{cure}"
         )

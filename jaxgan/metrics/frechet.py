@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from jaxgan.metrics.inputs import Features, as_features, check_dimensions
+from jaxgan.metrics.inputs import Features, as_features, check_dimensions, warn_of_dtypes
 from jaxgan.metrics.moments import Moments
 from jaxgan.metrics.result import PairResult
 
@@ -86,6 +86,7 @@ def frechet_distance(
     """
     real, fake = _as_moments(real_features, "real_features"), _as_moments(fake_features, "fake_features")
     check_dimensions(len(real.mean), len(fake.mean))
+    warn_of_dtypes(real_features, fake_features)
     for name, moments in (("real_features", real), ("fake_features", fake)):
         if moments.count <= len(moments.mean):
             warnings.warn(
@@ -137,6 +138,7 @@ def frechet_distance_infinity(
     real, fake = _as_moments(real_features, "real_features"), as_features(fake_features, "fake_features")
     count, dimension = fake.shape
     check_dimensions(len(real.mean), dimension)
+    warn_of_dtypes(real_features, fake_features)
     if smallest is None:
         smallest = max(count // 10, dimension + 1)
     if not 2 <= smallest < count or points < 2:

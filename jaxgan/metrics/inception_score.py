@@ -52,12 +52,17 @@ def inception_score(
         Mean and standard deviation over the parts, and their protocol.
 
     Raises:
-        ValueError: if the logits are not `[M, classes]` or not finite, or splits is not in [1, M].
+        ValueError: if the logits are not `[M, classes]`, not finite, or probabilities, or splits is not in
+            [1, M].
 
     References:
         Salimans et al. 2016, section 4.
     """
     logits = as_features(fake_logits, "fake_logits").astype(np.float64)
+    if logits.shape[1] > 1 and (logits >= 0).all() and np.allclose(logits.sum(axis=1), 1, atol=0.01):
+        raise ValueError(
+            "fake_logits are probabilities, >= 0 and of sum 1 in each row: give the logits before the softmax"
+        )
     if not 1 <= splits <= len(logits):
         raise ValueError(f"{len(logits)} fakes cannot be split into {splits} parts")
     cuts = [i * len(logits) // splits for i in range(1, splits)]

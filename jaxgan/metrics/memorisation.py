@@ -9,13 +9,13 @@ References:
     https://arxiv.org/abs/2004.05675
 """
 
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from jaxgan.metrics.inputs import Features, as_features, as_pair
+from jaxgan.metrics.inputs import Features, as_features, as_pair, row_hashes
 from jaxgan.metrics.neighbors import nearest_distances
 from jaxgan.metrics.result import Result
 
@@ -67,7 +67,11 @@ def memorisation(
         The ratio, the share of fakes that are nearer to the training set, and their protocol.
 
     Raises:
-        ValueError: if a set is not `[N, d]` with N >= 1 or not finite, or the dimensions differ.
+        ValueError: if a set is not `[N, d]` with N >= 1 or not finite, if the dimensions differ, or if all
+            test examples are training examples.
+
+    Warns:
+        UserWarning: if some test examples are training examples.
 
     References:
         Meehan et al. 2020 have the idea. The expected share holds because each real example is equally likely
@@ -77,24 +81,30 @@ def memorisation(
     test = as_features(test_features, "test_features")
     if test.shape[1] != train.shape[1]:
         raise ValueError(f"train_features have dimension {train.shape[1]}, test_features {test.shape[1]}")
+    train_rows, test_rows = set(row_hashes(train)), list(row_hashes(test))
+    shared = sum(row in train_rows for row in test_rows)
+    if shared == len(test) and len(train_rows) > 1:
+        raise ValueError(
+            f"all {shared} rows of test_features are rows of train_features too: "
+            f"held-out examples are those that were not trained on"
+        )
+    if shared and len(train_rows) > 1:
+        warnings.warn(
+            f"test_features: {shared} of {len(test)} rows are rows of train_features too, "
+            f"which hides memorization: hold out other examples",
+            stacklevel=2,
+        )
     to_train, to_test = nearest_distances(fake, train), nearest_distances(fake, test)
-    train_rows = set(_row_hashes(train))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.divide(np.median(to_train), np.median(to_test))
     return Memorisation(
         ratio=float(ratio),
         nearer_train=float(((to_train < to_test) + 0.5 * (to_train == to_test)).mean()),
         expected=len(train) / (len(train) + len(test)),
-        copies=sum(row in train_rows for row in _row_hashes(fake)),
+        copies=sum(row in train_rows for row in row_hashes(fake)),
         n_train=len(train),
         n_test=len(test),
         n_fake=len(fake),
         dimension=train.shape[1],
         extractor=extractor_name,
     )
-
-
-def _row_hashes(features: np.ndarray) -> Iterator[int]:
-    """Yield a hash of each row, which only equal rows share."""
-    for row in features:
-        yield hash((row.astype(np.float64) + 0.0).tobytes())  # The sum makes -0.0 equal to 0.0.

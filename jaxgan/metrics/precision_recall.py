@@ -22,12 +22,17 @@ References:
     Naeem et al. 2020, Reliable Fidelity and Diversity Metrics, https://arxiv.org/abs/2002.09797
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgan.metrics.inputs import Features, as_pair
+import numpy as np
+
+from jaxgan.metrics.inputs import Features, as_pair, row_hashes
 from jaxgan.metrics.neighbors import ball_thresholds, center_of, count_balls
 from jaxgan.metrics.result import PairResult
+
+MOST_COPIES = 0.01  # the share of copies among the reals from which precision and coverage are too low
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +90,15 @@ def precision_recall(
         ValueError: if k < 1, or a set has fewer than k + 1 rows, is not `[N, d]` or not finite, or the
             dimensions differ.
 
+    Warns:
+        UserWarning: if more than 1 % of the real examples are copies of others.
+
     References:
         Kynkäänniemi et al. 2019, eq. 1 and 2.
     """
     _check_neighbors(k)
     real, fake = as_pair(real_features, fake_features, at_least=k + 1)
+    _warn_of_copies(real)
     center = center_of(real)
     in_real, _ = count_balls(real, ball_thresholds(real, k, center), fake, center)
     in_fake, _ = count_balls(fake, ball_thresholds(fake, k, center), real, center)
@@ -122,11 +131,15 @@ def density_coverage(
         ValueError: if k < 1, or a set has fewer than k + 1 rows, is not `[N, d]` or not finite, or the
             dimensions differ.
 
+    Warns:
+        UserWarning: if more than 1 % of the real examples are copies of others.
+
     References:
         Naeem et al. 2020, section 3.1; Lemma 2 gives the expected coverage of identical distributions.
     """
     _check_neighbors(k)
     real, fake = as_pair(real_features, fake_features, at_least=k + 1)
+    _warn_of_copies(real)
     center = center_of(real)
     counts, occupied = count_balls(real, ball_thresholds(real, k, center), fake, center)
     return DensityCoverage(
@@ -138,6 +151,17 @@ def density_coverage(
         dimension=real.shape[1],
         extractor=extractor_name,
     )
+
+
+def _warn_of_copies(real: np.ndarray) -> None:
+    """Warn of reals that hold many copies: their balls are too small, and empty where there are k copies."""
+    copies = len(real) - len(set(row_hashes(real)))
+    if copies > MOST_COPIES * len(real) and copies < len(real) - 1:  # of one point only, `as_pair` warns
+        warnings.warn(
+            f"real_features: {copies} of {len(real)} rows are copies of others, whose balls are too small: "
+            f"leave them out, np.unique(real_features, axis=0)",
+            stacklevel=3,
+        )
 
 
 def _check_neighbors(k: int) -> None:

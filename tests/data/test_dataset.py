@@ -3,7 +3,7 @@ import pytest
 
 from jaxgan import data
 from jaxgan.data import sources
-from jaxgan.data.dataset import npz_splits, read_npz
+from jaxgan.data.dataset import checked, npz_splits, read_npz
 from jaxgan.system.errors import UserError
 
 
@@ -34,14 +34,14 @@ def test_arrays_are_taken_as_they_are():
     ("images", "labels", "what"),
     [
         (np.zeros((2, 3, 3, 1), np.int64), None, "int64"),
-        (np.zeros((0, 3, 3, 1), np.uint8), None, r"\(0, 3, 3, 1\)"),
-        (np.zeros(3, np.uint8), None, r"\(3,\)"),
-        (np.full((2, 3, 3, 1), np.nan), None, "not finite"),
+        (np.zeros((0, 3, 3, 1), np.uint8), None, r"\[0, 3, 3, 1\]"),
+        (np.zeros(3, np.uint8), None, r"got \[3\]"),
+        (np.full((2, 3, 3, 1), np.nan), None, "2 of 2 images hold NaN"),
         (np.zeros((2, 3, 3, 1), np.uint8), [0], r"\(2,\), got int64 \(1,\)"),
         (np.zeros((2, 3, 3, 1), np.uint8), [0.5, 1.0], "float64"),
         (np.zeros((2, 3, 3, 1), np.uint8), [-1, 1], "go from -1 to 1"),
         (np.zeros((2, 3, 3, 1), np.uint8), [0, 2**31], "go from 0 to 2147483648"),
-        (np.full((2, 3, 3, 1), 1e300), None, "not finite"),
+        (np.full((2, 3, 3, 1), 1e300), None, "2 of 2 images hold NaN or inf"),
     ],
 )
 def test_arrays_that_are_no_images_are_refused(images, labels, what):
@@ -69,12 +69,12 @@ def test_first_images_come_class_by_class_if_asked():
 
 
 def test_a_column_of_reals_is_one_class_whatever_the_classes_are():
-    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    images = 50 * np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
     dataset = data.from_arrays(images, [3, 0, 0, 0, 3, 3], name="mine")
     assert dataset.notes == ("2 of the 4 classes of mine have no image",)
     gray = 127
     shown = data.first_images(dataset, 16, by_class=True).reshape(4, 4).tolist()
-    assert shown == [[1, gray, gray, 0], [2, gray, gray, 4], [3, gray, gray, 5], [1, gray, gray, 0]]
+    assert shown == [[50, gray, gray, 0], [100, gray, gray, 200], [150, gray, gray, 250], [50, gray, gray, 0]]
 
 
 def test_float_images_of_another_range_are_refused_or_remarked():
@@ -160,3 +160,45 @@ def test_only_the_split_that_is_read_must_fit_into_the_memory(tmp_path, monkeypa
     monkeypatch.setattr("jaxgan.data.dataset.require_memory", lambda size, what: needed.append(size))
     read_npz("a.npz", tmp_path / "a.npz", split="val")
     assert needed == [arrays["val_images"].nbytes + arrays["val_labels"].nbytes + 2 * 128]
+
+
+def test_gray_floats_get_their_channel_as_bytes_do():
+    assert data.from_arrays(np.linspace(-1, 1, 24).reshape(2, 3, 4)).images.shape == (2, 3, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "what"),
+    [
+        (np.zeros((8, 4, 4, 1)), r"`dataset` is a Dataset, got ndarray: data.from_arrays\(images, labels\)"),
+        (data.Dataset("mine", np.zeros((8, 3, 32, 32), np.uint8)), "mine is refused: .* whose channels come"),
+        (data.Dataset("mine", np.full((8, 4, 4, 1), 9.0)), "mine is refused: float images lie in"),
+        (
+            data.Dataset("mine", np.zeros((2, 4, 4, 1)), [0, 7], 3),
+            "mine has 3 classes, but its labels go to 7",
+        ),
+        (data.Dataset("mine", np.zeros((2, 4, 4, 1)), [0.5, 1]), "mine is refused: labels are integers"),
+    ],
+)
+def test_a_data_set_by_hand_is_judged_as_arrays_are(dataset, what):
+    with pytest.raises(UserError, match=what):
+        checked(dataset, conditional=True)
+
+
+def test_a_data_set_by_hand_becomes_what_runs_take():
+    by_hand = data.Dataset(
+        "mine", np.linspace(-1, 1, 32).reshape(2, 4, 4), [0, 1], notes=("old",), content="x"
+    )
+    dataset = checked(by_hand, conditional=True)
+    assert (dataset.images.shape, dataset.images.dtype) == ((2, 4, 4, 1), np.float32)
+    assert (dataset.labels.dtype, dataset.num_classes, dataset.content) == (np.int32, 2, None)
+    assert dataset.notes == ("old",)
+    assert checked(by_hand, conditional=False).labels == [0, 1]  # which are not used
+
+
+def test_a_data_set_that_is_right_stays_the_same_object_in_memory(tmp_path):
+    np.save(tmp_path / "images.npy", np.arange(96, dtype=np.uint8).reshape(6, 4, 4, 1))
+    mapped = data.Dataset("mapped", np.load(tmp_path / "images.npy", mmap_mode="r"), content="known")
+    dataset = checked(mapped, conditional=False)
+    assert dataset.images is mapped.images
+    assert dataset.content == "known"
+    assert checked(dataset, conditional=False) == dataset

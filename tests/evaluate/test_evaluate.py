@@ -160,6 +160,50 @@ def test_copies_are_found_and_shown(tmp_path, digits_cnn):
         assert (gap == sampling.GUTTER_GRAY).all()
 
 
+def test_the_training_set_is_refused_as_held_out_images(tmp_path, digits_cnn):
+    train_set = save(tmp_path / "train.npz", DIGITS.images[:900])
+    again = save(tmp_path / "again.npz", DIGITS.images[899::-1])
+    fakes = save(tmp_path / "fakes.npz", DIGITS.images[900:1000])
+    with pytest.raises(UserError, match="memorisation: all 900 rows of test_features are rows of train_feat"):
+        evaluate.evaluate(
+            fakes,
+            against=str(train_set),
+            held_out=str(again),
+            extractor="digits-cnn",
+            metrics="memorisation",
+        )
+
+
+def test_what_is_odd_about_reals_and_fakes_is_in_the_report_once(tmp_path, digits_cnn):
+    zero_to_one = (DIGITS.images[:90] / 255).astype(np.float32)
+    arrays = save(tmp_path / "floats.npz", zero_to_one), save(tmp_path / "reals.npz", zero_to_one[::-1])
+    report = evaluate.evaluate(
+        arrays[0], against=str(arrays[1]), extractor="digits-cnn", metrics="diversity", out=tmp_path / "out"
+    )
+    black = [note for note in report.notes if "black is -1" in note]
+    assert [name in note for name, note in zip(("floats", "reals"), black, strict=True)] == [True, True]
+    sigmoid = evaluate.from_generator(
+        lambda latents, labels: jax.nn.sigmoid(latents[:, :64]).reshape(-1, 8, 8, 1), latent_dim=64, n=600
+    )
+    report = evaluate.measure(sigmoid, reals.draw_reals(DIGITS, 90), digits_cnn, ("diversity",))
+    (note,) = report.notes
+    assert note.startswith("the generated images go from 0.0")
+    picture = evaluate.nearest_picture(
+        sigmoid, reals.draw_reals(DIGITS, 90), digits_cnn
+    )  # says nothing again
+    assert picture.size[0] > 100
+
+
+def test_images_that_an_extractor_does_not_take_are_one_sentence(digits_cnn):
+    opaque = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 4), np.uint8)
+    fakes = evaluate.from_dataset(data.from_arrays(opaque), 9)
+    assert ["4 channels" in note for note in fakes.notes] == []  # the data set has said so
+    with pytest.raises(
+        UserError, match=r"digits-cnn takes 1 or 3 channels, got 4: images\[..., :3\] leaves an"
+    ):
+        evaluate.measure(fakes, reals.draw_reals(DIGITS, 90), digits_cnn, ("diversity",))
+
+
 def test_reals_of_another_size_are_fitted_and_noted(tmp_path, digits_cnn):
     large = save(tmp_path / "large.npz", np.repeat(np.repeat(DIGITS.images[:200], 2, axis=1), 2, axis=2))
     report = evaluate.evaluate(large, against="digits", metrics="fid")
@@ -194,7 +238,7 @@ def test_a_folder_is_decoded_and_kept_in_the_size_of_the_fakes_only(tmp_path, ow
     np.testing.assert_array_equal(mixed.images[:3], trained_on.images)
 
 
-@pytest.mark.parametrize("shape", [(20, 2), (20, 8, 8)])
+@pytest.mark.parametrize("shape", [(20, 2), (20, 5)])
 def test_arrays_that_are_no_images_are_one_sentence(tmp_path, shape):
     points = save(tmp_path / "points.npz", np.zeros(shape, np.float32))
     with pytest.raises(UserError, match=r"points.npz: an image to measure is \[H, W, C\], got \["):

@@ -312,3 +312,10 @@ def test_what_is_smoothable_is_a_sum_of_two_terms_and_bounded_below_when_smoothe
         np.testing.assert_allclose(mixed / jnp.abs(values).max(), 0, atol=1e-12)
         far = jnp.array([-600.0, 600.0])
         assert (losses.one_sided_label_smoothing(loss).discriminator(far, far) > -1).all()
+
+
+def test_columns_of_logits_are_told_how_to_become_vectors():
+    column, vector = jnp.zeros((4, 1)), jnp.zeros(4)
+    for pair in ((column, column), (column, vector), (vector, column)):
+        with pytest.raises(ValueError, match=r"squeeze the last axis, logits\[:, 0\]"):
+            losses.hinge.discriminator(*pair)

@@ -36,3 +36,15 @@ def test_more_splits_than_fakes_are_refused():
         inception_score(np.zeros((9, 3)))
     with pytest.raises(ValueError, match="into 0"):
         inception_score(np.zeros((9, 3)), splits=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_probabilities_are_refused(dtype):
+    logits = np.random.default_rng(0).normal(size=(30, 1000))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    with pytest.raises(ValueError, match="are probabilities, >= 0 and of sum 1 in each row: give the logits"):
+        inception_score(probabilities.astype(dtype))
+    with pytest.raises(ValueError, match="are probabilities"):
+        inception_score(np.eye(30))
+    with np.errstate(divide="ignore"):
+        assert inception_score(np.log(probabilities)).value == pytest.approx(inception_score(logits).value)

@@ -137,3 +137,45 @@ def test_the_package_is_reached_by_its_name():
     assert jaxgan.metrics is metrics
     for name in metrics.__all__:
         assert getattr(metrics, name).__doc__, name
+
+
+@pytest.mark.parametrize("metric", PAIRED.values(), ids=PAIRED)
+def test_images_are_no_features(metric):
+    images = np.zeros((60, 8, 8, 1), np.uint8)
+    with pytest.raises(
+        ValueError, match=r"take the features of images, features.get\(\"digits-cnn\"\)\(images\)"
+    ):
+        metric(images, FAKE)
+    with pytest.raises(
+        ValueError, match=r"fake_features must be \[N, d\], got shape \(60, 8, 8, 1\): metrics take"
+    ):
+        metric(REAL, jnp.asarray(images))
+
+
+@pytest.mark.parametrize("metric", PAIRED.values(), ids=PAIRED)
+@pytest.mark.parametrize(
+    ("fake", "what"),
+    [
+        (FAKE.astype(complex), r"fake_features must be real numbers \[N, d\], got complex128"),
+        (FAKE.astype(str), "fake_features must be real numbers .*, got <U"),
+        (FAKE.astype(object), "fake_features must be real numbers .*, got object"),
+        ([[1.0, 2.0], [3.0]], "fake_features must be one array .*, got rows of several lengths"),
+        (np.where(FAKE > 1, 1e6, FAKE), None),
+    ],
+)
+def test_what_are_no_numbers_is_refused(metric, fake, what):
+    if what is None:
+        with np.errstate(over="ignore"):
+            fake = fake.astype(np.float16)
+        what = r"rows hold NaN or infinite values: float16 ends at 65,504, so compute features in float32"
+    with pytest.raises(ValueError, match=what):
+        metric(REAL, fake)
+
+
+@pytest.mark.parametrize("metric", PAIRED.values(), ids=PAIRED)
+def test_integers_beside_floats_are_noticed(metric):
+    pixels = np.random.default_rng(0).integers(0, 256, REAL.shape, np.uint8)
+    with pytest.warns(
+        UserWarning, match="real_features are uint8 and fake_features float64: one extractor gives"
+    ):
+        metric(pixels, FAKE)

@@ -12,6 +12,7 @@ NAMES = [str(name) for name in GOLDEN["names"]]
 rng = np.random.default_rng(8)
 
 
+@pytest.mark.filterwarnings("ignore:.*are rows of train_features too")
 @pytest.mark.parametrize("name", NAMES)
 def test_scipys_distances_agree(name):
     real, fake = GOLDEN[f"{name}/real"], GOLDEN[f"{name}/fake"]
@@ -62,3 +63,15 @@ def test_constant_features_have_no_ratio():
 def test_another_dimension_is_refused():
     with pytest.raises(ValueError, match="dimension 2, test_features 3"):
         memorisation(np.eye(2), np.eye(3), np.eye(2))
+
+
+def test_the_training_set_is_not_held_out():
+    train, fake = rng.normal(size=(2, 40, 4))
+    for held_out in (train, train[::-1], train[:7]):
+        with pytest.raises(
+            ValueError, match=rf"all {len(held_out)} rows of test_features are rows of train_"
+        ):
+            memorisation(train, held_out, fake)
+    mixed = np.concatenate([train[:5], rng.normal(size=(20, 4))])
+    with pytest.warns(UserWarning, match="test_features: 5 of 25 rows are rows of train_features too"):
+        memorisation(train, mixed, fake)

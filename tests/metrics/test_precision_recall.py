@@ -18,6 +18,7 @@ def all_four(real, fake, k):
     return np.array([first.precision, first.recall, second.density, second.coverage])
 
 
+@pytest.mark.filterwarnings("ignore:.*copies of others")
 @pytest.mark.parametrize("k", [3, 5])
 @pytest.mark.parametrize("name", NAMES)
 def test_prdc_agrees(name, k):
@@ -34,6 +35,7 @@ def test_negative_control_closed_balls_are_another_metric(inside):
     assert agrees.all() if inside is np.less else not agrees.any()
 
 
+@pytest.mark.filterwarnings("ignore:.*copies of others")
 def test_ties_stay_ties_where_they_round():
     """Pixels over 255 lie on a grid, and so do their distances, but for rounding."""
     real, fake = (GOLDEN[f"ties/{part}"].astype(float) / 255 + 0.3 for part in ("real", "fake"))
@@ -102,3 +104,13 @@ def test_copies_of_one_point_have_balls_that_hold_nothing():
 def test_no_neighbors_are_refused():
     with pytest.raises(ValueError, match="k = 0"):
         precision_recall(rng.normal(size=(9, 2)), rng.normal(size=(9, 2)), k=0)
+
+
+@pytest.mark.parametrize("metric", [precision_recall, density_coverage])
+def test_copies_among_the_reals_are_noticed(metric):
+    real, fake = rng.normal(size=(2, 200, 3))
+    copied = np.concatenate([real] * 6)
+    with pytest.warns(UserWarning, match="real_features: 1000 of 1200 rows are copies of others"):
+        result = metric(copied, fake)
+    assert (getattr(result, "precision", 0), getattr(result, "density", 0)) == (0, 0)
+    metric(np.concatenate([real, real[:2]]), fake)  # two copies in 202 change little
