@@ -97,6 +97,9 @@ def judge(
     """
     array = _on_host(images)
     is_float = bool(jnp.issubdtype(array.dtype, jnp.floating))  # NumPy does not know bfloat16
+    if at_rest and array.ndim == 2 and np.issubdtype(array.dtype, np.signedinteger):
+        got = f"got {array.dtype} {list(array.shape)}"
+        raise ValueError(f"points [N, D] are float, and images are [N, H, W, C], {got}")
     if not is_float and array.dtype != np.uint8:
         kind = f"object (a {type(images).__name__})" if array.dtype == object else array.dtype
         raise ValueError(f"images are uint8, or float in [-1, 1], got {kind}{_cure_of_dtype(array)}")
