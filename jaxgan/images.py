@@ -6,7 +6,7 @@ and notes what is allowed but is hardly ever meant.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +18,8 @@ LIMIT = 1 + 0.5 / 127.5  # floats up to here round to 0 or 255 as -1 and 1 do
 MOST_CHANNELS = 4  # a last axis that is longer is no axis of colors
 DARK = 31  # the largest value, of 255, of images that are nearly black
 SHARE = 0.01  # the share of pixels outside [-1, 1] from which generated images get a note
-BLOCK = 1024  # images that are converted or compared at a time
+BLOCK = 2**26  # bytes of images that are converted or compared at a time
+FEW = 32  # images that are looked at before all are
 
 
 def to_float(images: jax.Array) -> Float[Array, "*shape"]:
@@ -71,8 +72,7 @@ class Judged(NamedTuple):
         """Return the images as uint8 in [0, 255]."""
         if self.images.dtype == np.uint8:
             return self.images
-        blocks = [self.images[start : start + BLOCK] for start in range(0, len(self.images), BLOCK)]
-        return np.concatenate([np.asarray(to_uint8(jnp.asarray(block))) for block in blocks])
+        return np.concatenate([np.asarray(to_uint8(jnp.asarray(part))) for part in _blocks(self.images)])
 
 
 def judge(
@@ -97,8 +97,12 @@ def judge(
     """
     array = _on_host(images)
     is_float = bool(jnp.issubdtype(array.dtype, jnp.floating))  # NumPy does not know bfloat16
+    if at_rest and array.ndim == 2 and np.issubdtype(array.dtype, np.signedinteger):
+        got = f"got {array.dtype} {list(array.shape)}"
+        raise ValueError(f"points [N, D] are float, and images are [N, H, W, C], {got}")
     if not is_float and array.dtype != np.uint8:
-        raise ValueError(f"images are uint8, or float in [-1, 1], got {array.dtype}{_cure_of_dtype(array)}")
+        kind = f"object (a {type(images).__name__})" if array.dtype == object else array.dtype
+        raise ValueError(f"images are uint8, or float in [-1, 1], got {kind}{_cure_of_dtype(array)}")
     if at_rest and array.ndim == 3 and not _is_one_image(array.shape):
         array = array[..., None]
     is_points = at_rest and is_float and array.ndim == 2 and 0 not in array.shape
@@ -145,12 +149,11 @@ def oddities(images: np.ndarray, subject: str = "the images") -> tuple[str, ...]
         images: uint8 or float ``[N, H, W, C]``; N >= 1.
         subject: what the notes call the images.
     """
-    few = np.unique(np.linspace(0, len(images) - 1, 32).astype(int))
+    few = np.linspace(0, len(images) - 1, min(FEW, _in_block(images))).astype(int)
     first, value = np.asarray(images[0]), np.asarray(images[0]).flat[0]
 
     def all_are(odd: Callable[[np.ndarray], Any]) -> bool:
-        starts = range(0, len(images), BLOCK)
-        return bool(odd(images[few])) and all(odd(images[start : start + BLOCK]) for start in starts)
+        return bool(odd(images[few])) and all(map(odd, _blocks(images)))
 
     if all_are(lambda part: (part == value).all()):
         return (f"all pixels of {subject} have the value {value:g}: look at how they were made",)
@@ -167,6 +170,15 @@ def oddities(images: np.ndarray, subject: str = "the images") -> tuple[str, ...]
             f"({255 // high} * images makes them bright)"
         )
     return tuple(notes)
+
+
+def _in_block(images: np.ndarray) -> int:
+    return max(1, BLOCK // max(1, images[:1].nbytes))
+
+
+def _blocks(images: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(images), _in_block(images)):
+        yield images[start : start + _in_block(images)]
 
 
 def _on_host(images: Any) -> np.ndarray:

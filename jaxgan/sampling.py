@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 from PIL import Image
 
 from jaxgan.images import eight_bits, judge
+from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically
 
 GUTTER_GRAY = 96
@@ -89,8 +90,8 @@ def sample(
         uint8 images, one for each latent.
 
     Raises:
-        ValueError: if there is no latent, if `batch_size` is below 1, or for images that
-            `jaxgan.images.judge` refuses.
+        ValueError: if there is no latent, or `batch_size` is below 1.
+        UserError: for images that `jaxgan.images.judge` refuses, such as NaN.
 
     Warns:
         UserWarning: if many values lie outside [-1, 1], where they are clipped, or all are >= 0.
@@ -103,7 +104,10 @@ def sample(
     for start in range(0, count, batch_size):
         rows = np.minimum(np.arange(start, start + batch_size), count - 1)  # the last batch repeats a row
         images = generate(latents[rows], None if labels is None else labels[rows])
-        judged = judge(images, "the generated images", generated=True)
+        try:
+            judged = judge(images, "the generated images", generated=True)
+        except ValueError as error:
+            raise UserError(f"what the generator makes cannot be drawn: {error}") from error
         batches.append((judged if start else judged.warn()).eight_bits())  # one note tells of all batches
     return np.concatenate(batches)[:count]
 

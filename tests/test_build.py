@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from PIL import Image
 
 from jaxgan import build, data
 from jaxgan.build import Pieces
@@ -135,6 +136,14 @@ def test_colours_that_are_neither_grey_nor_three_are_refused():
     build.experiment(Config(augment=("translation",)), four)
     with pytest.raises(UserError, match=r"3 .*, got 4"):
         build.experiment(Config(augment=("color",)), four)
+
+
+def test_a_folder_of_zeros_and_ones_is_noted(tmp_path):
+    masks = np.random.default_rng(0).integers(0, 2, (5, 8, 8), np.uint8)
+    for i, mask in enumerate(masks):
+        Image.fromarray(mask).save(tmp_path / f"{i}.png")
+    (note,) = build.dataset(Config(data=str(tmp_path))).notes
+    assert "are nearly black: their values go from 0 to 1 of 255 (255 * images makes them bright)" in note
 
 
 DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung

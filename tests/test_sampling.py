@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import sampling
+from jaxgan.system.errors import UserError
 
 
 def test_a_latent_depends_on_its_index_alone():
@@ -125,3 +126,8 @@ def test_points_that_are_all_zero_are_drawn():
 def test_an_animation_of_nothing_is_refused(tmp_path):
     with pytest.raises(ValueError, match="at least one picture, got none"):
         sampling.animate([], tmp_path / "all.gif")
+
+
+def test_a_generator_of_nan_makes_no_pictures():
+    with pytest.raises(UserError, match="what the generator makes cannot be drawn: 4 of 4 images hold NaN"):
+        sampling.sample(lambda latents, labels: jnp.full((4, 8, 8, 1), jnp.nan), jnp.zeros((4, 2)))

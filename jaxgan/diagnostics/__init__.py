@@ -2,7 +2,8 @@
 
 `make_probe` measures in one jitted call: updates relative to weights, gradients and their noise, the accuracy
 of the discriminator, the distances between fakes, and dead units. `alarms` returns warnings about these
-numbers. `dynamics` has the vector field of a game and its eigenvalues.
+numbers. `traps` reads the traced networks for known mistakes, before the first step. `dynamics` has the
+vector field of a game and its eigenvalues.
 
     look = jax.jit(diagnostics.make_probe(step.players, generator, discriminator))
     rows.append({"step": 200, **{name: float(x) for name, x in look(state, images, None, key).items()}})

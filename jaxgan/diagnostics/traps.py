@@ -146,8 +146,8 @@ def is_linear(function: Callable[..., Any], *inputs: Any) -> bool:
 
 
 LINEAR = {
-    "add", "broadcast_in_dim", "convert_element_type", "copy", "neg", "reduce_sum", "reshape", "squeeze", "sub",
-    "transpose",
+    "add", "broadcast_in_dim", "convert_element_type", "copy", "neg", "reduce_sum", "reshape", "squeeze",
+    "sub", "transpose",
 }  # fmt: skip
 
 
@@ -171,7 +171,8 @@ def _called(equation: Any) -> ClosedJaxpr | None:
 
 CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 OPAQUE = {
-    "cond", "custom_partitioning", "io_callback", "pallas_call", "pure_callback", "scan", "shard_map", "while",
+    "cond", "custom_partitioning", "io_callback", "pallas_call", "pure_callback", "scan", "shard_map",
+    "while",
 }  # fmt: skip
 
 

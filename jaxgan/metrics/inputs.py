@@ -42,7 +42,7 @@ def as_features(features: Features, name: str, *, at_least: int = 1) -> np.ndarr
         array = array.astype(np.float64)
     if array.ndim != 2:
         cure = ""
-        if array.ndim == 4:
+        if array.ndim > 2:
             cure = ': metrics take the features of images, features.get("digits-cnn")(images) for example'
         raise ValueError(f"{name} must be [N, d], got shape {array.shape}{cure}")
     if len(array) < at_least or array.shape[1] < 1:

@@ -34,6 +34,7 @@ def test_arrays_are_taken_as_they_are():
     ("images", "labels", "what"),
     [
         (np.zeros((2, 3, 3, 1), np.int64), None, "int64"),
+        (np.zeros((5, 2), np.int64), None, r"points \[N, D\] are float, .*, got int64 \[5, 2\]"),
         (np.zeros((0, 3, 3, 1), np.uint8), None, r"\[0, 3, 3, 1\]"),
         (np.zeros(3, np.uint8), None, r"got \[3\]"),
         (np.full((2, 3, 3, 1), np.nan), None, "2 of 2 images hold NaN"),
