@@ -116,7 +116,7 @@ def make_train_step(
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
         [-1, 1], ``[B * d_steps, ...]``, and optionally ``"label"``, int32 ``[B * d_steps]``. The key is the
         run's, the same at every step. The metrics are scalars: ``discriminator_loss`` (without the penalty),
-        ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` (the share of pairs of a real
+        ``penalty``, ``real_logit``, ``fake_logit``, ``pair_accuracy`` (the share of pairs of a real
         and a fake in which the real has the larger logit) and ``discriminator_gradient_norm``, means over the
         discriminator updates; ``generator_loss`` and ``generator_gradient_norm``.
 

@@ -128,7 +128,7 @@ def test_metrics_are_what_their_names_say():
         "discriminator_loss": (0 + 1.5) / 2 + 1.4,  # without the penalty
         "penalty": 2 * 0.5**2,
         "generator_loss": -0.4,
-        "discriminator_accuracy": 0.5,  # 1.5 is above a fake's 0.4, -0.5 is not
+        "pair_accuracy": 0.5,  # 1.5 is above a fake's 0.4, -0.5 is not
     }
     for name, value in expected.items():
         assert metrics[name].shape == ()

@@ -125,7 +125,7 @@ class Game:
             "loss": ("discriminator_loss", "generator_loss", "penalty"),
             "mean logit": ("real_logit", "fake_logit"),
             "gradient norm": ("discriminator_gradient_norm", "generator_gradient_norm"),
-            "accuracy": ("discriminator_accuracy",),
+            "accuracy": ("pair_accuracy",),
         }
     )
     """The game's metrics by the panels of a run's curves."""
@@ -205,7 +205,7 @@ class Game:
             "penalty": penalty,
             "real_logit": real_logits.mean(),
             "fake_logit": fake_logits.mean(),
-            "discriminator_accuracy": _pair_accuracy(real_logits, fake_logits),
+            "pair_accuracy": _pair_accuracy(real_logits, fake_logits),
         }
         return self.mean(adversarial + penalty), (after, metrics)
 
