@@ -53,7 +53,11 @@ def from_generator(
         labels: one for each image of a conditional generator.
         seed: the seed of the standard normal latents, which are those of ``jaxgan sample --seed``.
         key: the key of the latents, in place of a seed.
+
+    Returns:
+        The images; their protocol has the seed, or, where a key is given, the key's data in its place.
     """
+    source = {"seed": seed} if key is None else {"key": jax.random.key_data(key).tolist()}
     latents = sampling.draw_latents(jax.random.key(seed) if key is None else key, n, latent_dim)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
@@ -61,7 +65,7 @@ def from_generator(
         images = generate(latents[rows], None if labels is None else jnp.asarray(labels[rows], jnp.int32))
         return eight_bits(images)
 
-    return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", "seed": seed})
+    return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", **source})
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:
