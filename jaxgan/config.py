@@ -133,7 +133,7 @@ class Config:
         read=_listed,
     )
     augment_p: float = _game(
-        0.2, "probability of each of ada's transformations", only={"augment": ("ada",)}, within=(0, 1)
+        0.2, "probability of each of bgc's transformations", only={"augment": ("bgc",)}, within=(0, 1)
     )
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(
@@ -344,6 +344,11 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         if self.augment == ("none",):
             object.__setattr__(self, "augment", ())
+        if (
+            isinstance(self.augment, tuple) and "ada" in self.augment
+        ):  # the older name of bgc, which does not adapt
+            renamed = tuple("bgc" if name == "ada" else name for name in self.augment)
+            object.__setattr__(self, "augment", renamed)
 
     @property
     def images_per_step(self) -> int:

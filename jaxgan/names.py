@@ -41,7 +41,7 @@ AUGMENTATIONS: dict[str, Callable[[Any], Any]] = {
     "color": lambda config: augment.diff_augment(policy="color"),
     "translation": lambda config: augment.diff_augment(policy="translation"),
     "cutout": lambda config: augment.diff_augment(policy="cutout"),
-    "ada": lambda config: augment.ada_pipeline(p=config.augment_p),
+    "bgc": lambda config: augment.ada_pipeline(p=config.augment_p),
 }
 
 

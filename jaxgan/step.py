@@ -95,6 +95,9 @@ def make_train_step(
         discriminator: module ``(images, labels, *, train) -> logits [B]``.
         loss: pair of losses that the two players minimize, e.g. `jaxgan.losses.hinge`.
         penalty: ``(critic, real, fake, *, keys, step) -> [B]``, e.g. ``penalties.r1(gamma=1.0)``, or None.
+            It gets raw images and the critic ``x -> D(T(x))``, where T is `augment` with the draws of the
+            discriminator's own pass: those of the real images in ``critic(images)``, those of the fakes in
+            ``critic.for_fakes(images)``. So R1's gradient is by the raw image, through the augmentation.
         augment: ``(images, *, keys, step) -> images`` or None; applied to all images that the discriminator
             sees, with independent random numbers for real and fake images.
         d_steps: number of discriminator updates per generator update, >= 1; they are unrolled, so compiling
@@ -113,7 +116,7 @@ def make_train_step(
         ``step(state, batch, key) -> (state, metrics)``. The batch holds ``"image"``, uint8 or float in
         [-1, 1], ``[B * d_steps, ...]``, and optionally ``"label"``, int32 ``[B * d_steps]``. The key is the
         run's, the same at every step. The metrics are scalars: ``discriminator_loss`` (without the penalty),
-        ``penalty``, ``real_logit``, ``fake_logit``, ``discriminator_accuracy`` (the share of pairs of a real
+        ``penalty``, ``real_logit``, ``fake_logit``, ``pair_accuracy`` (the share of pairs of a real
         and a fake in which the real has the larger logit) and ``discriminator_gradient_norm``, means over the
         discriminator updates; ``generator_loss`` and ``generator_gradient_norm``.
 

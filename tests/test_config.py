@@ -74,6 +74,16 @@ def test_hyphens_and_underscores_are_the_same():
     assert Config(loss="non-saturating").check().loss == "non_saturating"
 
 
+def test_the_older_name_of_an_augmentation_is_understood_and_its_runs_go_on():
+    old = dataclasses.asdict(Config(augment="color,bgc", augment_p=0.3)) | {"augment": ["color", "ada"]}
+    new = Config(augment="color,ada", augment_p=0.3).check()
+    assert (
+        config.upgrade(old)
+        == dataclasses.asdict(new)
+        == dataclasses.asdict(Config(augment=("color", "bgc"), augment_p=0.3))
+    )
+
+
 def test_every_practical_field_exists():
     assert {"own_data", *(field.name for field in dataclasses.fields(Config))} >= config.PRACTICAL
 

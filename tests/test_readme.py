@@ -44,7 +44,7 @@ def test_one_function_alone(request, capsys):
 def test_the_training_loop(request, capsys):
     scope = run_block(request.config.rootpath, containing="make_train_step")
     assert scope["fakes"].shape == (64, 8, 8, 1)
-    assert "100 {'discriminator_accuracy'" in capsys.readouterr().out
+    assert "100 {'discriminator_gradient_norm'" in capsys.readouterr().out
 
 
 def test_a_generator_comes_back(request, tmp_path, monkeypatch):

@@ -128,7 +128,7 @@ def test_metrics_are_what_their_names_say():
         "discriminator_loss": (0 + 1.5) / 2 + 1.4,  # without the penalty
         "penalty": 2 * 0.5**2,
         "generator_loss": -0.4,
-        "discriminator_accuracy": 0.5,  # 1.5 is above a fake's 0.4, -0.5 is not
+        "pair_accuracy": 0.5,  # 1.5 is above a fake's 0.4, -0.5 is not
     }
     for name, value in expected.items():
         assert metrics[name].shape == ()
@@ -267,6 +267,96 @@ def test_real_and_fake_are_augmented_by_independent_draws():
     state, _ = step(state, {"image": jnp.zeros((8, 3))}, KEY)
     drawn = state.discriminator.collections["seen"]["images"][:4].reshape(16, 3)
     assert len(np.unique(drawn, axis=0)) == 16
+
+
+def stretch(images, *, keys, step=0):
+    """Return ``a x + 1`` with a factor a drawn for each example."""
+    return 1 + images * jax.vmap(lambda key: jax.random.uniform(key, (1,), minval=1, maxval=3))(keys)
+
+
+def dirac_step(penalty, augment, *, images=((0.3,),), **options):
+    """Return the metrics of a step in which nothing moves and only the penalty has a gradient."""
+    generator, discriminator = DiracGenerator(), DiracDiscriminator()
+    state = make_state(generator, discriminator, image_shape=(1,), tx=optax.set_to_zero())
+    loss = losses.Loss(lambda real, fake: 0 * real, lambda real, fake: 0 * fake)
+    step = make_train_step(generator, discriminator, loss, penalty=penalty, augment=augment, **options)
+    return jax.jit(step)(state, {"image": jnp.array(images)}, KEY)[1]
+
+
+def test_r1_is_by_the_raw_image_so_that_a_blank_augmentation_leaves_nothing_of_it():
+    """The gradient of D itself is psi everywhere, also at 0: taken there, R1 would be gamma / 2 psi^2."""
+    r1 = penalties.r1(gamma=4.0)
+    np.testing.assert_allclose(dirac_step(r1, None)["penalty"], 2 * 0.5**2, rtol=1e-6)
+    blank = dirac_step(r1, lambda images, *, keys, step: 0 * images)
+    assert blank["penalty"] == blank["discriminator_gradient_norm"] == 0
+    known = dirac_step(r1, lambda images, *, keys, step: 3 * images - 1)
+    np.testing.assert_allclose(known["penalty"], 2 * (3 * 0.5) ** 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "r1_r2", "zero_centered_gradient_penalty", "dragan", "lazy"])
+def test_a_penalty_goes_through_the_draws_of_the_discriminators_own_pass(name):
+    """The draw a of the only real image, and that of the only fake, can be read off the logits psi (a x + 1)."""
+    gamma, psi, x, theta = 3.0, 0.5, 0.3, 0.8
+    make = {
+        "zero_centered_gradient_penalty": lambda: penalties.zero_centered_gradient_penalty(weight=gamma),
+        "dragan": lambda: penalties.dragan(weight=gamma),
+        "lazy": lambda: penalties.lazy(penalties.r2(gamma=gamma), every=1),
+    }.get(name, lambda: getattr(penalties, name)(gamma=gamma))
+    metrics = dirac_step(make(), stretch)
+    real, fake = (metrics["real_logit"] / psi - 1) / x, (metrics["fake_logit"] / psi - 1) / theta
+    assert min(real, fake) > 1
+    assert abs(real - fake) > 0.1
+    expected = {  # and its slope by psi
+        "r1": (gamma / 2 * (psi * real) ** 2, gamma * psi * real**2),
+        "r2": (gamma / 2 * (psi * fake) ** 2, gamma * psi * fake**2),
+        "r1_r2": (gamma / 2 * psi**2 * (real**2 + fake**2), gamma * psi * (real**2 + fake**2)),
+        "zero_centered_gradient_penalty": (gamma * (psi * real) ** 2, 2 * gamma * psi * real**2),
+        "dragan": (gamma * (psi * real - 1) ** 2, 2 * gamma * real * abs(psi * real - 1)),
+        "lazy": (gamma / 2 * (psi * fake) ** 2, gamma * psi * fake**2),
+    }[name]
+    np.testing.assert_allclose(metrics["penalty"], expected[0], rtol=1e-5)
+    np.testing.assert_allclose(metrics["discriminator_gradient_norm"], expected[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        pytest.param(updates.simultaneous, id="simultaneous"),
+        pytest.param(updates.extragradient, id="extragradient"),
+        pytest.param(updates.consensus(weight=0.1), id="consensus"),
+        pytest.param(updates.symplectic(weight=0.1), id="symplectic"),
+        pytest.param(updates.unrolled(steps=1, learning_rate=0.1), id="unrolled"),
+    ],
+)
+def test_under_all_update_rules_a_penalty_goes_through_the_augmentation(update):
+    metrics = dirac_step(penalties.r1_r2(gamma=3.0), stretch, update=update)
+    real, fake = (metrics["real_logit"] / 0.5 - 1) / 0.3, (metrics["fake_logit"] / 0.5 - 1) / 0.8
+    np.testing.assert_allclose(metrics["penalty"], 1.5 * 0.5**2 * (real**2 + fake**2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("option", [{"dtype": jnp.bfloat16}, {"accumulate": 2}])
+def test_in_bfloat16_and_in_parts_the_penalty_through_the_augmentation_is_the_same(option):
+    images = np.random.default_rng(0).normal(size=(4, 1)).astype(np.float32)
+    full = dirac_step(penalties.r1(gamma=3.0), stretch, images=images)["penalty"]
+    other = dirac_step(penalties.r1(gamma=3.0), stretch, images=images, **option)["penalty"]
+    np.testing.assert_allclose(other, full, rtol=1e-6)
+
+
+def test_the_compiler_shares_the_augmentation_of_a_penalty_with_the_discriminators_own():
+    """The sines of both are the same; the penalty adds their derivatives, which are cosines."""
+
+    def wave(images, *, keys, step):
+        return jnp.sin(images + 0.1)
+
+    generator, discriminator = mlp.Generator((8, 8, 1), (4,)), mlp.Discriminator((4,))
+    state = make_state(generator, discriminator, image_shape=(8, 8, 1))
+    sines = {}
+    for penalty in (None, penalties.r1_r2(gamma=1.0)):
+        step = make_train_step(generator, discriminator, losses.hinge, penalty=penalty, augment=wave)
+        text = jax.jit(step).lower(state, digits(6), KEY).compile().as_text()
+        sines[penalty] = text.count(" sine(")
+    assert len(set(sines.values())) == 1, sines
+    assert min(sines.values()) > 0
 
 
 def test_a_relativistic_loss_gets_the_last_real_images():

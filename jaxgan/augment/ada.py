@@ -21,7 +21,7 @@ Scalar = float | int | Float[Array, ""]
 
 
 def ada_pipeline(*, p: Amount, blit: bool = True, geometric: bool = True, color: bool = True) -> Augmentation:
-    """Flip, turn, shift, scale, stretch and recolor pictures, each with probability `p`.
+    """Flip, turn, shift, scale, stretch and recolor pictures, each with probability `p` (the paper's "bgc").
 
     ===========  ===========================================================================================
     blit         mirror left and right (1/2); turn by 0 to 3 right angles; shift by whole pixels up to 1/8

@@ -43,7 +43,8 @@ def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module)
 
         The findings of both:
 
-        - ``accuracy``, ``real_logit``, ``fake_logit``: the discriminator's accuracy and mean logits;
+        - ``accuracy``: the share of pairs of a real and a fake in which the real has the larger logit;
+        - ``real_logit``, ``fake_logit``: the discriminator's mean logits;
         - ``diversity``: the mean distance between two fakes over that between two reals;
         - ``rank``: the number of directions of the discriminator's last features on fakes over that on reals,
         both
@@ -69,7 +70,7 @@ def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module)
             )
         )
         findings = {
-            "accuracy": first.d_metrics["discriminator_accuracy"],
+            "accuracy": first.d_metrics["pair_accuracy"],
             "real_logit": first.d_metrics["real_logit"],
             "fake_logit": first.d_metrics["fake_logit"],
         }

@@ -59,8 +59,10 @@ def from_generator(
 
     Returns:
         The `Fakes`. Their batches refuse images that `jaxgan.images.judge` refuses; values outside [-1, 1]
-        are clipped, with a UserWarning if they are many.
+        are clipped, with a UserWarning if they are many. The protocol has the seed, or, where a key is
+        given, the key's data in its place.
     """
+    source = {"seed": seed} if key is None else {"key": jax.random.key_data(key).tolist()}
     latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
@@ -69,7 +71,7 @@ def from_generator(
         judged = judge(images, "the generated images", generated=True)
         return (judged.warn() if first == 0 else judged).eight_bits()  # one note tells of all batches
 
-    return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", "seed": seed})
+    return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", **source})
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:

@@ -21,6 +21,7 @@ from jaxgan.state import GANState, Variables, cure_of_logits
 
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
+View = Callable[[jax.Array], jax.Array]  # images -> images, an augmentation with its draws
 BATCH_AXIS = "batch"  # name of the mesh axis over which the examples are spread
 Objective = tuple[jax.Array, tuple[Variables, dict[str, jax.Array]]]  # value, (collections, metrics)
 
@@ -45,6 +46,26 @@ class UpdateKeys(NamedTuple):
     penalty: jax.Array
     augment_real: jax.Array
     augment_fake: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Critic:
+    """The critic that a penalty gets: a function of *raw* images, ``x -> D(T(x))``.
+
+    The augmentation T of the image at place i is the one that the discriminator's own pass drew for the real
+    image at place i, or, by `for_fakes`, for the fake at place i. A gradient by the image goes through T.
+
+    Attributes:
+        for_reals: ``images -> logits [B]``, by the draws of the real images; calling the critic calls it.
+        for_fakes: ``images -> logits [B]``, by the draws of the fakes; without T, the same function.
+    """
+
+    for_reals: Callable[[jax.Array], jax.Array]
+    for_fakes: Callable[[jax.Array], jax.Array]
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """Return the logits of raw images at the places of the real ones."""
+        return self.for_reals(images)
 
 
 class Turn(NamedTuple):
@@ -104,7 +125,7 @@ class Game:
             "loss": ("discriminator_loss", "generator_loss", "penalty"),
             "mean logit": ("real_logit", "fake_logit"),
             "gradient norm": ("discriminator_gradient_norm", "generator_gradient_norm"),
-            "accuracy": ("discriminator_accuracy",),
+            "accuracy": ("pair_accuracy",),
         }
     )
     """The game's metrics by the panels of a run's curves."""
@@ -164,23 +185,28 @@ class Game:
     def discriminator_objective(self, params, state: GANState, turn: Turn, fake) -> Objective:
         """Return loss plus penalty of the discriminator on real and fake images, one pass for each."""
         keys, labels = turn.keys, turn.labels
-        real, fake = self._see(turn, fake, keys, state.step)
+        see_real, see_fake = self._views(turn, keys, state.step)
         before = {"params": params, **state.discriminator.collections}
-        real_logits, after = self.discriminate(before, real, labels, keys.real)
-        fake_logits, after = self.discriminate({"params": params, **after}, fake, labels, keys.fake)
+        real_logits, after = self.discriminate(before, see_real(turn.real), labels, keys.real)
+        fake_logits, after = self.discriminate({"params": params, **after}, see_fake(fake), labels, keys.fake)
         real_logits, fake_logits = self._whole_batch((real_logits, fake_logits))
         adversarial = self.loss.discriminator(real_logits, fake_logits).mean()
         penalty = jnp.zeros(())
         if self.penalty is not None:
             example_keys = self._example_keys(keys.penalty, turn)
-            critic = partial(self._critic, before, labels, keys.critic)
-            penalty = self.penalty(critic, real, fake, keys=example_keys, step=state.step).mean()
+            judge = partial(self._critic, before, labels, keys.critic)
+            critic = Critic(judge, judge)
+            if self.augment is not None:
+                critic = Critic(
+                    lambda images: judge(see_real(images)), lambda images: judge(see_fake(images))
+                )
+            penalty = self.penalty(critic, turn.real, fake, keys=example_keys, step=state.step).mean()
         metrics = {
             "discriminator_loss": adversarial,
             "penalty": penalty,
             "real_logit": real_logits.mean(),
             "fake_logit": fake_logits.mean(),
-            "discriminator_accuracy": _pair_accuracy(real_logits, fake_logits),
+            "pair_accuracy": _pair_accuracy(real_logits, fake_logits),
         }
         return self.mean(adversarial + penalty), (after, metrics)
 
@@ -189,9 +215,9 @@ class Game:
         keys = turn.keys
         variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
         fake, after = self.generate(variables, state.latent_dim, turn, keys.generator)
-        real, fake = self._see(turn, fake, keys, state.step)
-        real_logits, _ = self.discriminate(critic, real, turn.labels, keys.real)
-        fake_logits, _ = self.discriminate(critic, fake, turn.labels, keys.fake)
+        see_real, see_fake = self._views(turn, keys, state.step)
+        real_logits, _ = self.discriminate(critic, see_real(turn.real), turn.labels, keys.real)
+        fake_logits, _ = self.discriminate(critic, see_fake(fake), turn.labels, keys.fake)
         value = self.loss.generator(*self._whole_batch((real_logits, fake_logits))).mean()
         return self.mean(value), (after, {"generator_loss": value})
 
@@ -218,15 +244,15 @@ class Game:
                     f"would differ between devices; give it one and pass it to nn.BatchNorm"
                 )
 
-    def _see(self, turn: Turn, fake, keys: UpdateKeys, step):
-        """Return the turn's real images and the fakes as the discriminator sees them."""
+    def _views(self, turn: Turn, keys: UpdateKeys, step) -> tuple[View, View]:
+        """Return how the discriminator sees the turn's real images and the fakes: ``images -> images``."""
         if self.augment is None:
-            return turn.real, fake
-        see = partial(self.augment, step=step)
+            return (lambda images: images,) * 2
         real_keys, fake_keys = (
             self._example_keys(key, turn) for key in (keys.augment_real, keys.augment_fake)
         )
-        return see(turn.real, keys=real_keys), see(fake, keys=fake_keys)
+        see = partial(self.augment, step=step)
+        return partial(see, keys=real_keys), partial(see, keys=fake_keys)
 
     def _whole_batch(self, logits: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         """Return the logits of all devices, for losses that compare examples with the batch's mean."""

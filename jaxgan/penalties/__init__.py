@@ -11,6 +11,10 @@ value per example:
 The caller adds the mean to the discriminator's loss. Penalties that draw random numbers take `keys`, one key
 per example. A weight may be a schedule of `step`. A conditional critic closes over its labels.
 
+In `jaxgan.make_train_step` with an augmentation T, the images are raw and the critic is ``x -> D(T(x))``, as
+in StyleGAN2-ADA and R3GAN. T has the draws of the discriminator's own pass. ``critic(images)`` takes those of
+the real images at the same places, and ``critic.for_fakes(images)`` those of the fakes.
+
 | penalties on | names |
 |---|---|
 | the exact gradient | `r1`, `r2`, `r1_r2`, `gradient_penalty`, `zero_centered_gradient_penalty`, `dragan` |

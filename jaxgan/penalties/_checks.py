@@ -49,6 +49,11 @@ def logits_of(critic: Critic, images: jax.Array) -> jax.Array:
     return logits
 
 
+def critics(critic: Critic) -> tuple[Critic, Critic]:
+    """Return the critic of real images and that of fakes: in a step, their augmentations have other draws."""
+    return getattr(critic, "for_reals", critic), getattr(critic, "for_fakes", critic)
+
+
 def check_pairs(real: jax.Array, fake: jax.Array) -> None:
     """Refuse real and fake examples of different shapes, which would broadcast or pair wrongly.
 

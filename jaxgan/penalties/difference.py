@@ -16,7 +16,15 @@ from collections.abc import Callable
 
 import jax
 
-from jaxgan.penalties._checks import Critic, Penalty, Weight, logits_of, per_example, value_at
+from jaxgan.penalties._checks import (
+    Critic,
+    Penalty,
+    Weight,
+    critics,
+    logits_of,
+    per_example,
+    value_at,
+)
 
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
 
@@ -70,7 +78,7 @@ def finite_difference_r2(*, gamma: Weight = 10.0, sigma: float = 0.01) -> Penalt
     _check_sigma(sigma)
 
     def penalty(critic, real, fake, *, keys=None, step=0):
-        return 0.5 * value_at(gamma, step) * _slope(critic, fake, keys, sigma) ** 2
+        return 0.5 * value_at(gamma, step) * _slope(critics(critic)[1], fake, keys, sigma) ** 2
 
     return penalty
 
@@ -100,14 +108,14 @@ def consistency(
     """
 
     def penalty(critic, real, fake, *, keys=None, step=0):
-        def inconsistency(images, keys):
+        def inconsistency(critic, images, keys):
             augmented = augment(images, keys=keys, step=step)
             return (logits_of(critic, images) - logits_of(critic, augmented)) ** 2
 
         real_keys, fake_keys = per_example(jax.random.split, keys, real).T
-        value = value_at(real_weight, step) * inconsistency(real, real_keys)
+        value = value_at(real_weight, step) * inconsistency(critic, real, real_keys)
         if fake_weight is not None:
-            value += value_at(fake_weight, step) * inconsistency(fake, fake_keys)
+            value += value_at(fake_weight, step) * inconsistency(critics(critic)[1], fake, fake_keys)
         return value
 
     return penalty

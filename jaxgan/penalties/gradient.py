@@ -12,18 +12,33 @@ References:
     Kodali et al. 2017, On Convergence and Stability of GANs, https://arxiv.org/abs/1705.07215
     Huang et al. 2024, The GAN is dead; long live the GAN! A Modern GAN Baseline (R3GAN),
     https://arxiv.org/abs/2501.05441
+    Karras et al. 2020, Training Generative Adversarial Networks with Limited Data (StyleGAN2-ADA),
+    https://arxiv.org/abs/2006.06676
 """
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.penalties._checks import Critic, Penalty, Weight, check_pairs, logits_of, per_example, value_at
+from jaxgan.penalties._checks import (
+    Critic,
+    Penalty,
+    Weight,
+    check_pairs,
+    critics,
+    logits_of,
+    per_example,
+    value_at,
+)
 
 
 def r1(*, gamma: Weight = 10.0) -> Penalty:
     """Zero-centered gradient penalty on real examples, ``gamma / 2 * |grad_x D(x)|^2``.
 
     It is the penalty to try first: it makes most oscillating games converge.
+
+    In a step with an augmentation T, the critic is ``x -> D(T(x))`` and x the raw image. The gradient goes
+    through T, by the draws with which the discriminator saw x: so do StyleGAN2-ADA (Karras et al. 2020) and
+    R3GAN (Huang et al. 2024). An augmentation that blanks the images leaves a penalty of 0.
 
     Args:
         gamma: weight, >= 0; a number or a schedule of the step. Usual values are 10 for large images, about
@@ -48,7 +63,7 @@ def r1(*, gamma: Weight = 10.0) -> Penalty:
 def r2(*, gamma: Weight = 10.0) -> Penalty:
     """Zero-centered gradient penalty on fakes, ``gamma / 2 * |grad_x D(G(z))|^2``.
 
-    It is rarely used alone: see `r1_r2`.
+    It is rarely used alone: see `r1_r2`. Behind an augmentation it acts as `r1`, by the draws of the fakes.
 
     Args:
         gamma: weight, >= 0; a number or a schedule of the step.
@@ -64,7 +79,7 @@ def r2(*, gamma: Weight = 10.0) -> Penalty:
     """
 
     def penalty(critic, real, fake, *, keys=None, step=0):
-        return 0.5 * value_at(gamma, step) * _squared_norm(_input_gradient(critic, fake))
+        return 0.5 * value_at(gamma, step) * _squared_norm(_input_gradient(critics(critic)[1], fake))
 
     return penalty
 
@@ -91,8 +106,12 @@ def r1_r2(*, gamma: Weight = 10.0) -> Penalty:
 
     def penalty(critic, real, fake, *, keys=None, step=0):
         check_pairs(real, fake)
-        # A concatenated batch would not do: a conditional critic holds the labels of one batch only.
-        gradients = jax.vmap(lambda images: _input_gradient(critic, images))(jnp.stack([real, fake]))
+        of_reals, of_fakes = critics(critic)
+        if of_reals is of_fakes:
+            # A concatenated batch would not do: a conditional critic holds the labels of one batch only.
+            gradients = jax.vmap(lambda images: _input_gradient(critic, images))(jnp.stack([real, fake]))
+        else:
+            gradients = jnp.stack([_input_gradient(of_reals, real), _input_gradient(of_fakes, fake)])
         return 0.5 * value_at(gamma, step) * jax.vmap(_squared_norm)(gradients).sum(0)
 
     return penalty
@@ -104,6 +123,8 @@ def gradient_penalty(*, weight: Weight = 10.0, target: float = 1.0, one_sided: b
     ``x^ = e x + (1 - e) G(z)`` with one e ~ Uniform[0, 1] per example. It makes the critic of
     `jaxgan.losses.wasserstein` about 1-Lipschitz between the two sets. It does not make the game converge:
     near the equilibrium the target 1 keeps the players moving (Mescheder 2018, section 4.1).
+
+    In a step with an augmentation, x^ lies between the raw images and gets the real image's draws.
 
     Args:
         weight: lambda, >= 0; a number or a schedule of the step.

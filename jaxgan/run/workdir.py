@@ -38,6 +38,7 @@ from jaxgan.system.files import (
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "jaxgan")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 OWN, DATA = "your own", "fingerprint"
+_RENAMED = {"discriminator_accuracy": "pair_accuracy"}  # an older version's metrics: a curve stays one line
 _LONGEST_ROW = 1024  # bytes that a row of metrics.jsonl takes at most
 
 
@@ -295,7 +296,7 @@ def _parse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and type(row.get("step")) is int:
-            yield row
+            yield {_RENAMED.get(name, name): value for name, value in row.items()}
 
 
 def _is_strange(file: Path) -> bool:

@@ -89,6 +89,18 @@ def test_any_function_of_latents_can_be_measured():
         evaluate.measure(fakes, reals, pixels, ("modes",))
 
 
+def test_the_protocol_says_where_the_latents_come_from():
+    """With a key there is no seed."""
+    options = {"latent_dim": 2, "n": 3}
+    of_seed = evaluate.from_generator(lambda latents, labels: latents, seed=7, **options).protocol
+    assert of_seed == {"latents": "standard normal, not truncated", "seed": 7}
+    key = jax.random.fold_in(jax.random.key(7), 1)
+    of_key = evaluate.from_generator(lambda latents, labels: latents, key=key, **options).protocol
+    assert "seed" not in of_key
+    again = jax.random.wrap_key_data(np.array(json.loads(json.dumps(of_key["key"])), np.uint32))
+    np.testing.assert_array_equal(sampling.draw_latents(again, 3, 2), sampling.draw_latents(key, 3, 2))
+
+
 def test_generators_of_nan_are_refused():
     fakes = evaluate.from_generator(
         lambda latents, labels: np.full((len(latents), 2, 2, 1), np.nan), latent_dim=3, n=9

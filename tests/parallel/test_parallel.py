@@ -22,12 +22,16 @@ from modes import DCGANS, FAST, KEY, difference, on_one_device
 
 MODES = ("jit", "shard_map", "pmap")
 DENSE, BATCH_NORM, SPECTRAL = FAST
+AUGMENTED = "R1 and R2 through DiffAugment"
 
 
 @pytest.mark.parametrize(
     ("game", "mode"),
     [
         *((DENSE, mode) for mode in MODES),
+        (AUGMENTED, "shard_map"),
+        pytest.param(AUGMENTED, "jit", marks=pytest.mark.slow),
+        pytest.param(AUGMENTED, "pmap", marks=pytest.mark.slow),
         (BATCH_NORM, "shard_map"),
         pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
         pytest.param(BATCH_NORM, "pmap", marks=pytest.mark.slow),

@@ -112,6 +112,21 @@ def test_metrics_are_trimmed_to_the_step_and_a_torn_line_is_dropped(tmp_path):
         assert file.read_text() == "".join(whole.splitlines(keepends=True)[:2])
 
 
+def test_the_metrics_of_an_older_version_have_this_versions_names(tmp_path):
+    """A run that goes on has one curve of each metric, and trimming writes the new name down."""
+    with Workdir(tmp_path / "run", SETTINGS) as folder:
+        folder.append_metrics(10, {"discriminator_accuracy": 0.5, "loss": 1.0})
+        folder.append_metrics(20, {"pair_accuracy": 0.75, "loss": 2.0})
+        expected = [
+            {"step": 10, "pair_accuracy": 0.5, "loss": 1.0},
+            {"step": 20, "pair_accuracy": 0.75, "loss": 2.0},
+        ]
+        assert folder.read_metrics() == folder.last_metrics(2) == folder.some_metrics(2) == expected
+        folder.trim_metrics(20)
+        text = (folder.path / "metrics.jsonl").read_text()
+        assert [json.loads(line) for line in text.splitlines()] == expected
+
+
 @pytest.mark.parametrize(
     "damaged", [b"", b"[]", b'{"step": null}', b'{"step": 20, "lo\xffss": 1', b"\x00" * 9]
 )

@@ -65,6 +65,9 @@ GAMES = FAST | {
     "minibatch stddev": Case(discriminator=WithStddev()),
     "five critic steps": Case(d_steps=5),
     "DiffAugment": Case(augment=augment.diff_augment()),
+    "R1 and R2 through DiffAugment": Case(
+        augment=augment.diff_augment(policy="color,translation"), penalty=penalties.r1_r2(gamma=1.0)
+    ),
 }
 DCGANS = {  # with kinks: compared after one step
     "DCGAN, spectral norm, R1": Case(
