@@ -69,6 +69,8 @@ def compile_run(
     """
     if step.axis_name is not None and mesh is not None:
         return _calls(_compile_mapped(step, batch_at, state, data, key, mesh))
+    if jax.config.jax_disable_jit:  # pyrefly: ignore  # a debugger follows each operation
+        return scan(step, batch_at, mesh)
     traced = scan(step, batch_at, mesh).trace(state, data, key, 1)
     if jax.default_backend() != "cpu" or not _convolves(traced.jaxpr.jaxpr):
         return traced.lower().compile()

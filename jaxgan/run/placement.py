@@ -29,6 +29,8 @@ def place(experiment: Experiment, config: Config) -> Experiment:
     mesh = parallel.batch_mesh(devices[:count])
     step = experiment.step
     if config.parallel == "pmap":
+        if jax.config.jax_disable_jit:  # pyrefly: ignore
+            raise UserError("`parallel` pmap is a compiled program: unset JAX_DISABLE_JIT")
         step = dataclasses.replace(step, game=step.game.on_axis(parallel.AXIS))
     shapes = parallel.replicated_shapes(experiment.shapes, mesh)
     init = jax.jit(experiment.init, out_shardings=parallel.whole(mesh))

@@ -98,6 +98,8 @@ class Program:
         )
         hyper, seeds = self._settings([config] * size)
         arguments = (hyper, self.shapes, self._data, seeds, 1)
+        if jax.config.jax_disable_jit:  # pyrefly: ignore
+            raise UserError("a sweep is a compiled program: unset JAX_DISABLE_JIT")
         self._compiled = jax.jit(mapped, donate_argnums=1).lower(*arguments).compile()
         analysis: Any = self._compiled.memory_analysis()
         self.bytes = sum(
