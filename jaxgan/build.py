@@ -18,7 +18,6 @@ from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_rows, part
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
-from jaxgan.losses import Loss
 from jaxgan.names import (
     AUGMENTATIONS,
     FAMILIES,
@@ -218,7 +217,6 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     Raises:
         UserError: if the pieces do not fit each other or the data.
     """
-    loss = pieces.loss
     if dataset.images.ndim not in (2, 4):
         raise UserError(
             "a run learns images [N, H, W, C] or points [N, D], "
@@ -229,13 +227,9 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
-    if loss is not None and not all(callable(getattr(loss, side, None)) for side in Loss._fields):
-        raise UserError(f"a loss of your own is a losses.Loss(discriminator, generator), got {loss!r}")
     num_classes = dataset.num_classes if config.conditional else None
     generator, discriminator = FAMILIES[config.network].make(config, image_shape, num_classes)
     generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
-    step = train_step(config, generator, discriminator, pieces)
-    g_tx, d_tx = optimizers(config, pieces)
     sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
@@ -248,12 +242,18 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     }
     key = jax.eval_shape(lambda: seed_key(0))
     try:
+        step = train_step(config, generator, discriminator, pieces)
+        g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
         if pieces.generator is not None:
             _try_to_draw(generator, shapes, num_classes)
-    except (ValueError, TypeError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
+    except (ValueError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
         raise UserError(str(error)) from error
+    except Exception as error:  # the code of a piece of one's own may raise anything
+        if all(piece is None for piece in pieces):
+            raise
+        raise UserError(f"a piece of your own fails, with {type(error).__name__}: {error}") from error
     players = shapes.generator.params, shapes.discriminator.params
     image_bytes = 4 * count * math.prod(image_shape)
     # The state, the gradients of the larger player, real and fake images.

@@ -16,6 +16,8 @@ import optax
 from flax.training import train_state
 from jaxtyping import Array, Key
 
+from jaxgan.system.pieces import check_array, check_module, check_optimizer
+
 Variables = dict[str, Any]  # linen's {"params": ..., "batch_stats": ...}
 
 
@@ -79,9 +81,12 @@ def init_state(
         A `GANState` at step 0, whose EMA is a copy of the generator's variables.
 
     Raises:
-        ValueError: if the generator does not make images of `image_shape`, or the discriminator does not
-            return one logit per image.
+        ValueError: if a network is no linen module or an optimizer none of Optax; if the generator does not
+            make images of `image_shape`, or the discriminator does not return one logit per image.
     """
+    for role, module, optimizer in (("generator", generator, g_tx), ("discriminator", discriminator, d_tx)):
+        check_module(role, module)
+        check_optimizer(role, optimizer)
     image_shape = tuple(image_shape)
 
     def init(key):
@@ -89,6 +94,7 @@ def init_state(
         labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
         latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *image_shape))
         fakes, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
+        check_array(fakes, "the generator returns images [B, H, W, C] alone")
         if fakes.shape != images.shape:
             cure = _cure_of_images(fakes.shape[1:], image_shape)
             raise ValueError(
@@ -97,6 +103,7 @@ def init_state(
         logits, discriminator_variables = discriminator.init_with_output(
             discriminator_key, images, labels, train=False
         )
+        check_array(logits, "the discriminator returns logits [B] alone")
         if logits.shape != (1,):
             cure = cure_of_logits(logits.shape)
             raise ValueError(

@@ -33,8 +33,9 @@ from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, output, processes, signals
 from jaxgan.system.command_line import parse
-from jaxgan.system.errors import PREEMPTED, exits
+from jaxgan.system.errors import PREEMPTED, UserError, exits
 from jaxgan.system.limits import require_devices
+from jaxgan.system.pieces import kind_of
 from jaxgan.system.random import pinned
 
 EXIT_CODES = {"done": 0, "preempted": PREEMPTED}
@@ -96,6 +97,11 @@ def run(
         UserError: if the settings, the pieces and the data do not fit each other or the run in the folder;
             nothing is written then.
     """
+    if not isinstance(config, Config):
+        raise UserError(f"`config` is a jaxgan.Config(...), got {kind_of(config)}")
+    if extractor is not None and not isinstance(extractor, Extractor):
+        kind = kind_of(extractor)
+        raise UserError(f"`extractor` is one of jaxgan.features.get or from_function, got {kind}")
     if config.distributed:
         processes.join(config.coordinator, config.num_processes, config.process_id)
     pieces = Pieces(

@@ -1,12 +1,15 @@
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 from PIL import Image
 
-from jaxgan import build, data
+from jaxgan import build, data, losses
 from jaxgan.build import Pieces
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES, LOSSES, OPTIMIZERS
@@ -160,12 +163,82 @@ def test_a_generator_that_cannot_draw_is_refused_before_the_first_step():
         build.experiment(Config().check(), data.digits(), Pieces(generator=Noisy()))
 
 
-@pytest.mark.parametrize("loss", ["hinge", (jnp.add, jnp.add), jnp.add])
-def test_a_loss_that_is_no_pair_is_refused(loss):
-    with pytest.raises(
-        UserError, match=r"a loss of your own is a losses.Loss\(discriminator, generator\), got"
-    ):
-        build.experiment(Config().check(), data.digits(), Pieces(loss=loss))
+class Wrapped(nn.Module):
+    """A module whose call is a function of one's own."""
+
+    call: object
+
+    @nn.compact
+    def __call__(self, inputs, labels=None, *, train):
+        return self.call(inputs)
+
+
+class OfNNX(nnx.Module):
+    """Has another way to be called."""
+
+
+def fails(inputs):
+    raise KeyError("abc")
+
+
+def images(latents):
+    return nn.Dense(64)(latents).reshape(-1, 8, 8, 1)
+
+
+def logits(inputs):
+    return nn.Dense(1)(inputs.reshape(len(inputs), -1))[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("piece", "sentence"),
+    [
+        (
+            {"generator": Wrapped(lambda z: (images(z), z))},
+            "generator returns images [B, H, W, C] alone, got a tuple",
+        ),
+        ({"generator": Wrapped(lambda z: {"image": images(z)})}, "images [B, H, W, C] alone, got a dict"),
+        ({"generator": Wrapped(lambda z: None)}, "images [B, H, W, C] alone, got None"),
+        ({"generator": Wrapped(fails)}, "a piece of your own fails, with KeyError: 'abc'"),
+        ({"generator": OfNNX()}, "the generator is a flax.linen module, got a OfNNX of Flax NNX"),
+        ({"generator": images}, "the generator is a flax.linen module, got the function images"),
+        (
+            {"generator": mlp.Generator},
+            "a flax.linen module, got the class Generator, and not one made by it",
+        ),
+        (
+            {"discriminator": Wrapped(lambda x: (logits(x), x))},
+            "discriminator returns logits [B] alone, got a tuple",
+        ),
+        ({"discriminator": Wrapped(lambda x: logits(x)[:, None])}, "squeeze the last axis, logits[:, 0]"),
+        ({"discriminator": logits}, "the discriminator is a flax.linen module, got the function logits"),
+        ({"loss": "hinge"}, "`loss` is a pair of functions, e.g. losses.hinge; got the text 'hinge'"),
+        ({"loss": losses.hinge.generator}, "`loss` is a pair of functions"),
+        (
+            {"loss": losses.Loss(lambda r, f: (r, f), lambda r, f: f)},
+            "number for each example, got a tuple of 2",
+        ),
+        ({"loss": losses.Loss(lambda r, f: r[:2], lambda r, f: f)}, "got shape [2] for 4 examples"),
+        (
+            {"penalty": "r1"},
+            "`penalty` is a function (critic, real, fake, *, keys, step) -> [B], e.g. penalties.r1",
+        ),
+        ({"penalty": 10.0}, "got the number 10.0"),
+        ({"penalty": lambda critic, real, fake, *, keys, step: jnp.zeros(3)}, "got shape [3] for 4 examples"),
+        ({"penalty": lambda critic, real: 0.0}, "fails, with TypeError"),
+        ({"augment": "color"}, "`augment` is a function (images, *, keys, step) -> images"),
+        ({"augment": lambda x, *, keys, step: x[:, :4]}, "returns images (4, 8, 8, 1), got (4, 4, 8, 1)"),
+        ({"update": "extragradient"}, "`update` is a function"),
+        (
+            {"generator_optimizer": 1e-3},
+            "the generator's optimizer is one of Optax, e.g. optax.adam(2e-4, b1=0.5)",
+        ),
+        ({"discriminator_optimizer": optax.adam}, "the discriminator's optimizer is one of Optax"),
+    ],
+)
+def test_a_piece_of_another_kind_is_one_sentence(piece, sentence):
+    config = Config(batch_size=4, hidden=4)
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        build.experiment(config, DIGITS, Pieces(**piece))
 
 
 def test_own_pieces_take_the_place_of_the_configs():

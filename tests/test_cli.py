@@ -70,10 +70,10 @@ def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
     [
         (["interpolate", "RUN", "--steps", "1"], "--steps at least 2, got 8 and 1"),
         (["interpolate", "RUN", "--out", "strip.gif"], "--out must end in .png"),
-        (["interpolate", "nothing"], "there is no checkpoint in nothing"),
+        (["interpolate", "nothing"], "there is no run, no folder and no file at nothing"),
         (["data", "prepare", "imagenet"], 'cannot prepare "imagenet", only mnist, fashion_mnist, cifar10'),
         (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),
-        (["sample", "nothing"], "there is no checkpoint in nothing"),
+        (["sample", "nothing"], "there is no run, no folder and no file at nothing"),
         (["sample", "RUN", "--n", "0"], "--n must be at least 1, got 0"),
         (["sample", "RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 464,000 GB"),
         (

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.state import GANState, Variables, cure_of_logits
+from jaxgan.system.pieces import check_array, mean
 
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
@@ -190,7 +191,10 @@ class Game:
         real_logits, after = self.discriminate(before, see_real(turn.real), labels, keys.real)
         fake_logits, after = self.discriminate({"params": params, **after}, see_fake(fake), labels, keys.fake)
         real_logits, fake_logits = self._whole_batch((real_logits, fake_logits))
-        adversarial = self.loss.discriminator(real_logits, fake_logits).mean()
+        losses = self.loss.discriminator(real_logits, fake_logits)
+        adversarial = mean(
+            losses, len(fake_logits), "the discriminator's loss is one number for each example"
+        )
         penalty = jnp.zeros(())
         if self.penalty is not None:
             example_keys = self._example_keys(keys.penalty, turn)
@@ -200,7 +204,8 @@ class Game:
                 critic = Critic(
                     lambda images: judge(see_real(images)), lambda images: judge(see_fake(images))
                 )
-            penalty = self.penalty(critic, turn.real, fake, keys=example_keys, step=state.step).mean()
+            penalties = self.penalty(critic, turn.real, fake, keys=example_keys, step=state.step)
+            penalty = mean(penalties, len(fake), "the penalty returns one number for each example")
         metrics = {
             "discriminator_loss": adversarial,
             "penalty": penalty,
@@ -218,7 +223,9 @@ class Game:
         see_real, see_fake = self._views(turn, keys, state.step)
         real_logits, _ = self.discriminate(critic, see_real(turn.real), turn.labels, keys.real)
         fake_logits, _ = self.discriminate(critic, see_fake(fake), turn.labels, keys.fake)
-        value = self.loss.generator(*self._whole_batch((real_logits, fake_logits))).mean()
+        real_logits, fake_logits = self._whole_batch((real_logits, fake_logits))
+        losses = self.loss.generator(real_logits, fake_logits)
+        value = mean(losses, len(fake_logits), "the generator's loss is one number for each example")
         return self.mean(value), (after, {"generator_loss": value})
 
     def check(self, state: GANState) -> None:
@@ -251,8 +258,8 @@ class Game:
         real_keys, fake_keys = (
             self._example_keys(key, turn) for key in (keys.augment_real, keys.augment_fake)
         )
-        see = partial(self.augment, step=step)
-        return partial(see, keys=real_keys), partial(see, keys=fake_keys)
+        see = partial(_augmented, self.augment, step)
+        return partial(see, real_keys), partial(see, fake_keys)
 
     def _whole_batch(self, logits: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         """Return the logits of all devices, for losses that compare examples with the batch's mean."""
@@ -282,6 +289,7 @@ class Game:
                 "params": jax.random.fold_in(key, 1),
             },  # "params" for modules' other streams
         )
+        check_array(output, f"{type(module).__name__} returns one array")
         if self.dtype is not None:
             output = output.astype(jnp.float32)
             updated = jax.tree.map(lambda new, old: new.astype(old.dtype), updated, collections)
@@ -300,6 +308,15 @@ class Game:
         count, (part, parts) = turn.real.shape[0], turn.part
         first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
         return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
+
+
+def _augmented(augment: Augmentation, step, keys, images):
+    """Return augmented images, of the shape of the images."""
+    seen = augment(images, keys=keys, step=step)
+    check_array(seen, "the augmentation returns images")
+    if seen.shape != images.shape:
+        raise ValueError(f"the augmentation returns images {images.shape}, got {seen.shape}")
+    return seen
 
 
 def _pair_accuracy(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:

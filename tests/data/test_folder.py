@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from jaxgan.data import load, pictures
-from jaxgan.data.dataset import SeveralSizesError, checksum
+from jaxgan.data.dataset import SeveralSizesError
+from jaxgan.data.fingerprint import checksum
 from jaxgan.data.sources import first_shape
 from jaxgan.system.errors import UserError
 
