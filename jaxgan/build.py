@@ -106,10 +106,8 @@ def dataset(config: Config, given: Any = None) -> data.Dataset:
         UserError: if it cannot be loaded, or its arrays are no images or points.
     """
     size = config.image_size
-    loaded = (
-        given
-        if given is not None
-        else data.load(
+    if given is None:
+        given = data.load(
             config.data,
             image_size=(size, size) if isinstance(size, int) else size,
             channels=config.channels,
@@ -117,8 +115,7 @@ def dataset(config: Config, given: Any = None) -> data.Dataset:
             strict=config.strict,
             data_dir=config.data_dir,
         )
-    )
-    return checked(loaded, conditional=config.conditional)
+    return checked(given, conditional=config.conditional)
 
 
 def optimizers(
