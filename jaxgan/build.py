@@ -30,9 +30,10 @@ from jaxgan.names import (
 )
 from jaxgan.sampling import drawing
 from jaxgan.state import GANState, init_state
-from jaxgan.step import Step, make_train_step
+from jaxgan.step import Step, check_rules, make_train_step
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import nbytes, require_memory
+from jaxgan.system.pieces import check_module, check_optimizer
 from jaxgan.system.random import seed_key
 
 
@@ -58,6 +59,15 @@ class Pieces(NamedTuple):
     update: Callable[..., Any] | None = None
     generator_optimizer: optax.GradientTransformation | None = None
     discriminator_optimizer: optax.GradientTransformation | None = None
+
+    def check(self) -> None:
+        """Raise `ValueError` if a piece is of another kind than what it stands for."""
+        for role in ("generator", "discriminator"):
+            if getattr(self, role) is not None:
+                check_module(role, getattr(self, role))
+            if getattr(self, f"{role}_optimizer") is not None:
+                check_optimizer(role, getattr(self, f"{role}_optimizer"))
+        check_rules(self.loss or LOSSES["hinge"], self.penalty, self.augment, self.update)
 
 
 NONE = Pieces()
@@ -242,6 +252,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     }
     key = jax.eval_shape(lambda: seed_key(0))
     try:
+        pieces.check()
         step = train_step(config, generator, discriminator, pieces)
         g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)

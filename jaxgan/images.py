@@ -18,6 +18,7 @@ LIMIT = 1 + 0.5 / 127.5  # floats up to here round to 0 or 255 as -1 and 1 do
 MOST_CHANNELS = 4  # a last axis that is longer is no axis of colors
 DARK = 31  # the largest value, of 255, of images that are nearly black
 SHARE = 0.01  # the share of pixels outside [-1, 1] from which generated images get a note
+NEGATIVE = 0.1  # the share of the highest value that images reach below 0, at least, where black is -1
 BLOCK = 2**26  # bytes of images that are converted or compared at a time
 FEW = 32  # images that are looked at before all are
 
@@ -129,7 +130,7 @@ def judge(
                 f"{share:.0%} of the pixels of {subject} lie outside [-1, 1] and are clipped (they go from "
                 f"{low:g} to {high:g}): end the generator with tanh"
             )
-    if low >= 0:
+    if high > 0 and low > -NEGATIVE * high:
         cure = "end the generator with tanh" if generated else "2 * images - 1 turns [0, 1] into [-1, 1]"
         notes.append(f"{subject} go from {low:g} to {high:g}: black is -1 in float images ({cure})")
     return Judged(array, tuple(notes))
@@ -163,12 +164,11 @@ def oddities(images: np.ndarray, subject: str = "the images") -> tuple[str, ...]
         notes.append(f"{subject} have {images.shape[-1]} channels: pictures show their mean{opacity}")
     if len(images) > 1 and all_are(lambda part: (part == first).all()):
         notes.append(f"all {len(images):,} of {subject} are the same image: look at how they were made")
-    if images.dtype == np.uint8 and all_are(lambda part: part.max() <= DARK):
-        high = int(images.max())
-        notes.append(
-            f"{subject} are nearly black: their values go from {images.min()} to {high} of 255 "
-            f"({255 // high} * images makes them bright)"
-        )
+    is_uint8 = images.dtype == np.uint8
+    if all_are(lambda part: part.max() <= (DARK if is_uint8 else DARK / 127.5 - 1)):
+        low, high = images.min(), images.max()
+        cure = f" of 255 ({255 // int(high)} * images makes them bright)" if is_uint8 else " (white is 1)"
+        notes.append(f"{subject} are nearly black: their values go from {low:g} to {high:g}{cure}")
     return tuple(notes)
 
 

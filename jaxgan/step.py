@@ -128,16 +128,23 @@ def make_train_step(
     """
     check_module("generator", generator)
     check_module("discriminator", discriminator)
+    check_rules(loss, penalty, augment, update)
+    game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype)
+    return make_step(
+        game, d_steps=d_steps, accumulate=accumulate, update=update, ema_decay=ema_decay, axis_name=axis_name
+    )
+
+
+def check_rules(loss: Any, penalty: Any, augment: Any, update: Any) -> None:
+    """Raise `ValueError` if an argument of `make_train_step` is of another kind than it asks for."""
     if not all(callable(getattr(loss, player, None)) for player in ("discriminator", "generator")):
         raise ValueError(f"`loss` is a pair of functions, e.g. losses.hinge; got {kind_of(loss)}")
     critic = "(critic, real, fake, *, keys, step) -> [B]"
     check_function("penalty", penalty, critic, example="penalties.r1(gamma=1.0)")
     view = "(images, *, keys, step) -> images"
     check_function("augment", augment, view, example="augment.diff_augment()")
-    game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype)
-    return make_step(
-        game, d_steps=d_steps, accumulate=accumulate, update=update, ema_decay=ema_decay, axis_name=axis_name
-    )
+    rule = "(players, state, critic_turns, generator_turn) -> updated"
+    check_function("update", update, rule, example="updates.extragradient")
 
 
 def make_step(
@@ -162,8 +169,6 @@ def make_step(
     Raises:
         ValueError: if a number is out of range.
     """
-    rule = "(players, state, critic_turns, generator_turn) -> updated"
-    check_function("update", update, rule, example="updates.extragradient")
     if min(d_steps, accumulate) < 1:
         raise ValueError(f"`d_steps` and `accumulate` must be at least 1, got {d_steps} and {accumulate}")
     if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:

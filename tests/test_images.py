@@ -145,6 +145,15 @@ def test_black_is_said_to_be_minus_one_once(door):
 
 
 @pytest.mark.parametrize("door", GENERATED)
+def test_floats_of_a_resized_0_to_1_are_noted_and_a_new_generators_are_not(door):
+    overshot = (BYTES / 255).astype(np.float32)
+    overshot[0, 0, 0] = -0.02
+    (note,) = notes_of(door, overshot)
+    assert "go from -0.02 to 1: black is -1 in float images (end the generator with tanh)" in note
+    assert notes_of(door, 0.05 * FLOATS) == notes_of(door, 0 * FLOATS) == []
+
+
+@pytest.mark.parametrize("door", GENERATED)
 def test_a_wild_generator_is_clipped_and_noted(door):
     (note,) = notes_of(door, 2 * FLOATS)
     assert note.startswith(
@@ -174,6 +183,7 @@ def test_images_may_be_three_pixels_high_or_have_many_channels():
             r"nearly black: their values go from 0 to 1 of 255 \(255 \* images makes",
         ),
         (BYTES // 16, r"nearly black: their values go from 0 to 15 of 255 \(17 \* images"),
+        (FLOATS / 16 - np.float32(15 / 16), r"nearly black: their values go from -1 to -0.875 \(white is 1"),
         (BYTES[..., [0, 1, 2, 0]], r"have 4 channels: pictures show their mean \(images\[..., :3\] leaves"),
         (BYTES[..., :2], "have 2 channels: pictures show their mean$"),
     ],

@@ -163,16 +163,21 @@ def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
 
 def _called(equation: Any) -> ClosedJaxpr | None:
     """Return the program that an equation calls once, as jit and custom derivatives do; else None."""
-    if equation.primitive.name in OPAQUE:
+    if equation.primitive.name not in CALLS:
         return None
-    inner = next((equation.params[name] for name in CALLED if name in equation.params), None)
+    inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
     return ClosedJaxpr(inner, ()) if isinstance(inner, Jaxpr) else inner
 
 
-CALLED = ("jaxpr", "call_jaxpr", "fun_jaxpr")
-OPAQUE = {
-    "cond", "custom_partitioning", "io_callback", "pallas_call", "pure_callback", "scan", "shard_map",
-    "while",
+def _is_opaque(equation: Any) -> bool:
+    """Return whether an equation has another program inside, such as a loop, or calls back."""
+    parts = jax.tree.leaves(list(equation.params.values()))
+    return "callback" in equation.primitive.name or any(isinstance(x, Jaxpr | ClosedJaxpr) for x in parts)
+
+
+CALLS = {
+    "checkpoint", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "jit", "pjit", "remat",
+    "remat2",
 }  # fmt: skip
 
 
@@ -192,7 +197,7 @@ def _bounds(closed: ClosedJaxpr, inputs: Sequence[Bounds | None]) -> list[Bounds
             results = [NAMED[equation.params["name"]]]
         elif inner is not None:
             results = _bounds(inner, operands)
-        elif name in OPAQUE:
+        elif _is_opaque(equation):
             results = [None] * len(equation.outvars)
         else:
             results = [_result(equation, name, operands)] * len(equation.outvars)

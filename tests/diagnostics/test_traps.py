@@ -20,6 +20,15 @@ from tiny_runs import tiny, train_tiny
 INF = math.inf
 VECTOR = jax.ShapeDtypeStruct((2, 6), jnp.float32)
 DIGITS = data.digits()
+
+
+@jax.custom_vjp
+def clipped_in_the_gradient(x):
+    return nn.sigmoid(x)
+
+
+clipped_in_the_gradient.defvjp(lambda x: (x, None), lambda _, gradient: (jnp.clip(gradient, -1, 1),))
+
 ENDS = {  # a function of what the last layer with weights returns, and its bounds
     "nothing": (lambda x: x, (-INF, INF)),
     "sigmoid": (nn.sigmoid, (0, 1)),
@@ -28,6 +37,7 @@ ENDS = {  # a function of what the last layer with weights returns, and its boun
     "hard sigmoid": (nn.hard_sigmoid, (0, 1)),
     "jitted sigmoid": (jax.jit(lambda x: nn.sigmoid(x).reshape(-1)), (0, 1)),
     "sigmoid in bfloat16": (lambda x: nn.sigmoid(x.astype(jnp.bfloat16)).astype(jnp.float32), (0, 1)),
+    "custom derivative": (clipped_in_the_gradient, (0, 1)),
     "checkpointed": (jax.checkpoint(nn.sigmoid), (0, 1)),
     "softmax": (lambda x: nn.softmax(x)[:, 0], (0, INF)),
     "relu": (nn.relu, (0, INF)),
@@ -71,6 +81,9 @@ def test_loops_and_what_cannot_be_traced_are_unknown():
     assert traps.bounds_of(loop, VECTOR) is None
     assert traps.bounds_of(lambda x: loop(x) + 1, VECTOR) is None
     assert traps.bounds_of(lambda x: jnp.tanh(loop(x)), VECTOR) == (-1, 1)
+    total = lambda x: jax.lax.reduce(nn.sigmoid(x), 0.0, lambda a, b: a + b * 1, (1,))
+    assert traps.bounds_of(total, VECTOR) is None
+    assert traps.bounds_of(lambda x: jax.lax.cond(x[0, 0] > 0, jnp.tanh, jnp.cos, x), VECTOR) is None
     assert traps.bounds_of(lambda x: x + "a", VECTOR) is None
     assert traps.bounds_of(lambda x: (x, x), VECTOR) is None
     for of in (traps.of_generator, traps.of_discriminator):
