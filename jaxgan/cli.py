@@ -1,15 +1,18 @@
 """The ``jaxgan`` command: train by a recipe, draw, measure, check and sweep."""
 
+import contextlib
 import dataclasses
 import functools
 import math
 import re
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import jaxgan
@@ -22,7 +25,7 @@ from jaxgan.recipes import choose as choose_recipe
 from jaxgan.sweep import sweep
 from jaxgan.system import output
 from jaxgan.system.command_line import Positional, argument, call, parse_all
-from jaxgan.system.errors import UserError, exits
+from jaxgan.system.errors import UserError, exits, with_flags
 from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.progress import write
@@ -88,6 +91,7 @@ def sample(
     *,
     n: int = 64,
     seed: int = 0,
+    class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
     out: Path = Path("samples.png"),
 ) -> None:
     """Make images with a run's exported generator.
@@ -96,33 +100,74 @@ def sample(
         run: a run's folder, or an exported generator.
         n: number of images.
         seed: seed of the latents; image i is the same whatever n is.
-        out: a .png for a grid, or a .npz with "images" uint8 [n, H, W, C] (and "labels"). A run of points
-            gives a scatter plot, or "images" float32 [n, D].
+        class_: classes to draw by name or number, with commas between; None for all of them in turn.
+        out: a .png for a grid; a .npz with "images" uint8 [n, H, W, C] (and "labels"); or a new folder for a
+            .png of each image, in a folder of its class. A run of points gives a scatter plot, or "images"
+            float32 [n, D].
     """
     _check_seed(seed)
     if n < 1:
         raise UserError(f"`n` must be at least 1, got {n}")
-    if out.suffix.lower() != ".png" and out.suffix != ".npz":
-        raise UserError(f"`out` must end in .png or .npz, got {out}")
+    kind = out.suffix.lower()
+    if kind not in ("", ".png", ".npz") or (not kind and out.is_dir() and any(out.iterdir())):
+        wants = "end in .png or .npz, or be a new folder"
+        raise UserError(f"`out` must {wants}, got {out}{'' if kind else ', which holds files'}")
     description = export.read_description(run)
     generate = export.load_generator(run)
     require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
-    classes = description["num_classes"]
-    labels = sampling.column_labels(n, classes)
+    classes = _classes(class_, description, run)
+    labels = None if classes is None else jnp.resize(jnp.array(classes, jnp.int32), (n,))
     latents = sampling.draw_latents(seed_key(seed), n, description["latent_dim"])
     points = len(description["image_shape"]) == 1
-    images = np.asarray(generate(latents, labels)) if points else sampling.sample(generate, latents, labels)
-    if out.suffix == ".npz":
+    if points and not kind:
+        raise UserError(f"{run} makes points: `out` must end in .png or .npz, got {out}")
+    with _noted():
+        images = (
+            np.asarray(generate(latents, labels)) if points else sampling.sample(generate, latents, labels)
+        )
+    if kind == ".npz":
         named: dict[str, Any] = {"images": images}
         if labels is not None:
             named["labels"] = np.asarray(labels)
         _write(out, lambda file: np.savez_compressed(file, **named))
     elif points:
         _write(out, sampling.scatter(images).save)
-    else:
-        columns = classes if classes is not None and classes <= 16 else round(n**0.5)
+    elif kind:
+        columns = len(classes) if classes is not None and 1 < len(classes) <= 16 else round(n**0.5)
         _write(out, sampling.grid(images, columns=columns).save)
+    else:
+        names = description.get("class_names") or list(map(str, range(description["num_classes"] or 0)))
+        for i, image in enumerate(images):
+            folder = out if labels is None else out / names[int(labels[i])].replace("/", "_")
+            _write(folder / f"{i:06d}.png", sampling.picture(image).save)
     output.write(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
+
+
+def _classes(chosen: str | None, description: dict[str, Any], run: Path) -> list[int] | None:
+    """Return the numbers of the classes to draw; None for a generator without classes.
+
+    Args:
+        chosen: names or numbers with commas between; None for all classes.
+        description: the generator's description.
+        run: where the generator is.
+    """
+    count, names = description["num_classes"], description.get("class_names") or []
+    if count is None:
+        if chosen is not None:
+            raise UserError(f"`class` {chosen}: {run} has learned no classes")
+        return None
+    if chosen is None:
+        return list(range(count))
+    numbers = []
+    for name in (part.strip() for part in chosen.split(",")):
+        if name in names:  # a class may be called 7 and be number 8
+            numbers.append(names.index(name))
+        elif name.isdecimal() and int(name) < count and not (set(names) & set(map(str, range(count)))):
+            numbers.append(int(name))
+        else:
+            known = ", ".join(names[:20]) if names else f"0 to {count - 1}"
+            raise UserError(f"`class` {name} is unknown: there are {known}")
+    return numbers
 
 
 @pinned()
@@ -223,6 +268,16 @@ def check(run: Positional[Path]) -> None:
         output.write(f"{path.name:>10}  was set aside")
     if unsound:
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _noted() -> Iterator[None]:
+    """Print warnings of the library as notes."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for note in dict.fromkeys(str(warning.message) for warning in caught):
+        output.write(f"note: {with_flags(note)}")
 
 
 def _bytes_per_image(description: dict[str, Any]) -> int:

@@ -135,9 +135,6 @@ def grid(images: Any, *, columns: int, size: int = 640) -> Image.Image:
     count, height, width, channels = images.shape
     if columns < 1:
         raise ValueError(f"a grid has at least one image and one column, got {count} and {columns}")
-    if channels not in (1, 3):
-        images = images.mean(axis=-1, keepdims=True).astype(np.uint8)
-        channels = 1
     columns = min(columns, count)
     rows = -(-count // columns)
     gutter = 1 if min(height, width) <= 16 else 2
@@ -148,9 +145,16 @@ def grid(images: Any, *, columns: int, size: int = 640) -> Image.Image:
     for i, image in enumerate(images):
         top, left = i // columns * cell_height + gutter, i % columns * cell_width + gutter
         canvas[top : top + height, left : left + width] = image
-    picture = Image.fromarray(canvas.squeeze(-1) if channels == 1 else canvas)
-    scale = max(1, -(-size // max(picture.size)))
-    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    whole = picture(canvas)
+    scale = max(1, -(-size // max(whole.size)))
+    return whole.resize((whole.width * scale, whole.height * scale), Image.Resampling.NEAREST)
+
+
+def picture(image: UInt8[np.ndarray, "height width channel"]) -> Image.Image:
+    """Return one image as a picture; of other numbers of channels than one and three, the mean in gray."""
+    if image.shape[-1] == 3:
+        return Image.fromarray(image)
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image.mean(axis=-1).astype(np.uint8))
 
 
 def scatter(points: Any, *, real: Any = None) -> Image.Image:

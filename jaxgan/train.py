@@ -33,7 +33,7 @@ from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, output, processes, signals
 from jaxgan.system.command_line import parse
-from jaxgan.system.errors import PREEMPTED, UserError, exits
+from jaxgan.system.errors import PREEMPTED, UserError, exits, with_flags
 from jaxgan.system.limits import require_devices
 from jaxgan.system.pieces import kind_of
 from jaxgan.system.random import pinned
@@ -344,7 +344,10 @@ def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:
             require_devices()
             with pinned():
                 config = config.check()
-                output.write(cost.dry_run(config, _prepare(config, dataset)[1]))
+                dataset, experiment, _ = _prepare(config, dataset)
+                output.write(cost.dry_run(config, experiment))
+                for note in (*dataset.notes, *experiment.notes):
+                    output.write(f"note: {with_flags(note)}")
             sys.exit(0)
         sys.exit(EXIT_CODES[run(config, dataset=dataset).status])
     raise AssertionError

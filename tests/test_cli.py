@@ -1,7 +1,9 @@
 """The commands as a user types them."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,6 +67,32 @@ def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
         assert np.abs(cell - first[row, ..., 0]).max() <= 1
 
 
+def test_chosen_classes_are_drawn_by_number_or_name(run_folder, tmp_path, capsys):
+    cli.main(["sample", str(run_folder), "--n", "12", "--out", str(tmp_path / "all.npz")])
+    for chosen, numbers in (("3", [3]), ("7, 2", [7, 2])):
+        cli.main(
+            ["sample", str(run_folder), "--n", "12", "--class", chosen, "--out", str(tmp_path / "some.npz")]
+        )
+        with np.load(tmp_path / "all.npz") as every, np.load(tmp_path / "some.npz") as some:
+            np.testing.assert_array_equal(some["labels"], np.resize(numbers, 12))
+            same = some["labels"] == every["labels"]
+            np.testing.assert_array_equal(some["images"][same], every["images"][same])
+    description = json.loads((run_folder / "export/config.json").read_text())
+    assert "class_names" in description
+    shutil.copytree(run_folder / "export", tmp_path / "named")
+    names = [f"kind {chr(97 + i)}" for i in range(10)]
+    (tmp_path / "named/config.json").write_text(json.dumps(description | {"class_names": names}))
+    folder = tmp_path / "pictures"
+    cli.main(
+        ["sample", str(tmp_path / "named"), "--n", "3", "--class", "kind c,kind e", "--out", str(folder)]
+    )
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    assert files == ["kind c/000000.png", "kind c/000002.png", "kind e/000001.png"]
+    with Image.open(folder / "kind c/000000.png") as picture:
+        assert (picture.size, picture.mode) == ((8, 8), "L")
+    assert data.load(folder, conditional=True).class_names == ("kind c", "kind e")
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -81,7 +109,13 @@ def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
             "--rows 10,000,000 of --steps 9,999",
         ),
         (["sample", "RUN", "--seed", "-1"], "--seed must be"),
-        (["sample", "RUN", "--out", "grid.jpg"], "must end in .png or .npz"),
+        (
+            ["sample", "RUN", "--out", "grid.jpg"],
+            "must end in .png or .npz, or be a new folder, got grid.jpg",
+        ),
+        (["sample", "RUN", "--out", "RUN"], ", or be a new folder, got"),
+        (["sample", "RUN", "--class", "10"], "--class 10 is unknown: there are 0 to 9"),
+        (["sample", "RUN", "--class", "cat"], "--class cat is unknown: there are 0 to 9"),
         (["sample", "RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),
     ],
 )
