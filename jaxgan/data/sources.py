@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.data.dataset import Dataset, read_npz
+from jaxgan.data.dataset import Dataset, npz_splits, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError, plain
@@ -56,7 +56,8 @@ def load(
         conditional: whether a folder's first-level subfolders are classes. Other sources always come with
             their labels.
         strict: whether to refuse a folder with a file that cannot be read; otherwise such a file is left out.
-        split: the part of a TFDS data set, for example "test" or "train[:10%]".
+        split: the part of a TFDS data set, for example "test" or "train[:10%]", or of an ``.npz`` that has
+            splits ("train", "val", "test"), such as MedMNIST's.
         data_dir: the folder of TFDS data sets; None for TFDS's own.
 
     Returns:
@@ -85,10 +86,10 @@ def load(
     if source == "digits":
         return _fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":
-        return _fitted(read_npz(source, path), image_size, channels)
+        return _fitted(read_npz(source, path, split=split), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
         raise UserError(f'{source} is a file, but neither a folder of pictures nor an .npz with "images"')
-    if has_splits(source):
+    if is_tfds(source):
         from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 
         fields = read_tfds(source, split, image_size=image_size, channels=channels, data_dir=data_dir)
@@ -121,7 +122,7 @@ def first_shape(
     path = expanded(source)
     if source in BUILT_IN or path.suffix.lower() == ".npz":
         return None
-    if has_splits(source):
+    if is_tfds(source):
         from jaxgan.data.tfds.source import first_shape as first_tfds_shape
 
         return first_tfds_shape(source, split, data_dir)
@@ -131,7 +132,13 @@ def first_shape(
 
 
 def has_splits(source: str | Path) -> bool:
-    """Return whether a source is a TFDS data set: only those have splits, "train" and "test"."""
+    """Return whether a source has a split "test" beside "train": TFDS's have, and some ``.npz`` files."""
+    source = spelled(source)
+    return is_tfds(source) or "test" in npz_splits(expanded(source))
+
+
+def is_tfds(source: str | Path) -> bool:
+    """Return whether a source is the name of a TFDS data set."""
     source = spelled(source)
     path = expanded(source)
     if source in BUILT_IN or path.suffix.lower() == ".npz":
@@ -170,7 +177,7 @@ def located(source: str | Path) -> str:
     The name of a data set stays as it is.
     """
     source = spelled(source)
-    if source in BUILT_IN or (has_splits(source) and not expanded(source).is_file()):
+    if source in BUILT_IN or (is_tfds(source) and not expanded(source).is_file()):
         return source
     return os.path.abspath(expanded(source))
 

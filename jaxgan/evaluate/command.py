@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan import data, export, features
-from jaxgan.data.sources import BUILT_IN, has_splits
+from jaxgan.data.sources import BUILT_IN, has_splits, is_tfds
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import (
@@ -64,7 +64,7 @@ def evaluate(
         path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
         against: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for
             those that the run was trained on.
-        split: the split of a TFDS data set; None for "test".
+        split: the split of a TFDS data set or of an .npz with splits; None for "test".
         metrics: names of metrics, separated by commas.
         n: the number of fakes, >= 2, and the largest number of reals.
         seed: the seed of the latents.
@@ -170,7 +170,7 @@ def _same_classes(subject: Subject, real: Reals) -> Reals:
 
 def _labelled(source: str, trained: data.Dataset | None, image_shape: tuple[int, ...]) -> data.Dataset | None:
     """Return the real images with their labels, to train a classifier; None where they have none."""
-    if has_splits(source) or source in BUILT_IN:
+    if is_tfds(source) or source in BUILT_IN:
         return None
     height, width, channels = image_shape
     options = types.SimpleNamespace(image_size=(height, width), channels=channels)
@@ -233,4 +233,4 @@ def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, 
 
 
 def _is_folder(source: str) -> bool:
-    return expanded(source).is_dir() and not has_splits(source)
+    return expanded(source).is_dir() and not is_tfds(source)

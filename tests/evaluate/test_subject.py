@@ -147,3 +147,21 @@ def test_the_extractor_of_the_run_is_used_again(tmp_path, digits_cnn):
     settings = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps(settings | {"inception_weights": "gone.pth"}))
     assert evaluate.evaluate(run, metrics=("kid",), n=60).protocol["extractor"] == "digits-cnn"
+
+
+def test_a_file_with_splits_is_learned_and_measured_by_them(tmp_path, digits_cnn):
+    """MedMNIST's files hold train_images, train_labels, test_images, ..."""
+    parts = {"train": slice(0, 200), "val": slice(200, 220), "test": slice(220, 300)}
+    arrays = {f"{split}_images": DIGITS.images[rows, ..., 0] for split, rows in parts.items()}
+    arrays |= {f"{split}_labels": DIGITS.labels[rows, None] for split, rows in parts.items()}
+    np.savez(tmp_path / "med.npz", **arrays)
+    run = small_run(tmp_path / "run", tmp_path / "med.npz", conditional=True)
+    assert json.loads((run / "config.json").read_text())["fingerprint"]["images"] == [200, 8, 8, 1]
+    report = evaluate.evaluate(run, extractor="digits-cnn", metrics="memorisation,sliced_wasserstein", n=60)
+    assert (report.protocol["split"], report.protocol["n_real"]) == ("test", 60)
+    (result,) = report.results["memorisation"]
+    assert (result.n_train, result.n_test) == (200, 80)
+    report = evaluate.evaluate(run, extractor="digits-cnn", metrics="kid", n=60, split="val")
+    assert (report.protocol["split"], report.protocol["n_real"]) == ("val", 20)
+    with pytest.raises(UserError, match='has no split "dev": it has train, val, test'):
+        evaluate.evaluate(run, extractor="digits-cnn", metrics="kid", n=60, split="dev")
