@@ -5,7 +5,8 @@ docs/stability.md says how often they are right (experiments/alarms.py).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,18 @@ class Alarm(NamedTuple):
         return f"{self.name} suspected at step {self.step:,}: {self.evidence}; try {self.cure}"
 
 
+class Cure(NamedTuple):
+    """Something to try.
+
+    Attributes:
+        text: settings, in words.
+        not_with: settings of a run that it is not offered to, as they have it already.
+    """
+
+    text: str
+    not_with: Mapping[str, Any] = MappingProxyType({})
+
+
 class Rule(NamedTuple):
     """A condition that raises an alarm.
 
@@ -42,13 +55,24 @@ class Rule(NamedTuple):
         name: the name of the alarm.
         holds: says whether a look is alarming.
         evidence: puts the numbers of a look into words.
-        cure: settings to try, in words.
+        cures: what to try.
     """
 
     name: str
     holds: Callable[[Row], bool]
     evidence: Callable[[Row], str]
-    cure: str
+    cures: tuple[Cure, ...]
+
+    def cure(self, settings: Mapping[str, Any]) -> str:
+        """Return in words what to try of that which a run with these settings has not tried yet."""
+        left = [cure for cure in self.cures if not cure.not_with or cure.not_with.items() - settings.items()]
+        *first, last = [cure.text for cure in left]
+        return f"{', '.join(first)}{',' * (len(first) > 1)} or {last}" if first else last
+
+
+R1 = Cure("`penalty` r1 with `penalty_weight` 1 to 10", {"penalty": "r1"})
+LARGER_R1 = Cure("a larger `penalty_weight`", {"penalty": "none"})
+RELATIVISTIC = Cure("`loss` relativistic", {"loss": "relativistic"})
 
 
 RULES = (
@@ -56,7 +80,7 @@ RULES = (
         "mode collapse",
         lambda row: row["diversity"] < 0.5,
         lambda row: f"diversity {row['diversity']:.2f} of real, rank {row['rank']:.2f} of real",
-        "R1 with `penalty_weight` 1 to 10, `loss` relativistic, or a slower generator",
+        (R1, LARGER_R1, RELATIVISTIC, Cure("a smaller `generator_learning_rate`")),
     ),
     Rule(
         "divergence",
@@ -65,7 +89,7 @@ RULES = (
             f"mean logits {row['real_logit']:+.3g} and {row['fake_logit']:+.3g}, "
             f"fakes {row['diversity']:.3g} times as far apart as reals"
         ),
-        "a tenth of the learning rates, `penalty` r1, or `gradient_clip` 1",
+        (Cure("a tenth of the learning rates"), R1, Cure("`gradient_clip` 1", {"gradient_clip": 1.0})),
     ),
     Rule(
         "steps too large",
@@ -74,7 +98,10 @@ RULES = (
             f"an update is {row['generator_update_ratio']:.2g} of the generator's weights, "
             f"{row['discriminator_update_ratio']:.2g} of the discriminator's"
         ),
-        "a third of the learning rates, or `learning_rate_schedule` cosine",
+        (
+            Cure("a third of the learning rates"),
+            Cure("`learning_rate_schedule` cosine with `decay_steps`", {"learning_rate_schedule": "cosine"}),
+        ),
     ),
     Rule(
         "discriminator saturation",
@@ -82,7 +109,12 @@ RULES = (
         lambda row: (
             f"accuracy {row['accuracy']:.3f}, gradient of the generator {row['generator_gradient_norm']:.2g}"
         ),
-        "`loss` non_saturating or relativistic, `penalty` r1, or a slower discriminator",
+        (
+            Cure("`loss` non_saturating", {"loss": "non_saturating"}),
+            RELATIVISTIC,
+            R1,
+            Cure("a smaller `discriminator_learning_rate`"),
+        ),
     ),
     Rule(
         "dead units",
@@ -91,18 +123,29 @@ RULES = (
             f"{row['generator_dead_units']:.0%} of the generator's units and "
             f"{row['discriminator_dead_units']:.0%} of the discriminator's get no gradient"
         ),
-        "smaller learning rates, or leaky activations",
+        (Cure("smaller learning rates"), Cure("leaky activations")),
     ),
     Rule(
         "oscillation",
         lambda row: row.get("oscillation", 0.0) > 0.6,
         lambda row: f"the losses come back to where they were, correlation {row['oscillation']:.2f}",
-        "`penalty` r1, `beta1` 0, `update` extragradient, or smaller learning rates",
+        (
+            R1,
+            Cure("`beta1` 0", {"beta1": 0.0}),
+            Cure("`update` extragradient", {"update": "extragradient"}),
+            Cure("smaller learning rates"),
+        ),
     ),
 )
 
 
-def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -> list[Alarm]:
+def alarms(
+    rows: Sequence[Row],
+    *,
+    looks: int = LOOKS,
+    warm_up: int = WARM_UP,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Alarm]:
     """Return the alarms that the last look raises.
 
     Args:
@@ -110,6 +153,7 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
         looks: the number of looks in a row at which a rule has to hold, >= 1. For numbers that are not
             finite, one look is enough.
         warm_up: the number of looks at the start that count for nothing.
+        settings: the run's settings by name; a cure that is in use already is not offered.
 
     Returns:
         The alarms in the order of `RULES`.
@@ -119,10 +163,10 @@ def alarms(rows: Sequence[Row], *, looks: int = LOOKS, warm_up: int = WARM_UP) -
         return []
     last = recent[-1]
     if not all(math.isfinite(value) for row in recent for value in row.values()):
-        cure = next(rule.cure for rule in RULES if rule.name == "divergence")
+        cure = next(rule.cure(settings) for rule in RULES if rule.name == "divergence")
         return [Alarm("divergence", int(last["step"]), "numbers that are not finite", cure)]
     return [
-        Alarm(rule.name, int(last["step"]), rule.evidence(last), rule.cure)
+        Alarm(rule.name, int(last["step"]), rule.evidence(last), rule.cure(settings))
         for rule in RULES
         if all(rule.holds(row) for row in recent)
     ]

@@ -1,7 +1,8 @@
 """Looking for trouble while a run trains, by `jaxgan.diagnostics`.
 
 A look changes nothing: the parameters are the same, bit for bit, with and without. Each look is a row of
-diagnostics.jsonl. An alarm is logged once while it lasts, marked on the curves, and kept in status.json.
+diagnostics.jsonl. An alarm is logged when it begins and when it ends, and marked on the curves. status.json
+has those that last.
 """
 
 from collections import deque
@@ -59,17 +60,28 @@ class Diagnosis:
         return () if self._every is None else (self._every,)
 
     def _repeat_alarms(self, rows: list[dict[str, Any]]) -> None:
-        """Mark and keep the alarms of the looks before the run was stopped."""
+        """Mark the alarms of the looks before the run was stopped, and keep those of the last one."""
         warnings = self._run.folder.warnings
         warnings.clear()
         measurements = [_without_alarms(row) for row in rows]
         for i, row in enumerate(rows):
-            if row["alarms"]:
-                for alarm in diagnostics.alarms(
-                    measurements[max(0, i - diagnostics.LOOKS) : i + 1], warm_up=0
-                ):
-                    warnings[alarm.name] = with_flags(str(alarm))
-                    self._recorder.marks.setdefault(alarm.name, row["step"])
+            recent = measurements[max(0, i - diagnostics.LOOKS) : i + 1]
+            self._keep(self._alarms(recent) if row["alarms"] else [], row["step"])
+
+    def _alarms(self, measurements: list[dict[str, Any]]) -> list[diagnostics.Alarm]:
+        return diagnostics.alarms(measurements, warm_up=0, settings=vars(self._run.config))
+
+    def _keep(self, alarms: list[diagnostics.Alarm], step: int) -> tuple[list[str], list[str]]:
+        """Keep the warnings that last; return lines about those that are new and those that are over."""
+        warnings, names = self._run.folder.warnings, [alarm.name for alarm in alarms]
+        over = [f"{name} is over at step {step:,}" for name in warnings if name not in names]
+        for name in [name for name in warnings if name not in names]:
+            del warnings[name]
+        new = [alarm for alarm in alarms if alarm.name not in warnings]
+        for alarm in new:
+            warnings[alarm.name] = with_flags(str(alarm))
+            self._recorder.marks.setdefault(alarm.name, step)
+        return [f"warning: {warnings[alarm.name]}" for alarm in new], over
 
     def look(self, step: int, state: GANState) -> list[Callable[[], None]]:
         """Start a look if one is due; return the work to do when its numbers have been computed."""
@@ -89,19 +101,16 @@ class Diagnosis:
             diagnostics.oscillation_index([line[loss] for line in log if loss in line])
             for loss in self._run.experiment.step.game.LOSSES
         )
-        last_alarms = set(self._recent[-1]["alarms"]) if self._recent else set()
         self._count += 1
         measurements = [_without_alarms(recent) for recent in self._recent]
         settled = self._count >= diagnostics.WARM_UP + diagnostics.LOOKS
-        alarms = diagnostics.alarms([*measurements, row], warm_up=0) if settled else []
+        alarms = self._alarms([*measurements, row]) if settled else []
         self._recent.append({**row, "alarms": [alarm.name for alarm in alarms]})
         folder.append(FILE, self._recent[-1])
-        for alarm in alarms:
-            folder.warnings[alarm.name] = with_flags(str(alarm))
-            if alarm.name not in last_alarms:
-                self._recorder.say(f"warning: {with_flags(str(alarm))}")
-                self._recorder.marks.setdefault(alarm.name, step)
-        if alarms:
+        new, over = self._keep(alarms, step)
+        for line in (*new, *over):
+            self._recorder.say(line)
+        if new or over:
             folder.write_status("running", step)
 
 

@@ -181,7 +181,7 @@ def test_a_run_warns_and_a_look_changes_nothing(tmp_path):
     assert log.count("warning: mode collapse suspected at step 10: diversity 0.00 of real") == 1
     status = json.loads((tmp_path / "looked/status.json").read_text())
     assert status["state"] == "done"
-    assert any(line.startswith("mode collapse suspected at step 12") for line in status["warnings"])
+    assert any(line.startswith("mode collapse suspected at step 10") for line in status["warnings"])
     assert not (tmp_path / "plain/diagnostics.jsonl").exists()
     assert "warnings" not in json.loads((tmp_path / "plain/status.json").read_text())
 
@@ -193,7 +193,7 @@ def test_a_run_warns_and_a_look_changes_nothing(tmp_path):
 
     file = tmp_path / "looked/status.json"
     text = file.read_text()
-    assert "mode collapse suspected at step 16" in text
+    assert "mode collapse suspected at step 10" in text
     run(tmp_path / "looked", 16, 2)  # there is nothing left to do, and nothing is forgotten either
     assert file.read_text() == text
 
@@ -216,7 +216,41 @@ def test_every_cure_is_something_one_can_ask_for():
     """Options and names in the cures exist."""
     options = {f"--{name.replace('_', '-')}" for name in Config.__dataclass_fields__}
     for rule in diagnostics.RULES:
-        words = rule.cure.replace(",", " ").split()
+        words = rule.cure({}).replace(",", " ").split()
         for word in words:
             assert not word.startswith("--") or word in options, word
+        for cure in rule.cures:
+            assert set(cure.not_with) <= set(Config.__dataclass_fields__)
+            Config(**cure.not_with, decay_steps=9 if "cosine" in cure.text else None).check()
     assert {"relativistic", "non_saturating"} <= set(build.LOSSES)
+
+
+def test_a_cure_that_is_in_use_is_not_offered():
+    row = dict.fromkeys(("real_logit", "fake_logit", "accuracy", "oscillation", "rank"), 0.1) | {"step": 9}
+    names = ("update_ratio", "dead_units", "gradient_norm")
+    row |= {f"{player}_{name}": 1e-3 for player in ("generator", "discriminator") for name in names}
+    collapsed = [row | {"diversity": 0.1}] * 3
+    (plain,) = diagnostics.alarms(collapsed, warm_up=0, settings=vars(Config()))
+    assert plain.cure == (
+        "`penalty` r1 with `penalty_weight` 1 to 10, `loss` relativistic, or a smaller `generator_learning_rate`"
+    )
+    tried = Config(loss="relativistic", penalty="r1", penalty_weight=1.0)
+    (alarm,) = diagnostics.alarms(collapsed, warm_up=0, settings=vars(tried))
+    assert alarm.cure == "a larger `penalty_weight` or a smaller `generator_learning_rate`"
+
+
+def test_a_warning_ends_with_its_cause(tmp_path):
+    run(tmp_path / "run", 12, 2)
+    file = tmp_path / "run/diagnostics.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    recovered = [row | {"diversity": 1.0, "alarms": []} if row["step"] > 10 else row for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in recovered))
+    run(tmp_path / "run", 14, 2)  # the generator is as gray as it was, but three looks are needed again
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert not any("collapse" in line for line in status.get("warnings", []))
+    run(tmp_path / "run", 16, 2)
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert not any("collapse" in line for line in status.get("warnings", []))
+    run(tmp_path / "run", 18, 2)
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert any("collapse suspected at step 18" in line for line in status["warnings"])
