@@ -237,6 +237,13 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
+    has_penalty = pieces.penalty is not None or config.penalty != "none"
+    has_batch_norm = (config.network, config.discriminator_norm) == ("dcgan", "batch")
+    if has_penalty and has_batch_norm and pieces.discriminator is None:
+        raise UserError(
+            f"`penalty` {config.penalty} needs `discriminator_norm` none or spectral: "
+            "with batch normalization the gradient of one example is not defined"
+        )
     num_classes = dataset.num_classes if config.conditional else None
     generator, discriminator = FAMILIES[config.network].make(config, image_shape, num_classes)
     generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator

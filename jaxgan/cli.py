@@ -19,9 +19,10 @@ import jaxgan
 from jaxgan import build, export, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
-from jaxgan.config import Config
+from jaxgan.config import Config, config_of
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
+from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
 from jaxgan.system.command_line import Positional, argument, call, parse_all
@@ -54,6 +55,12 @@ TRAIN = """Train a GAN on any data by a recipe, into a run folder.
 The same command on the same folder goes on with the run. Any option below wins over the recipe."""
 
 
+RESUME = """Go on with a run by the settings that its folder keeps.
+
+    jaxgan resume runs/mine
+    jaxgan resume runs/mine --steps 20000"""
+
+
 def train(args: list[str]) -> None:
     """Train a GAN on any data by a recipe; jaxgan train --help lists its options.
 
@@ -74,6 +81,28 @@ def train(args: list[str]) -> None:
     if not config.quiet:
         write(line)
     start(config, dataset)
+
+
+def resume(args: list[str]) -> None:
+    """Go on with a run by the settings that its folder keeps; jaxgan resume RUN --help lists its options.
+
+    Args:
+        args: the run's folder, and options of `jaxgan.Config` that a run may change, such as --steps.
+    """
+    program = {"description": RESUME, "program": "jaxgan resume RUN"}
+    if not args or args[0].startswith("-"):
+        parse_all([Config()], args=args, **program)
+        with exits():
+            raise UserError("name the folder of the run first: jaxgan resume RUN")
+    with exits(OSError):
+        settings = read_settings(Path(args[0]))
+        if settings.get("own") or settings.get("own_data"):
+            own = ", ".join([*settings.get("own", ()), *["data"] * bool(settings.get("own_data"))])
+            raise UserError(
+                f"{args[0]} has pieces of its own ({own}): go on with it by the program that made it"
+            )
+        config = config_of(settings, workdir=args[0])
+    start(parse_all([config], args=args[1:], **program)[0])
 
 
 def recipes() -> None:
@@ -304,10 +333,11 @@ def main(args: list[str] | None = None) -> None:
     if args == ["--version"]:
         output.write(f"jaxgan {jaxgan.__version__}")
         return
-    if args[:1] == ["train"]:
-        train(args[1:])
+    if args[:1] in (["train"], ["resume"]):
+        {"train": train, "resume": resume}[args[0]](args[1:])
     commands = {
-        "train": train,  # for the list of commands alone
+        "train": train,  # these two for the list of commands alone
+        "resume": resume,
         "recipes": recipes,
         "sample": sample,
         "interpolate": interpolate,

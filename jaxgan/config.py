@@ -482,6 +482,19 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"these are no settings of a run: {error}") from error
 
 
+def config_of(saved: Mapping[str, Any], **changes: Any) -> Config:
+    """Return the settings of a run.
+
+    Args:
+        saved: the content of the run's config.json.
+        changes: values in place of the run's.
+
+    Raises:
+        UserError: if the content is not a run's settings.
+    """
+    return Config(**{name: value for name, value in (upgrade(saved) | changes).items() if name in INFO})
+
+
 def option(field: str) -> str:
     """Return the command line's spelling of a field."""
     return "--" + field.replace("_", "-")

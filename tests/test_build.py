@@ -103,7 +103,11 @@ def test_what_does_not_fit_is_said_in_one_sentence():
         (Config(batch_size=1798), DIGITS, "`batch_size` 1798 is more than the 1,?797 images of digits"),
         (Config(), cubes, r"\[N, H, W, C\] or points \[N, D\], and cubes has \(300, 2, 2, 2, 1\)"),
         (Config(conditional=True), unlabelled, "`conditional` needs labels, and mine has none"),
-        (Config(network="dcgan", penalty="r1", width=8), DIGITS_TWICE, "gradient penalty needs"),
+        (
+            Config(network="dcgan", penalty="r1", width=8),
+            DIGITS_TWICE,
+            "needs `discriminator_norm` none or spectral",
+        ),
     ):
         with pytest.raises(UserError, match=what) as caught:
             build.experiment(config, dataset)
@@ -141,12 +145,32 @@ def test_colours_that_are_neither_grey_nor_three_are_refused():
         build.experiment(Config(augment=("color",)), four)
 
 
-def test_a_folder_of_zeros_and_ones_is_noted(tmp_path):
-    masks = np.random.default_rng(0).integers(0, 2, (5, 8, 8), np.uint8)
-    for i, mask in enumerate(masks):
-        Image.fromarray(mask).save(tmp_path / f"{i}.png")
-    (note,) = build.dataset(Config(data=str(tmp_path))).notes
-    assert "are nearly black: their values go from 0 to 1 of 255 (255 * images makes them bright)" in note
+NOISE = np.random.default_rng(0).integers(0, 256, (5, 8, 8), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("picture", "note"),
+    [
+        (
+            lambda noise: noise % 2,
+            "are nearly black: their values go from 0 to 1 of 255 (255 * images makes them bright)",
+        ),
+        (
+            lambda noise: noise.astype(np.uint16) << 4,
+            "are nearly black: their values go from 0 to 16 of 255 (15 * images",
+        ),
+        (lambda noise: 0 * noise, "have the value 0: look at how they were made"),
+        (lambda noise: NOISE[0], "are the same image: look at how they were made"),
+        (lambda noise: noise, None),
+    ],
+    ids=["0 and 1", "12 bits in 16", "black", "alike", "sound"],
+)
+def test_what_is_odd_about_a_folder_is_noted(tmp_path, picture, note):
+    for i, noise in enumerate(NOISE):
+        Image.fromarray(picture(noise)).save(tmp_path / f"{i}.png")
+    for _ in range(2):  # decoded, and from the cache
+        notes = build.dataset(Config(data=str(tmp_path))).notes
+        assert [note in each for each in notes] == ([] if note is None else [True])
 
 
 DIGITS_TWICE = data.from_arrays(DIGITS.images.repeat(2, 1).repeat(2, 2))  # 16x16: a second, normalised rung
@@ -248,3 +272,10 @@ def test_own_pieces_take_the_place_of_the_configs():
         ).shapes.discriminator.params
     )
     assert names["Dense_0/kernel"].shape == (64, 3)
+
+
+def test_a_penalty_with_batch_normalization_names_the_cure():
+    config = Config(network="dcgan", penalty="r1", batch_size=4, width=4)
+    with pytest.raises(UserError, match="`penalty` r1 needs `discriminator_norm` none or spectral"):
+        build.experiment(config, DIGITS)
+    build.experiment(config.replace(discriminator_norm="none"), DIGITS)

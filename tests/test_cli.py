@@ -233,3 +233,47 @@ def test_data_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch, capsys, 
 
 def test_digits_are_the_default():
     assert data.digits().name == Config().data
+
+
+class TestResume:
+    @pytest.fixture
+    def run(self, tmp_path):
+        np.savez(
+            tmp_path / "images.npz", images=np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), np.uint8)
+        )
+        self.main("train", "--data", tmp_path / "images.npz", "--recipe", "mlp", "--hidden", "8", "--loss", "hinge",
+                  "--steps", 3, "--batch-size", 8, "--quiet", "--workdir", tmp_path / "run")  # fmt: skip
+        return tmp_path / "run"
+
+    @staticmethod
+    def main(*arguments):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(argument) for argument in arguments])
+        return caught.value.code
+
+    def test_a_run_goes_on_by_the_settings_in_its_folder(self, run, tmp_path, monkeypatch):
+        settings = json.loads((run / "config.json").read_text())
+        run.rename(tmp_path / "moved")
+        monkeypatch.chdir(tmp_path.parent)
+        assert self.main("resume", tmp_path / "moved", "--steps", 5) == 0
+        assert json.loads((tmp_path / "moved/status.json").read_text())["step"] == 5
+        resumed = json.loads((tmp_path / "moved/config.json").read_text())
+        assert resumed == settings | {"steps": 5, "workdir": str(tmp_path / "moved")}
+
+    def test_mistakes_are_one_sentence(self, run, tmp_path, capsys):
+        assert self.main("resume", run, "--loss", "minimax") == 2
+        assert "loss was hinge, is now minimax" in capsys.readouterr().err
+        assert self.main("resume", tmp_path) == 2
+        assert "there is no run in" in capsys.readouterr().err
+        assert self.main("resume") == 2
+        assert "name the folder of the run first" in capsys.readouterr().err
+        train_tiny(tiny(tmp_path / "own"))
+        capsys.readouterr()
+        assert self.main("resume", tmp_path / "own") == 2
+        assert "has pieces of its own (generator, discriminator, data)" in capsys.readouterr().err
+
+    def test_the_refusal_of_another_run_names_the_way_back(self, run, tmp_path, capsys):
+        assert self.main("train", "--data", "digits", "--workdir", run) == 2
+        message = capsys.readouterr().err
+        assert f"The run that is there:  jaxgan resume {run}" in message
+        assert f"--workdir {run}-2" in message

@@ -23,7 +23,6 @@ from jaxgan.system.errors import UserError
 CHUNK = 4  # pictures that wait in memory for each thread that decodes
 SHOWN = 3  # names in a message
 MOST_CLASSES = 10  # classes whose names are all in the note
-DARK = 64  # the brightest value of pictures that were not scaled to 255
 
 # What a run, a sweep, the VAE and an export write. A folder with two of these is one of theirs.
 _OF_RUNS = {
@@ -173,8 +172,6 @@ def read(
     if details["gray"] and images.shape[-1] == 3:
         notes.append(f"{_files(details['gray'])} converted from gray to color: {_names(details['gray'])}")
     notes += contents.notes()
-    if details["suspicion"]:
-        notes.append(details["suspicion"])
     labels, num_classes, classes = None, None, None
     if conditional:
         labels, classes = _classes(folder, [name for name, _, _ in contents.files if name not in skipped])
@@ -202,7 +199,7 @@ def _decode(
     names = [name for name, _, _ in contents.files]
     skipped: dict[str, str] = {}
     gray: list[str] = []
-    first, brightest, alike = None, 0, True
+    first = None
     read = partial(_read, root, image_size, channels)
     for name, picture in zip(names, _in_threads(read, names), strict=True):
         if isinstance(picture, str):
@@ -221,25 +218,10 @@ def _decode(
         write(pixels)
         if is_gray:
             gray.append(name)
-        brightest = max(brightest, int(pixels.max()))
-        alike = alike and bool((pixels == first[1]).all())
     if first is None:
         faults = _names(f"{name} ({fault})" for name, fault in skipped.items())
         raise UserError(f"none of the pictures in {root} can be read: {faults}")
-    several = len(names) - len(skipped) > 1
-    return {"skipped": skipped, "gray": gray, "suspicion": _suspicion(brightest, several and alike)}
-
-
-def _suspicion(brightest: int, alike: bool) -> str:
-    """Return what looks wrong with all pictures together, and what to do about it; "" if nothing does."""
-    if brightest == 0:
-        return "all pictures are black: look at the files, or at what has written them"
-    if brightest <= DARK:
-        return (
-            f"all pictures are dark, as their brightest value is {brightest} of 255: scale them to the whole "
-            "range (pixels of 0 and 1 times 255, 12 bits in 16 times 16)"
-        )
-    return "all pictures are alike: there is only one to learn" if alike else ""
+    return {"skipped": skipped, "gray": gray}
 
 
 def _in_threads(read: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any]:

@@ -102,6 +102,7 @@ def measure(
         "extractor_hash": extractor.hash,
         "extractor_details": extractor.details,
         "resize": change,
+        **({} if reals.class_names is None else {"class_names": list(reals.class_names)}),
     }
     if of_classes:
         warned.append(f"per class: {of_classes[0]} (and {len(of_classes) - 1} more)")
@@ -152,7 +153,9 @@ def table(report: Report) -> str:
         columns = list(next(iter(report.classes.values())))
         columns = [name for name in columns if not name.endswith(("_deviation", "_standard_error"))]
         cells = {label: [f"{row[name]:.4g}" for name in columns] for label, row in report.classes.items()}
-        lines += ["", *_aligned([("class", *columns), *((str(label), *row) for label, row in cells.items())])]
+        names = report.protocol.get("class_names")
+        rows = [(names[label] if names else str(label), *row) for label, row in cells.items()]
+        lines += ["", *_aligned([("class", *columns), *rows])]
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
 
 

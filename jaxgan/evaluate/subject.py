@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan import build, data, export
-from jaxgan.config import INFO, Config, upgrade
+from jaxgan.config import config_of, upgrade
 from jaxgan.data.dataset import held_out_rows, part
 from jaxgan.data.fingerprint import checksum, difference, fingerprint
 from jaxgan.data.sources import first_shape, has_splits, spelled
@@ -87,7 +87,7 @@ def training_images(subject: Subject, source: str, data_dir: str | None) -> data
     """
     if "fingerprint" not in subject.settings and "images" not in subject.settings:
         return None
-    config = _config(subject, source, data_dir)
+    config = config_of(subject.settings, data=source, data_dir=data_dir)
     dataset = build.dataset(config)
     now = fingerprint(dataset, conditional=config.conditional)
     if changed := difference(upgrade(subject.settings)["fingerprint"], now):
@@ -95,12 +95,6 @@ def training_images(subject: Subject, source: str, data_dir: str | None) -> data
             f"{source} is not what {subject.path} learned ({changed}): name the real images with `against`"
         )
     return dataset
-
-
-def _config(subject: Subject, source: str, data_dir: str | None) -> Config:
-    """Return the settings of a run with the present place of its data."""
-    settings = {name: value for name, value in upgrade(subject.settings).items() if name in INFO}
-    return Config(**settings).replace(data=source, data_dir=data_dir)
 
 
 def held_out_images(
@@ -125,7 +119,7 @@ def held_out_images(
             "or name other real images with `held_out`"
         )
     if subject.pictures is None and kept and (held_out is None or share is not None):
-        everything = build.load(_config(subject, source, data_dir))
+        everything = build.load(config_of(subject.settings, data=source, data_dir=data_dir))
         rows = held_out_rows(len(everything.images), kept)
         return whole, draw_reals(part(everything, rows, "the held-out images"))
     if share is not None:

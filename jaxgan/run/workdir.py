@@ -45,17 +45,18 @@ _LONGEST_ROW = 1024  # bytes that a row of metrics.jsonl takes at most
 class OtherRunError(UserError):
     """The folder holds a run with other settings; ``free`` is a path that does not exist yet."""
 
-    def __init__(self, message: str, free: Path):
+    def __init__(self, message: str, path: Path, free: Path):
         super().__init__(message)
-        self.free = free
+        self.path, self.free = path, free
 
     def advice(self, arguments: Sequence[str]) -> str:
-        """Return the program's command line with the free folder for its ``--workdir``."""
+        """Return two command lines: one goes on with the run there, one begins another in the free folder."""
         line = [argument for argument in arguments if not argument.startswith("--workdir=")]
         if "--workdir" in line:
             del line[line.index("--workdir") : line.index("--workdir") + 2]
         command = shlex.join(["python", *line, "--workdir", str(self.free)])
-        return f"In a folder of its own:  {command}"
+        resume = shlex.join(["jaxgan", "resume", str(self.path)])
+        return f"The run that is there:  {resume}\nIn a folder of its own:  {command}"
 
 
 class Workdir:
@@ -229,13 +230,7 @@ class Workdir:
     def _compare(
         self, file: Path, settings: dict[str, Any], practical: Collection[str], upgrade: Upgrade
     ) -> None:
-        try:
-            saved = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(saved, dict):
-                raise TypeError(f"it is {saved!r:.40}")
-            saved = json.loads(json.dumps(upgrade(saved)))
-        except (ValueError, TypeError, OSError) as error:
-            raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
+        saved = json.loads(json.dumps(upgrade(read_settings(self.path))))
         present = json.loads(json.dumps(settings))  # tuples become lists, as in the file
         old, new = _flat(saved, present), _flat(present, present)
         before, now = saved.get(DATA) or {}, present.get(DATA) or {}
@@ -254,7 +249,7 @@ class Workdir:
             if any(line.startswith(OWN) for line in differing):
                 hint = " (train.run's argument labels names your own pieces, if these are the same)"
             message = f"{self.path} holds a run with other settings: {'; '.join(differing)}{hint}"
-            raise OtherRunError(message, free)
+            raise OtherRunError(message, self.path, free)
         if "content" in now and "content" not in before:
             self.notes.append(
                 f"an older version kept no fingerprint of the run's data: it is now that of {present['data']}"
@@ -279,6 +274,24 @@ def _flat(settings: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
         own = {name: (present.get("own") or {}).get(name) for name in own}
     flat = {name: value for name, value in settings.items() if name not in ("own", DATA)}
     return flat | {f"{OWN} {name}": label for name, label in own.items()}
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return the content of a run's config.json.
+
+    Raises:
+        UserError: if there is none, or if it is damaged.
+    """
+    file = folder / "config.json"
+    if not file.is_file():
+        raise UserError(f"there is no run in {folder}: it has no config.json")
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(saved, dict):
+            raise TypeError(f"it is {saved!r:.40}")
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{file} does not hold a run's settings as JSON: {error}") from error
+    return saved
 
 
 def read_rows(folder: Path, up_to: int | None = None, name: str = "metrics.jsonl") -> list[dict[str, Any]]:

@@ -571,29 +571,6 @@ def test_damaged_exif_turns_nothing(tmp_path):
     np.testing.assert_array_equal(only(tmp_path), RANDOM)
 
 
-@pytest.mark.parametrize(
-    ("pixels", "note"),
-    [
-        (lambda i: RANDOM[..., 0] * 0, "all pictures are black: "),
-        (lambda i: RANDOM[..., i % 3] % 2, "all pictures are dark, as their brightest value is 1 of 255: "),
-        (
-            lambda i: RANDOM[..., i].astype(np.uint16) << 4,
-            "all pictures are dark, as their brightest value is 16 of 255: ",
-        ),
-        (lambda i: RANDOM, "all pictures are alike: "),
-        (lambda i: RANDOM[..., i], None),
-    ],
-    ids=["black", "0 and 1", "12 bits in 16", "alike", "sound"],
-)
-def test_what_looks_wrong_is_said(tmp_path, pixels, note):
-    for i in range(3):
-        save(tmp_path / f"{i}.png", pixels(i))
-    for _ in range(2):  # decoded, and from the cache
-        notes = load(str(tmp_path)).notes
-        assert len(notes) == (note is not None)
-        assert note is None or notes[0].startswith(note)
-
-
 def test_many_classes_are_named_by_first_and_last(tmp_path):
     for i in range(1, 13):
         save(tmp_path / str(i) / "a.png", RANDOM // i)
