@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -170,9 +171,11 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
         (("--evaluate-every", "5", "--metrics", "fod"), "--metrics fod is unknown"),
         (("--evaluate-every", "5", "--extractor", "inception-2015"), "needs --inception-weights"),
         (("--evaluate-every", "5", "--efficientnet-weights", "none.pth"), "no file of weights none.pth"),
+        (("--devices", "3"), "--devices 3: this machine has 2"),
+        (("--batch-size", "7"), "--batch-size 7 does not divide over 2 devices"),
     ],
 )
-def test_a_dry_run_looks_at_the_options_of_evaluations(options, what, tmp_path, capsys):
+def test_a_dry_run_refuses_what_a_run_refuses(options, what, tmp_path, capsys):
     assert main("--dry-run", "--workdir", tmp_path / "run", *options) == 2
     assert what in capsys.readouterr().err
 
@@ -180,6 +183,34 @@ def test_a_dry_run_looks_at_the_options_of_evaluations(options, what, tmp_path, 
 def test_profile_writes_a_trace(tmp_path):
     train_tiny(tiny(tmp_path / "run", steps=4, profile=True))
     assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    ["train", "train --dry-run", "sample RUN", "evaluate RUN", "interpolate RUN", "check RUN", "sweep FILE"],
+)
+def test_a_platform_that_is_not_there_is_one_sentence(tmp_path, run_folder, arguments):
+    file = Path(__file__).parent.parent / "experiments/digits_mlp.py"
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "jaxgan.cli",
+            *arguments.replace("RUN", str(run_folder)).replace("FILE", str(file)).split(),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"JAX_PLATFORMS": "nonesuch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(
+        "error: JAX_PLATFORMS=nonesuch: JAX finds no such device on this machine ("
+    )
+    assert len(ended.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

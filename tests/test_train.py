@@ -1,8 +1,11 @@
 """A run in one process: its folder, its errors, own pieces, being asked to stop."""
 
+import io
 import json
 import os
 import signal
+import stat
+import sys
 from pathlib import Path
 
 import flax.linen as nn
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan import data, losses, parallel, sampling, train
+from jaxgan import cli, data, losses, parallel, sampling, train
 from jaxgan.config import Config
 from jaxgan.export.safetensors import load_generator
 from jaxgan.names import FAMILIES
@@ -347,3 +350,72 @@ def test_empty_names_of_data_are_refused(tmp_path, monkeypatch):
     for source in ("", " "):
         with pytest.raises(UserError, match="`data` is empty: give the name of a data set or a path"):
             train.run(Config(data=source))
+
+
+ENVIRONMENTS = {
+    "rbg": lambda: jax.default_prng_impl("rbg"),
+    "not partitionable": lambda: jax.threefry_partitionable(False),
+    "x64": lambda: jax.enable_x64(True),
+    "NaN checks": lambda: jax.debug_nans(True),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A run as it is without any settings of the environment's."""
+    return train.run(tiny(tmp_path_factory.mktemp("plain") / "run"), dataset=PICTURES, **SMALL).workdir
+
+
+def assert_same_run(run, plain):
+    for name in ("metrics.jsonl", "export/generator.safetensors", "samples/step_00000012.png"):
+        assert (run / name).read_bytes() == (plain / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_run_is_the_same_whatever_jax_is_told(tmp_path, plain, name):
+    with ENVIRONMENTS[name]():
+        run = train.run(tiny(tmp_path / "run"), dataset=PICTURES, **SMALL)
+    assert_same_run(run.workdir, plain)
+
+
+def test_a_run_whose_folder_and_output_know_no_text_is_the_same(tmp_path, plain, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    run = train.run(tiny(tmp_path / "rün \udcff", steps=9), dataset=PICTURES, **SMALL)
+    monkeypatch.setattr(sys, "stdout", None)
+    run = train.run(tiny(tmp_path / "rün \udcff"), dataset=PICTURES, **SMALL)
+    assert_same_run(run.workdir, plain)
+    assert rb"done at step 9: see" in out.buffer.getvalue()
+    assert rb"r\xfcn \udcff" in out.buffer.getvalue()
+    assert "done at step 12" in (run.workdir / "log.txt").read_text(encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        cli.sample(run.workdir, out=tmp_path / "\udcff.npz")
+        cli.check(run.workdir)
+    assert (tmp_path / "\udcff.npz").exists()
+    assert rb"64 images of step 12 in" in out.buffer.getvalue()
+
+
+def test_without_jit_a_run_goes_on_uncompiled(tmp_path, plain):
+    train.run(tiny(tmp_path / "run", steps=11), dataset=PICTURES, **SMALL)
+    with jax.disable_jit():
+        run = train.run(tiny(tmp_path / "run"), dataset=PICTURES, **SMALL)
+    rows = [
+        json.loads((path / "metrics.jsonl").read_text().splitlines()[-1]) for path in (run.workdir, plain)
+    ]
+    assert rows[0] == pytest.approx(rows[1], rel=1e-3)
+
+
+@pytest.mark.usefixtures("umask_of_a_group")
+def test_every_file_of_a_run_has_the_mode_of_the_umask(tmp_path):
+    train.run(tiny(tmp_path / "run", steps=5, tensorboard=True), dataset=PICTURES, **SMALL)
+    assert (tmp_path / "run/export/generator.safetensors").exists()
+    for path in (tmp_path / "run").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o750 if path.is_dir() else 0o640), path
+
+
+@pytest.fixture
+def umask_of_a_group():
+    before = os.umask(0o027)
+    yield
+    os.umask(before)

@@ -143,7 +143,11 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
         latents = jax.ShapeDtypeStruct((1, latent_dim), jnp.float32)
         like = jax.eval_shape(partial(generator.init, train=False), seed_key(0), latents, labels)
-    except UserError:
+    except (
+        UserError,
+        MemoryError,
+        jax.errors.JaxRuntimeError,
+    ):  # a device without room is no fault of the file
         raise
     except Exception as error:  # a module may raise anything for values from a foreign file
         reason = str(error).split("\n")[0]

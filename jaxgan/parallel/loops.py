@@ -143,7 +143,7 @@ def _calls(single: Callable[..., Any]) -> Loop:
 
 
 def repeat(
-    step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: jax.Array
+    step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: int | jax.Array
 ) -> tuple[GANState, Metrics]:
     """Return the state after n steps, and the metrics of the last one (but see `_keep_not_finite`)."""
     shapes = jax.eval_shape(step, state)[1]

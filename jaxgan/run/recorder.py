@@ -6,6 +6,7 @@ process 0 writes files; the others write a log.
 
 import contextlib
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -101,6 +102,8 @@ class Recorder:
             self.attempt("TensorBoard", lambda: work(board))
             if "TensorBoard" in self._failed:
                 self._board = None
+                with contextlib.suppress(OSError):
+                    board.close()
 
     @contextlib.contextmanager
     def profiling(self) -> Iterator[None]:
@@ -238,19 +241,22 @@ class _Board:
 
     def __init__(self, folder: Path, start: int):
         from tensorboardX import summary  # an optional dependency
-        from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto import event_pb2
+        from tensorboardX.record_writer import RecordWriter
 
         protocol: Any = event_pb2
+        self._file = folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+        self._summary, self._event = summary, protocol.Event
         folder.mkdir(parents=True, exist_ok=True)
-        self._summary, self._event, self._file = summary, protocol.Event, folder / "events"
         with writing(self._file):
-            self._events: Any = EventsWriter(str(self._file))
+            self._records: Any = RecordWriter(str(self._file))
+        self._add(0, file_version="brain.Event:2")
         self._add(start + 1, session_log=protocol.SessionLog(status=protocol.SessionLog.START))
 
     def _add(self, step: int, **content: Any) -> None:
         with writing(self._file):
-            self._events.write_event(self._event(step=step, wall_time=time.time(), **content))
+            event = self._event(step=step, wall_time=time.time(), **content)
+            self._records.write(event.SerializeToString())
 
     def add_scalars(self, values: dict[str, float], step: int) -> None:
         """Add numbers by their names."""
@@ -261,9 +267,9 @@ class _Board:
         """Add an image, uint8 ``[H, W, 3]``, and bring everything so far to the disk."""
         self._add(step, summary=self._summary.image(name, pixels, dataformats="HWC"))
         with writing(self._file):
-            self._events.flush()
+            self._records.flush()
 
     def close(self) -> None:
         """Bring everything to the disk."""
         with writing(self._file):
-            self._events.close()
+            self._records.close()

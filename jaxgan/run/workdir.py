@@ -91,7 +91,6 @@ class Workdir:
         self._step, self._writes = 0, writes
         if writes:
             self._open(settings, practical, upgrade)
-            self._log = _opened(self.path / "log.txt")
 
     def follow(self) -> "Workdir":
         """Open the log of a process that does not write the folder; process 0 has made the folder by then.
@@ -122,6 +121,8 @@ class Workdir:
                 self._compare(file, settings, practical, upgrade)
             write_json(file, settings)
             write_json(self.path / "env.json", environment(self.path))
+            with writing(self.path / "log.txt"):
+                self._log = _opened(self.path / "log.txt")
         except BaseException:
             self._lock.close()
             raise

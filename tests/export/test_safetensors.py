@@ -190,3 +190,22 @@ def test_a_run_before_its_first_save_says_so(tmp_path, name):
     (tmp_path / "config.json").write_text(json.dumps({name: "x"}))
     with pytest.raises(UserError, match="no exported generator"):
         export.load_generator(tmp_path)
+
+
+def test_a_device_that_fails_is_not_blamed_on_the_file(tmp_path, monkeypatch):
+    save(tmp_path, mlp.Generator((8, 8, 1), (5,)))
+
+    def exhausted(array):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jnp, "asarray", exhausted)
+        with pytest.raises(jax.errors.JaxRuntimeError):
+            jaxgan.load_generator(tmp_path)
+
+    def nowhere():
+        raise AssertionError
+
+    monkeypatch.setattr(jax, "devices", nowhere)
+    with pytest.raises(UserError, match="JAX_PLATFORMS=cpu: JAX finds no such device"):
+        jaxgan.load_generator(tmp_path)

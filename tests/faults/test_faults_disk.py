@@ -4,6 +4,7 @@ import collections
 import errno
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.workdir import Workdir
 from jaxgan.system import files
 from jaxgan.system.errors import UserError
-from tiny_runs import run_to_end, tiny, train_tiny
+from tiny_runs import run_to_end, started, tiny, train_tiny
 
 RUN = ["--workdir", "run", "--log-every", "1", "--save-every", "2", "--sample-every", "100"]
 
@@ -141,6 +142,84 @@ def test_pictures_plots_and_tensorboard_are_no_reason_to_stop(tmp_path, capsys):
         assert out.count(f"warning: {what} failed, training goes on") == 1
     assert (run / "export/generator.safetensors").exists()
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 12
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_tensorboard_fills_makes_no_run_wait(tmp_path, capsys, monkeypatch):
+    """tensorboardX's thread ends at the first failed write, and whoever gives it more waits for ever."""
+    with open("/dev/full", "wb") as device:
+        monkeypatch.setattr("tensorboardX.record_writer.open_file", lambda path: device)
+        result = train_tiny(tiny(tmp_path / "run", tensorboard=True))
+    out = capsys.readouterr().out
+    assert result.status == "done"
+    assert out.count("warning: TensorBoard failed, training goes on (NoRoomError: cannot write") == 1
+
+
+def test_a_profile_without_room_is_removed_and_the_run_goes_on(tmp_path, capsys, monkeypatch):
+    run = tmp_path / "run"
+
+    def stop():
+        part = run / "profile/plugins/profile/now"
+        part.mkdir(parents=True)
+        (part / "half").write_text("half")
+        raise RuntimeError("RESOURCE_EXHAUSTED: vm.xplane.pb; No space left on device")
+
+    monkeypatch.setattr("jax.profiler.start_trace", lambda folder: None)
+    monkeypatch.setattr("jax.profiler.stop_trace", stop)
+    result = train_tiny(tiny(run, profile=True, steps=4))
+    assert result.status == "done"
+    assert (
+        "warning: the profile failed, training goes on (NoRoomError: cannot write" in capsys.readouterr().out
+    )
+    assert list((run / "profile").rglob("half")) == []
+
+
+@pytest.mark.parametrize(
+    ("writer", "file"),
+    [
+        ("jaxgan.export.safetensors.save_file", "export/generator.safetensors"),
+        ("jaxgan.run.workdir.write_text", "metrics.jsonl"),
+        ("jaxgan.system.files.write_text", "config.json"),
+        ("jaxgan.run.workdir._opened", ".lock"),
+        ("orbax.checkpoint.CheckpointManager.save", "checkpoints"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_in_every_writer(tmp_path, monkeypatch, writer, file):
+    monkeypatch.setattr(writer, full)
+    sentence = rf"cannot write .*{re.escape(file)}, [0-9.,]+ MB free: .*No space left on device"
+    with pytest.raises(OSError, match=f"^{sentence}$"):
+        train_tiny(tiny(tmp_path / "run", steps=1))
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_at_the_export(small_disk):
+    """The checkpoint of 0.25 MB fits, the generator beside it does not: the rest of the disk is taken."""
+    options = [
+        "--hidden",
+        "16",
+        "--latent-dim",
+        "9",
+        "--workdir",
+        small_disk / "run",
+        "--sample-every",
+        "999",
+    ]
+    for taken in range(2_000_000, 3_100_000, 100_000):
+        (small_disk / "taken").write_bytes(bytes(taken))
+        with started(small_disk.parent, *options, "--steps", 2) as process:
+            code = process.wait(timeout=300)
+            said = process.said()
+        shutil.rmtree(small_disk / "run", ignore_errors=True)
+        assert "Traceback" not in said
+        assert code in (0, 1, 2), said
+        assert (code == 0) == ("error: " not in said), said
+        if code == 1:
+            assert re.search(r"^error: cannot write .*MB free: ", said, re.MULTILINE), said
+            return
+    pytest.fail("no file was too much")
 
 
 @pytest.mark.parametrize("torn", ['{"step": 9, "disc', "\x00\x00\x00"])

@@ -89,3 +89,30 @@ def test_another_dtype_is_never_cast(tmp_path):
 def test_no_checkpoint_is_said(tmp_path):
     with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError, match=f"no checkpoint in {tmp_path}"):
         checkpoints.restore(make_state())
+
+
+ARRAYS = {"a": np.arange(5.0, dtype=np.float32)}
+
+
+def test_a_folder_whose_name_is_no_text_keeps_checkpoints(tmp_path):
+    folder = tmp_path / "n\udcff"
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(1, ARRAYS)
+    with Checkpoints(folder) as checkpoints:
+        assert checkpoints.latest_step() == 1
+        assert_same(checkpoints.restore(ARRAYS), ARRAYS)
+    assert [path.name for path in folder.iterdir()] == ["1"]
+
+
+def test_an_exhausted_device_is_no_damage(tmp_path, monkeypatch):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, ARRAYS)
+        checkpoints.save(2, ARRAYS)
+
+    def exhausted(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    monkeypatch.setattr("orbax.checkpoint.Checkpointer.restore", exhausted)
+    with Checkpoints(tmp_path) as checkpoints, pytest.raises(jax.errors.JaxRuntimeError):
+        checkpoints.restore(ARRAYS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]

@@ -1,3 +1,5 @@
+import collections
+import errno
 import itertools
 import json
 import os
@@ -6,8 +8,10 @@ import sys
 
 import pytest
 
+from jaxgan.run import workdir
 from jaxgan.run.workdir import OtherRunError, Workdir, read_rows
 from jaxgan.system.errors import UserError
+from jaxgan.system.files import NoRoomError
 
 SETTINGS = {"loss": "hinge", "steps": 10}
 
@@ -172,3 +176,56 @@ def test_the_last_rows_are_those_at_the_end_of_a_long_file(tmp_path):
             assert 0.5 * most <= len(some) <= most
             assert some[-1] == rows[-1]
             assert len({b["step"] - a["step"] for a, b in itertools.pairwise(some)}) <= 1
+
+
+def test_names_that_are_no_text_are_written_down(tmp_path):
+    path = tmp_path / "n\udcff"
+    with Workdir(path, {"data": "rün \udcff"}) as folder:
+        folder.log(f"{path}: starts")
+        folder.append("rows.jsonl", {"step": 1, "why": "\udcff"})
+    assert rb"n\udcff: starts" in (path / "log.txt").read_bytes()
+    assert json.loads((path / "config.json").read_bytes())["data"] == "rün \udcff"
+    assert read_rows(path, name="rows.jsonl") == [{"step": 1, "why": "\udcff"}]
+    with Workdir(path, {"data": "rün \udcff"}):
+        pass
+
+
+def test_a_file_of_a_run_is_utf_8_whatever_the_locale(tmp_path):
+    program = f"""
+from jaxgan.run.workdir import Workdir
+with Workdir({str(tmp_path / "run")!r}, {{"data": "r\\xfcn"}}) as folder:
+    folder.log("r\\xfcn")
+"""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", program], env=os.environ | locale, check=True)
+    assert (tmp_path / "run/log.txt").read_text(encoding="utf-8").endswith(" rün\n")
+
+
+def test_the_free_space_is_that_of_the_runs_disk(tmp_path, monkeypatch):
+    usage = collections.namedtuple("usage", "total used free")
+    frees = {tmp_path / "run": 7}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(9, 2, frees.get(path, 1)))
+    with Workdir(tmp_path / "run", SETTINGS):
+        pass
+    assert json.loads((tmp_path / "run/env.json").read_text())["disk_free_bytes"] == 7
+
+
+def test_an_unknown_home_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.path.expanduser", str)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^~/run: no home folder is known"):
+        Workdir("~/run", SETTINGS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["a", "a+"])
+def test_a_disk_that_is_full_from_the_start_is_no_mistake_in_the_command(tmp_path, monkeypatch, mode):
+    def full(file, opened="a"):
+        if opened == mode:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return opened_before(file, opened)
+
+    opened_before = workdir._opened
+    monkeypatch.setattr(workdir, "_opened", full)
+    with pytest.raises(NoRoomError, match=r"cannot write .*, .* MB free: No space left on device"):
+        Workdir(tmp_path / "run", SETTINGS)
