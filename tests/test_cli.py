@@ -164,6 +164,28 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+OTHERS = {
+    "rbg": lambda: jax.default_prng_impl("rbg"),
+    "not partitionable": lambda: jax.threefry_partitionable(False),
+    "x64": lambda: jax.enable_x64(True),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_samples_and_scores_are_the_same_whatever_jax_is_told(run_folder, tmp_path, digits_cnn, other):
+    def results(name):
+        cli.sample(run_folder, n=20, out=tmp_path / f"{name}.npz")
+        report = jaxgan.evaluate.evaluate(run_folder, metrics="fid", n=100, out=tmp_path)
+        with np.load(tmp_path / f"{name}.npz") as arrays:
+            return arrays["images"], report.scalars
+
+    images, scores = results("plain")
+    with OTHERS[other]():
+        other_images, other_scores = results("other")
+    np.testing.assert_array_equal(images, other_images)
+    assert scores == other_scores
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [

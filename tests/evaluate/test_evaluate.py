@@ -14,6 +14,7 @@ from jaxgan import cli, data, evaluate, export, features, metrics, sampling
 from jaxgan.evaluate import command, reals
 from jaxgan.features import extractor
 from jaxgan.system.errors import UserError
+from jaxgan.system.files import NoRoomError
 
 DIGITS = data.digits()
 
@@ -286,6 +287,19 @@ def test_the_numbers_are_in_the_error_where_they_cannot_be_written(tmp_path, dig
     monkeypatch.setattr(command, "write", fails)
     points = save(tmp_path / "some.npz", DIGITS.images[:100])
     with pytest.raises(UserError, match=r"No space left on device. The measurements:\nFID-digits-cnn +value"):
+        evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "out")
+
+
+def test_a_full_disk_costs_no_measurement(tmp_path, digits_cnn, monkeypatch):
+    def full(file, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("jaxgan.system.files.write_text", full)
+    points = save(tmp_path / "some.npz", DIGITS.images[:100])
+    sentence = (
+        r"^cannot write .*/metric-fid.json, .* MB free: No space left on device. The measurements:\nFID-"
+    )
+    with pytest.raises(NoRoomError, match=sentence):
         evaluate.evaluate(points, against="digits", metrics="fid", n=50, out=tmp_path / "out")
 
 

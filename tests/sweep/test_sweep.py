@@ -381,6 +381,22 @@ def test_mistakes_are_one_sentence(script, tmp_path, capsys, arguments, why):
     assert not (tmp_path / "sweep").exists()  # the folder is free for the command that was meant
 
 
+def test_a_sweep_is_the_same_whatever_jax_is_told(script, tmp_path):
+    sweep(script(), "--workdir", tmp_path / "plain")
+    with jax.default_prng_impl("rbg"), jax.enable_x64(True), jax.threefry_partitionable(False):
+        sweep(script(), "--workdir", tmp_path / "other")
+    for name in ("table.json", "best/metrics.jsonl", "best/export/generator.safetensors"):
+        assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_without_jit_a_sweep_says_that_it_is_a_program(script, tmp_path, capsys):
+    with jax.disable_jit(), pytest.raises(SystemExit) as caught:
+        sweep(script(), "--workdir", tmp_path / "sweep")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "error: a sweep is a compiled program: unset JAX_DISABLE_JIT\n"
+    assert not (tmp_path / "sweep").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
