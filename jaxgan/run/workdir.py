@@ -54,7 +54,8 @@ class OtherRunError(UserError):
         line = [argument for argument in arguments if not argument.startswith("--workdir=")]
         if "--workdir" in line:
             del line[line.index("--workdir") : line.index("--workdir") + 2]
-        command = shlex.join(["python", *line, "--workdir", str(self.free)])
+        program = ["jaxgan"] if Path(line[0]).stem == "jaxgan" else ["python", line[0]]
+        command = shlex.join([*program, *line[1:], "--workdir", str(self.free)])
         resume = shlex.join(["jaxgan", "resume", str(self.path)])
         return f"The run that is there:  {resume}\nIn a folder of its own:  {command}"
 
