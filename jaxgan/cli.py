@@ -14,7 +14,6 @@ import numpy as np
 
 import jaxgan
 from jaxgan import build, export, sampling
-from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan.config import Config
 from jaxgan.recipes import RECIPES, Facts
@@ -172,6 +171,7 @@ def data(
     *,
     from_: Annotated[Path | None, argument(name="from")] = None,
     data_dir: Path | None = None,
+    unverified: bool = False,
 ) -> None:
     """Prepare a data set for TFDS, without TensorFlow.
 
@@ -180,10 +180,14 @@ def data(
         name: mnist, fashion_mnist or cifar10.
         from_: folder with the official files; None downloads them.
         data_dir: folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        unverified: take other files than the official ones from the folder, if their shapes are right.
     """
     del action  # only one exists
-    text = None if from_ is None else str(from_)
-    print(sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir)))
+    from jaxgan.data.tfds.prepare import prepare  # TFDS takes half a second to import
+
+    folders = {"from_folder": from_, "data_dir": data_dir}
+    texts = {option: None if folder is None else str(folder) for option, folder in folders.items()}
+    print(prepare(name, **texts, unverified=unverified))
 
 
 def check(run: Positional[Path]) -> None:
