@@ -82,11 +82,11 @@ def note_on(height: int, width: int) -> str | None:
     stages = stages_of(height, width)
     if stages.height * stages.width <= _LARGEST_BASE:
         return None
-    best, least = None, 0.25 * (height + width)
+    best, least = None, 0.25  # of height or width
     for unit in (2**count for count in range(1, 12)):
         size = unit * max(1, round(height / unit)), unit * max(1, round(width / unit))
         base = stages_of(*size)
-        change = abs(size[0] - height) + abs(size[1] - width)
+        change = max(abs(size[0] / height - 1), abs(size[1] / width - 1))
         if base.height * base.width <= _LARGEST_BASE and change < least:
             best, least = (size, base), change
     if best is None:
