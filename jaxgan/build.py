@@ -287,8 +287,19 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         shapes,
         arrays,
         num_classes,
-        notes=_traps(step, pieces, shapes, image_shape, num_classes),
+        notes=(
+            *_size_notes(config, pieces, image_shape),
+            *_traps(step, pieces, shapes, image_shape, num_classes),
+        ),
     )
+
+
+def _size_notes(config: Config, pieces: Pieces, image_shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Return a line where the network family does not suit the image size; own networks are their maker's."""
+    if pieces.generator is not None or len(image_shape) != 3:
+        return ()
+    note = FAMILIES[config.network].note_on(*image_shape[:2])
+    return () if note is None else (note,)
 
 
 def _traps(

@@ -254,6 +254,7 @@ def data(
     *,
     from_: Annotated[Path | None, argument(name="from")] = None,
     data_dir: Path | None = None,
+    unverified: bool = False,
 ) -> None:
     """Prepare a data set for TFDS, without TensorFlow.
 
@@ -262,12 +263,10 @@ def data(
         name: mnist, fashion_mnist or cifar10.
         from_: folder with the official files; None downloads them.
         data_dir: folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets.
+        unverified: take other files than the official ones from the folder, if their shapes are right.
     """
     del action  # only one exists
-    text = None if from_ is None else str(from_)
-    output.write(
-        sources.prepare(name, from_folder=text, data_dir=None if data_dir is None else str(data_dir))
-    )
+    output.write(sources.prepare(name, from_folder=from_, data_dir=data_dir, unverified=unverified))
 
 
 def check(run: Positional[Path]) -> None:

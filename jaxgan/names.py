@@ -52,11 +52,13 @@ class Family(NamedTuple):
         generator: class of the family's generator.
         discriminator: class of the family's discriminator.
         make: ``(config, image_shape, num_classes) -> (generator, discriminator)``.
+        note_on: ``(height, width) -> a line for the user`` about a size that does not suit it, or None.
     """
 
     generator: type[nn.Module]
     discriminator: type[nn.Module]
     make: Callable[[Any, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]
+    note_on: Callable[[int, int], str | None] = lambda height, width: None
 
 
 def _mlp(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
@@ -77,7 +79,7 @@ def _dcgan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -
 
 FAMILIES = {
     "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp),
-    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan),
+    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan, dcgan.note_on),
 }
 
 UPDATES: dict[str, Callable[[Any], updates.Update]] = {

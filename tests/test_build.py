@@ -279,3 +279,11 @@ def test_a_penalty_with_batch_normalization_names_the_cure():
     with pytest.raises(UserError, match="`penalty` r1 needs `discriminator_norm` none or spectral"):
         build.experiment(config, DIGITS)
     build.experiment(config.replace(discriminator_norm="none"), DIGITS)
+
+
+def test_a_size_that_does_not_suit_the_family_is_noted():
+    dataset = data.from_arrays(np.random.default_rng(0).integers(0, 256, (4, 70, 70, 1), np.uint8))
+    config = Config(network="dcgan", batch_size=4, width=1, latent_dim=2)
+    (note,) = build.experiment(config, dataset).notes
+    assert "with `image_size` 72x72 they begin at 9x9" in note
+    assert build.experiment(config.replace(network="mlp"), dataset).notes == ()

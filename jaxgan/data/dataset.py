@@ -286,5 +286,5 @@ def _images_and_labels(
             names = splits[name]
         with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
             sizes = {member.filename: member.file_size for member in archive.infolist()}
-        require_memory(sum(sizes.get(f"{name}.npy", 0) for name in names), source)
+        require_memory(sum(sizes.get(f"{name}.npy", 0) for name in (*names, "class_names")), source)
         return arrays[names[0]], arrays.get(names[1]), arrays.get("class_names")

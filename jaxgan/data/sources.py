@@ -182,11 +182,20 @@ def located(source: str | Path) -> str:
     return os.path.abspath(expanded(source))
 
 
-def prepare(name: str, *, from_folder: str | None = None, data_dir: str | None = None) -> str:
+def prepare(
+    name: str,
+    *,
+    from_folder: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    unverified: bool = False,
+) -> str:
     """Prepare mnist, fashion_mnist or cifar10 for `load`; see `jaxgan.data.tfds.prepare.prepare`."""
-    from jaxgan.data.tfds.prepare import prepare as prepare_tfds
+    from jaxgan.data.tfds.prepare import prepare as prepare_tfds  # TFDS takes half a second to import
 
-    return prepare_tfds(name, from_folder=from_folder, data_dir=data_dir)
+    name = spelled(name, argument="name")
+    folders = {"from_folder": from_folder, "data_dir": data_dir}
+    texts = {option: converted(option, folder, str | None) for option, folder in folders.items()}
+    return prepare_tfds(name, **texts, unverified=unverified)
 
 
 def digits() -> Dataset:

@@ -139,3 +139,22 @@ def test_a_dcgan_refuses_wrong_arguments_where_it_is_made():
         dcgan.Generator((8, 8, 1)).clone(conditioning="hat")
     with pytest.raises(ValueError, match=r"height, width, channels.*\(8, 0, 1\)"):
         shapes(dcgan.Discriminator(), jnp.zeros((2, 8, 0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("size", "advice"),
+    [
+        ((418, 418), "begin at 209x209: with `image_size` 416x416 they begin at 13x13"),
+        ((1000, 1000), "begin at 125x125: with `image_size` 1024x1024 they begin at 4x4"),
+        ((218, 178), "begin at 109x89: with `image_size` 224x176 they begin at 14x11"),
+        ((33, 33), "begin at 33x33: with `image_size` 32x32 they begin at 4x4"),
+        ((416, 416), None),
+        ((28, 28), None),
+        ((48, 64), None),
+        ((1, 1001), None),
+        ((1, 10**6), None),
+    ],
+)
+def test_a_dcgan_s_note_names_the_nearest_good_size(size, advice):
+    note = dcgan.note_on(*size)
+    assert note is None if advice is None else note.endswith(advice)

@@ -20,7 +20,8 @@ from tensorflow_datasets.core.download import checksums
 
 from jaxgan.data import load, prepare
 from jaxgan.data.sources import first_shape
-from jaxgan.data.tfds.prepare import BUILDERS
+from jaxgan.data.tfds.prepare import BUILDERS, CONTENTS
+from jaxgan.data.tfds.prepare import prepare as prepare_tfds
 from jaxgan.system.errors import UserError
 
 REAL = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[4] / "shared/data") / "mnist"
@@ -119,6 +120,85 @@ def test_another_file_under_an_official_name_is_refused(tiny, tmp_path):
     file.write_bytes(idx(arrays["train"][1][::-1].copy()))
     with pytest.raises(UserError, match=rf"{file} is not the official file: its sha256 is \w+, not \w+"):
         prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
+    assert not (tmp_path / name / "3.0.1").exists()
+
+
+def known_content(monkeypatch, name, folder):
+    """Have the contents of files in a folder be the official ones."""
+    contents = {
+        path.name.removesuffix(".gz"): hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+        for path in folder.iterdir()
+    }
+    monkeypatch.setitem(CONTENTS, name, contents)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "pack"),
+    [
+        ("{}-idx{}-ubyte.gz", partial(gzip.compress, compresslevel=1)),
+        ("{}-idx{}-ubyte", bytes),
+        ("{}.idx{}-ubyte", bytes),
+        ("{}.idx{}-ubyte.gz", gzip.compress),
+    ],
+)
+def test_official_files_are_known_by_their_content(tiny, tmp_path, monkeypatch, spelling, pack):
+    name, folder, arrays = tiny
+    known_content(monkeypatch, name, folder)
+    for path in list(folder.iterdir()):
+        content = gzip.decompress(path.read_bytes())
+        path.unlink()
+        part, rest = path.name.split("-idx")
+        (folder / spelling.format(part, rest[0])).write_bytes(pack(content))
+    line = prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
+    assert line == f"{name} is prepared in {tmp_path / name / '3.0.1'} (train 30, test 12)"
+    dataset = load(name, data_dir=str(tmp_path))
+    assert as_set(dataset.images, dataset.labels) == as_set(*arrays["train"])
+
+
+def test_another_content_is_refused_unless_unverified(tiny, tmp_path, monkeypatch):
+    name, folder, arrays = tiny
+    known_content(monkeypatch, name, folder)
+    images = 255 - arrays["train"][0]
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(idx(images))
+    refused = r"its sha256 is \w+, not \w+, and its content is another; `unverified` takes it if its shape is right$"
+    with pytest.raises(UserError, match=refused):
+        prepare(name, from_folder=str(folder), data_dir=str(tmp_path))
+    line = prepare_tfds(name, from_folder=str(folder), data_dir=str(tmp_path), unverified=True)
+    assert line.endswith("(train 30, test 12); not official: train-images-idx3-ubyte.gz")
+    dataset = load(name, data_dir=str(tmp_path))
+    assert as_set(dataset.images, dataset.labels) == as_set(images, arrays["train"][1])
+
+
+def test_downloads_are_always_verified(tmp_path):
+    with pytest.raises(UserError, match="downloads are always verified"):
+        prepare_tfds("mnist", data_dir=str(tmp_path), unverified=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        (
+            "images-idx3",
+            idx(np.zeros((30, 32, 32), np.uint8)),
+            r"images are \[N, 28, 28\], got \[30, 32, 32\]",
+        ),
+        (
+            "images-idx3",
+            idx(np.zeros((29, 28, 28), np.uint8)),
+            r"labels are 0 to 9 for 29 images, got \[30\]",
+        ),
+        ("labels-idx1", idx(np.full(30, 10, np.uint8)), r"labels are 0 to 9 .* with a label 10"),
+        ("labels-idx1", idx(np.zeros(30, np.uint8))[:20], "cannot be unpacked"),
+        ("labels-idx1", gzip.compress(b"<html>"), "is no array of bytes in the idx format"),
+        ("labels-idx1", b"", "is no array of bytes in the idx format"),
+        ("labels-idx1", gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 30]) + bytes(29)), "is no array of bytes"),
+    ],
+)
+def test_unverified_files_have_the_shapes_and_ranges_of_official_ones(tiny, tmp_path, file, content, message):
+    name, folder, _ = tiny
+    (folder / f"train-{file}-ubyte.gz").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        prepare_tfds(name, from_folder=str(folder), data_dir=str(tmp_path), unverified=True)
     assert not (tmp_path / name / "3.0.1").exists()
 
 
@@ -231,6 +311,45 @@ def test_cifar10_from_its_archive(cifar, tmp_path):
             32,
             3,
         )
+
+
+def test_an_unverified_cifar10(cifar, tmp_path):
+    folder, rows = cifar
+    archive = folder / "cifar-10-binary.tar.gz"
+    unpacked = folder / "cifar-10-binary.tar"
+    unpacked.write_bytes(gzip.decompress(archive.read_bytes()))
+    archive.unlink()
+    with pytest.raises(UserError, match=rf"{unpacked} is not the official file"):
+        prepare("cifar10", from_folder=str(folder), data_dir=str(tmp_path))
+    line = prepare_tfds("cifar10", from_folder=str(folder), data_dir=str(tmp_path), unverified=True)
+    assert line.endswith("(train 20, test 4); not official: cifar-10-binary.tar")
+    assert len(load("cifar10", data_dir=str(tmp_path)).images) == len(rows["train"])
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "lacks .*data_batch_1.bin"),
+        (
+            {f"cifar-10-batches-bin/data_batch_{i}.bin": bytes(3074) for i in range(1, 6)},
+            "holds no rows of a label",
+        ),
+        (None, "cannot be unpacked"),
+    ],
+)
+def test_an_unverified_cifar10_that_is_another_archive(cifar, tmp_path, files, message):
+    archive = cifar[0] / "cifar-10-binary.tar.gz"
+    if files is None:
+        archive.write_bytes(archive.read_bytes()[:500])
+    else:
+        with tarfile.open(archive, "w:gz") as tar:
+            for name, content in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    with pytest.raises(UserError, match=message):
+        prepare_tfds("cifar10", from_folder=str(cifar[0]), data_dir=str(tmp_path), unverified=True)
+    assert not (tmp_path / "cifar10").exists()
 
 
 def test_preparing_what_we_cannot(tmp_path):
