@@ -266,10 +266,13 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         jax.eval_shape(step, shapes, batch, key)
         if pieces.generator is not None:
             _try_to_draw(generator, shapes, num_classes)
-    except (ValueError, OverflowError, FlaxError) as error:  # the pieces say what does not fit
-        raise UserError(str(error)) from error
-    except Exception as error:  # the code of a piece of one's own may raise anything
-        if all(piece is None for piece in pieces):
+    except Exception as error:  # the pieces say what does not fit; the code of one's own may raise anything
+        is_own = any(piece is not None for piece in pieces)
+        if isinstance(error, ValueError | OverflowError | FlaxError) or (
+            isinstance(error, TypeError) and not is_own
+        ):
+            raise UserError(str(error)) from error
+        if not is_own:
             raise
         raise UserError(f"a piece of your own fails, with {type(error).__name__}: {error}") from error
     players = shapes.generator.params, shapes.discriminator.params

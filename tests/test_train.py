@@ -185,7 +185,7 @@ def test_an_error_in_the_middle_is_written_down_and_what_was_saved_stays(tmp_pat
         ({"loss": "hing"}, "did you mean hinge"),
         (
             {"penalty": "r1", "network": "dcgan", "hidden": None, "image": (8, 8)},
-            "without batch normalization",
+            "needs `discriminator_norm` none or spectral",
         ),
         ({"generator_learning_rate": float("nan")}, "`generator_learning_rate` must be a positive number"),
     ],

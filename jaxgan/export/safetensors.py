@@ -35,7 +35,7 @@ _DTYPES = {
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
-_MOST_BYTES = 2**20  # largest size of config.json
+_MOST_BYTES = 2**18  # largest size of config.json
 _MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
@@ -81,8 +81,8 @@ def save_generator(
         "num_classes": num_classes,
         "latent_dim": latent_dim,
         "step": step,
-        "class_names": None if class_names is None else list(class_names),
-        "data": None if data is None else dict(data),
+        **({} if class_names is None else {"class_names": list(class_names)}),
+        **({} if data is None else {"data": dict(data)}),
     }
     write_json(folder / CONFIG, description)
 

@@ -129,5 +129,6 @@ def test_random_bytes_are_a_picture_or_are_skipped(header, content, suffix):
         (Path(folder) / f"a.{suffix}").write_bytes(header + content)
         (Path(folder) / "b.pgm").write_bytes(b"P5 2 2 255 " + bytes([1, 2, 3, 4]))
         found = data.load(folder, image_size=(2, 2), channels=1)
-        assert len(found.images) + len(found.notes) == 2
+        assert len(found.images) + len(found.notes) == 3
+        assert "1 file is no picture that is read here (.npy)" in found.notes
         assert found.images[-1].ravel().tolist() == [1, 2, 3, 4]
