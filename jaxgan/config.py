@@ -278,7 +278,12 @@ class Config:
         sweep="never",
     )
     rollbacks: int = _folder(
-        3, "largest number of rollbacks in the whole run", practical=True, sweep="never", **NOT_NEGATIVE
+        3,
+        "largest number of rollbacks in the whole run",
+        practical=True,
+        sweep="never",
+        only={"on_nan": ("rollback",)},
+        **NOT_NEGATIVE,
     )
     tensorboard: bool = _folder(
         False, "write for TensorBoard too (pip install tensorboardX)", practical=True, sweep="never"

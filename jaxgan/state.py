@@ -17,6 +17,7 @@ from flax.training import train_state
 from jaxtyping import Array, Key
 
 from jaxgan.system.pieces import check_array, check_module, check_optimizer
+from jaxgan.system.settings import converted
 
 Variables = dict[str, Any]  # linen's {"params": ..., "batch_stats": ...}
 
@@ -87,18 +88,20 @@ def init_state(
     for role, module, optimizer in (("generator", generator, g_tx), ("discriminator", discriminator, d_tx)):
         check_module(role, module)
         check_optimizer(role, optimizer)
-    image_shape = tuple(image_shape)
+    shape: tuple[int, ...] = converted("image_shape", image_shape, tuple[int, ...])
+    latent_dim = converted("latent_dim", latent_dim, int)
+    num_classes = converted("num_classes", num_classes, int | None)
 
     def init(key):
         generator_key, discriminator_key = jax.random.split(key)
         labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
-        latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *image_shape))
+        latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *shape))
         fakes, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
         check_array(fakes, "the generator returns images [B, H, W, C] alone")
         if fakes.shape != images.shape:
-            cure = _cure_of_images(fakes.shape[1:], image_shape)
+            cure = _cure_of_images(fakes.shape[1:], shape)
             raise ValueError(
-                f"the generator makes images of shape {fakes.shape[1:]}, not {image_shape}{cure}"
+                f"the generator makes images of shape {fakes.shape[1:]}, not {shape}{cure}"
             )
         logits, discriminator_variables = discriminator.init_with_output(
             discriminator_key, images, labels, train=False

@@ -20,6 +20,7 @@ from jaxgan.games.gradients import Players, players
 from jaxgan.images import to_float
 from jaxgan.state import GANState
 from jaxgan.system.pieces import check_function, check_module, kind_of
+from jaxgan.system.settings import converted
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -169,6 +170,7 @@ def make_step(
     Raises:
         ValueError: if a number is out of range.
     """
+    d_steps, accumulate = converted("d_steps", d_steps, int), converted("accumulate", accumulate, int)
     if min(d_steps, accumulate) < 1:
         raise ValueError(f"`d_steps` and `accumulate` must be at least 1, got {d_steps} and {accumulate}")
     if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:

@@ -81,6 +81,10 @@ def load(
     if channels not in (None, 1, 3):
         raise UserError(f"`channels` is 1 (gray) or 3 (color), got {channels}")
     path = expanded(source)
+    if split != "train" and not (is_tfds(source) or npz_splits(path)):
+        raise UserError(f"`split` {split}: {source} has no splits")
+    if strict and not path.is_dir():
+        raise UserError(f"`strict` has no effect with {source}: it looks at the files of a folder")
     if source in MIXTURES:
         return mixture(source)
     if source == "digits":

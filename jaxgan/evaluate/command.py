@@ -97,6 +97,8 @@ def evaluate(
         raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
     if n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
+    if held_out is not None and not set(names) & set(WITH_TRAINING_SET):
+        raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
     subject = subject_at(converted("path", path, Path), against)
     require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")

@@ -107,6 +107,11 @@ def choose(
             "or `inception_weights` names a file of its weights"
         )
     name = errors.choose("extractor", name, NAMES)
+    for network in given:
+        if network != name:
+            raise UserError(f"`{network.split('-')[0]}_weights` has no effect with `extractor` {name}")
+    if download and name != INCEPTION:
+        raise UserError(f"`download` has no effect with `extractor` {name}: it fetches the 2015 Inception")
     if name not in PUBLISHED:
         return name, None
     network, file = PUBLISHED[name], weights[name]
