@@ -73,6 +73,10 @@ def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
         (["interpolate", "nothing"], "there is no checkpoint in nothing"),
         (["data", "prepare", "imagenet"], 'cannot prepare "imagenet", only mnist, fashion_mnist, cifar10'),
         (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),
+        (
+            ["data", "prepare", "mnist", "--data-dir", "tfds", "--unverified"],
+            "--unverified takes files of yours",
+        ),
         (["sample", "nothing"], "there is no checkpoint in nothing"),
         (["sample", "RUN", "--n", "0"], "--n must be at least 1, got 0"),
         (["sample", "RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 464,000 GB"),
