@@ -100,9 +100,7 @@ def init_state(
         check_array(fakes, "the generator returns images [B, H, W, C] alone")
         if fakes.shape != images.shape:
             cure = _cure_of_images(fakes.shape[1:], shape)
-            raise ValueError(
-                f"the generator makes images of shape {fakes.shape[1:]}, not {shape}{cure}"
-            )
+            raise ValueError(f"the generator makes images of shape {fakes.shape[1:]}, not {shape}{cure}")
         logits, discriminator_variables = discriminator.init_with_output(
             discriminator_key, images, labels, train=False
         )

@@ -103,6 +103,10 @@ def test_chosen_classes_are_drawn_by_number_or_name(run_folder, tmp_path, capsys
         (["data", "prepare", "imagenet"], 'cannot prepare "imagenet", only mnist, fashion_mnist, cifar10'),
         (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),
         (["sample", "nothing"], "there is no run, no folder and no file at nothing"),
+        (
+            ["data", "prepare", "mnist", "--data-dir", "tfds", "--unverified"],
+            "--unverified takes files of yours",
+        ),
         (["sample", "RUN", "--n", "0"], "--n must be at least 1, got 0"),
         (["sample", "RUN", "--n", "1000000000000"], "--n 1,000,000,000,000 needs at least 464,000 GB"),
         (

@@ -80,4 +80,4 @@ def test_other_weights_carry_their_hash_and_what_is_missing_is_named(tmp_path, d
     with pytest.raises(UserError, match=r"EfficientNet-Lite0: _blocks\.3\._bn1\.running_var is missing"):
         features.get("efficientnet-lite0", efficientnet_weights=tmp_path / "less.safetensors")
     with pytest.raises(UserError, match="efficientnet-lite0 needs `efficientnet_weights`"):
-        features.get("efficientnet-lite0", inception_weights=tmp_path / "weights.safetensors")
+        features.get("efficientnet-lite0")
