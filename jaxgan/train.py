@@ -38,6 +38,9 @@ from jaxgan.system.limits import require_devices
 from jaxgan.system.pieces import kind_of
 from jaxgan.system.random import pinned
 
+THROUGH_AUGMENTATION = (
+    "an older version took the penalty's gradient by the augmented images: from here on it is by the raw ones"
+)
 EXIT_CODES = {"done": 0, "preempted": PREEMPTED}
 
 
@@ -182,6 +185,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         notes = (
             *run.dataset.notes,
             *folder.notes,
+            *[THROUGH_AUGMENTATION] * (folder.is_older and bool(config.augment) and config.penalty != "none"),
             *experiment.notes,
             *checkpoints.notes,
             *placement.notes(config),

@@ -300,10 +300,16 @@ def test_a_run_of_an_older_version_gets_a_fingerprint(places, capsys):
     del settings["own_data"], settings["held_out"]
     Path("run/config.json").write_text(json.dumps(settings | {"images": [40, 6, 10, 3], "data": "a/pics"}))
     folder_run("run", "a/pics", steps=8, quiet=False)
-    assert "kept no fingerprint of the run's data: it is now that of" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "kept no fingerprint of the run's data: it is now that of" in said
+    assert "augmented" not in said
     assert json.loads(Path("run/config.json").read_text())["fingerprint"] == fingerprint
     folder_run("run", "a/pics", steps=12, quiet=False)
     assert "fingerprint" not in capsys.readouterr().out
+    augmented = {"penalty": "r1", "augment": ["color"]}
+    Path("run/config.json").write_text(json.dumps(settings | augmented | {"images": [40, 6, 10, 3]}))
+    folder_run("run", "a/pics", steps=16, quiet=False, **augmented)
+    assert "took the penalty's gradient by the augmented images" in capsys.readouterr().out
     Path("run/config.json").write_text(json.dumps(settings | {"images": [41, 6, 10, 3]}))
     with pytest.raises(UserError, match="the data were 41 images"):
         folder_run("run", "a/pics", steps=16)

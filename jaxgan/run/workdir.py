@@ -89,6 +89,7 @@ class Workdir:
         self.path, self.settings = expanded(path), settings
         self.warnings: dict[str, str] = {}  # by the alarm's name; status.json lists them
         self.notes: list[str] = []
+        self.is_older = False  # whether the run in the folder was made before data had fingerprints
         self._step, self._writes = 0, writes
         if writes:
             self._open(settings, practical, upgrade)
@@ -253,6 +254,7 @@ class Workdir:
             message = f"{self.path} holds a run with other settings: {'; '.join(differing)}{hint}"
             raise OtherRunError(message, self.path, free)
         if "content" in now and "content" not in before:
+            self.is_older = True
             self.notes.append(
                 f"an older version kept no fingerprint of the run's data: it is now that of {present['data']}"
             )
