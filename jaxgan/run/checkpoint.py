@@ -12,6 +12,7 @@ and the one before it is used.
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -233,6 +234,7 @@ def read(folder: Path, expected: dict[str, Any] | None = None) -> dict[str, Any]
         meta = unseal(json.loads((folder / "meta/metadata").read_bytes()))
         version, saved = meta["format_version"], dict(meta.get("leaves", {}))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _require_readable(folder)
         raise DamagedError(f"its description cannot be read: {type(error).__name__}") from error
     if version != FORMAT_VERSION:
         raise UserError(f"checkpoint {folder} has format {version}; this version reads {FORMAT_VERSION}")
@@ -263,8 +265,16 @@ def read(folder: Path, expected: dict[str, Any] | None = None) -> dict[str, Any]
             reason = type(error).__name__
     if reason is not None:
         settle()
+        _require_readable(folder)
         raise DamagedError(f"its arrays cannot be read: {reason}")
     descriptions = describe(leaves)
     if changed := [name for name in saved if descriptions.get(name) != saved[name]]:
         raise DamagedError(f"{changed[0]} has changed on disk")
     return leaves
+
+
+def _require_readable(folder: Path) -> None:
+    """Raise `UserError` if this user may not read a file of a checkpoint, which is no damage."""
+    for path in (folder, *folder.rglob("*")):
+        if path.exists() and not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+            raise UserError(f"{path} may not be read by this user")

@@ -116,3 +116,23 @@ def test_an_exhausted_device_is_no_damage(tmp_path, monkeypatch):
     with Checkpoints(tmp_path) as checkpoints, pytest.raises(jax.errors.JaxRuntimeError):
         checkpoints.restore(ARRAYS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["meta", "arrays"])
+def test_a_checkpoint_that_may_not_be_read_is_no_damage(tmp_path, monkeypatch, name):
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(1, ARRAYS)
+        checkpoints.save(2, ARRAYS)
+
+    def fails(*_, **__):
+        raise PermissionError("Permission denied")
+
+    where = {"meta": "pathlib.Path.read_bytes", "arrays": "orbax.checkpoint.Checkpointer.restore"}
+    monkeypatch.setattr(where[name], fails)
+    monkeypatch.setattr("os.access", lambda path, mode: str(path) != str(tmp_path / "2"))
+    with (
+        Checkpoints(tmp_path) as checkpoints,
+        pytest.raises(UserError, match="2 may not be read by this user"),
+    ):
+        checkpoints.restore(ARRAYS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2"]
