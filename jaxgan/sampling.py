@@ -30,16 +30,17 @@ def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] |
 
 
 def slerp(
-    start: Float[Array, "count latent"], end: Float[Array, "count latent"], share: float
+    start: Float[Array, "count latent"], end: Float[Array, "count latent"], share: float | Float[Array, ""]
 ) -> Float[Array, "count latent"]:
     """Return latents part of the way from `start` to `end`, along the sphere.
 
     A straight line between two normal vectors passes points that are much shorter than any training latent.
+    Between ends that are zero or parallel the way is straight. The gradient is finite everywhere.
 
     Args:
         start: latents ``[count, latent]``.
         end: latents of the same shape.
-        share: the part of the way, in [0, 1].
+        share: the part of the way, in [0, 1]; a number or a traced scalar.
 
     Returns:
         Latents of the same shape.
@@ -47,12 +48,17 @@ def slerp(
     References:
         White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
     """
-    lengths = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1)
-    cosine = jnp.where(lengths > 0, (start * end).sum(-1) / lengths, 1.0)  # the way from 0 is straight
-    angle = jnp.arccos(jnp.clip(cosine, -1, 1))[:, None]
     straight = (1 - share) * start + share * end
+    # The way from 0 and that between parallel ends is straight. There the arc gets other numbers, whose
+    # gradients are finite: `where` would multiply NaN by 0.
+    has_angle = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1) > 0
+    nonzero_start, nonzero_end = (jnp.where(has_angle[:, None], each, 1.0) for each in (start, end))
+    lengths = jnp.linalg.norm(nonzero_start, axis=-1) * jnp.linalg.norm(nonzero_end, axis=-1)
+    cosine = jnp.clip(jnp.where(has_angle, (start * end).sum(-1) / lengths, 1.0), -1, 1)
+    has_arc = has_angle & (jnp.sin(jnp.arccos(cosine)) >= 1e-3)
+    angle = jnp.arccos(jnp.where(has_arc, cosine, 0.0))[:, None]
     along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
-    return jnp.where(jnp.sin(angle) < 1e-3, straight, along)
+    return jnp.where(has_arc[:, None], along, straight)
 
 
 def drawing(generator: nn.Module) -> Callable[..., jax.Array]:

@@ -1,7 +1,9 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 from PIL import Image
 
 from jaxgan import sampling
@@ -68,6 +70,39 @@ def test_slerp_stays_on_the_sphere_and_meets_its_ends():
         np.testing.assert_allclose(np.arccos((between * start).sum(-1)), share * angle, rtol=1e-3)
     np.testing.assert_allclose(sampling.slerp(start, start, 0.3), start, atol=1e-6)
     np.testing.assert_allclose(sampling.slerp(0 * start, end, 0.3), 0.3 * end, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_the_gradient_of_slerp_is_finite_and_that_of_the_values(dtype):
+    """Along an arc it is that of finite differences; between zero or parallel ends it is that of a line."""
+
+    def total(start, end, share):
+        return (sampling.slerp(start[None], end[None], share)[0] * jnp.arange(1, 5, dtype=start.dtype)).sum()
+
+    a, b, weights = np.array([1.0, 2, 3, -1]), np.array([-1.0, 0.5, 2, 1]), np.arange(1, 5)
+    straight = {
+        "equal": (a, a),
+        "opposite": (a, -a),
+        "longer": (a, 2 * a),
+        "from 0": (0 * a, a),
+        "0": (0 * a,) * 2,
+    }
+    shares = [0.0, 0.3, 1.0]
+    with jax.enable_x64(dtype == "float64"):
+        gradient = jax.grad(total, argnums=(0, 1, 2))
+        starts, ends, many = (
+            jnp.asarray(np.array(each), dtype)
+            for each in zip(*[(*pair, share) for pair in straight.values() for share in shares], strict=True)
+        )
+        first = jax.jit(jax.vmap(gradient))(starts, ends, many)
+        for i, share in enumerate(np.asarray(many, np.float64)):
+            np.testing.assert_allclose(np.asarray(first[0][i], float), (1 - share) * weights, rtol=0.02)
+            np.testing.assert_allclose(np.asarray(first[1][i], float), share * weights, rtol=0.02)
+        pairs = starts.at[0].set(jnp.asarray(a, dtype)), ends.at[0].set(jnp.asarray(b, dtype)), many
+        twice = jax.jit(jax.vmap(jax.grad(lambda *args: sum((each**2).sum() for each in gradient(*args)))))
+        chex.assert_tree_all_finite((first, twice(*pairs)))
+        if dtype == "float64":
+            check_grads(jax.jit(total), (jnp.asarray(a), jnp.asarray(b), 0.3), order=2, atol=1e-6, rtol=1e-6)
 
 
 def test_no_images_are_refused():

@@ -212,7 +212,8 @@ def _between(real: jax.Array, fake: jax.Array, keys: jax.Array | None) -> jax.Ar
 def _distance(gradient: jax.Array, target: float, one_sided: bool) -> jax.Array:
     """Return each gradient's norm less the target; with `one_sided`, at least 0."""
     squared = _squared_norm(gradient)
-    nonzero = squared > 0  # The norm has no derivative at zero; it is set to 0 instead of NaN.
+    # The norm has no derivative at zero: it is set to 0 instead of NaN. Its second one overflows near zero.
+    nonzero = squared > 1e-24
     distance = jnp.where(nonzero, jnp.sqrt(jnp.where(nonzero, squared, 1.0)), 0.0) - target
     return jax.nn.relu(distance) if one_sided else distance
 

@@ -44,12 +44,12 @@ def consensus(*, weight: float) -> Update:
         An update rule: gradients ``v + weight J^T v``.
 
     Raises:
-        ValueError: if `weight` is negative.
+        ValueError: if `weight` is negative or NaN.
 
     References:
         Mescheder et al. 2017, algorithm 2: with L the half squared norm of v, its gradient is J^T v.
     """
-    if weight < 0:
+    if not weight >= 0:
         raise ValueError(f"`weight` must be at least 0, got {weight}")
 
     def adjust(field: Field, params: Any, mean: Mean) -> tuple[Any, Any, Joint]:
@@ -71,12 +71,12 @@ def symplectic(*, weight: float = 1.0, align: bool = True) -> Update:
         An update rule: gradients ``v + weight A^T v``, ``A = (J - J^T) / 2``.
 
     Raises:
-        ValueError: if `weight` is negative.
+        ValueError: if `weight` is negative or NaN.
 
     References:
         Balduzzi et al. 2018, algorithm 1.
     """
-    if weight < 0:
+    if not weight >= 0:
         raise ValueError(f"`weight` must be at least 0, got {weight}")
 
     def adjust(field: Field, params: Any, mean: Mean) -> tuple[Any, Any, Joint]:

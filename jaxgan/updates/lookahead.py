@@ -60,19 +60,21 @@ def unrolled(*, steps: int = 5, learning_rate: float) -> Update:
     Args:
         steps: number of the discriminator's steps, >= 0; 0 is `alternating`. Each costs time and memory.
         learning_rate: step size of these steps. They are plain gradient descent whatever the discriminator's
-            optimizer is, since the derivative of Adam is not finite where a gradient is zero.
+            optimizer is, since the derivative of Adam is not finite where a gradient is zero. It is >= 0.
 
     Returns:
         An update rule.
 
     Raises:
-        ValueError: if `steps` is negative.
+        ValueError: if `steps` is negative, or `learning_rate` is negative or NaN.
 
     References:
         Metz et al. 2017, eqs. 7 to 11.
     """
     if steps < 0:
         raise ValueError(f"`steps` must be at least 0, got {steps}")
+    if not learning_rate >= 0:
+        raise ValueError(f"`learning_rate` must be at least 0, got {learning_rate}")
 
     def update(players: Players, state: GANState, d_turns: Sequence[Turn], g_turn: Turn) -> Updated:
         state, d_metrics = discriminator_updates(players, state, d_turns)

@@ -244,7 +244,9 @@ def test_penalties_and_augmentations_have_keys_of_their_own():
 
 def test_impossible_settings_are_refused():
     for make in (updates.consensus, updates.symplectic):
+        for weight in (-1.0, float("nan")):
+            with pytest.raises(ValueError, match="at least 0"):
+                make(weight=weight)
+    for steps, rate in ((-1, 0.1), (1, -0.1), (1, float("nan"))):
         with pytest.raises(ValueError, match="at least 0"):
-            make(weight=-1.0)
-    with pytest.raises(ValueError, match="at least 0"):
-        updates.unrolled(steps=-1, learning_rate=0.1)
+            updates.unrolled(steps=steps, learning_rate=rate)
