@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.build import Pieces
 from jaxgan.config import DEFAULTS, INFO, TYPES, Config
 from jaxgan.system.errors import UserError, choose
 from jaxgan.system.settings import converted
@@ -37,6 +38,10 @@ def read_config(script: Path) -> Config:
     places = [i for i, statement in enumerate(body) if _assigns(statement)]
     if not places:
         raise UserError(f"{script} holds no {NAME} = Config(...), which is what a sweep varies")
+    if own := _own_pieces(body):
+        raise UserError(
+            f"{script} trains with pieces of its own ({', '.join(own)}), which a sweep cannot take"
+        )
     first = ast.Module(body[: places[-1] + 1], [])
     scope: dict[str, Any] = {"__name__": script.stem, "__file__": str(script)}
     sys.path.insert(0, str(script.parent))  # as for a script that is run
@@ -52,6 +57,14 @@ def read_config(script: Path) -> Config:
     if scope[NAME].distributed:
         raise UserError(f"{NAME} of {script} is distributed: a sweep runs in one process")
     return scope[NAME]
+
+
+def _own_pieces(body: list[ast.stmt]) -> list[str]:
+    """Return the pieces of its own that a script gives to `jaxgan.train.run`: a sweep would drop them."""
+    calls = [node for node in ast.walk(ast.Module(body, [])) if isinstance(node, ast.Call)]
+    runs = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == "run"]
+    given = {keyword.arg for call in runs for keyword in call.keywords}
+    return [name for name in (*Pieces._fields, "dataset") if name in given]
 
 
 def make(

@@ -512,3 +512,13 @@ def test_a_checkpoint_of_a_version_without_diverged_at_goes_on(three, tmp_path):
         restored = population.restore(checkpoints)
     assert program.diverged(restored)[:3] == [None, 2, None]
     assert same(program.member(restored, 0), program.member(state, 0))
+
+
+def test_a_script_with_pieces_of_its_own_is_refused(script):
+    """A sweep would train the networks that the settings name, without a word."""
+    file = script()
+    file.write_text(
+        file.read_text().replace("raise", "train.run(CONFIG, generator=Mine(), loss=mine)\nraise")
+    )
+    with pytest.raises(UserError, match=r"trains with pieces of its own \(generator, loss\)"):
+        settings.read_config(file)
