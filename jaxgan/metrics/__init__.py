@@ -8,6 +8,8 @@ numbers and with the protocol of the measurement:
     FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
 """
 
+from jaxgan.metrics.auroc import Auroc, auroc
+from jaxgan.metrics.clustering import Clustering, clustering
 from jaxgan.metrics.diversity import Diversity, diversity
 from jaxgan.metrics.frechet import (
     FrechetDistance,
@@ -29,7 +31,9 @@ from jaxgan.metrics.precision_recall import (
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
 
 __all__ = [
+    "Auroc",
     "ClassCoverage",
+    "Clustering",
     "DensityCoverage",
     "Diversity",
     "FrechetDistance",
@@ -42,7 +46,9 @@ __all__ = [
     "PrecisionRecall",
     "ShiftedSums",
     "SlicedWasserstein",
+    "auroc",
     "class_coverage",
+    "clustering",
     "density_coverage",
     "diversity",
     "frechet_distance",
