@@ -17,7 +17,7 @@ References:
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -44,10 +44,10 @@ class Prior:
             two values.
     """
 
-    blocks: tuple[tuple[str, int], ...]
+    blocks: Sequence[Sequence[Any]]
 
     def __post_init__(self) -> None:
-        blocks = tuple((kind, length) for kind, length in self.blocks)
+        blocks = tuple(tuple(block) for block in self.blocks)
         object.__setattr__(self, "blocks", blocks)
         if not blocks:
             raise ValueError("a prior has at least one block, such as ('normal', 62), got none")
@@ -56,9 +56,7 @@ class Prior:
                 raise ValueError(f"a block of a prior is {', '.join(_KINDS)}, got {kind!r}")
             least = 2 if kind == "one_hot" else 1
             if isinstance(length, bool) or not isinstance(length, int) or length < least:
-                raise ValueError(
-                    f"a block {kind!r} of a prior has a length of at least {least}, got {length}"
-                )
+                raise ValueError(f"a block {kind!r} of a prior has at least length {least}, got {length}")
 
     @property
     def size(self) -> int:

@@ -6,6 +6,7 @@ exactly where it stopped, given its state and its seed.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -137,11 +138,9 @@ def init_game(
 
     def init(key):
         turn = game.first_turn(batch)
-        inputs = _zeros(jax.eval_shape(lambda: game.inputs(turn, size)))
-
-        def shown(variables):
-            return _zeros(jax.eval_shape(lambda: game.play(variables, turn, turn.key, size)[0].real))
-
+        shapes = jax.eval_shape(lambda: game.inputs(turn, size))
+        inputs = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        shown = partial(game.first_shown, turn=turn, latent_dim=size)
         networks = _Networks(
             game.generator,
             game.discriminator,
@@ -196,10 +195,6 @@ def _init(
         ema=jax.tree.map(jnp.copy, generator_variables),  # sharing buffers would forbid donation
         latent_dim=latent_dim,
     )
-
-
-def _zeros(shapes: Any) -> Any:
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
 
 def _one_logit(logits: Any) -> None:

@@ -161,6 +161,13 @@ class Game:
         }
         return Turn(zeros, jax.random.key(0), jax.random.key(0))
 
+    def first_shown(self, variables: Variables, turn: Turn, latent_dim: int) -> Shown:
+        """Return zeros of the shapes that the discriminator is shown; nothing is computed."""
+        if type(self).play is Game.play:
+            return turn.real
+        real = jax.eval_shape(lambda: self.play(variables, turn, turn.key, latent_dim)[0].real)
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), real)
+
     def on_axis(self, axis_name: str | None) -> "Game":
         """Return the game for a mapped axis; modules and submodules with a field ``axis_name`` get it too."""
         return dataclasses.replace(

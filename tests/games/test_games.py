@@ -15,13 +15,14 @@ from jaxgan import (
     augment,
     data,
     init_game,
+    init_state,
     losses,
     make_step,
     parallel,
     penalties,
     updates,
 )
-from jaxgan.games import BiGame, ClassGame, Game, InfoGame, Prior
+from jaxgan.games import BiGame, ClassGame, Game, InfoGame, Play, Prior, Turn, Verdict
 from jaxgan.games.classes import DiscriminativeClassGame
 from jaxgan.networks import encoders
 from modes import difference
@@ -183,14 +184,12 @@ def test_one_step_is_that_of_the_paper(name):
     seen = []
 
     def update(players, state, d_turns, g_turn):
-        # keep the latents that the game drew, by its own hook
         seen.extend(jax.tree.leaves([game.inputs(turn, 4) for turn in (*d_turns, g_turn)]))
         return updates.alternating(players, state, d_turns, g_turn)
 
     plain = dataclasses.replace(game, penalty=None)
-    with jax.disable_jit():
-        after, _ = make_step(plain, update=update)(state, batch, KEY)
-    d_latents, g_latents = seen
+    step = make_step(plain, update=update)
+    after, (d_latents, g_latents) = jax.jit(lambda state: (step(state, batch, KEY)[0], seen))(state)
 
     def judge(d, shown):
         return game.discriminator.apply({"params": d}, shown, train=True)
@@ -331,3 +330,184 @@ def test_penalties_take_pairs(name):
     _, metrics = train("bigan", game=game, steps=1)
     assert np.isfinite(metrics["penalty"])
     assert metrics["penalty"] > 0
+
+
+# -- what goes wrong elsewhere --------------------------------------------------------------------------------------
+
+
+def leaves_that_moved(before, after):
+    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), before, after)
+    return {
+        jax.tree_util.keystr(p, simple=True, separator="/"): m for p, m in jax.tree.leaves_with_path(moved)
+    }
+
+
+def test_the_encoder_moves_and_the_generators_player_is_not_moved_by_the_discriminators_turn():
+    state, players = first("bigan"), updates.players(GAMES["bigan"])
+    batch = {"image": jax.random.uniform(KEY, (6, *SHAPE), minval=-1.0)}
+    turn = Turn(batch, jax.random.key(1), jax.random.key(2))
+    _, after, _ = jax.jit(lambda state: players.discriminator(state, turn))(state)
+    jax.tree.map(np.testing.assert_array_equal, after.generator.params, state.generator.params)
+    gradients, *_ = jax.jit(lambda state: players.generator(state, turn))(state)
+    norms = {name: float(optax.tree.norm(tree)) for name, tree in gradients.items()}
+    assert min(norms["generator"], norms["encoder"]) > 1e-3
+
+
+def test_each_network_of_a_player_may_have_its_own_optimizer():
+    labels = {"generator": "generator", "encoder": "encoder"}
+    tx = optax.multi_transform({"generator": optax.set_to_zero(), "encoder": optax.sgd(0.1)}, labels)
+    state = first("bigan", tx=tx)
+    after, _ = jax.jit(make_step(GAMES["bigan"]))(state, {"image": STORED["image"][:6]}, KEY)
+    moved = leaves_that_moved(state.generator.params, after.generator.params)
+    assert {name.split("/")[0] for name, has in moved.items() if has} == {"encoder"}
+
+
+def test_the_encoders_statistics_are_those_of_all_devices_or_it_is_refused():
+    class WithoutField(nn.Module):
+        @nn.compact
+        def __call__(self, images, labels=None, *, train):
+            features = nn.BatchNorm(use_running_average=not train)(images.reshape(len(images), -1))
+            return nn.Dense(4)(features)
+
+    assert GAMES["bigan"].on_axis("batch").generator.encoder.axis_name == "batch"
+    game = BiGame(encoders.Bidirectional(G, WithoutField()), Pairs(), losses.hinge)
+    with pytest.raises(ValueError, match="WithoutField has batch normalization but no axis_name field"):
+        make_step(game, axis_name="batch")(first("bigan", game), {"image": STORED["image"][:6]}, KEY)
+
+
+@pytest.mark.parametrize("loss", [losses.least_squares, losses.f_divergence("kl"), losses.hinge])
+def test_the_roles_are_exchanged_for_losses_without_symmetry(loss):
+    game = BiGame(*(getattr(GAMES["bigan"], role) for role in ("generator", "discriminator")), loss)
+    real, fake = jnp.array([0.3, -2.0]), jnp.array([1.5, 0.2])
+    np.testing.assert_array_equal(game.adversary(real, fake), loss.discriminator(fake, real))
+
+
+def test_a_pairs_latents_are_not_augmented():
+    images, latents = GAMES["bigan"].see(lambda x: 0 * x, (jnp.ones((2, *SHAPE)), jnp.ones((2, 4))))
+    assert (float(images.sum()), float(latents.sum())) == (0, 8)
+
+
+def test_the_gradient_of_a_pair_is_by_both_of_its_parts():
+    a, b = jnp.array([3.0, 0.0, 1.0]), jnp.array([0.0, 4.0])
+
+    def critic(shown):
+        return shown[0] @ a + shown[1] @ b
+
+    real, fake = (jnp.ones((5, 3)), jnp.zeros((5, 2))), (jnp.zeros((5, 3)), jnp.ones((5, 2)))
+    squared = float(a @ a + b @ b)
+    np.testing.assert_allclose(penalties.r1(gamma=2.0)(critic, real, fake), squared, rtol=1e-6)
+    np.testing.assert_allclose(penalties.r1_r2(gamma=2.0)(critic, real, fake), 2 * squared, rtol=1e-6)
+    keys = jax.random.split(KEY, 5)
+    gp = penalties.gradient_penalty(weight=1.0)(critic, real, fake, keys=keys)
+    np.testing.assert_allclose(gp, (np.sqrt(squared) - 1) ** 2, rtol=1e-5)
+    with pytest.raises(ValueError, match="differ in shape"):
+        penalties.r1_r2()(critic, real, (fake[0], jnp.ones((5, 3))))
+
+
+class Patches(nn.Module):
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        return nn.Conv(1, (3, 3), strides=(2, 2))(images).reshape(len(images), -1)
+
+
+class OfPatches(Game):
+    SEVERAL = True
+
+
+@pytest.mark.parametrize("loss", [losses.non_saturating, losses.relativistic_average()])
+def test_patches_are_examples_of_the_loss_and_one_critic_of_the_penalty(loss):
+    game = OfPatches(G, Patches(), loss, R1)
+    state = first("plain", game)
+    (real, play), turn = _play(game, state)
+    value, (_, metrics) = game.discriminator_objective(state.discriminator.params, state, turn, play)
+    judge = partial(game.discriminator.apply, state.discriminator.variables, train=True)
+    logits = [judge(shown).ravel() for shown in (real, play.fake)]
+    np.testing.assert_allclose(metrics["discriminator_loss"], loss.discriminator(*logits).mean(), rtol=1e-6)
+    penalty = R1(lambda images: judge(images).mean(axis=1), real, play.fake).mean()
+    np.testing.assert_allclose(metrics["penalty"], penalty, rtol=1e-5)
+    np.testing.assert_allclose(value, metrics["discriminator_loss"] + penalty, rtol=1e-6)
+
+
+def _play(game, state, count=6):
+    real = jax.random.uniform(KEY, (count, *SHAPE), minval=-1.0)
+    turn = Turn({"image": real}, jax.random.key(1), jax.random.key(2))
+    return (real, game.play(state.generator.variables, turn, KEY, 4)[0]), turn
+
+
+def test_the_plain_game_refuses_patches_and_heads():
+    for module, sentence in ((Patches(), "returns logits"), (Heads(3), "logits .B. alone, got a tuple")):
+        with pytest.raises(ValueError, match=sentence):
+            first("plain", Game(G, module, losses.hinge))
+
+
+def test_init_game_is_init_state_for_the_plain_game():
+    state = init_state(KEY, G, DenseDiscriminator(), image_shape=SHAPE, latent_dim=4, g_tx=TX, d_tx=TX)
+    leaves = jax.tree.leaves(first("plain")), jax.tree.leaves(state)
+    jax.tree.map(np.testing.assert_array_equal, *leaves)
+
+
+def test_terms_are_logged_by_their_names_and_moved_by():
+    _, metrics = train("infogan", steps=1)
+    assert {"information", "generator_information"} <= set(metrics)
+    assert float(metrics["information"]) > 0
+    shown = [name for names in InfoGame.PANELS.values() for name in names]
+    assert set(shown) <= set(metrics)
+    assert set(InfoGame.LINE) | set(InfoGame.LOSSES) <= set(metrics)
+    assert set(ClassGame.LINE) <= set(train("adc", steps=1)[1])
+
+
+def test_fakes_are_classified_by_the_discriminator_only_if_asked():
+    real, fake = (Verdict(jnp.zeros(2), jnp.array([[5.0, 0, 0], [0, 5.0, 0]]) * sign) for sign in (1, -1))
+    turn = Turn({"image": jnp.zeros((2, *SHAPE)), "label": jnp.array([0, 1])}, KEY, KEY)
+    play = Play(turn.real, turn.real, None)
+    values = {}
+    for on_fakes in (False, True):
+        game = ClassGame(Conditional(), Heads(3), losses.hinge, on_fakes=on_fakes)
+        values[on_fakes] = float(game.discriminator_losses(real, fake, play, turn)["class_loss"].mean())
+    assert values[False] < 0.02 < 5 < values[True]
+
+
+def test_what_networks_read_of_images():
+    images = jnp.zeros((2, *SHAPE))
+    codes = GAMES["infogan"].read(first("infogan"), images)
+    assert {name: x.shape for name, x in codes.items()} == {"category_0": (2, 3), "codes_0": (2, 2)}
+    np.testing.assert_allclose(codes["category_0"].sum(1), 1, rtol=1e-6)
+    for name in ("acgan", "adc"):
+        classes = GAMES[name].read(first(name), images)["classes"]
+        assert classes.shape == (2, 3)
+        np.testing.assert_allclose(classes.sum(1), 1, rtol=1e-6)
+    assert GAMES["bigan"].read(first("bigan"), images)["latents"].shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        (lambda: InfoGame(G, Heads(3), losses.hinge), "a prior of noise and at least one code"),
+        (
+            lambda: first("infogan", InfoGame(G, DenseDiscriminator(), losses.hinge, prior=PRIOR)),
+            "has no heads",
+        ),
+        (lambda: _a_step("infogan", InfoGame(G, Heads(4), losses.hinge, prior=PRIOR)), r"heads=\(5,\)"),
+        (lambda: _a_step("adc", DiscriminativeClassGame(Conditional(), Heads(3), losses.hinge)), "twice"),
+        (
+            lambda: init_game(
+                KEY, GAMES["acgan"], {"image": STORED["image"]}, g_tx=TX, d_tx=TX, latent_dim=4
+            ),
+            "labels",
+        ),
+        (lambda: init_game(KEY, GAMES["plain"], STORED, g_tx=TX, d_tx=TX), "needs `latent_dim`"),
+        (lambda: init_game(KEY, GAMES["infogan"], STORED, g_tx=TX, d_tx=TX, latent_dim=3), "have length 9"),
+        (
+            lambda: first("bigan", BiGame(encoders.Bidirectional(G, Encoder(5)), Pairs(), losses.hinge)),
+            "latents",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(mistake, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        mistake()
+
+
+def _a_step(name, game):
+    batch = {key: values[:6] for key, values in stored_of(name).items()}
+    return jax.eval_shape(make_step(game), first(name, game), batch, KEY)
