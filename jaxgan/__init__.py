@@ -29,7 +29,7 @@ from jaxgan import (
 from jaxgan.diagnostics import dynamics
 from jaxgan.export import load_generator
 from jaxgan.losses import Loss
-from jaxgan.state import GANState, init_state
+from jaxgan.state import GANState, init_game, init_state
 from jaxgan.step import make_step, make_train_step
 
 __version__ = "0.1.0"
@@ -46,6 +46,7 @@ __all__ = [
     "evaluate",
     "features",
     "games",
+    "init_game",
     "init_state",
     "layers",
     "load_generator",

@@ -12,53 +12,42 @@ from jaxtyping import Array, Float, Int, Key, UInt8
 from PIL import Image
 
 from jaxgan.images import eight_bits, judge
+from jaxgan.prior import Prior, draw_rows, normal, slerp
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically
+
+__all__ = [
+    "animate",
+    "column_labels",
+    "draw_latents",
+    "drawing",
+    "grid",
+    "picture",
+    "sample",
+    "scatter",
+    "slerp",
+]
 
 GUTTER_GRAY = 96
 
 
-def draw_latents(key: Key[Array, ""], count: int, latent_dim: int) -> Float[Array, "count latent"]:
-    """Return standard normal latents; latent i depends on the key and on i, not on the count."""
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(count))
-    return jax.vmap(lambda key: jax.random.normal(key, (latent_dim,), jnp.float32))(keys)
+def draw_latents(
+    key: Key[Array, ""], count: int, latent_dim: int, prior: Prior | None = None
+) -> Float[Array, "count latent"]:
+    """Return latents of a prior; latent i depends on the key and on i, not on the count.
+
+    Args:
+        key: a typed key.
+        count: number of latents.
+        latent_dim: length of a latent vector.
+        prior: the prior; None for standard normal latents.
+    """
+    return draw_rows(prior or normal(latent_dim), key, count)
 
 
 def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] | None:
     """Return labels 0, 1, ... over and over, so that a grid of `num_classes` columns has a class a column."""
     return None if num_classes is None else jnp.arange(count, dtype=jnp.int32) % num_classes
-
-
-def slerp(
-    start: Float[Array, "count latent"], end: Float[Array, "count latent"], share: float | Float[Array, ""]
-) -> Float[Array, "count latent"]:
-    """Return latents part of the way from `start` to `end`, along the sphere.
-
-    A straight line between two normal vectors passes points that are much shorter than any training latent.
-    Between ends that are zero or parallel the way is straight. The gradient is finite everywhere.
-
-    Args:
-        start: latents ``[count, latent]``.
-        end: latents of the same shape.
-        share: the part of the way, in [0, 1]; a number or a traced scalar.
-
-    Returns:
-        Latents of the same shape.
-
-    References:
-        White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
-    """
-    straight = (1 - share) * start + share * end
-    # The way from 0 and that between parallel ends is straight. There the arc gets other numbers, whose
-    # gradients are finite: `where` would multiply NaN by 0.
-    has_angle = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1) > 0
-    nonzero_start, nonzero_end = (jnp.where(has_angle[:, None], each, 1.0) for each in (start, end))
-    lengths = jnp.linalg.norm(nonzero_start, axis=-1) * jnp.linalg.norm(nonzero_end, axis=-1)
-    cosine = jnp.clip(jnp.where(has_angle, (start * end).sum(-1) / lengths, 1.0), -1, 1)
-    has_arc = has_angle & (jnp.sin(jnp.arccos(cosine)) >= 1e-3)
-    angle = jnp.arccos(jnp.where(has_arc, cosine, 0.0))[:, None]
-    along = (jnp.sin((1 - share) * angle) * start + jnp.sin(share * angle) * end) / jnp.sin(angle)
-    return jnp.where(has_arc[:, None], along, straight)
 
 
 def drawing(generator: nn.Module) -> Callable[..., jax.Array]:

@@ -5,8 +5,9 @@ exactly where it stopped, given its state and its seed.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import flax.struct
@@ -93,32 +94,117 @@ def init_state(
     num_classes = converted("num_classes", num_classes, int | None)
 
     def init(key):
-        generator_key, discriminator_key = jax.random.split(key)
         labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
         latents, images = jnp.zeros((1, latent_dim)), jnp.zeros((1, *shape))
-        fakes, generator_variables = generator.init_with_output(generator_key, latents, labels, train=False)
-        check_array(fakes, "the generator returns images [B, H, W, C] alone")
-        if fakes.shape != images.shape:
-            cure = _cure_of_images(fakes.shape[1:], shape)
-            raise ValueError(f"the generator makes images of shape {fakes.shape[1:]}, not {shape}{cure}")
-        logits, discriminator_variables = discriminator.init_with_output(
-            discriminator_key, images, labels, train=False
-        )
-        check_array(logits, "the discriminator returns logits [B] alone")
-        if logits.shape != (1,):
-            cure = cure_of_logits(logits.shape)
-            raise ValueError(
-                f"a discriminator returns logits of shape [B], got {logits.shape} for B = 1{cure}"
-            )
-        return GANState(
-            step=jnp.zeros((), jnp.int32),
-            generator=_train_state(generator, generator_variables, g_tx),
-            discriminator=_train_state(discriminator, discriminator_variables, d_tx),
-            ema=jax.tree.map(jnp.copy, generator_variables),  # sharing buffers would forbid donation
-            latent_dim=latent_dim,
-        )
+        networks = _Networks(generator, discriminator, latents, images, labels, labels, lambda _: images)
+        return _init(key, networks, _one_logit, g_tx, d_tx, latent_dim)
 
     return jax.jit(init)(key)
+
+
+def init_game(
+    key: Key[Array, ""],
+    game: Any,
+    batch: Mapping[str, Any],
+    *,
+    g_tx: optax.GradientTransformation,
+    d_tx: optax.GradientTransformation,
+    latent_dim: int | None = None,
+) -> GANState:
+    """Return the state of a game before its first step, made in one compiled call.
+
+    For the plain game it is the state of `init_state`, bit for bit.
+
+    Args:
+        key: a typed key, ``jax.random.key(seed)``.
+        game: a `jaxgan.games.Game`.
+        batch: a batch, or its shapes (`jax.ShapeDtypeStruct`); only shapes and dtypes matter.
+        g_tx: the optimizer of the generator's player. For an optimizer for each of its networks, use
+            ``optax.multi_transform`` with the networks' names.
+        d_tx: the discriminator's optimizer.
+        latent_dim: length of a latent vector, >= 1; None if the game has a prior, which knows it.
+
+    Returns:
+        A `GANState` at step 0, whose EMA is a copy of the variables of the generator's player.
+
+    Raises:
+        ValueError: if the networks, the batch and the game do not fit each other.
+    """
+    for role, optimizer in (("generator", g_tx), ("discriminator", d_tx)):
+        check_optimizer(role, optimizer)
+    size = latent_dim if game.prior is None else game.prior.size
+    if size is None:
+        raise ValueError("a game without a prior needs `latent_dim`, the length of a latent vector")
+    if latent_dim not in (None, size):
+        raise ValueError(f"`latent_dim` is {latent_dim}, and the latents of the prior have length {size}")
+    game.check_batch(batch)
+
+    def init(key):
+        turn = game.first_turn(batch)
+        shapes = jax.eval_shape(lambda: game.inputs(turn, size))
+        inputs = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        shown = partial(game.first_shown, turn=turn, latent_dim=size)
+        networks = _Networks(
+            game.generator,
+            game.discriminator,
+            inputs,
+            turn.real,
+            turn.labels,
+            game.judged_labels(turn),
+            shown,
+        )
+        return _init(key, networks, lambda output: game.verdict(output, 1), g_tx, d_tx, size)
+
+    return jax.jit(init)(key)
+
+
+class _Networks(NamedTuple):
+    """Two networks and what each is initialized with, one example of everything."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    inputs: Any
+    images: jax.Array
+    labels: jax.Array | None
+    judged_labels: jax.Array | None
+    shown: Callable[[Variables], Any]  # the generator's variables -> what the discriminator is shown
+
+
+def _init(
+    key: jax.Array,
+    networks: _Networks,
+    check_logits: Callable[[Any], Any],
+    g_tx: optax.GradientTransformation,
+    d_tx: optax.GradientTransformation,
+    latent_dim: int,
+) -> GANState:
+    generator, discriminator, inputs, images, labels, judged_labels, shown = networks
+    generator_key, discriminator_key = jax.random.split(key)
+    fakes, generator_variables = generator.init_with_output(generator_key, inputs, labels, train=False)
+    check_array(fakes, "the generator returns images [B, H, W, C] alone")
+    if fakes.shape != images.shape:
+        cure = _cure_of_images(fakes.shape[1:], images.shape[1:])
+        raise ValueError(
+            f"the generator makes images of shape {fakes.shape[1:]}, not {images.shape[1:]}{cure}"
+        )
+    output, discriminator_variables = discriminator.init_with_output(
+        discriminator_key, shown(dict(generator_variables)), judged_labels, train=False
+    )
+    check_logits(output)
+    return GANState(
+        step=jnp.zeros((), jnp.int32),
+        generator=_train_state(generator, generator_variables, g_tx),
+        discriminator=_train_state(discriminator, discriminator_variables, d_tx),
+        ema=jax.tree.map(jnp.copy, generator_variables),  # sharing buffers would forbid donation
+        latent_dim=latent_dim,
+    )
+
+
+def _one_logit(logits: Any) -> None:
+    check_array(logits, "the discriminator returns logits [B] alone")
+    if logits.shape != (1,):
+        cure = cure_of_logits(logits.shape)
+        raise ValueError(f"a discriminator returns logits of shape [B], got {logits.shape} for B = 1{cure}")
 
 
 def cure_of_logits(shape: Sequence[int]) -> str:

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import updates
-from jaxgan.games.adversarial import Augmentation, Game, Penalty, Turn
+from jaxgan.games.base import Game
 from jaxgan.games.gradients import Players, players
+from jaxgan.games.turn import Augmentation, Penalty, Turn
 from jaxgan.images import to_float
 from jaxgan.state import GANState
 from jaxgan.system.pieces import check_function, check_module, kind_of
@@ -63,12 +64,13 @@ class Step:
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         """Return the next state and the metrics of this step; see `make_step`."""
         self.game.check(state)
-        images, labels = to_float(batch["image"]), batch.get("label")
+        self.game.check_batch(batch)
+        batch = {name: _as_input(name, values) for name, values in batch.items() if values is not None}
         keys = jax.random.split(jax.random.fold_in(key, state.step), (self.d_steps + 1, 2))
-        turns = []  # the generator's real images and labels are those of the last discriminator update
+        turns = []  # the generator's batch is that of the last discriminator update
         for i, (update_key, latent_key) in enumerate(keys):
             sub_batch = partial(_sub_batch, index=min(i, self.d_steps - 1), count=self.d_steps)
-            turns.append(Turn(sub_batch(images), jax.tree.map(sub_batch, labels), update_key, latent_key))
+            turns.append(Turn(jax.tree.map(sub_batch, batch), update_key, latent_key))
         trained, d_metrics, g_metrics = self.update(self.players, state, turns[:-1], turns[-1])
         decay = self.ema_decay(state.step) if callable(self.ema_decay) else self.ema_decay
         ema = jax.tree.map(partial(_average, decay=decay), state.ema, trained.generator.variables)
@@ -176,6 +178,11 @@ def make_step(
     if not callable(ema_decay) and not isinstance(ema_decay, jax.Array) and not 0 <= ema_decay <= 1:
         raise ValueError(f"`ema_decay` must be in [0, 1], got {ema_decay}")
     return Step(game.on_axis(axis_name), update, d_steps, accumulate, ema_decay)
+
+
+def _as_input(name: str, values: jax.Array) -> jax.Array:
+    """Return an array of a batch as the networks take it: labels stay, all else is float."""
+    return values if name == "label" else to_float(values)
 
 
 def _sub_batch(values: jax.Array, *, index: int, count: int) -> jax.Array:

@@ -23,7 +23,7 @@ from PIL import Image
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 PURE = (
-    "augment", "games", "images", "layers", "losses", "metrics", "networks", "parallel", "penalties", "sampling",
+    "augment", "games", "images", "layers", "losses", "metrics", "networks", "parallel", "penalties", "prior", "sampling",
     "state", "step", "updates",
 )  # fmt: skip
 

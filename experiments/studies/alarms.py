@@ -124,7 +124,7 @@ def looked_at(configs: list[study.Config]) -> list[Row]:
     plan = evaluation_plan.plan(config.replace(evaluate_every=config.steps), dataset)
     assert plan is not None
     reals = jnp.asarray(dataset.images[examples(len(dataset.images), config)])
-    look = diagnostics.make_probe(experiment.players, experiment.generator, experiment.discriminator)
+    look = diagnostics.make_probe(experiment.players, experiment.step.game)
     axes = jax.tree.map(lambda _: 0, program.shapes).replace(step=None)
     probe = jax.jit(jax.vmap(lambda state, key: look(state, reals, None, key), in_axes=(axes, 0)))
     keys = jax.vmap(jax.random.fold_in, (0, None))

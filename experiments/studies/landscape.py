@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import study
 from jaxgan import build, train
 from jaxgan.diagnostics import dynamics
-from jaxgan.games.adversarial import Turn
+from jaxgan.games.turn import Turn
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
 from jaxgan.system.progress import write
@@ -61,7 +61,7 @@ def _measure(settings: Settings, name: str, config: study.Config) -> list[Row]:
     dataset = build.dataset(config)
     players = build.experiment(config, dataset).players
     real = jnp.asarray(dataset.images[-settings.batch :])
-    turn = Turn(real, None, seed_key(1), seed_key(2))
+    turn = Turn({"image": real}, seed_key(1), seed_key(2))
     rows: list[Row] = []
     fields, places = [], []
     for stop in settings.stops:

@@ -5,7 +5,7 @@ of the discriminator, the distances between fakes, and dead units. `alarms` retu
 numbers. `traps` reads the traced networks for known mistakes, before the first step. `dynamics` has the
 vector field of a game and its eigenvalues.
 
-    look = jax.jit(diagnostics.make_probe(step.players, generator, discriminator))
+    look = jax.jit(diagnostics.make_probe(step.players, step.game))
     rows.append({"step": 200, **{name: float(x) for name, x in look(state, images, None, key).items()}})
     for alarm in diagnostics.alarms(rows):
         print(alarm)

@@ -44,7 +44,7 @@ def game_field(players: Players, state: GANState, turn: Any) -> tuple[Field, dic
     Args:
         players: those of a step, ``step.players``.
         state: the GAN.
-        turn: images, labels and keys, a `jaxgan.games.adversarial.Turn`; the field is a function of the
+        turn: a batch and its keys, a `jaxgan.games.Turn`; the field is a function of the
             parameters only.
 
     Returns:

@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.games.adversarial import Turn
+from jaxgan.games.base import Game
+from jaxgan.games.turn import Turn
 from jaxgan.images import to_float
+from jaxgan.prior import draw_rows
 from jaxgan.state import GANState, TrainState, Variables
 from jaxgan.updates import Players, joint_gradients
 
@@ -21,13 +23,12 @@ Findings = dict[str, jax.Array]
 Probe = Callable[..., Findings]  # (state, images, labels, key) -> scalars
 
 
-def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module) -> Probe:
+def make_probe(players: Players, game: Game) -> Probe:
     """Make the function that probes a GAN; one call costs about as much as two steps of half a batch.
 
     Args:
         players: those of the step, ``step.players``.
-        generator: module ``(latents, labels, *, train) -> images``.
-        discriminator: module ``(images, labels, *, train) -> logits``.
+        game: that of the step, ``step.game``.
 
     Returns:
         ``probe(state, images, labels, key) -> findings``: scalars that describe the present networks, not the
@@ -59,14 +60,15 @@ def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module)
         half = len(images) // 2
         first_key, second_key, latent_key = jax.random.split(key, 3)
 
-        def cut(part: slice) -> tuple[jax.Array, jax.Array | None]:
-            return images[part], None if labels is None else labels[part]
+        def cut(part: slice) -> dict[str, jax.Array]:
+            batch = {"image": images[part]}
+            return batch if labels is None else {**batch, "label": labels[part]}
 
         first, second = (
             joint_gradients(players, state, turn, turn)
             for turn in (
-                Turn(*cut(slice(half)), *jax.random.split(first_key)),
-                Turn(*cut(slice(half, 2 * half)), *jax.random.split(second_key)),
+                Turn(cut(slice(half)), *jax.random.split(first_key)),
+                Turn(cut(slice(half, 2 * half)), *jax.random.split(second_key)),
             )
         )
         findings = {
@@ -78,13 +80,18 @@ def make_probe(players: Players, generator: nn.Module, discriminator: nn.Module)
             gradients, others = first.gradients[name], second.gradients[name]
             statistics = _gradient_statistics(getattr(state, name), gradients, others)
             findings |= {f"{name}_{statistic}": value for statistic, value in statistics.items()}
-        real, real_labels = cut(slice(half))
-        latents = jax.random.normal(latent_key, (half, state.latent_dim), jnp.float32)
-        fake: Any = generator.apply(state.generator.variables, latents, real_labels, train=False)
-        findings["diversity"] = spread(fake) / jnp.maximum(spread(real), 1e-12)
+        turn, size = Turn(cut(slice(half)), latent_key, latent_key), state.latent_dim
+        latents = (
+            jax.random.normal(latent_key, (half, size), jnp.float32)
+            if game.prior is None
+            else draw_rows(game.prior, latent_key, half)
+        )
+        real, fake = game.shown(state.generator.variables, turn.real, latents, turn.labels)
+        real_images, fake_images = (jax.tree.leaves(shown)[0] for shown in (real, fake))
+        findings["diversity"] = spread(fake_images) / jnp.maximum(spread(real_images), 1e-12)
+        variables, labels = state.discriminator.variables, game.judged_labels(turn)
         ranks = [
-            directions(last_features(discriminator, state.discriminator.variables, each, real_labels))
-            for each in (fake, real)
+            directions(last_features(game.discriminator, variables, shown, labels)) for shown in (fake, real)
         ]
         findings["rank"] = ranks[0] / jnp.maximum(ranks[1], 1e-12)
         return findings
@@ -138,13 +145,14 @@ def directions(features: jax.Array) -> jax.Array:
 
 
 def last_features(
-    discriminator: nn.Module, variables: Variables, images: jax.Array, labels: jax.Array | None
+    discriminator: nn.Module, variables: Variables, images: Any, labels: jax.Array | None
 ) -> jax.Array:
-    """Return the input of the discriminator's last layer with weights, ``[n, d]``.
+    """Return the input of the discriminator's last layer with weights, ``[n, d]``, on what it is shown.
 
     If some layers have a single output, it is the last of those: a projection of labels may come later.
     """
-    inputs_of_any, inputs_of_heads = [images], []
+    first = jax.tree.leaves(images)[0]
+    inputs_of_any, inputs_of_heads = [first], []
 
     def listen(
         call: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any], context: Any
@@ -156,4 +164,4 @@ def last_features(
 
     with nn.intercept_methods(listen):
         discriminator.apply(variables, images, labels, train=False)
-    return (inputs_of_heads or inputs_of_any)[-1].reshape(len(images), -1)
+    return (inputs_of_heads or inputs_of_any)[-1].reshape(len(first), -1)

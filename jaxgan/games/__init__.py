@@ -1,11 +1,36 @@
 """Games: what each of two players minimizes, and the gradients of both.
 
-A game is two networks, a loss pair and, optionally, a penalty and an augmentation
-(`jaxgan.games.adversarial`). An update rule (`jaxgan.updates`) needs only its gradients
-(`jaxgan.games.gradients`).
+A game is two networks, a loss pair and, optionally, a penalty and an augmentation. `Game` is the plain GAN;
+another game is a subclass of it. `jaxgan.make_step(game)` makes its step and `jaxgan.init_game` its first
+state. An update rule (`jaxgan.updates`) needs only the gradients of a game (`jaxgan.games.gradients`).
+
+| game | what is different |
+|---|---|
+| `Game` | nothing: the plain GAN, with or without labels |
+| `InfoGame` | parts of the latents are codes, which the discriminator reads from the fakes |
+| `ClassGame` | the discriminator tells the classes apart instead of being given them |
+| `BiGame` | an encoder maps images to latents, and the discriminator judges pairs of both |
 """
 
-from jaxgan.games.adversarial import Game, Turn, UpdateKeys
+from jaxgan.games.base import Game
+from jaxgan.games.bidirectional import BiGame
+from jaxgan.games.classes import ClassGame
 from jaxgan.games.gradients import Players, players
+from jaxgan.games.info import InfoGame
+from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
+from jaxgan.prior import Prior
 
-__all__ = ["Game", "Players", "Turn", "UpdateKeys", "players"]
+__all__ = [
+    "BiGame",
+    "ClassGame",
+    "Critic",
+    "Game",
+    "InfoGame",
+    "Play",
+    "Players",
+    "Prior",
+    "Turn",
+    "UpdateKeys",
+    "Verdict",
+    "players",
+]

@@ -15,7 +15,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.games.adversarial import Game, Turn
+from jaxgan.games.base import Game
+from jaxgan.games.turn import Turn
 
 
 def mean_of_parts(game: Game, gradient: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
@@ -50,13 +51,12 @@ def over_parts(function: Callable[[Turn], Any], turn: Turn, parts: int) -> Any:
     if len(turn.real) % parts:
         raise ValueError(f"a batch of {len(turn.real)} does not divide into {parts} parts to accumulate")
     examples = jax.tree.map(
-        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), (turn.real, turn.labels)
+        lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), dict(turn.batch)
     )
 
     @partial(jax.checkpoint, prevent_cse=False)  # or a rule that differentiates this would keep all parts
     def part_value(i: Any, part: Any) -> Any:
-        real, labels = part
-        return function(turn._replace(real=real, labels=labels, part=(i, parts)))
+        return function(turn._replace(batch=part, part=(i, parts)))
 
     def add(total: Any, inputs: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, part_value(*inputs)), None

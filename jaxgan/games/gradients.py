@@ -8,7 +8,8 @@ import jax
 import optax
 
 from jaxgan.games.accumulate import mean_of_parts, over_parts
-from jaxgan.games.adversarial import Game, Objective, Turn
+from jaxgan.games.base import Game
+from jaxgan.games.turn import Objective, Turn
 from jaxgan.state import GANState, TrainState
 
 Metrics = dict[str, jax.Array]
@@ -53,9 +54,10 @@ def players(game: Game, accumulate: int = 1) -> Players:
     def discriminator(state: GANState, turn: Turn) -> Gradient:
         def part_gradient(turn: Turn):
             variables, key = state.generator.variables, turn.keys.generator
-            fake, generator_after = game.generate(variables, state.latent_dim, turn, key)
+            play, variables = game.play(variables, turn, key, state.latent_dim)
+            generator_after = {name: value for name, value in variables.items() if name != "params"}
             gradient = jax.grad(game.discriminator_objective, has_aux=True)
-            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, fake)
+            gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, play)
             return gradients, (after, generator_after), metrics
 
         gradients, (after, generator_after), metrics = mean_of_parts(game, part_gradient, turn, accumulate)

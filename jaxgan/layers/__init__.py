@@ -8,6 +8,7 @@ from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.layers.convolution import Conv, ConvTranspose
 from jaxgan.layers.dense import Dense
+from jaxgan.layers.heads import heads
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
 from jaxgan.layers.spectral_norm import SpectralNorm
@@ -21,4 +22,5 @@ __all__ = [
     "MinibatchStddev",
     "SpectralNorm",
     "encode_labels",
+    "heads",
 ]

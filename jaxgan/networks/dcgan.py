@@ -35,6 +35,7 @@ from jaxgan.layers import (
     Dense,
     SpectralNorm,
     encode_labels,
+    heads,
 )
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
@@ -181,6 +182,8 @@ class Discriminator(nn.Module):
         num_classes: number of classes, whose labels enter by projection (Miyato and Koyama 2018, eq. 5); None
             for an unconditional network.
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
+        heads: widths of further layers on the last features; the last width is the number of values that are
+            read from an image, such as codes or classes. ``()`` for a network without.
 
     Raises:
         ValueError: if `norm` is none of the three.
@@ -190,6 +193,7 @@ class Discriminator(nn.Module):
     norm: str = "batch"
     num_classes: int | None = None
     axis_name: str | None = None
+    heads: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.norm not in ("batch", "spectral", "none"):
@@ -203,8 +207,13 @@ class Discriminator(nn.Module):
         labels: Int[Array, " batch"] | None = None,
         *,
         train: bool,
-    ) -> Float[Array, " batch"]:
-        """Return logits ``[B]``; with `train`, update the running averages or power iterations."""
+        features: bool = False,
+    ):
+        """Return logits ``[B]``, or with heads ``(logits, read)``.
+
+        With `train`, update the running averages or power iterations. With `features`, return the activations
+        of each stage instead, from the image on, as a tuple.
+        """
         _check_image_shape(images.shape[1:])
         stages = stages_of(*images.shape[1:3])
 
@@ -213,7 +222,7 @@ class Discriminator(nn.Module):
                 return SpectralNorm(layer)(inputs, train=train)
             return layer(inputs)
 
-        features = images
+        outputs, activations = images, []
         for stage in range(stages.count):
             batch_norm = self.norm == "batch" and stage > 0
             convolution = Conv(
@@ -223,17 +232,20 @@ class Discriminator(nn.Module):
                 use_bias=not batch_norm,
                 kernel_init=_kernel_init,
             )
-            features = apply(convolution, features)
+            outputs = apply(convolution, outputs)
             if batch_norm:
-                features = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)(
-                    features
-                )
-            features = jax.nn.leaky_relu(features, 0.2)
+                norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
+                outputs = norm(outputs)
+            outputs = jax.nn.leaky_relu(outputs, 0.2)
+            activations.append(outputs)
 
-        features = features.reshape(features.shape[0], -1)
-        logits = apply(Dense(1, kernel_init=_kernel_init), features)[:, 0]
-        one_hot = encode_labels(labels, self.num_classes, features.dtype)
+        last = outputs.reshape(outputs.shape[0], -1)
+        logits = apply(Dense(1, kernel_init=_kernel_init), last)[:, 0]
+        one_hot = encode_labels(labels, self.num_classes, last.dtype)
         if one_hot is not None:
-            embedding = Dense(features.shape[1], use_bias=False, kernel_init=_kernel_init)
-            logits += jnp.sum(apply(embedding, one_hot) * features, axis=-1)
-        return logits
+            embedding = Dense(last.shape[1], use_bias=False, kernel_init=_kernel_init)
+            logits += jnp.sum(apply(embedding, one_hot) * last, axis=-1)
+        read = heads(self.heads, last, apply)
+        if features:
+            return tuple(activations)
+        return logits if read is None else (logits, read)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxgan.layers import Dense, encode_labels
+from jaxgan.layers import Dense, encode_labels, heads
 
 
 class Generator(nn.Module):
@@ -64,10 +64,13 @@ class Discriminator(nn.Module):
         hidden: widths of the hidden layers.
         num_classes: number of classes, whose one-hot labels are appended to the pixels (Mirza and Osindero
             2014, section 3.2); None for an unconditional network.
+        heads: widths of further layers on the last features; the last width is the number of values that are
+            read from an image, such as codes or classes. ``()`` for a network without.
     """
 
     hidden: tuple[int, ...] = (512, 256)
     num_classes: int | None = None
+    heads: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(
@@ -76,12 +79,22 @@ class Discriminator(nn.Module):
         labels: Int[Array, " batch"] | None = None,
         *,
         train: bool,
-    ) -> Float[Array, " batch"]:
-        """Return logits ``[B]``; `train` changes nothing."""
+        features: bool = False,
+    ):
+        """Return logits ``[B]``, or with heads ``(logits, read)``; `train` changes nothing.
+
+        With `features`, return the activations of each hidden layer instead, from the image on, as a tuple.
+        """
         one_hot = encode_labels(labels, self.num_classes, images.dtype)
-        features = images.reshape(images.shape[0], -1)
+        inputs = images.reshape(images.shape[0], -1)
         if one_hot is not None:
-            features = jnp.concatenate([features, one_hot], axis=-1)
+            inputs = jnp.concatenate([inputs, one_hot], axis=-1)
+        activations = [inputs]
         for width in self.hidden:
-            features = jax.nn.leaky_relu(Dense(width)(features), 0.2)
-        return Dense(1)(features)[:, 0]
+            activations.append(jax.nn.leaky_relu(Dense(width)(activations[-1]), 0.2))
+        last = activations[-1]
+        logits = Dense(1)(last)[:, 0]
+        read = heads(self.heads, last, lambda layer, inputs: layer(inputs))
+        if features:
+            return tuple(activations[1:])
+        return logits if read is None else (logits, read)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxgan.games.adversarial import BATCH_AXIS as AXIS
+from jaxgan.games.base import BATCH_AXIS as AXIS
 from jaxgan.system.errors import UserError
 
 

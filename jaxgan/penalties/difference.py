@@ -19,9 +19,12 @@ import jax
 from jaxgan.penalties._checks import (
     Critic,
     Penalty,
+    Shown,
     Weight,
     critics,
     logits_of,
+    moved,
+    normal_like,
     per_example,
     value_at,
 )
@@ -109,7 +112,10 @@ def consistency(
 
     def penalty(critic, real, fake, *, keys=None, step=0):
         def inconsistency(critic, images, keys):
-            augmented = augment(images, keys=keys, step=step)
+            if isinstance(images, tuple):  # the images are first, and only they are augmented
+                augmented = (augment(images[0], keys=keys, step=step), *images[1:])
+            else:
+                augmented = augment(images, keys=keys, step=step)
             return (logits_of(critic, images) - logits_of(critic, augmented)) ** 2
 
         real_keys, fake_keys = per_example(jax.random.split, keys, real).T
@@ -121,9 +127,9 @@ def consistency(
     return penalty
 
 
-def _slope(critic: Critic, images: jax.Array, keys: jax.Array | None, sigma: float) -> jax.Array:
-    draws = per_example(lambda key: jax.random.normal(key, images.shape[1:], images.dtype), keys, images)
-    return (logits_of(critic, images + sigma * draws) - logits_of(critic, images)) / sigma
+def _slope(critic: Critic, images: Shown, keys: jax.Array | None, sigma: float) -> jax.Array:
+    changed = moved(images, sigma, normal_like(keys, images))
+    return (logits_of(critic, changed) - logits_of(critic, images)) / sigma
 
 
 def _check_sigma(sigma: float) -> None:

@@ -16,17 +16,23 @@ References:
     https://arxiv.org/abs/2006.06676
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 from jaxgan.penalties._checks import (
     Critic,
     Penalty,
+    Shown,
     Weight,
     check_pairs,
     critics,
     logits_of,
+    moved,
+    normal_like,
     per_example,
+    spread_out,
     value_at,
 )
 
@@ -109,9 +115,11 @@ def r1_r2(*, gamma: Weight = 10.0) -> Penalty:
         of_reals, of_fakes = critics(critic)
         if of_reals is of_fakes:
             # A concatenated batch would not do: a conditional critic holds the labels of one batch only.
-            gradients = jax.vmap(lambda images: _input_gradient(critic, images))(jnp.stack([real, fake]))
+            both = jax.tree.map(lambda *pair: jnp.stack(pair), real, fake)
+            gradients = jax.vmap(lambda images: _input_gradient(critic, images))(both)
         else:
-            gradients = jnp.stack([_input_gradient(of_reals, real), _input_gradient(of_fakes, fake)])
+            pair = _input_gradient(of_reals, real), _input_gradient(of_fakes, fake)
+            gradients = jax.tree.map(lambda *pair: jnp.stack(pair), *pair)
         return 0.5 * value_at(gamma, step) * jax.vmap(_squared_norm)(gradients).sum(0)
 
     return penalty
@@ -194,22 +202,26 @@ def dragan(*, weight: Weight = 10.0, target: float = 1.0, noise: float = 0.5) ->
     """
 
     def penalty(critic, real, fake, *, keys=None, step=0):
-        draws = per_example(lambda key: jax.random.normal(key, real.shape[1:], real.dtype), keys, real)
-        gradient = _input_gradient(critic, real + noise * draws)
+        gradient = _input_gradient(critic, moved(real, noise, normal_like(keys, real)))
         return value_at(weight, step) * _distance(gradient, target, one_sided=False) ** 2
 
     return penalty
 
 
-def _between(real: jax.Array, fake: jax.Array, keys: jax.Array | None) -> jax.Array:
+def _between(real: Shown, fake: Shown, keys: jax.Array | None) -> Shown:
     """Return a uniformly drawn point between each real example and the fake at the same index."""
     check_pairs(real, fake)
-    epsilon = per_example(lambda key: jax.random.uniform(key, dtype=real.dtype), keys, real)
-    epsilon = epsilon.reshape(-1, *[1] * (real.ndim - 1))
-    return epsilon * real + (1 - epsilon) * fake
+    dtype = jax.tree.leaves(real)[0].dtype
+    share = per_example(lambda key: jax.random.uniform(key, dtype=dtype), keys, real)
+
+    def of_leaf(real: jax.Array, fake: jax.Array) -> jax.Array:
+        epsilon = spread_out(share, real)
+        return epsilon * real + (1 - epsilon) * fake
+
+    return jax.tree.map(of_leaf, real, fake)
 
 
-def _distance(gradient: jax.Array, target: float, one_sided: bool) -> jax.Array:
+def _distance(gradient: Shown, target: float, one_sided: bool) -> jax.Array:
     """Return each gradient's norm less the target; with `one_sided`, at least 0."""
     squared = _squared_norm(gradient)
     # The norm has no derivative at zero: it is set to 0 instead of NaN. Its second one overflows near zero.
@@ -218,10 +230,11 @@ def _distance(gradient: jax.Array, target: float, one_sided: bool) -> jax.Array:
     return jax.nn.relu(distance) if one_sided else distance
 
 
-def _squared_norm(gradient: jax.Array) -> jax.Array:
-    return jnp.sum(gradient**2, axis=tuple(range(1, gradient.ndim)))
+def _squared_norm(gradient: Shown) -> jax.Array:
+    squares = [jnp.sum(leaf**2, axis=tuple(range(1, leaf.ndim))) for leaf in jax.tree.leaves(gradient)]
+    return functools.reduce(jnp.add, squares)
 
 
-def _input_gradient(critic: Critic, images: jax.Array) -> jax.Array:
+def _input_gradient(critic: Critic, images: Shown) -> Shown:
     """Return the gradient of each example's logit with respect to that example, in the shape of `images`."""
     return jax.grad(lambda inputs: logits_of(critic, inputs).sum())(images)

@@ -36,7 +36,8 @@ def lazy(penalty: Penalty, *, every: int = 16) -> Penalty:
             return every * penalty(critic, real, fake, keys=keys, step=step)
 
         # Made of the images, the zeros vary over the axes of a shard_map as the penalty does.
-        zeros = jnp.zeros_like(real.reshape(len(real), -1)[:, 0], dtype=jax.eval_shape(due).dtype)
+        images = jax.tree.leaves(real)[0]
+        zeros = jnp.zeros_like(images.reshape(len(images), -1)[:, 0], dtype=jax.eval_shape(due).dtype)
         return jax.lax.cond(step % every == 0, due, lambda: zeros)
 
     return lazy_penalty

@@ -51,7 +51,7 @@ class Diagnosis:
             labels = dataset.labels if config.conditional else None
             self._labels = None if labels is None else jnp.asarray(labels[rows_of_data])
             players = experiment.players
-            probe = diagnostics.make_probe(players, experiment.generator, experiment.discriminator)
+            probe = diagnostics.make_probe(players, experiment.step.game)
             self._probe = jax.jit(probe)
 
     @property

@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.games.adversarial import Turn
 from jaxgan.games.gradients import (
     Joint,
     Players,
@@ -26,6 +25,7 @@ from jaxgan.games.gradients import (
     move,
     with_params,
 )
+from jaxgan.games.turn import Turn
 from jaxgan.state import GANState
 
 Field = Callable[[Any], tuple[Any, Joint]]  # parameters of both players -> (their gradients, the `Joint`)

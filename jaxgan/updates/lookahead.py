@@ -11,7 +11,6 @@ from typing import Any
 
 import optax
 
-from jaxgan.games.adversarial import Objective, Turn
 from jaxgan.games.gradients import (
     Players,
     Update,
@@ -22,6 +21,7 @@ from jaxgan.games.gradients import (
     move,
     with_params,
 )
+from jaxgan.games.turn import Objective, Turn
 from jaxgan.state import GANState
 
 

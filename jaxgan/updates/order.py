@@ -7,8 +7,8 @@ References:
 
 from collections.abc import Sequence
 
-from jaxgan.games.adversarial import Turn
 from jaxgan.games.gradients import Players, Updated, discriminator_updates, joint_gradients, move
+from jaxgan.games.turn import Turn
 from jaxgan.state import GANState
 
 

@@ -29,7 +29,7 @@ def look(generator, discriminator, images, *, loss=losses.non_saturating, params
     if params:
         state = state.replace(generator=state.generator.replace(params=params(state.generator.params)))
     step = make_train_step(generator, discriminator, loss)
-    probe = jax.jit(diagnostics.make_probe(step.players, generator, discriminator))
+    probe = jax.jit(diagnostics.make_probe(step.players, step.game))
     return state, {name: float(x) for name, x in probe(state, images, None, jax.random.key(1)).items()}
 
 

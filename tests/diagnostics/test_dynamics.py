@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from dirac_gan import Discriminator, Generator
 from jaxgan import losses, penalties, updates
 from jaxgan.diagnostics import dynamics
-from jaxgan.games.adversarial import Game, Turn
+from jaxgan.games import Game, Turn
 from jaxgan.networks import mlp
 from jaxgan.state import init_state
 
@@ -135,7 +135,7 @@ def make(modules, loss, penalty=None, shape=(1,)):
 
 def dirac(theta, psi):
     params = {"discriminator": {"psi": jnp.asarray(psi)}, "generator": {"theta": jnp.asarray(theta)}}
-    turn = Turn(jnp.zeros((4, 1)), None, jax.random.key(1), jax.random.key(2))
+    turn = Turn({"image": jnp.zeros((4, 1))}, jax.random.key(1), jax.random.key(2))
     return turn, params
 
 
@@ -160,7 +160,7 @@ def test_the_dirac_gan_as_a_gan(double, gamma):
 def test_a_networks_jacobian_is_its_finite_differences(double):
     modules = mlp.Generator((2,), (3,), squash=False), mlp.Discriminator((3,))
     players, state = make(modules, losses.relativistic, penalties.r1(gamma=0.5), shape=(2,))
-    turn = Turn(jax.random.normal(jax.random.key(3), (6, 2)), None, jax.random.key(1), jax.random.key(2))
+    turn = Turn({"image": jax.random.normal(jax.random.key(3), (6, 2))}, jax.random.key(1), jax.random.key(2))
     field, params = dynamics.game_field(players, state, turn)
     flat, unravel = ravel_pytree(params)
     velocity = jax.jit(lambda flat: ravel_pytree(field(unravel(flat)))[0])

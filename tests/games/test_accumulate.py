@@ -9,8 +9,8 @@ import pytest
 
 import modes
 from jaxgan import init_state, losses, parallel, updates
+from jaxgan.games import Game, Turn
 from jaxgan.games.accumulate import mean_of_parts
-from jaxgan.games.adversarial import Game, Turn
 from jaxgan.networks import mlp
 from jaxgan.step import make_train_step
 from modes import KEY, STEPS, difference, on_one_device
@@ -38,7 +38,8 @@ def test_a_batch_in_parts_gives_the_same_numbers(game, mode):
 
 
 def turn(size=12):
-    return Turn(jnp.arange(float(size)), jnp.arange(size), jax.random.key(0), jax.random.key(1))
+    batch = {"image": jnp.arange(float(size)), "label": jnp.arange(size)}
+    return Turn(batch, jax.random.key(0), jax.random.key(1))
 
 
 def test_parts_are_every_nth_example_and_all_is_averaged():
@@ -106,7 +107,7 @@ def test_parts_do_not_share_a_dropout_mask():
     logits = {}
     for part in (0, 1):
         key = turn()._replace(part=(part, 2)).keys.real
-        logits[part] = game.discriminate({"params": {}}, jnp.zeros((3, 1)), None, key)[0]
+        logits[part] = game.judge({"params": {}}, jnp.zeros((3, 1)), None, key)[0].logits
     assert np.abs(logits[0] - logits[1]).max() > 0.01
 
 

@@ -1,0 +1,108 @@
+"""InfoGAN: parts of the latents are codes, and the discriminator reads them from the fakes.
+
+Nothing tells the game what a code means. A generator whose codes can be read from its images gives them to
+what varies most: a category becomes a class, a continuous code a slant or a width. So the category that the
+discriminator reads from a *real* image is its cluster, found without labels.
+
+References:
+    Chen et al. 2016, InfoGAN: Interpretable Representation Learning by Information Maximizing Generative
+    Adversarial Nets, https://arxiv.org/abs/1606.03657
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.games.base import Game
+from jaxgan.games.turn import Play, Terms, Turn, Verdict
+from jaxgan.state import GANState
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InfoGame(Game):
+    """InfoGAN with any number of categorical and continuous codes.
+
+    The prior's first block is noise, all others are codes: ``(("normal", 62), ("one_hot", 10), ("uniform",
+    2))`` has one category of ten values and two continuous codes. The discriminator reads all of them in the
+    prior's order: logits of a category, the mean of a continuous code. Both players minimize how badly it
+    does so (eq. 6), each over its own parameters; the heads are the discriminator's.
+
+    Attributes:
+        weight: lambda of the categorical codes, >= 0.
+        continuous_weight: lambda of the continuous codes, >= 0. They are modelled as normal distributions
+            with standard deviation 1, as in the authors' code.
+
+    Raises:
+        ValueError: if the prior has no code.
+
+    References:
+        Chen et al. 2016, eqs. 5 and 6; section 6 for the two lambdas.
+    """
+
+    weight: Any = 1.0
+    continuous_weight: Any = 0.1
+
+    READS: ClassVar[bool] = True
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {**Game.PANELS, "information": ("information", "generator_information")}
+    )
+    LINE: ClassVar[Mapping[str, str]] = MappingProxyType({**Game.LINE, "information": "info {:.3f}"})
+
+    def __post_init__(self) -> None:
+        if self.prior is None or len(self.prior.blocks) < 2:
+            raise ValueError(
+                "InfoGAN needs a prior of noise and at least one code, such as "
+                "Prior((('normal', 62), ('one_hot', 10)))"
+            )
+
+    def discriminator_losses(self, real: Verdict, fake: Verdict, play: Play, turn: Turn) -> Terms:
+        """Return how badly the discriminator reads the fakes' codes."""
+        return {"information": self.information(fake.read, play.inputs)}
+
+    def generator_losses(self, real: Verdict, fake: Verdict, play: Play, turn: Turn) -> Terms:
+        """Return how badly the fakes' codes are read."""
+        return {"generator_information": self.information(fake.read, play.inputs)}
+
+    def information(self, read: jax.Array, latents: jax.Array) -> jax.Array:
+        """Return the weighted ``-log Q(c|x)`` of each example but for a constant, ``[B]``.
+
+        References:
+            Chen et al. 2016, eq. 5, without the entropy of the codes, which is constant.
+        """
+        assert self.prior is not None
+        total = jnp.zeros(len(latents))
+        _, *codes = self.prior.split(latents)
+        for (kind, _), code, part in zip(self.prior.blocks[1:], codes, self._parts(read), strict=True):
+            if kind == "one_hot":
+                total += self.weight * optax.softmax_cross_entropy(part, code)
+            else:
+                total += self.continuous_weight * 0.5 * ((code - part) ** 2).sum(axis=1)
+        return total
+
+    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
+        """Return the codes of images: the chances of category i, ``"category_i"``, and ``"codes_i"``."""
+        output = self.discriminator.apply(state.discriminator.variables, images, train=False)
+        parts, names = self._parts(self.verdict(output, len(images)).read), dict[str, jax.Array]()
+        assert self.prior is not None
+        for (kind, _), part in zip(self.prior.blocks[1:], parts, strict=True):
+            if kind == "one_hot":
+                names[f"category_{sum(name.startswith('category') for name in names)}"] = jax.nn.softmax(part)
+            else:
+                names[f"codes_{sum(name.startswith('codes') for name in names)}"] = part
+        return names
+
+    def _parts(self, read: jax.Array) -> list[jax.Array]:
+        """Return what the discriminator read of each code."""
+        assert self.prior is not None
+        lengths = [length for _, length in self.prior.blocks[1:]]
+        if read.shape[1:] != (sum(lengths),):
+            raise ValueError(
+                f"the codes of the prior have {sum(lengths)} numbers, and the discriminator reads "
+                f"{list(read.shape[1:])}: make it with heads=({sum(lengths)},)"
+            )
+        return jnp.split(read, [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)], axis=1)
