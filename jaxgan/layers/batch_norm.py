@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgan.layers.linen import refuse_lacking
+
 Features = Float[Array, "*batch channel"]
 
 
@@ -46,6 +48,11 @@ class BatchNorm(nn.Module):
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
     scale_init: nn.initializers.Initializer = nn.initializers.ones_init()
     axis_name: str | None = None
+
+    def __new__(cls, *args: Any, **options: Any) -> "BatchNorm":
+        """Refuse the arguments that only linen's layer has."""
+        refuse_lacking(cls, nn.BatchNorm, options)
+        return super().__new__(cls)
 
     @nn.compact
     def __call__(self, inputs: Features, use_running_average: bool | None = None) -> Features:

@@ -37,7 +37,7 @@ class ConditionalBatchNorm(nn.Module):
     def __call__(
         self,
         features: Float[Array, "batch *space feature"],
-        labels: Int[Array, " batch"],
+        labels: Int[Array, " label"] | None,
         *,
         train: bool,
     ) -> Float[Array, "batch *space feature"]:
@@ -45,13 +45,21 @@ class ConditionalBatchNorm(nn.Module):
 
         Args:
             features: ``[B, ..., C]``.
-            labels: class indices in [0, num_classes), ``[B]``. An index outside gives NaN.
+            labels: class indices in [0, num_classes), ``[B]``, never None. An index outside gives NaN.
             train: whether to normalize by the batch's statistics and update the running averages, instead of
                 normalizing by the running averages.
 
         Returns:
             Features of the same shape.
+
+        Raises:
+            ValueError: if there is not one label per example.
         """
+        if labels is None or labels.shape != features.shape[:1]:
+            got = "none" if labels is None else f"shape {labels.shape}"
+            raise ValueError(
+                f"ConditionalBatchNorm takes one label per example, shape {features.shape[:1]}, got {got}"
+            )
         normalized = BatchNorm(
             use_running_average=not train,
             momentum=self.momentum,

@@ -1,7 +1,7 @@
 """Convolutional layers with linen's names, parameters and numbers, and with fast gradients on CPU.
 
 `Conv` and `ConvTranspose` are the layers of `flax.linen` with these names, for two dimensions and without
-groups or dilation; the checkpoints of both are interchangeable. They are built on the primitives of
+groups, dilation or masks; the checkpoints of both are interchangeable. They are built on the primitives of
 `jaxgan.layers.kernels.primitives`, so that gradients of every order are fast.
 
 `UpsampleConv` is a nearest-neighbor upsampling followed by a convolution, `ConvDownsample` a convolution
@@ -14,7 +14,8 @@ References:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
 import flax.linen as nn
 import jax
@@ -24,53 +25,76 @@ from jaxtyping import Array, Float
 
 from jaxgan.layers.kernels import primitives
 from jaxgan.layers.kernels.lowerings import Window
+from jaxgan.layers.linen import refuse_lacking
 
 Images = Float[Array, "batch height width channel"]
 Kernel = Float[Array, "rows columns channel feature"]
 Features = Float[Array, "batch vertical horizontal feature"]
-Padding = str | Sequence[tuple[int, int]]  # "SAME", "VALID" or (before, after) of rows and columns
+Strides = int | Sequence[int] | None  # of rows and columns, or of both; None: 1
+Padding = str | int | Sequence[Any]  # a name, or pixels: an integer, or one or (before, after) of each axis
+_WRAPPED = {"CIRCULAR": "wrap", "REFLECT": "reflect"}  # names of padding, and their names in jnp.pad
 
 
-def conv(
-    images: Images, kernel: Kernel, *, strides: Sequence[int] = (1, 1), padding: Padding = "SAME"
-) -> Features:
+def conv(images: Images, kernel: Kernel, *, strides: Strides = (1, 1), padding: Padding = "SAME") -> Features:
     """Convolve as `jax.lax.conv_general_dilated` does (without flipping the kernel).
 
     Args:
         images: ``[B, H, W, C]``.
         kernel: ``[rows, columns, C, F]``.
-        strides: the strides of rows and columns, in pixels.
-        padding: zeros around the images; "SAME" gives ``ceil(size / stride)`` features along each axis.
+        strides: the strides of rows and columns, in pixels; an integer for both.
+        padding: zeros around the images, in pixels: an integer for all sides, or for rows and for columns an
+            integer or a pair (before, after). "SAME" and "SAME_LOWER" give ``ceil(size / stride)`` features
+            along each axis, "VALID" has no padding. "CIRCULAR" and "REFLECT" are "SAME" at stride 1 with the
+            image's own pixels in place of zeros.
 
     Returns:
         Features ``[B, H', W', F]``.
+
+    Raises:
+        ValueError: if strides or padding are others.
     """
-    image, taps = images.shape[1:3], kernel.shape[:2]
+    strides, taps = _strides(strides), kernel.shape[:2]
+    padding = _padding(padding, ("SAME", "SAME_LOWER", "VALID", *_WRAPPED))
+    if padding in _WRAPPED:
+        pads = [((length - 1) // 2, length // 2) for length in taps]
+        images = jnp.pad(images, [(0, 0), *pads, (0, 0)], mode=_WRAPPED[padding])
+        padding = "VALID"
     if isinstance(padding, str):
-        padding = jax.lax.padtype_to_pads(image, taps, strides, padding)
-    window = _window(image, taps, strides, padding)
+        padding = jax.lax.padtype_to_pads(images.shape[1:3], taps, strides, padding)
+    window = _window(images.shape[1:3], taps, strides, padding)
     return primitives.conv(images[None], kernel[None], window=window)[0]
 
 
 def conv_transpose(
-    images: Images, kernel: Kernel, *, strides: Sequence[int] = (1, 1), padding: Padding = "SAME"
+    images: Images, kernel: Kernel, *, strides: Strides = (1, 1), padding: Padding = "SAME"
 ) -> Features:
     """Convolve images that have zeros between their pixels, as `jax.lax.conv_transpose` does.
 
     Args:
         images: ``[B, H, W, C]``.
         kernel: ``[rows, columns, C, F]``, not flipped.
-        strides: distance of the pixels after the zeros are put between them.
-        padding: zeros around the dilated images; "SAME" gives ``size * stride`` features along each axis.
+        strides: distance of the pixels after the zeros are put between them; an integer for both axes.
+        padding: zeros around the dilated images, as numbers of `conv`. "SAME" gives ``size * stride``
+            features along each axis. "VALID" gives all features that a pixel reaches. "CIRCULAR" gives
+            ``size * stride``, and adds those beyond one edge to those at the other.
 
     Returns:
         Features ``[B, H', W', F]``.
+
+    Raises:
+        ValueError: if strides or padding are others.
     """
-    taps = kernel.shape[:2]
-    if isinstance(padding, str):
-        padding = [_transposed_pads(t, s, padding) for t, s in zip(taps, strides, strict=True)]
-    axes = list(zip(images.shape[1:3], taps, strides, padding, strict=True))
+    strides, taps = _strides(strides), kernel.shape[:2]
+    pads = _padding(padding, ("SAME", "VALID", "CIRCULAR"))
+    if pads == "CIRCULAR":
+        features = conv_transpose(images, kernel, strides=strides, padding="VALID")
+        return _wrapped(features, (images.shape[1] * strides[0], images.shape[2] * strides[1]))
+    if isinstance(pads, str):
+        pads = [_transposed_pads(t, s, pads) for t, s in zip(taps, strides, strict=True)]
+    axes = list(zip(images.shape[1:3], taps, strides, pads, strict=True))
     image = [stride * (size - 1) + 2 + sum(pad) - taps for size, taps, stride, pad in axes]
+    if any(isinstance(size, int) and size < 1 for size in image):
+        raise ValueError(f"padding {padding!r} leaves nothing of features {tuple(image)}")
     adjoint = [(taps - 1 - low, taps - 1 - high) for _, taps, _, (low, high) in axes]
     window = _window(image, taps, strides, adjoint)
     return primitives.conv_input_grad(images[None], _adjoint(kernel)[None], window=window)[0]
@@ -140,9 +164,61 @@ def _transposed_pads(taps: int, stride: int, padding: str) -> tuple[int, int]:
     return before, total - before
 
 
+def _wrapped(features: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Return the sum of features over all periods of `size`; the center stays at its place, as in linen."""
+    for axis, period in enumerate(size, start=1):
+        missing = -(features.shape[axis] - period) % (2 * period)
+        pads = [(0, 0)] * 4
+        pads[axis] = ((missing + 1) // 2, missing // 2)
+        features = jnp.pad(features, pads)
+        shape = features.shape
+        features = features.reshape(*shape[:axis], -1, period, *shape[axis + 1 :]).sum(axis)
+    return features
+
+
 def _window(image, taps, strides, padding) -> Window:
-    pads = tuple((int(low), int(high)) for low, high in padding)
-    return Window(tuple(image), tuple(taps), tuple(strides), pads)
+    for length, tap, (low, high) in zip(image, taps, padding, strict=True):
+        if isinstance(length, int) and length + low + high < tap:  # an exported function's may be symbolic
+            raise ValueError(
+                f"a kernel of {tuple(taps)} pixels does not fit into {tuple(image)}, padding {tuple(padding)}"
+            )
+    return Window(tuple(image), tuple(taps), strides, tuple(padding))
+
+
+def _pair(name: str, value: Any, alternative: str = "") -> tuple[int, int]:
+    """Return two positive integers, for rows and columns."""
+    if not (_is_sequence(value, 2) and all(_is_integer(each) and each > 0 for each in value)):
+        raise ValueError(f"{name} takes two positive integers, such as (3, 3), got {value!r}{alternative}")
+    return int(value[0]), int(value[1])
+
+
+def _strides(value: Any) -> tuple[int, int]:
+    """Return the strides of rows and columns."""
+    value = 1 if value is None else value
+    return _pair("strides", (value, value) if _is_integer(value) else value)
+
+
+def _padding(padding: Any, names: Sequence[str]) -> Any:
+    """Return the name of a padding, or (before, after) of rows and columns."""
+    if isinstance(padding, str) and padding.upper() in names:
+        return padding.upper()
+    axes = (padding, padding) if _is_integer(padding) else padding
+    if not isinstance(axes, str) and _is_sequence(axes, 2):
+        pads = [(axis, axis) if _is_integer(axis) else axis for axis in axes]
+        if all(_is_sequence(pad, 2) and all(map(_is_integer, pad)) for pad in pads):
+            return tuple((int(low), int(high)) for low, high in pads)
+    raise ValueError(
+        f"padding takes {', '.join(names)}, an integer, or an integer or a pair (before, after) for rows "
+        f"and one for columns, got {padding!r}"
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_sequence(value: Any, length: int) -> bool:
+    return isinstance(value, Sequence) and len(value) == length
 
 
 class Conv(nn.Module):
@@ -150,9 +226,9 @@ class Conv(nn.Module):
 
     Attributes:
         features: number of output channels.
-        kernel_size: rows and columns of the kernel.
-        strides: strides of rows and columns, in pixels.
-        padding: "SAME", "VALID" or pairs (before, after) of rows and columns.
+        kernel_size: rows and columns of the kernel. (An integer is a kernel of one dimension in linen.)
+        strides: strides of rows and columns, in pixels; an integer for both, None for 1.
+        padding: "SAME", "SAME_LOWER", "VALID", "CIRCULAR", "REFLECT", or numbers of pixels: see `conv`.
         use_bias: whether to add one number per output channel.
         dtype: type of the computation; by default, the type to which inputs and parameters promote.
         param_dtype: type of the parameters.
@@ -161,8 +237,8 @@ class Conv(nn.Module):
     """
 
     features: int
-    kernel_size: Sequence[int]
-    strides: Sequence[int] = (1, 1)
+    kernel_size: int | Sequence[int]
+    strides: Strides = (1, 1)
     padding: Padding = "SAME"
     use_bias: bool = True
     dtype: Any = None
@@ -170,38 +246,83 @@ class Conv(nn.Module):
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
 
+    LINENS: ClassVar[type[nn.Module]] = nn.Conv
+
+    def __new__(cls, *args: Any, **options: Any) -> "Conv":
+        """Refuse the arguments that only linen's layer has."""
+        refuse_lacking(cls, cls.LINENS, options)
+        return super().__new__(cls)
+
     @nn.compact
-    def __call__(self, inputs: Images) -> Features:
-        """Return the features, ``[B, H', W', features]``."""
-        shape = (*self.kernel_size, inputs.shape[-1], self.features)
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Return the features of images.
+
+        Args:
+            inputs: float images ``[B, H, W, C]``, with any number of batch axes, also none.
+
+        Returns:
+            Features ``[B, H', W', features]``, with the same batch axes.
+
+        Raises:
+            ValueError: if the inputs are no float images, or an argument is none that `conv` takes.
+        """
+        name, linens = type(self).__name__, f"flax.linen.{self.LINENS.__name__}"
+        taps = _pair("kernel_size", self.kernel_size, f"; for other dimensions, use {linens}")
+        if inputs.ndim < 3 or not jnp.issubdtype(inputs.dtype, jnp.floating):
+            raise ValueError(
+                f"{name} takes float images [B, H, W, C], got {inputs.dtype} of shape {inputs.shape}"
+            )
+        batch = inputs.shape[:-3]
+        if len(batch) != 1:
+            inputs = inputs.reshape(-1, *inputs.shape[-3:])
+        shape = (*taps, inputs.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         bias = None
         if self.use_bias:
             bias = self.param("bias", self.bias_init, (self.features,), self.param_dtype)
         inputs, kernel, bias = promote_dtype(inputs, kernel, bias, dtype=self.dtype)
         outputs = self._convolve(inputs, kernel)
-        return outputs if bias is None else outputs + bias[None, None, None]
+        if bias is not None:
+            outputs = outputs + bias[None, None, None]
+        return outputs if len(batch) == 1 else outputs.reshape(*batch, *outputs.shape[1:])
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return conv(inputs, kernel, strides=self.strides, padding=self.padding)
 
 
 class ConvTranspose(Conv):
-    """A transposed convolution: `flax.linen.ConvTranspose` with fast gradients. See `Conv` for attributes."""
+    """A transposed convolution: `flax.linen.ConvTranspose` with fast gradients.
+
+    See `Conv` for attributes; padding is "SAME", "VALID", "CIRCULAR" or numbers: see `conv_transpose`.
+    """
+
+    LINENS: ClassVar[type[nn.Module]] = nn.ConvTranspose
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
         return conv_transpose(inputs, kernel, strides=self.strides, padding=self.padding)
 
 
 class UpsampleConv(Conv):
-    """A `Conv` of odd size after doubling the pixels: `upsample_conv`. Strides and padding are ignored."""
+    """A `Conv` of odd size after doubling the pixels: `upsample_conv`. Its padding is "SAME"."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+        _check_fused(self)
         return upsample_conv(inputs, kernel)
 
 
 class ConvDownsample(Conv):
-    """A `Conv` of odd size before a 2x2 mean: `conv_downsample`. Strides and padding are ignored."""
+    """A `Conv` of odd size before a 2x2 mean: `conv_downsample`. Its padding is "SAME"."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+        _check_fused(self)
         return conv_downsample(inputs, kernel)
+
+
+def _check_fused(layer: Conv) -> None:
+    """Refuse strides and padding that a fused layer would ignore."""
+    for name, value, only in (
+        ("strides", _strides(layer.strides), (1, 1)),
+        ("padding", layer.padding, "SAME"),
+    ):
+        if value != only:
+            raise ValueError(f"{type(layer).__name__} has {name} {only!r} and no other, got {value!r}")

@@ -26,7 +26,7 @@ class MinibatchStddev(nn.Module):
     group_size: int = 4
 
     @nn.compact
-    def __call__(self, features: Float[Array, "batch *space feature"]) -> Float[Array, "batch *space more"]:
+    def __call__(self, features: Float[Array, "batch *space_feature"]) -> Float[Array, "batch *space_more"]:
         """Append the group's mean standard deviation as one more feature.
 
         Args:
@@ -36,8 +36,10 @@ class MinibatchStddev(nn.Module):
             ``[B, ..., C + 1]``.
 
         Raises:
-            ValueError: if the batch does not divide into groups (at trace time).
+            ValueError: if the batch does not divide into groups, or there is no feature axis (at trace time).
         """
+        if features.ndim < 2:
+            raise ValueError(f"MinibatchStddev takes features [B, ..., C], got shape {features.shape}")
         batch = features.shape[0]
         group = batch if self.is_initializing() else self.group_size
         if group < 1 or batch % group:

@@ -6,6 +6,7 @@ that. And linen never normalizes a kernel again that was zero once.
 """
 
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -44,11 +45,17 @@ class SpectralNorm(nn.Module):
         and algorithm 1; eq. 12 (the gradient); section 4 (the matrix of a convolution).
     """
 
-    layer: nn.Module
+    layer: Any  # a module; another thing is refused in a sentence
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        """Return the layer's output; with `train`, store the vector of this call's power iteration."""
+        """Return the layer's output; with `train`, store the vector of this call's power iteration.
+
+        Raises:
+            ValueError: if the layer is no module.
+        """
+        if not isinstance(self.layer, nn.Module):
+            raise ValueError(f"SpectralNorm takes a module, such as nn.Dense(1), got {self.layer!r}")
         if self.is_initializing():
             self.layer(inputs)  # This makes the parameters, before the division below could.
         divide = partial(jax.tree_util.tree_map_with_path, partial(self._divide, train=train))

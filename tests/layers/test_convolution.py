@@ -8,6 +8,8 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax.sharding import PartitionSpec
 from jax.test_util import check_grads
 
@@ -314,6 +316,118 @@ def test_every_stride_kernel_and_padding(ours, linens, taps, strides, padding, c
     value = jax.jit(lambda params: jax.value_and_grad(loss(apply(ours)), argnums=(0, 1))(params, x))
     expected = jax.jit(lambda params: jax.value_and_grad(loss(apply(linens)), argnums=(0, 1))(params, x))
     check_equal(value(params), expected(params), rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("ours", "options"),
+    slow_but(
+        [(Conv, {"strides": 2, "padding": 1}), (ConvTranspose, {"strides": 2, "padding": "CIRCULAR"})],
+        [
+            *((layer, {"strides": 2, "padding": 1}) for layer in (Conv, ConvTranspose)),
+            *((layer, {"strides": [1, 2], "padding": ((1, 2), 0)}) for layer in (Conv, ConvTranspose)),
+            *((layer, {"strides": 2, "padding": "CIRCULAR"}) for layer in (Conv, ConvTranspose)),
+            *((layer, {"kernel_size": [4, 9], "padding": "CIRCULAR"}) for layer in (Conv, ConvTranspose)),
+            *((layer, {"strides": None, "padding": -1}) for layer in (Conv, ConvTranspose)),
+            (Conv, {"padding": "REFLECT", "strides": (2, 1), "kernel_size": (4, 3)}),
+            (Conv, {"padding": "SAME_LOWER", "strides": (2, 1), "kernel_size": (4, 3)}),
+        ],
+    ),
+)
+def test_strides_and_padding_as_linens_layers_take_them(ours, options):
+    linens = nn.Conv if ours is Conv else nn.ConvTranspose
+    x = jax.random.normal(jax.random.key(0), (2, 7, 8, 2))
+    ours, linens = (layer(**(ODD | options)) for layer in (ours, linens))
+    initial = [jax.eval_shape(layer.init, jax.random.key(2), x) for layer in (ours, linens)]
+    assert initial[0] == initial[1]
+    params = jax.tree.map(lambda leaf: jax.random.normal(jax.random.key(3), leaf.shape), initial[0])["params"]
+    value, expected = (
+        jax.jit(jax.value_and_grad(loss(apply(layer)), argnums=(0, 1)))(params, x) for layer in (ours, linens)
+    )
+    check_equal(value, expected, rtol=2e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    transposed=st.booleans(),
+    taps=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    strides=st.none() | st.integers(1, 3) | st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    padding=st.sampled_from(["SAME", "VALID", "CIRCULAR"])
+    | st.integers(-1, 3)
+    | st.tuples(*[st.integers(0, 3) | st.tuples(st.integers(-1, 3), st.integers(0, 3))] * 2),
+)
+def test_any_arguments_give_the_shapes_of_linens_layers(transposed, taps, strides, padding):
+    ours, linens = (ConvTranspose, nn.ConvTranspose) if transposed else (Conv, nn.Conv)
+    x = jnp.zeros((2, 7, 8, 3))
+    shapes = [
+        jax.eval_shape(layer(4, taps, strides, padding).init_with_output, jax.random.key(0), x)
+        for layer in (ours, linens)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("ours", [Conv, ConvTranspose])
+@pytest.mark.parametrize("batch", [(), (1, 2), (0,)])
+def test_any_number_of_batch_axes(ours, batch):
+    x = jax.random.normal(jax.random.key(0), (*batch, 4, 6, 2))
+    params, _ = inputs("conv_3x3")
+    linens = nn.Conv if ours is Conv else nn.ConvTranspose
+    value, expected = (apply(layer(**ODD))(params, x) for layer in (ours, linens))
+    assert value.shape == (*batch, 4, 6, 3)
+    np.testing.assert_allclose(value, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Conv(3, 3), r"^kernel_size takes two .*, got 3; for other dimensions, use flax.linen.Conv"),
+        (
+            lambda: ConvTranspose(3, (3,)),
+            r"^kernel_size takes two .*, got \(3,\); .* flax.linen.ConvTranspose",
+        ),
+        (lambda: Conv(3, (3, 3), 0), r"^strides takes two positive integers, .*, got \(0, 0\)"),
+        (lambda: Conv(3, (3, 3), (1, 1, 2)), r"^strides takes two positive integers, .*, got \(1, 1, 2\)"),
+        (
+            lambda: Conv(3, (3, 3), padding="CAUSAL"),
+            r"^padding takes SAME, .*, REFLECT, an integer, .* 'CAUSAL'",
+        ),
+        (lambda: ConvTranspose(3, (3, 3), padding="FOO"), r"^padding takes SAME, VALID, CIRCULAR, .* 'FOO'"),
+        (lambda: Conv(3, (3, 3), padding=((1, 2),)), r"^padding takes .* got \(\(1, 2\),\)"),
+        (
+            lambda: Conv(3, (9, 9), padding="VALID"),
+            r"^a kernel of \(9, 9\) pixels does not fit into \(4, 6\)",
+        ),
+        (lambda: ConvTranspose(3, (3, 3), padding=-4), r"^padding -4 leaves nothing of features"),
+        (lambda: Conv(3, (3, 3), feature_group_count=3), "has no feature_group_count: use flax.linen.Conv,"),
+        (lambda: Conv(3, (3, 3), kernel_dilation=2), "has no kernel_dilation: use flax.linen.Conv,"),
+        (
+            lambda: ConvTranspose(3, (3, 3), transpose_kernel=True),
+            "no transpose_kernel: use .*ConvTranspose,",
+        ),
+        (lambda: BatchNorm(axis=1), "jaxgan's BatchNorm has no axis: use flax.linen.BatchNorm,"),
+        (
+            lambda: UpsampleConv(3, (3, 3), 2),
+            r"^UpsampleConv has strides \(1, 1\) and no other, got \(2, 2\)",
+        ),
+        (
+            lambda: ConvDownsample(3, (3, 3), padding="VALID"),
+            "^ConvDownsample has padding 'SAME' and no other",
+        ),
+        (lambda: UpsampleConv(3, (3, 3), mask=1), "UpsampleConv has no mask: use flax.linen.Conv,"),
+    ],
+)
+def test_what_the_layers_do_not_take_is_said_in_one_sentence(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make().init(jax.random.key(0), jnp.zeros((2, 4, 6, 2)))
+    assert "\n" not in str(caught.value).partition("\n----")[0]
+
+
+@pytest.mark.parametrize("x", [jnp.zeros((6, 2)), jnp.zeros((2, 4, 6, 2), jnp.uint8)])
+@pytest.mark.parametrize("layer", [Conv, ConvTranspose, UpsampleConv, ConvDownsample])
+def test_what_is_no_float_images_is_refused(layer, x):
+    with pytest.raises(
+        ValueError, match=rf"^{layer.__name__} takes float images \[B, H, W, C\], got {x.dtype}"
+    ):
+        layer(**ODD).init(jax.random.key(0), x)
 
 
 @pytest.mark.parametrize(

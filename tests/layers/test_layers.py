@@ -286,6 +286,20 @@ def test_only_the_classes_of_the_batch_learn_from_it():
         assert [bool(row.any()) for row in table] == [True, False, True]
 
 
+@pytest.mark.parametrize("labels", [None, jnp.zeros(1, jnp.int32), jnp.zeros(5, jnp.int32)])
+def test_conditional_batch_norm_takes_one_label_per_example(labels):
+    """One label would count for all examples, without a word."""
+    with pytest.raises(ValueError, match=r"one label per example, shape \(4,\), got (none|shape)"):
+        ConditionalBatchNorm(3).init(jax.random.key(0), jnp.zeros((4, 2, 2, 1)), labels, train=True)
+
+
+def test_layers_say_what_they_take():
+    with pytest.raises(ValueError, match=r"MinibatchStddev takes features \[B, ..., C\], got shape \(4,\)"):
+        MinibatchStddev().init(jax.random.key(0), jnp.zeros(4))
+    with pytest.raises(ValueError, match=r"SpectralNorm takes a module, such as nn.Dense\(1\), got <class"):
+        SpectralNorm(nn.Dense).init(jax.random.key(0), jnp.zeros((4, 2)), train=True)
+
+
 def test_a_label_that_is_no_class_is_not_silent():
     features = normal(0, (2, 3))
     module, variables = conditional(features, jnp.zeros(2, jnp.int32))

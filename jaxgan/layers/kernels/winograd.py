@@ -68,7 +68,7 @@ def suits(window: Window, examples: Any, channels: int, features: int) -> bool:
         channels: number of channels of the images.
         features: number of channels of the features.
     """
-    if not isinstance(examples, int):
+    if not isinstance(examples, int) or examples == 0:
         return False
     if any(taps % stride for taps, stride in zip(window.taps, window.strides, strict=True)):
         return False
