@@ -186,9 +186,13 @@ def folder_of(path: Path) -> Path:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """Return the settings of a run, or {} if there is no readable config.json."""
-    try:
-        settings = json.loads((folder_of(path) / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return settings if isinstance(settings, dict) else {}
+    """Return the settings of a run, also for the generator in its ``export`` or ``best``; {} for others."""
+    folder = folder_of(path)
+    for each in (folder, folder.resolve().parent):
+        try:
+            settings = json.loads((each / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(settings, dict) and "format_version" not in settings:  # which a description has
+            return settings if each == folder or (each / "status.json").exists() else {}
+    return {}

@@ -42,6 +42,16 @@ def test_a_run_is_measured_against_what_it_learned_from_any_folder(places, digit
     assert evaluate.evaluate(places / "run", against="pics", **QUICK).scalars != expected.scalars
 
 
+def test_the_export_of_a_run_knows_what_the_run_learned(places, digits_cnn):
+    expected = evaluate.evaluate(places / "run", **QUICK).scalars
+    for name in ("export", "export/generator.safetensors"):
+        assert evaluate.evaluate(places / "run" / name, out=places / "out", **QUICK).scalars == expected
+    shutil.copytree(places / "run/export", places / "alone")
+    with pytest.raises(UserError, match=r"`against` is missing: .* does not say what it was trained on"):
+        evaluate.evaluate(places / "alone", **QUICK)
+    assert evaluate.evaluate(places / "alone", against=places / "a/pics", **QUICK).scalars == expected
+
+
 def test_other_data_in_the_same_place_are_refused(places, digits_cnn):
     shutil.rmtree(places / "a/pics")
     with pytest.raises(UserError, match="where nothing is now: name real images with `against`"):
