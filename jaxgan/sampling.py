@@ -15,6 +15,7 @@ from jaxgan.images import eight_bits, judge
 from jaxgan.prior import Prior, draw_rows, normal, slerp
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically
+from jaxgan.system.settings import converted
 
 __all__ = [
     "animate",
@@ -126,7 +127,7 @@ def grid(images: Any, *, columns: int, size: int = 640) -> Image.Image:
     Warns:
         UserWarning: if float images are all >= 0, where -1 is black.
     """
-    images = eight_bits(images)
+    images, columns = eight_bits(images), converted("columns", columns, int)
     count, height, width, channels = images.shape
     if columns < 1:
         raise ValueError(f"a grid has at least one image and one column, got {count} and {columns}")

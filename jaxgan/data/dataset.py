@@ -67,7 +67,8 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
     Args:
         images: uint8 in [0, 255] or float in [-1, 1], ``[N, H, W, C]`` or ``[N, H, W]`` (one channel); or
             points, float ``[N, D]`` of any range.
-        labels: integers ``[N]``, >= 0, or None; the largest label gives the number of classes.
+        labels: integers ``[N]`` or ``[N, 1]``, >= 0, or None; the largest label gives the number of classes.
+            Strings are names of classes, which are numbered in their order.
         name: the name of the data set.
 
     Returns:
@@ -83,10 +84,18 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
         notes += oddities(images, subject)
     if labels is None:
         return Dataset(name, images, notes=notes)
-    labels = np.asarray(labels)
+    labels, class_names = np.asarray(labels), None
+    if labels.shape == (len(images), 1):
+        labels = labels[:, 0]
+    if labels.dtype.kind in "US" and labels.shape == images.shape[:1]:  # names of the classes
+        names, labels = np.unique(labels.astype(str), return_inverse=True)
+        class_names = tuple(names.tolist())
+    elif np.issubdtype(labels.dtype, np.floating) and (labels == np.floor(labels)).all():
+        labels = labels.astype(np.int64)  # tables often hold 3.0
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        cure = ": labels.argmax(axis=1) makes integers of one-hot rows" if labels.ndim == 2 else ""
         raise ValueError(
-            f"labels are integers of shape {images.shape[:1]}, got {labels.dtype} {labels.shape}"
+            f"labels are integers of shape {images.shape[:1]}, got {labels.dtype} {labels.shape}{cure}"
         )
     if labels.min() < 0 or labels.max() >= MOST_CLASSES:
         raise ValueError(
@@ -95,7 +104,7 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
     num_classes = int(labels.max()) + 1
     if empty := num_classes - len(np.unique(labels)):
         notes += (f"{empty} of the {num_classes} classes of {name} have no image",)
-    return Dataset(name, images, labels.astype(np.int32), num_classes, notes)
+    return Dataset(name, images, labels.astype(np.int32), num_classes, notes, class_names)
 
 
 def checked(dataset: Any, *, conditional: bool) -> Dataset:
@@ -113,14 +122,16 @@ def checked(dataset: Any, *, conditional: bool) -> Dataset:
         raise UserError(f"`dataset` is a Dataset, got {kind}: data.from_arrays(images, labels) makes one")
     labels = dataset.labels if conditional else None
     try:
-        images, labels, num_classes, notes = from_arrays(dataset.images, labels, name=dataset.name)[1:5]
+        judged = from_arrays(dataset.images, labels, name=dataset.name)
+        images, labels, num_classes, notes = judged[1:5]
     except ValueError as error:
         raise UserError(f"{dataset.name} is refused: {error}") from error
     if num_classes is not None:
         count = dataset.num_classes or num_classes
         if count < num_classes:
             raise UserError(f"{dataset.name} has {count} classes, but its labels go to {num_classes - 1}")
-        dataset = dataset._replace(labels=labels, num_classes=count)
+        names = dataset.class_names or judged.class_names
+        dataset = dataset._replace(labels=labels, num_classes=count, class_names=names)
     before = dataset.images
     if not isinstance(before, np.ndarray) or (before.dtype, before.shape) != (images.dtype, images.shape):
         dataset = dataset._replace(images=images, content=None)  # the checksum was that of other bytes

@@ -23,9 +23,10 @@ from jaxgan.names import FAMILIES
 from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import expanded, write_atomically, write_json
+from jaxgan.system.files import write_atomically, write_json
 from jaxgan.system.limits import require_devices
 from jaxgan.system.random import seed_key
+from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
@@ -244,14 +245,14 @@ def _files(path: str | Path) -> tuple[Path, Path]:
     Raises:
         UserError: if the path is neither a folder nor a ``.safetensors`` file.
     """
-    path = expanded(path)
-    if path.is_dir():
-        folder = path / "export" if (path / "export" / CONFIG).exists() else path
+    file: Path = converted("path", path, Path)
+    if file.is_dir():
+        folder = file / "export" if (file / "export" / CONFIG).exists() else file
         return folder / CONFIG, folder / WEIGHTS
-    if path.suffix.lower() in _PICKLED:
+    if file.suffix.lower() in _PICKLED:
         raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
-    if not path.exists():
+    if not file.exists():
         raise UserError(f"there is no run, no folder and no file at {path}")
-    if path.suffix.lower() != ".safetensors":
+    if file.suffix.lower() != ".safetensors":
         raise UserError(f"{path} holds no generator: name a run's folder, or a .safetensors file")
-    return path.with_name(CONFIG), path
+    return file.with_name(CONFIG), file

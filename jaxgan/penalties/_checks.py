@@ -21,8 +21,10 @@ def value_at(weight: Weight, step: int | jax.Array) -> Any:
     """Return the weight, or the schedule's value at this step.
 
     Raises:
-        ValueError: if the weight is a negative number or NaN: such a penalty would be a reward.
+        ValueError: if the weight is a negative number or NaN (such a penalty would be a reward), or none.
     """
+    if not callable(weight) and not isinstance(weight, int | float) and not hasattr(weight, "dtype"):
+        raise ValueError(f"the weight of a penalty is a number or a schedule of the step, got {weight!r}")
     if isinstance(weight, (int, float)) and not weight >= 0:
         raise ValueError(f"the weight of a penalty is at least 0, got {weight}")
     return weight(step) if callable(weight) else weight

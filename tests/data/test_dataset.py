@@ -203,3 +203,24 @@ def test_a_data_set_that_is_right_stays_the_same_object_in_memory(tmp_path):
     assert dataset.images is mapped.images
     assert dataset.content == "known"
     assert checked(dataset, conditional=False) == dataset
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([1, 0, 1], None),
+        ((1.0, 0.0, 1.0), None),
+        (np.array([[1], [0], [1]], np.uint8), None),
+        (["dog", "cat", "dog"], ("cat", "dog")),
+        (np.array([b"dog", b"cat", b"dog"]), ("cat", "dog")),
+    ],
+)
+def test_labels_with_one_meaning_are_understood(labels, names):
+    dataset = data.from_arrays(np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), np.uint8), labels)
+    assert (dataset.labels.tolist(), dataset.labels.dtype) == ([1, 0, 1], np.int32)
+    assert (dataset.num_classes, dataset.class_names) == (2, names)
+
+
+def test_one_hot_rows_are_told_how_to_become_labels():
+    with pytest.raises(ValueError, match=r"got int64 \(3, 2\): labels.argmax\(axis=1\) makes integers"):
+        data.from_arrays(np.zeros((3, 4, 4, 1), np.uint8), np.eye(2, dtype=int)[[1, 0, 1]])

@@ -38,7 +38,7 @@ def no_tensorflow():
 
 def idx(array):
     shape = np.array(array.shape, ">u4").tobytes()
-    return gzip.compress(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes())
+    return gzip.compress(bytes([0, 0, 8, array.ndim]) + shape + array.tobytes(), mtime=0)
 
 
 def register(monkeypatch, files, urls):
@@ -189,9 +189,13 @@ def test_downloads_are_always_verified(tmp_path):
         ),
         ("labels-idx1", idx(np.full(30, 10, np.uint8)), r"labels are 0 to 9 .* with a label 10"),
         ("labels-idx1", idx(np.zeros(30, np.uint8))[:20], "cannot be unpacked"),
-        ("labels-idx1", gzip.compress(b"<html>"), "is no array of bytes in the idx format"),
+        ("labels-idx1", gzip.compress(b"<html>", mtime=0), "is no array of bytes in the idx format"),
         ("labels-idx1", b"", "is no array of bytes in the idx format"),
-        ("labels-idx1", gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 30]) + bytes(29)), "is no array of bytes"),
+        (
+            "labels-idx1",
+            gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 30]) + bytes(29), mtime=0),
+            "is no array of bytes",
+        ),
     ],
 )
 def test_unverified_files_have_the_shapes_and_ranges_of_official_ones(tiny, tmp_path, file, content, message):
