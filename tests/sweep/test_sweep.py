@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxgan import build, cli, data, train
-from jaxgan.config import Config, upgrade
+from jaxgan.config import Config, config_of, upgrade
 from jaxgan.run import placement
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.state import GANState
@@ -229,8 +229,7 @@ def test_members_are_judged_by_the_data_sets_extractor(script, tmp_path, digits_
     cli.main(["evaluate", str(folder / "best"), "--metrics", "fid", "--n", "200"])
     best = folder / "best"
     settings = json.loads((best / "config.json").read_text())
-    given = {name: value for name, value in upgrade(settings).items() if name not in ("images", "own")}
-    config = Config(**given)
+    config = config_of(settings)
     train.run(config.replace(evaluate_every=STEPS, workdir=str(tmp_path / "alone")))
     (alone,) = map(json.loads, (tmp_path / "alone/evaluations.jsonl").read_text().splitlines())
     assert alone["fid"] == pytest.approx(rows[0]["fid"], rel=1e-3)  # pixels are rounded to 8 bits
