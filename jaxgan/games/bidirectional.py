@@ -70,6 +70,11 @@ class BiGame(Game):
         """Return the latents of images, ``[B, Z]``, in drawing mode."""
         return self.generator.apply(variables, images, labels, train=False, method="encode")
 
+    def generator_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables]:
+        """Return the network that makes the images, cut out of the player by its name."""
+        parts = {name: tree["generator"] for name, tree in variables.items() if "generator" in tree}
+        return (generator.generator, parts) if hasattr(generator, "generator") else (generator, variables)
+
     def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
         """Return the average encoder's latents of images, ``"latents"``."""
         return {"latents": self.encode(state.ema, images)}
