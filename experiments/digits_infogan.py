@@ -1,6 +1,10 @@
-"""InfoGAN on 8x8 handwritten digits: a category of ten values becomes the digit, without labels.
+"""InfoGAN on 8x8 handwritten digits: it looks for the ten digits by a category of ten values, without labels.
 
-    python experiments/digits_infogan.py
+    python experiments/digits_infogan.py    # 6,000 steps
+
+After 6,000 steps with seed 0, the category that the discriminator reads agrees with the digit for 55 % of the
+images, after the best matching of the two. K-means on pixels reaches 74 % (mean of five starts), so here the
+simple method wins.
 
 In a sample grid, a column has one value of the category, and the last two rows sweep the continuous codes.
 

@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 
 import flax.linen as nn
 
-from jaxgan.games import BiGame, ClassGame, Game, InfoGame
-from jaxgan.games.classes import DiscriminativeClassGame
+from jaxgan.games import BiGame, ClassGame, DiscriminativeClassGame, Game, InfoGame
 from jaxgan.networks.encoders import Bidirectional, PairDiscriminator
 from jaxgan.prior import Prior
 from jaxgan.system.errors import UserError

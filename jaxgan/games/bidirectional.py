@@ -30,9 +30,19 @@ class BiGame(Game):
     The player minimizes the discriminator's loss with the roles of real and fake exchanged, so both of its
     networks move: the generator through its fakes, the encoder through the latents of real images.
 
+    Raises:
+        ValueError: if the generator's module has no method ``encode``.
+
     References:
         Donahue et al. 2017, eq. 3; the exchanged roles are those of the authors' code.
     """
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.generator, "encode", None)):
+            raise ValueError(
+                f"BiGAN needs a module with a method `encode`, and {type(self.generator).__name__} has none: "
+                "make it by encoders.Bidirectional(generator, encoder)"
+            )
 
     def play(self, variables: Variables, turn: Turn, key: jax.Array, latent_dim: int):
         """Make fakes of latents, and latents of the real images."""
