@@ -29,8 +29,8 @@ from jaxgan.names import (
     UPDATES,
 )
 from jaxgan.sampling import drawing
-from jaxgan.state import GANState, init_state
-from jaxgan.step import Step, check_rules, make_train_step
+from jaxgan.state import GANState, init_game
+from jaxgan.step import Step, check_rules, make_step
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import nbytes, require_memory
 from jaxgan.system.pieces import check_module, check_optimizer
@@ -202,17 +202,21 @@ def train_step(
         traced: a traced penalty weight, EMA decay and the like by the settings' names.
     """
     settings = _with(config, traced)
-    return make_train_step(
-        generator,
-        discriminator,
-        pieces.loss or LOSSES[config.loss],
+    game = config.game.make(
+        config.latent_dim,
+        generator=generator,
+        discriminator=discriminator,
+        loss=pieces.loss or LOSSES[config.loss],
         penalty=pieces.penalty or PENALTIES[config.penalty](settings.penalty_weight),
         augment=pieces.augment or augmentation(config),
+        dtype=PRECISIONS[config.precision],
+    )
+    return make_step(
+        game,
         d_steps=config.d_steps,
         accumulate=config.accumulate,
         update=pieces.update or UPDATES[config.update](settings),
         ema_decay=ema_schedule(settings.ema_decay),
-        dtype=PRECISIONS[config.precision],
     )
 
 
@@ -245,12 +249,13 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
             "with batch normalization the gradient of one example is not defined"
         )
     num_classes = dataset.num_classes if config.conditional else None
-    generator, discriminator = FAMILIES[config.network].make(config, image_shape, num_classes)
+    family = FAMILIES[config.network]
+    generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
     generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
-    sizes: Any = {"image_shape": image_shape, "latent_dim": config.latent_dim, "num_classes": num_classes}
 
     def init(key: jax.Array) -> GANState:
-        return init_state(key, generator, discriminator, g_tx=g_tx, d_tx=d_tx, **sizes)
+        size = config.latent_dim if step.game.prior is None else None
+        return init_game(key, step.game, batch, g_tx=g_tx, d_tx=d_tx, latent_dim=size)
 
     arrays = dataset.arrays(config.conditional)
     count = config.images_per_step

@@ -20,6 +20,7 @@ from jaxgan import build, export, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan.config import Config, config_of
+from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
 from jaxgan.run.workdir import read_settings
@@ -102,7 +103,8 @@ def resume(args: list[str]) -> None:
                 f"{args[0]} has pieces of its own ({own}): go on with it by the program that made it"
             )
         config = config_of(settings, workdir=args[0])
-    start(parse_all([config], args=args[1:], **program)[0])
+    config, game = parse_all([config, config.game], args=args[1:], **program)
+    start(config.replace(game=game))
 
 
 def recipes() -> None:
@@ -146,7 +148,7 @@ def sample(
     require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
     classes = _classes(class_, description, run)
     labels = None if classes is None else jnp.resize(jnp.array(classes, jnp.int32), (n,))
-    latents = sampling.draw_latents(seed_key(seed), n, description["latent_dim"])
+    latents = draw_rows(export.prior_of(description), seed_key(seed), n)
     points = len(description["image_shape"]) == 1
     if points and not kind:
         raise UserError(f"{run} makes points: `out` must end in .png or .npz, got {out}")
@@ -230,9 +232,10 @@ def interpolate(
         raise UserError(f"{run} makes points, and interpolate draws images")
     require_memory(rows * steps * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {steps:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
-    ends = sampling.draw_latents(seed_key(seed), 2 * rows, description["latent_dim"])
+    prior = export.prior_of(description)
+    ends = draw_rows(prior, seed_key(seed), 2 * rows)
     columns = [
-        sampling.sample(generate, sampling.slerp(ends[:rows], ends[rows:], share), labels)
+        sampling.sample(generate, prior.between(ends[:rows], ends[rows:], share), labels)
         for share in np.linspace(0, 1, steps).tolist()
     ]
     strip = np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from jaxgan import names
+from jaxgan.rules import Rules
 from jaxgan.system.errors import UserError, choose
 from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting
 
@@ -341,7 +342,12 @@ class Config:
         sweep="never",
     )
 
+    game: Rules = Rules()
+    """The game that is played, with its own options; its fields are settings too."""
+
     def __post_init__(self):
+        if not isinstance(self.game, Rules):
+            raise UserError(f"`game` is one of jaxgan.rules, such as InfoGAN(), got {self.game!r:.60}")
         for name, info in INFO.items():
             value = converted(name, getattr(self, name), TYPES[name], info)
             object.__setattr__(self, name, value)
@@ -375,8 +381,11 @@ class Config:
                 else:
                     spelled[name] = choose(name, value, info.choices)
             _check_range(name, value, info)
+        for name, info in info_of(type(self.game)).items():
+            _check_range(name, getattr(self.game, name), info)
         config = self.replace(**spelled)
         config._check_together()
+        config.game.check(config)
         for name in config.without_effect():
             other, values = next(iter((INFO[name].only or INFO[name].idle).items()))
             value, has = _text(getattr(config, name)), _text(getattr(config, other))
@@ -424,8 +433,16 @@ class Config:
         return self.replace(**{name: DEFAULTS[name] for name in dead})
 
     def replace(self, **changes: Any) -> "Config":
-        """Return a copy with other values."""
+        """Return a copy with other values; the game's own options are named like any other setting."""
+        own = {name: changes.pop(name) for name in info_of(type(self.game)) if name in changes}
+        if own:
+            changes["game"] = dataclasses.replace(changes.get("game", self.game), **own)
         return dataclasses.replace(self, **changes)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all settings by name, the game's own among them, with the game's name as ``"game"``."""
+        values = {name: getattr(self, name) for name in INFO}
+        return values | {"game": self.game.NAME} | dataclasses.asdict(self.game)
 
     def asked(
         self, source: str, fingerprint: Mapping[str, Any], own: Mapping[str, str], *, own_data: bool = False
@@ -438,13 +455,15 @@ class Config:
             own: labels of the user's own pieces.
             own_data: whether the user gave the data set in Python, where no other program finds it.
         """
-        content = dataclasses.asdict(self.replace(data=source)) | {"own_data": own_data}
+        content = self.replace(data=source).settings() | {"own_data": own_data}
         return content | {"fingerprint": dict(fingerprint), "own": dict(own)}
 
 
 INFO: dict[str, Info] = info_of(Config)
-TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Config)}
-DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Config)}
+TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Config) if field.name in INFO}
+DEFAULTS: dict[str, Any] = {
+    field.name: field.default for field in dataclasses.fields(Config) if field.name in INFO
+}
 PRACTICAL = frozenset(name for name, info in INFO.items() if info.practical) | {"own_data"}
 """Settings that a run may change when it goes on: no step's numbers depend on them. Where the data come from
 is one of them, since their content is compared."""
@@ -475,14 +494,10 @@ def upgrade(saved: Mapping[str, Any]) -> dict[str, Any]:
         if saved.get("optimizer") == "rmsprop":
             saved["rmsprop_decay"] = saved.get("beta2", 0.999)
     try:
-        known = {name: value for name, value in saved.items() if name in INFO}
-        values: dict[str, Any] = {  # JSON has no tuples
-            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
-        }
-        config = Config(**values)
-        rest = {name: value for name, value in saved.items() if name not in INFO}
+        config = _read(saved)
+        rest = {name: value for name, value in saved.items() if name not in config.settings()}
         dead = config.without_effect()  # older versions kept settings without effect
-        return dataclasses.asdict(config.replace(**{name: DEFAULTS[name] for name in dead})) | rest
+        return config.replace(**{name: DEFAULTS[name] for name in dead}).settings() | rest
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"these are no settings of a run: {error}") from error
 
@@ -497,7 +512,18 @@ def config_of(saved: Mapping[str, Any], **changes: Any) -> Config:
     Raises:
         UserError: if the content is not a run's settings.
     """
-    return Config(**{name: value for name, value in (upgrade(saved) | changes).items() if name in INFO})
+    return _read(upgrade(saved)).replace(**changes)
+
+
+def _read(saved: Mapping[str, Any]) -> Config:
+    """Return the config of settings by name; what is no setting is left out."""
+    kind = names.GAMES[choose("game", saved.get("game", Rules.NAME), names.GAMES)]
+    values: dict[str, Any] = {  # JSON has no tuples
+        name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()
+    }
+    own = {name: values[name] for name in info_of(kind) if name in values}
+    known = {name: value for name, value in values.items() if name in INFO}
+    return Config(**known, game=kind(**own))
 
 
 def option(field: str) -> str:

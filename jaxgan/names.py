@@ -11,7 +11,21 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, encoders, mlp
+from jaxgan.rules import GAMES
+
+__all__ = [
+    "AUGMENTATIONS",
+    "FAMILIES",
+    "GAMES",
+    "LOSSES",
+    "OPTIMIZERS",
+    "PENALTIES",
+    "PRECISIONS",
+    "SCHEDULES",
+    "UPDATES",
+    "Family",
+]
 
 LOSSES = {
     "minimax": losses.minimax,
@@ -52,12 +66,15 @@ class Family(NamedTuple):
         generator: class of the family's generator.
         discriminator: class of the family's discriminator.
         make: ``(config, image_shape, num_classes) -> (generator, discriminator)``.
+        encoder: ``(config, latent size, num_classes) -> encoder`` of the same kind; None if the
+            family has none.
         note_on: ``(height, width) -> a line for the user`` about a size that does not suit it, or None.
     """
 
     generator: type[nn.Module]
     discriminator: type[nn.Module]
     make: Callable[[Any, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]
+    encoder: Callable[[Any, int, int | None], nn.Module] | None = None
     note_on: Callable[[int, int], str | None] = lambda height, width: None
 
 
@@ -77,9 +94,18 @@ def _dcgan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -
     )
 
 
+def _mlp_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module:
+    hidden = {} if config.hidden is None else {"hidden": config.hidden}
+    return encoders.DenseEncoder(size, num_classes=num_classes, **hidden)
+
+
+def _dcgan_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module:
+    return encoders.ConvEncoder(size, config.width, num_classes)
+
+
 FAMILIES = {
-    "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp),
-    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan, dcgan.note_on),
+    "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp, _mlp_encoder),
+    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan, _dcgan_encoder, dcgan.note_on),
 }
 
 UPDATES: dict[str, Callable[[Any], updates.Update]] = {

@@ -32,7 +32,7 @@ from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
 from jaxgan.system import compilation, output, processes, signals
-from jaxgan.system.command_line import parse
+from jaxgan.system.command_line import parse_all
 from jaxgan.system.errors import PREEMPTED, UserError, exits, with_flags
 from jaxgan.system.limits import require_devices
 from jaxgan.system.pieces import kind_of
@@ -331,7 +331,8 @@ def main(default: Config, description: str | None, args: list[str] | None = None
     Exit codes: 0 done, 1 failed, 2 a mistake of the user's, 75 preempted but saved, 130 interrupted before
     the start. One sentence explains a mistake of the user's, a full disk and NaN.
     """
-    start(parse(default, description=description or "", args=args))
+    config, game = parse_all([default, default.game], description=description or "", args=args)
+    start(config.replace(game=game))
 
 
 def start(config: Config, dataset: data.Dataset | None = None) -> NoReturn:

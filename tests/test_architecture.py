@@ -16,7 +16,7 @@ ROOT = Path(jaxgan.__file__).parent
 # From the top of the house to its ground. A room may import itself and `system`; what else it may is listed.
 MAY_IMPORT = {
     "cli": {
-        "build", "config", "data", "evaluate", "export", "recipes", "run", "sampling", "sweep", "train", "__init__",
+        "build", "config", "data", "evaluate", "export", "prior", "recipes", "run", "sampling", "sweep", "train", "__init__",
     },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
@@ -24,12 +24,13 @@ MAY_IMPORT = {
         "build", "config", "data", "diagnostics", "evaluate", "export", "features", "images", "metrics", "parallel",
         "sampling", "state",
     },
-    "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "sampling"},
+    "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "state", "step"},
     "export": {"names", "prior", "sampling", "state"},
     "recipes": {"config"},
-    "config": {"names"},
-    "names": {"augment", "losses", "networks", "penalties", "updates"},
+    "config": {"names", "rules"},
+    "names": {"augment", "losses", "networks", "penalties", "rules", "updates"},
+    "rules": {"games", "networks", "prior"},
     "features": {"data", "images", "layers", "state"},
     "parallel": {"games", "state", "step"},
     "diagnostics": {"games", "images", "prior", "state", "updates"},

@@ -222,6 +222,7 @@ def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, 
     fakes = from_generator(
         generate,
         latent_dim=description["latent_dim"],
+        prior=export.prior_of(description),
         n=n,
         labels=labels_like(real, n, num_classes),
         seed=seed,

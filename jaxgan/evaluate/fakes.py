@@ -13,6 +13,7 @@ from jaxgan import sampling
 from jaxgan.data import Dataset
 from jaxgan.features import Extractor, Outputs
 from jaxgan.images import Judged, judge, oddities
+from jaxgan.prior import Prior, normal
 from jaxgan.system.progress import counting
 from jaxgan.system.random import seed_key
 
@@ -46,6 +47,7 @@ def from_generator(
     labels: Int[np.ndarray, " n"] | None = None,
     seed: int = 0,
     key: jax.Array | None = None,
+    prior: Prior | None = None,
 ) -> Fakes:
     """Return the images of a generator: any function of latents, or of latents and labels.
 
@@ -54,8 +56,9 @@ def from_generator(
         latent_dim: the length of a latent vector.
         n: the number of images, >= 1.
         labels: one for each image of a conditional generator.
-        seed: the seed of the standard normal latents, which are those of ``jaxgan sample --seed``.
+        seed: the seed of the latents, which are those of ``jaxgan sample --seed``.
         key: the key of the latents, in place of a seed.
+        prior: distribution of the latents; None for standard normal ones.
 
     Returns:
         The `Fakes`. Their batches refuse images that `jaxgan.images.judge` refuses; values outside [-1, 1]
@@ -63,7 +66,7 @@ def from_generator(
         given, the key's data in its place.
     """
     source = {"seed": seed} if key is None else {"key": jax.random.key_data(key).tolist()}
-    latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim)
+    latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim, prior)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
         rows = np.minimum(np.arange(first, first + size), n - 1)  # one size compiles once
@@ -71,7 +74,9 @@ def from_generator(
         judged = judge(images, "the generated images", generated=True)
         return (judged.warn() if first == 0 else judged).eight_bits()  # one note tells of all batches
 
-    return Fakes(n, batch, labels, {"latents": "standard normal, not truncated", **source})
+    plain = prior is None or prior == normal(latent_dim)
+    drawn = "standard normal, not truncated" if plain else prior.as_json()
+    return Fakes(n, batch, labels, {"latents": drawn, **source})
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:

@@ -5,8 +5,17 @@ from jaxgan.export.safetensors import (
     WEIGHTS,
     is_exported,
     load_generator,
+    prior_of,
     read_description,
     save_generator,
 )
 
-__all__ = ["CONFIG", "WEIGHTS", "is_exported", "load_generator", "read_description", "save_generator"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "is_exported",
+    "load_generator",
+    "prior_of",
+    "read_description",
+    "save_generator",
+]

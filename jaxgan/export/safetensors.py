@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from jaxgan.names import FAMILIES
+from jaxgan.prior import Prior, normal
 from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
@@ -29,6 +30,7 @@ from jaxgan.system.random import seed_key
 from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
+WITH_INPUTS = 2  # the format of a generator whose latents are not standard normal: it has "inputs" too
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 _DTYPES = {
     **{"BOOL": "bool", "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"},
@@ -52,6 +54,7 @@ def save_generator(
     step: int,
     class_names: Sequence[str] | None = None,
     data: Mapping[str, Any] | None = None,
+    prior: Prior | None = None,
 ) -> None:
     """Write a generator so that `load_generator` gives it back.
 
@@ -65,6 +68,7 @@ def save_generator(
         step: training step of the variables.
         class_names: name of each class, if the classes have names.
         data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
+        prior: distribution of the latents; None for standard normal ones.
     """
     names = [name for name, family in FAMILIES.items() if type(generator) is family.generator]
     options = {
@@ -85,7 +89,25 @@ def save_generator(
         **({} if class_names is None else {"class_names": list(class_names)}),
         **({} if data is None else {"data": dict(data)}),
     }
+    if prior is not None and prior != normal(latent_dim):
+        description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
     write_json(folder / CONFIG, description)
+
+
+def prior_of(description: Mapping[str, Any]) -> Prior:
+    """Return the distribution of an exported generator's latents.
+
+    Raises:
+        UserError: if the description has none that makes sense.
+    """
+    inputs = description.get("inputs")
+    try:
+        prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])
+        if prior.size != description["latent_dim"]:
+            raise ValueError(f"its prior has length {prior.size}, its latents {description['latent_dim']}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"this description of a generator has no prior that fits: {error}") from error
+    return prior
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
@@ -110,8 +132,8 @@ def read_description(path: str | Path) -> dict[str, Any]:
         raise UserError(f"{path} has no exported generator: a run's comes with its first save") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{file} does not describe a generator: {error}") from error
-    if version != FORMAT_VERSION:
-        raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION}")
+    if version not in (FORMAT_VERSION, WITH_INPUTS):
+        raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION} and {WITH_INPUTS}")
     return description
 
 

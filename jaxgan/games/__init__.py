@@ -8,13 +8,14 @@ state. An update rule (`jaxgan.updates`) needs only the gradients of a game (`ja
 |---|---|
 | `Game` | nothing: the plain GAN, with or without labels |
 | `InfoGame` | parts of the latents are codes, which the discriminator reads from the fakes |
-| `ClassGame` | the discriminator tells the classes apart instead of being given them |
+| `ClassGame` | the discriminator tells the classes apart instead of being given them: ACGAN |
+| `DiscriminativeClassGame` | the same, and it tells the reals of a class from its fakes: ADC |
 | `BiGame` | an encoder maps images to latents, and the discriminator judges pairs of both |
 """
 
 from jaxgan.games.base import Game
 from jaxgan.games.bidirectional import BiGame
-from jaxgan.games.classes import ClassGame
+from jaxgan.games.classes import ClassGame, DiscriminativeClassGame
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
 from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
@@ -24,6 +25,7 @@ __all__ = [
     "BiGame",
     "ClassGame",
     "Critic",
+    "DiscriminativeClassGame",
     "Game",
     "InfoGame",
     "Play",

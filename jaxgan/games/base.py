@@ -151,6 +151,19 @@ class Game:
         """Return what the game's networks know of images, by name: codes, chances of classes, latents."""
         return {}
 
+    @property
+    def columns(self) -> int | None:
+        """The number of columns that a grid of samples has by itself; None for any."""
+        return None
+
+    def lay_out(self, latents: jax.Array, columns: int) -> jax.Array:
+        """Return latents of a grid of samples so that its places show what the latents mean."""
+        return latents
+
+    def generator_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables]:
+        """Return the network that makes the images, with its share of the player's variables."""
+        return generator, variables
+
     # -- what all games share ------------------------------------------------------------------------------
 
     def first_turn(self, batch: Mapping[str, Any]) -> Turn:

@@ -30,9 +30,19 @@ class BiGame(Game):
     The player minimizes the discriminator's loss with the roles of real and fake exchanged, so both of its
     networks move: the generator through its fakes, the encoder through the latents of real images.
 
+    Raises:
+        ValueError: if the generator's module has no method ``encode``.
+
     References:
         Donahue et al. 2017, eq. 3; the exchanged roles are those of the authors' code.
     """
+
+    def __post_init__(self) -> None:
+        if not callable(getattr(self.generator, "encode", None)):
+            raise ValueError(
+                f"BiGAN needs a module with a method `encode`, and {type(self.generator).__name__} has none: "
+                "make it by encoders.Bidirectional(generator, encoder)"
+            )
 
     def play(self, variables: Variables, turn: Turn, key: jax.Array, latent_dim: int):
         """Make fakes of latents, and latents of the real images."""
@@ -69,6 +79,11 @@ class BiGame(Game):
     def encode(self, variables: Variables, images: jax.Array, labels: jax.Array | None = None) -> Any:
         """Return the latents of images, ``[B, Z]``, in drawing mode."""
         return self.generator.apply(variables, images, labels, train=False, method="encode")
+
+    def generator_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables]:
+        """Return the network that makes the images, cut out of the player by its name."""
+        parts = {name: tree["generator"] for name, tree in variables.items() if "generator" in tree}
+        return (generator.generator, parts) if hasattr(generator, "generator") else (generator, variables)
 
     def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
         """Return the average encoder's latents of images, ``"latents"``."""

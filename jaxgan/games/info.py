@@ -84,6 +84,37 @@ class InfoGame(Game):
                 total += self.continuous_weight * 0.5 * ((code - part) ** 2).sum(axis=1)
         return total
 
+    @property
+    def columns(self) -> int | None:
+        """The number of values of the first category: each has a column of the grid."""
+        assert self.prior is not None
+        return next((length for kind, length in self.prior.blocks[1:] if kind == "one_hot"), None)
+
+    def lay_out(self, latents: jax.Array, columns: int) -> jax.Array:
+        """Return a grid's latents: a category a column, and in the last rows a sweep of each continuous code.
+
+        A row has the same noise in all of its columns. A continuous code goes from -1 to 1 in its row, and is
+        0 in all others; if there are more codes than half of the rows, the first ones are shown.
+        """
+        assert self.prior is not None
+        rows, blocks = len(latents) // columns, self.prior.split(latents)
+        place = jnp.arange(len(latents))
+        row, column = place // columns, place % columns
+        shown = [blocks[0][row * columns]]
+        swept = 0  # continuous codes so far
+        categories = self.columns is not None
+        for (kind, length), block in zip(self.prior.blocks[1:], blocks[1:], strict=True):
+            if kind == "one_hot":
+                first, categories = categories, False
+                shown.append(jax.nn.one_hot(column % length, length) if first else block[row * columns])
+                continue
+            number = swept + jnp.arange(length)[None]
+            is_swept = (rows - 1 - number == row[:, None]) & (number < rows // 2)
+            along = jnp.linspace(-1, 1, columns)[column][:, None]
+            shown.append(jnp.where(is_swept, along, 0.0))
+            swept += length
+        return jnp.concatenate(shown, axis=1)
+
     def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
         """Return the codes of images: the chances of category i, ``"category_i"``, and ``"codes_i"``."""
         output = self.discriminator.apply(state.discriminator.variables, images, train=False)

@@ -1,6 +1,5 @@
 """What a run will cost: parameters, operations, bytes."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -55,7 +54,7 @@ def flops(step: jax.stages.Lowered) -> float:
 def dry_run(config: Config, experiment: Experiment) -> str:
     """Return the settings, parameter counts, floating-point operations per step and checkpoint size."""
     generator, discriminator = parameter_counts(experiment)
-    rows = {option(name): value for name, value in dataclasses.asdict(config).items()} | {
+    rows = {option(name): value for name, value in config.settings().items()} | {
         "generator": f"{generator:,} parameters",
         "discriminator": f"{discriminator:,} parameters",
         "step": f"{flops(lowered_step(config, experiment)) / 1e9:,.3f} GFLOP",

@@ -95,8 +95,10 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
 
     def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
         labels = labels_like(reals, config.evaluate_n, experiment.num_classes)
-        latent_dim = experiment.shapes.latent_dim
-        fakes = from_generator(generate, latent_dim=latent_dim, n=config.evaluate_n, labels=labels, key=key)
+        latent_dim, prior = experiment.shapes.latent_dim, experiment.step.game.prior
+        fakes = from_generator(
+            generate, latent_dim=latent_dim, n=config.evaluate_n, labels=labels, key=key, prior=prior
+        )
         return Evidence(real, fake_outputs(fakes, extractor), extractor)
 
     def measure(name: str, evidence: Evidence) -> tuple[Result, ...]:
@@ -126,7 +128,7 @@ def _plan_of_points(config: Config, dataset: Dataset, names: tuple[str, ...], go
 
     def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
         count, classes = config.evaluate_n, experiment.num_classes
-        latents = sampling.draw_latents(key, count, experiment.shapes.latent_dim)
+        latents = sampling.draw_latents(key, count, experiment.shapes.latent_dim, experiment.step.game.prior)
         points = np.asarray(generate(latents, sampling.column_labels(count, classes)), np.float32)
         if not np.isfinite(points).all():
             raise features.FeaturesNotFiniteError("the generator makes points that are not finite")

@@ -67,9 +67,13 @@ class Recorder:
         self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
         self._points = run.dataset.images.ndim == 2
         classes = run.experiment.num_classes
-        self._columns = classes if classes is not None and classes <= MOST_CLASS_COLUMNS else COLUMNS
+        in_columns = classes if classes is not None else run.experiment.step.game.columns
+        fits = in_columns is not None and in_columns <= MOST_CLASS_COLUMNS
+        self._columns = in_columns if in_columns is not None and fits else COLUMNS
         count = POINTS if self._points else ROWS * self._columns
-        self._latents = sampling.draw_latents(run.keys.grid, count, config.latent_dim)
+        game, latent_dim = run.experiment.step.game, run.experiment.shapes.latent_dim
+        latents = sampling.draw_latents(run.keys.grid, count, latent_dim, game.prior)
+        self._latents = latents if self._points else game.lay_out(latents, self._columns)
         self._labels = sampling.column_labels(count, classes)
         self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
         self.attempt("a picture", lambda: self._write_picture("reals.png", self._reals))
@@ -200,12 +204,14 @@ class Recorder:
         if not self._writes:
             return
         experiment = self._run.experiment
+        generator, variables = experiment.step.game.generator_of(experiment.generator, ema)
         save_generator(
             self.path / name,
-            experiment.generator,
-            ema,
+            generator,
+            variables,
             image_shape=self._run.dataset.images.shape[1:],
-            latent_dim=self._run.config.latent_dim,
+            latent_dim=experiment.shapes.latent_dim,
+            prior=experiment.step.game.prior,
             num_classes=experiment.num_classes,
             step=step,
             class_names=None if experiment.num_classes is None else self._run.dataset.class_names,

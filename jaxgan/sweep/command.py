@@ -1,6 +1,5 @@
 """``jaxgan sweep``: one experiment, many settings and seeds."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def sweep(
     if devices is not None and devices > len(available):
         raise UserError(f"`devices` {devices} is more than the {len(available)} of this machine")
     varied = {"grid": list(grid), "log_uniform": list(log_uniform), "random": random, "seeds": seeds}
-    settings = dataclasses.asdict(default) | varied | {"at_once": at_once}
+    settings = default.settings() | varied | {"at_once": at_once}
     if default.compilation_cache:
         compilation.keep_programs()
     with exits(OSError):

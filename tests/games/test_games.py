@@ -22,8 +22,17 @@ from jaxgan import (
     penalties,
     updates,
 )
-from jaxgan.games import BiGame, ClassGame, Game, InfoGame, Play, Prior, Turn, Verdict
-from jaxgan.games.classes import DiscriminativeClassGame
+from jaxgan.games import (
+    BiGame,
+    ClassGame,
+    DiscriminativeClassGame,
+    Game,
+    InfoGame,
+    Play,
+    Prior,
+    Turn,
+    Verdict,
+)
 from jaxgan.networks import encoders
 from modes import difference
 from smooth import DenseDiscriminator, DenseGenerator
@@ -482,6 +491,7 @@ def test_what_networks_read_of_images():
 @pytest.mark.parametrize(
     ("mistake", "sentence"),
     [
+        (lambda: BiGame(G, Pairs(), losses.hinge), "a method `encode`, and DenseGenerator has none"),
         (lambda: InfoGame(G, Heads(3), losses.hinge), "a prior of noise and at least one code"),
         (
             lambda: first("infogan", InfoGame(G, DenseDiscriminator(), losses.hinge, prior=PRIOR)),

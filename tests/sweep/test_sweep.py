@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxgan import build, cli, data, train
-from jaxgan.config import Config, config_of, upgrade
+from jaxgan.config import Config, config_of
 from jaxgan.run import placement
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.state import GANState
@@ -209,7 +209,7 @@ def test_the_best_run_goes_on_as_one_that_was_alone(script, tmp_path):
     options = ("--grid", "discriminator-learning-rate=1e-4,2e-4", "--grid", "beta2=0.9")
     sweep(script(), *options, "--workdir", folder)
     best = json.loads((folder / "best/config.json").read_text())
-    config = Config(**{name: x for name, x in upgrade(best).items() if name not in ("images", "own")})
+    config = config_of(best)
     longer = train.run(config.replace(steps=STEPS + 2))
     alone = train.run(config.replace(steps=STEPS + 2, workdir=str(tmp_path / "alone")))
     for one, other in zip(jax.tree.leaves(longer.state), jax.tree.leaves(alone.state), strict=True):

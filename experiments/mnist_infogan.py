@@ -1,0 +1,30 @@
+"""InfoGAN on MNIST: a category of ten values and two continuous codes, learned without labels.
+
+    jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
+    python experiments/mnist_infogan.py
+
+The learning rates, the batch size, the number of steps and the sizes of the latents are those of the paper.
+Its noise is uniform and its weights of both kinds of codes are 1; here the noise is normal and the continuous
+codes weigh 0.1.
+
+References:
+    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657, appendix C.1
+"""
+
+from jaxgan import train
+from jaxgan.config import Config
+from jaxgan.rules import InfoGAN
+
+CONFIG = Config(
+    data="mnist",
+    network="dcgan",
+    latent_dim=62,
+    generator_learning_rate=1e-3,
+    discriminator_learning_rate=2e-4,
+    steps=5000,
+    game=InfoGAN(categories=(10,), continuous_codes=2),
+    workdir="runs/mnist_infogan",
+)
+
+if __name__ == "__main__":
+    train.main(CONFIG, __doc__)

@@ -1,0 +1,123 @@
+"""A config names its game; the game's options are settings like any other."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgan import build, cli, data, export, train
+from jaxgan.config import INFO, Config, config_of, upgrade
+from jaxgan.games import BiGame, ClassGame, InfoGame
+from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Rules
+from jaxgan.system.errors import UserError
+from jaxgan.system.settings import info_of
+
+TINY = {"hidden": (8,), "batch_size": 8, "steps": 2, "latent_dim": 4, "quiet": True, "diagnose_every": 1}
+KINDS = {"infogan": InfoGame, "acgan": ClassGame, "bigan": BiGame}
+
+
+def test_no_option_of_a_game_is_named_like_a_setting_or_another_games():
+    names = [name for kind in GAMES.values() for name in info_of(kind)]
+    assert len({*names, *INFO, "game", "own_data", "fingerprint", "own"}) == len(names) + len(INFO) + 4
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_a_runs_settings_are_flat_and_give_the_config_back(name):
+    config = Config(game=GAMES[name](), conditional=name == "acgan").check()
+    saved = json.loads(json.dumps(config.settings()))
+    assert saved["game"] == name
+    assert not any(isinstance(value, dict) for value in saved.values())
+    assert config_of(saved) == config
+    assert upgrade(saved) == config.settings()
+
+
+def test_a_run_of_an_older_version_plays_the_plain_game():
+    saved = {name: value for name, value in Config().settings().items() if name != "game"}
+    assert config_of(saved).game == Rules()
+    assert upgrade(saved)["game"] == "gan"
+
+
+def test_options_are_replaced_by_their_names():
+    config = Config(game=InfoGAN()).replace(categories="4,3", steps=7, information_weight=2)
+    assert (config.game.categories, config.game.information_weight, config.steps) == ((4, 3), 2.0, 7)
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        (lambda: Config(game=InfoGAN(categories=(), continuous_codes=0)), "at least one code"),
+        (lambda: Config(game=InfoGAN(categories=(1,))), "`categories` takes numbers of at least 2, got 1"),
+        (lambda: Config(game=InfoGAN(information_weight=-1)), "`information_weight` must be 0 or a positive"),
+        (lambda: Config(game=InfoGAN(categories="a,b")), "such as 10 or 10,5, got a,b"),
+        (lambda: Config(game=ACGAN()), "it needs `conditional` True"),
+        (lambda: Config(game=ACGAN(on_fakes=True, discriminative=True), conditional=True), "has no effect"),
+        (lambda: Config(game=BiGAN(pair_width=0)), "`pair_width` must be at least 1"),
+        (lambda: Config(game="infogan"), "`game` is one of jaxgan.rules"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_a_sentence(config, sentence):
+    with pytest.raises(UserError, match=sentence):
+        config().check()
+
+
+def test_the_command_line_has_the_options_of_the_game_and_of_no_other(capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, "start", seen.append)
+    train.main(Config(game=InfoGAN()), "", args=["--categories", "5", "--steps", "3"])
+    assert (seen[0].game, seen[0].steps) == (InfoGAN(categories=(5,)), 3)
+    with pytest.raises(SystemExit):
+        train.main(Config(), "", args=["--categories", "5"])
+    assert "--categories" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("network", ["mlp", "dcgan"])
+@pytest.mark.parametrize(
+    "game", [InfoGAN((3, 2), 2), InfoGAN((), 1), ACGAN(), ACGAN(discriminative=True), BiGAN()]
+)
+def test_every_family_plays_every_game(network, game):
+    sizes = {"hidden": (8,)} if network == "mlp" else {"width": 4}
+    config = Config(
+        network=network, game=game, conditional=game.NAME == "acgan", latent_dim=4, **sizes
+    ).check()
+    experiment = build.experiment(config, build.dataset(config))
+    assert isinstance(experiment.step.game, KINDS[game.NAME])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["infogan", pytest.param("acgan", marks=pytest.mark.slow), pytest.param("bigan", marks=pytest.mark.slow)],
+)
+def test_a_run_of_a_game_is_resumed_diagnosed_exported_and_sampled(name, tmp_path):
+    game = InfoGAN((3,), 1) if name == "infogan" else GAMES[name]()
+    config = Config(game=game, conditional=name == "acgan", **TINY, log_every=1)
+    whole = train.run(config.replace(workdir=str(tmp_path / "whole"), steps=3))
+    for steps in (2, 3):
+        parts = train.run(config.replace(workdir=str(tmp_path / "parts"), steps=steps))
+    leaves = [jax.tree.leaves(result.state.ema) for result in (whole, parts)]
+    jax.tree.map(np.testing.assert_array_equal, *leaves)
+    rows = [json.loads(line) for line in (tmp_path / "parts/metrics.jsonl").read_text().splitlines()]
+    assert set(KINDS[name].LINE) <= set(rows[-1])
+    assert len((tmp_path / "parts/diagnostics.jsonl").read_text().splitlines()) == 3
+
+    description = export.read_description(tmp_path / "parts")
+    assert description["network"] == "mlp"
+    assert description["format_version"] == (2 if name == "infogan" else 1)
+    assert export.prior_of(description).size == description["latent_dim"] == whole.state.latent_dim
+    cli.sample(tmp_path / "parts", n=6, out=Path(tmp_path / "six.npz"))
+    with np.load(tmp_path / "six.npz") as stored:
+        assert stored["images"].shape == (6, 8, 8, 1)
+
+
+def test_a_grid_has_a_category_a_column_and_a_sweep_below():
+    game = build.experiment(Config(game=InfoGAN((4, 2), 2), **TINY).check(), data.digits()).step.game
+    latents = game.lay_out(jax.random.normal(jax.random.key(0), (24, game.prior.size)), 4).reshape(6, 4, -1)
+    noise, category, _, codes = game.prior.split(latents)
+    assert game.columns == 4
+    np.testing.assert_array_equal(noise, noise[:, :1].repeat(4, axis=1))
+    np.testing.assert_array_equal(category, np.broadcast_to(np.eye(4), (6, 4, 4)))
+    np.testing.assert_array_equal(codes[:4], 0)
+    np.testing.assert_allclose(codes[5, :, 0], np.linspace(-1, 1, 4), rtol=1e-6)
+    np.testing.assert_allclose(codes[4, :, 1], np.linspace(-1, 1, 4), rtol=1e-6)
+    np.testing.assert_array_equal([codes[5, :, 1], codes[4, :, 0]], 0)
