@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from jaxgan import names
 from jaxgan.rules import Rules
-from jaxgan.system.errors import UserError, choose
+from jaxgan.system.errors import UserError, choose, plain
 from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting
 
 
@@ -355,11 +355,9 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         if self.augment == ("none",):
             object.__setattr__(self, "augment", ())
-        if (
-            isinstance(self.augment, tuple) and "ada" in self.augment
-        ):  # the older name of bgc, which does not adapt
-            renamed = tuple("bgc" if name == "ada" else name for name in self.augment)
-            object.__setattr__(self, "augment", renamed)
+        # The older name of bgc, which does not adapt.
+        renamed = tuple("bgc" if plain(name) == "ada" else name for name in self.augment)
+        object.__setattr__(self, "augment", renamed)
 
     @property
     def images_per_step(self) -> int:

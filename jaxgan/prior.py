@@ -25,6 +25,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+SMALLEST_LENGTHS = 1e-12  # product of two lengths; float32 cannot hold derivatives of smaller ones' angle
+
 _KINDS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
     "normal": lambda key, n: jax.random.normal(key, (n,), jnp.float32),
     "uniform": lambda key, n: jax.random.uniform(key, (n,), jnp.float32, minval=-1.0),
@@ -120,6 +122,7 @@ def slerp(
 
     A straight line between two normal vectors passes points that are much shorter than any training latent.
     Between ends that are zero or parallel the way is straight. The gradient is finite everywhere.
+    (Zero are ends whose lengths have a product of at most 1e-12.)
 
     Args:
         start: latents ``[count, latent]``.
@@ -135,7 +138,7 @@ def slerp(
     straight = (1 - share) * start + share * end
     # The way from 0 and that between parallel ends is straight. There the arc gets other numbers, whose
     # gradients are finite: `where` would multiply NaN by 0.
-    has_angle = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1) > 0
+    has_angle = jnp.linalg.norm(start, axis=-1) * jnp.linalg.norm(end, axis=-1) > SMALLEST_LENGTHS
     nonzero_start, nonzero_end = (jnp.where(has_angle[:, None], each, 1.0) for each in (start, end))
     lengths = jnp.linalg.norm(nonzero_start, axis=-1) * jnp.linalg.norm(nonzero_end, axis=-1)
     cosine = jnp.clip(jnp.where(has_angle, (start * end).sum(-1) / lengths, 1.0), -1, 1)

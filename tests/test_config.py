@@ -201,6 +201,7 @@ def test_other_values_are_refused_in_a_sentence(name, value, sentence):
         ("precision", "BFloat16", "bfloat16"),
         ("optimizer", "RMSprop", "rmsprop"),
         ("augment", ("Color", "cut-out"), ("color", "cutout")),
+        ("augment", "ADA", ("bgc",)),
     ],
 )
 def test_names_are_found_whatever_their_case_and_hyphens(name, value, meaning):

@@ -3,6 +3,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jax.test_util import check_grads
 from PIL import Image
 
@@ -103,6 +105,27 @@ def test_the_gradient_of_slerp_is_finite_and_that_of_the_values(dtype):
         chex.assert_tree_all_finite((first, twice(*pairs)))
         if dtype == "float64":
             check_grads(jax.jit(total), (jnp.asarray(a), jnp.asarray(b), 0.3), order=2, atol=1e-6, rtol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    start=st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4),
+    end=st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4),
+    scales=st.tuples(*[st.sampled_from([0.0, 1e-30, 1e-12, 1e-9, 1e-4, 1.0, 1e6])] * 2),
+    share=st.floats(0, 1, width=32),
+)
+def test_the_gradient_of_slerp_is_finite_for_any_ends(start, end, scales, share):
+    ends = (
+        np.float32(scale) * np.array(each, np.float32)
+        for scale, each in zip(scales, (start, end), strict=True)
+    )
+    chex.assert_tree_all_finite(slerp_gradient(*ends, np.float32(share)))
+
+
+@jax.jit
+def slerp_gradient(start, end, share):
+    total = lambda start, end, share: sampling.slerp(start[None], end[None], share).sum()
+    return jax.grad(total, argnums=(0, 1, 2))(start, end, share)
 
 
 def test_no_images_are_refused():
