@@ -45,6 +45,7 @@ from jaxgan.games.turn import (
 from jaxgan.prior import Prior, normal
 from jaxgan.state import GANState, Variables, cure_of_logits
 from jaxgan.system.pieces import check_array, mean
+from jaxgan.system.random import seed_key
 
 BATCH_AXIS = "batch"  # name of the mesh axis over which the examples are spread
 
@@ -172,7 +173,7 @@ class Game:
             name: jnp.zeros((1, *x.shape[1:]), jnp.int32 if name == "label" else jnp.float32)
             for name, x in batch.items()
         }
-        return Turn(zeros, jax.random.key(0), jax.random.key(0))
+        return Turn(zeros, seed_key(0), seed_key(0))
 
     def first_shown(self, variables: Variables, turn: Turn, latent_dim: int) -> Shown:
         """Return zeros of the shapes that the discriminator is shown; nothing is computed."""
