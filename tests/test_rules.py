@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan import build, cli, data, export, train
+from jaxgan import build, cli, data, evaluate, export, train
 from jaxgan.config import INFO, Config, config_of, upgrade
 from jaxgan.games import BiGame, ClassGame, InfoGame
 from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Rules
@@ -121,3 +121,18 @@ def test_a_grid_has_a_category_a_column_and_a_sweep_below():
     np.testing.assert_allclose(codes[5, :, 0], np.linspace(-1, 1, 4), rtol=1e-6)
     np.testing.assert_allclose(codes[4, :, 1], np.linspace(-1, 1, 4), rtol=1e-6)
     np.testing.assert_array_equal([codes[5, :, 1], codes[4, :, 0]], 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["infogan", pytest.param("acgan", marks=pytest.mark.slow), pytest.param("bigan", marks=pytest.mark.slow)],
+)
+def test_a_run_of_a_game_is_evaluated_while_it_trains_and_after(name, tmp_path, digits_cnn):
+    options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": "kid", "steps": 2}
+    folder = tmp_path / "run"
+    train.run(Config(game=GAMES[name](), conditional=name == "acgan", **TINY | options, workdir=folder))
+    (row,) = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
+    report = evaluate.evaluate(folder, metrics="kid", n=60)
+    prior = export.prior_of(export.read_description(folder))
+    assert ("normal, not" in report.protocol["latents"]) == (len(prior.blocks) == 1)
+    assert np.isfinite([row["kid"], report.scalars["kid"]]).all()
