@@ -6,7 +6,6 @@ benchmarks/README.md explains the method and the tables, and has figures.
 """
 
 import argparse
-import dataclasses
 import math
 import os
 import subprocess
@@ -200,7 +199,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     return {
         "environment": machine,
-        "settings": settings | {"configs": {name: dataclasses.asdict(chosen[name]) for name in chosen}},
+        "settings": settings | {"configs": {name: chosen[name].settings() for name in chosen}},
         "networks": networks,
         "input": ways,
         "opening_seconds": opening,

@@ -146,7 +146,7 @@ def sweep(folder: Path, cells: Sequence[Cell]) -> list[Row]:
     """
     members = [config.check() for _, config in cells]
     values = {name: sorted({str(getattr(each, name)) for each in members}) for name in varied(members)}
-    settings = as_json(dataclasses.asdict(members[0]) | {"members": len(members), "varied": values})
+    settings = as_json(members[0].settings() | {"members": len(members), "varied": values})
     if not schedule.run(folder, members, settings, devices=jax.devices()):
         sys.exit(EXIT_CODES["preempted"])
     table = {row["member"]: row for row in json.loads((folder / "table.json").read_text(encoding="utf-8"))}
