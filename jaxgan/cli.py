@@ -169,9 +169,15 @@ def sample(
     else:
         names = description.get("class_names") or list(map(str, range(description["num_classes"] or 0)))
         for i, image in enumerate(images):
-            folder = out if labels is None else out / names[int(labels[i])].replace("/", "_")
+            folder = out if labels is None else out / _folder_name(names[int(labels[i])])
             _write(folder / f"{i:06d}.png", sampling.picture(image).save)
     output.write(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
+
+
+def _folder_name(name: str) -> str:
+    """Return the name of a class as that of a folder: a description may come from a stranger."""
+    plain = re.sub(r"[^\w .+-]", "_", name)
+    return plain if plain.strip(". ") else f"_{plain}"
 
 
 def _classes(chosen: str | None, description: dict[str, Any], run: Path) -> list[int] | None:

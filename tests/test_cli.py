@@ -334,3 +334,18 @@ class TestResume:
         message = capsys.readouterr().err
         assert f"The run that is there:  jaxgan resume {run}" in message
         assert f"--workdir {run}-2" in message
+
+
+def test_class_names_of_a_stranger_lead_nowhere_else(run_folder, tmp_path, capsys):
+    shutil.copytree(run_folder / "export", tmp_path / "export")
+    file = tmp_path / "export/config.json"
+    description = json.loads(file.read_text())
+    names = ["..", "../..", "/etc", ".", "", *map(str, range(5, 10))]
+    file.write_text(json.dumps(description | {"class_names": names}))
+    cli.main(["sample", str(tmp_path / "export"), "--n", "5", "--out", str(tmp_path / "a/b/out")])
+    assert len(list((tmp_path / "a/b/out").glob("*/*.png"))) == len(list(tmp_path.rglob("*.png"))) == 5
+    for wrong, what in (([1] * 10, "no list of strings"), (["a"], "it has 1 class_names for 10 classes")):
+        file.write_text(json.dumps(description | {"class_names": wrong}))
+        with pytest.raises(SystemExit):
+            cli.main(["sample", str(tmp_path / "export"), "--out", str(tmp_path / "x.png")])
+        assert what in capsys.readouterr().err

@@ -108,7 +108,7 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
 
 
 def checked(dataset: Any, *, conditional: bool) -> Dataset:
-    """Return a data set, which somebody may have made by hand, as `from_arrays` would make it.
+    """Return a data set as `from_arrays` would make it; a caller may have built the `Dataset` directly.
 
     Args:
         dataset: a `Dataset`.
@@ -160,7 +160,7 @@ def part(dataset: Dataset, rows: np.ndarray, kind: str) -> Dataset:
 
     Args:
         dataset: the data set.
-        rows: which images, bool ``[N]``.
+        rows: the choice, bool ``[N]``: True for an image that is taken.
         kind: what they are, for a message.
 
     Raises:

@@ -5,7 +5,7 @@ change, and data that are not the same are noticed even if they have the same pa
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ _WORDS = {
     "dtype": lambda old, new: f"the data were {old}, and are {new} now",
     "content": lambda old, new: "the data have the same number and size, but another content",
     "labels": lambda old, new: "the images are the same, but their labels are others",
-    "class_names": lambda old, new: f"the classes were {_names(old)}, and are {_names(new)} now",
+    "class_names": lambda old, new: f"the classes were {in_words(old)}, and are {in_words(new)} now",
 }
 
 
@@ -70,6 +70,7 @@ def _count(shape: list[int]) -> str:
     return f"{shape[0]:,} {kind} {'x'.join(map(str, shape[1:]))}"
 
 
-def _names(names: list[str]) -> str:
+def in_words(names: Sequence[str]) -> str:
+    """Return the first names of classes in one line, and the number of the others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

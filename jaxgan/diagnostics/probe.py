@@ -28,7 +28,7 @@ def make_probe(players: Players, game: Game) -> Probe:
 
     Args:
         players: those of the step, ``step.players``.
-        game: that of the step, ``step.game``.
+        game: the step's game, ``step.game``.
 
     Returns:
         ``probe(state, images, labels, key) -> findings``: scalars that describe the present networks, not the

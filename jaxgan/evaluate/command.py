@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan import data, export, features
+from jaxgan.data.fingerprint import in_words
 from jaxgan.data.sources import BUILT_IN, has_splits, is_tfds
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
 from jaxgan.evaluate.nearest import nearest_picture
@@ -164,8 +165,8 @@ def _same_classes(subject: Subject, real: Reals) -> Reals:
     if names is None or real.class_names is None or tuple(names) == real.class_names:
         return real
     note = (
-        f"the generator's classes ({', '.join(names[:5])}...) are not those of {real.source} "
-        f"({', '.join(real.class_names[:5])}...): nothing is compared class by class"
+        f"the generator's classes ({in_words(names)}) are not those of {real.source} "
+        f"({in_words(real.class_names)}): nothing is compared class by class"
     )
     return real._replace(labels=None, num_classes=None, class_names=None, notes=(*real.notes, note))
 

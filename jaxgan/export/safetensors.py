@@ -126,6 +126,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
             raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         description = json.loads(file.read_text(encoding="utf-8"))
         version = description["format_version"]
+        _check_class_names(description)
     except OSError as error:
         raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
     except KeyError as error:  # the settings of a run or a sweep
@@ -251,6 +252,17 @@ def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_clas
         for name, value in description["options"].items()
     }
     return FAMILIES[network].generator(image_shape=image_shape, num_classes=num_classes, **options)
+
+
+def _check_class_names(description: dict[str, Any]) -> None:
+    """Raise `ValueError` unless each class has a name of its own, where a description names classes."""
+    names = description.get("class_names")
+    if names is None:
+        return
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its class_names are no list of strings")
+    if len(names) != description.get("num_classes"):
+        raise ValueError(f"it has {len(names)} class_names for {description.get('num_classes')} classes")
 
 
 def is_exported(path: str | Path) -> bool:

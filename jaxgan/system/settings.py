@@ -87,7 +87,7 @@ def converted(name: str, value: Any, kind: Any, info: Info = PLAIN) -> Any:
     Args:
         name: name of the setting or the argument.
         value: the value that a caller gave.
-        kind: its type.
+        kind: the type that the value is to have.
         info: what the setting says of itself.
 
     Raises:

@@ -32,7 +32,7 @@ clipped_in_the_gradient.defvjp(lambda x: (x, None), lambda _, gradient: (jnp.cli
 ENDS = {  # a function of what the last layer with weights returns, and its bounds
     "nothing": (lambda x: x, (-INF, INF)),
     "sigmoid": (nn.sigmoid, (0, 1)),
-    "sigmoid by hand": (lambda x: 1 / (1 + jnp.exp(-x)), (0, 1)),
+    "sigmoid as a formula": (lambda x: 1 / (1 + jnp.exp(-x)), (0, 1)),
     "sigmoid of tanh": (lambda x: (jnp.tanh(x) + 1) / 2, (0, 1)),
     "hard sigmoid": (nn.hard_sigmoid, (0, 1)),
     "jitted sigmoid": (jax.jit(lambda x: nn.sigmoid(x).reshape(-1)), (0, 1)),
@@ -98,7 +98,7 @@ def test_loops_and_what_cannot_be_traced_are_unknown():
         ("twice tanh", ""),
         ("cube", ""),
         ("sigmoid", "lie in [0, 1], but losses take logits: end it without a sigmoid or softmax"),
-        ("sigmoid by hand", "lie in [0, 1], but losses take logits: end it without a sigmoid"),
+        ("sigmoid as a formula", "lie in [0, 1], but losses take logits: end it without a sigmoid"),
         ("softmax", "are never negative, but losses take logits: end it without a ReLU, abs or softmax"),
         ("relu", "are never negative"),
         ("abs", "are never negative"),

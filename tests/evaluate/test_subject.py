@@ -1,4 +1,4 @@
-"""What is measured and against what: a run knows its data, held-out images are unseen, a run is told by its content."""
+"""The subject of an evaluation: a run knows its data, and held-out images are images that it has not seen."""
 
 import json
 import shutil
