@@ -128,7 +128,7 @@ def test_a_grid_has_a_category_a_column_and_a_sweep_below():
     ["infogan", pytest.param("acgan", marks=pytest.mark.slow), pytest.param("bigan", marks=pytest.mark.slow)],
 )
 def test_a_run_of_a_game_is_evaluated_while_it_trains_and_after(name, tmp_path, digits_cnn):
-    options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": "kid", "steps": 2}
+    options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": ("kid",), "steps": 2}
     folder = tmp_path / "run"
     train.run(Config(game=GAMES[name](), conditional=name == "acgan", **TINY | options, workdir=folder))
     (row,) = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
