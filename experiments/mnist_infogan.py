@@ -3,9 +3,9 @@
     jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
     python experiments/mnist_infogan.py
 
-The learning rates, the batch size, the number of steps and the sizes of the latents are those of the paper.
-Its noise is uniform and its weights of both kinds of codes are 1; here the noise is normal and the continuous
-codes weigh 0.1.
+The learning rates, the number of steps, the dense layer and the sizes of the latents are those of the paper.
+Its channels and its batch are twice as many (--width 64 --batch-size 128), its noise is uniform, and its
+weights of both kinds of codes are 1; here the noise is normal and the continuous codes weigh 0.1.
 
 References:
     Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657, appendix C.1
@@ -18,7 +18,10 @@ from jaxgan.rules import InfoGAN
 CONFIG = Config(
     data="mnist",
     network="dcgan",
+    width=32,
+    hidden=(1024,),
     latent_dim=62,
+    batch_size=64,
     generator_learning_rate=1e-3,
     discriminator_learning_rate=2e-4,
     steps=5000,

@@ -103,9 +103,9 @@ class Config:
     )
     hidden: tuple[int, ...] | None = _networks(
         None,
-        "widths of the hidden layers of both networks, such as 128,128; None: the family's own",
+        "widths of the dense hidden layers of both networks, such as 128,128; None: the family's own",
         metavar="INT,...",
-        only={"network": ("mlp",)},
+        only={"network": ("mlp", "dcgan")},
         read=_numbers,
     )
     discriminator_norm: str = _networks(

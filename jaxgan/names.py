@@ -88,9 +88,10 @@ def _mlp(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> 
 
 
 def _dcgan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    hidden = config.hidden or ()
     return (
-        dcgan.Generator(image_shape, config.width, num_classes),
-        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes),
+        dcgan.Generator(image_shape, config.width, num_classes, hidden=hidden),
+        dcgan.Discriminator(config.width, config.discriminator_norm, num_classes, hidden=hidden),
     )
 
 

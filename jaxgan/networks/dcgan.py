@@ -1,4 +1,4 @@
-"""DCGAN: strided convolutions, batch normalization, no pooling and no hidden dense layer.
+"""DCGAN: strided convolutions, batch normalization, no pooling and, but for InfoGAN, no hidden dense layer.
 
 Both networks consist of stages. A stage is one 4x4 convolution of stride 2, which halves (in the generator,
 doubles) height and width. Stages follow each other while height and width are even and the smaller one is
@@ -13,10 +13,14 @@ The innermost features are the base:
 
 An image that cannot be halved (for example 27x31) gets one stage of stride 1.
 
+InfoGAN's networks for MNIST have a dense layer of 1,024 beside the base: ``hidden=(1024,)``. The base is a
+sum over the latents; with a dense layer before it, one part of the latents changes what another part does.
+
 References:
     Radford et al. 2016, Unsupervised Representation Learning with DCGAN, https://arxiv.org/abs/1511.06434
     Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957
     Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637
+    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657, appendix C.1
 """
 
 import math
@@ -115,6 +119,7 @@ class Generator(nn.Module):
         conditioning: "concat" appends the one-hot label to the latents; "batch_norm" gives each class its own
             scales and biases (Miyato and Koyama 2018, section 5).
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
+        hidden: widths of dense layers between the latents and the base.
 
     Raises:
         ValueError: if `image_shape` or `conditioning` is none of these.
@@ -125,6 +130,7 @@ class Generator(nn.Module):
     num_classes: int | None = None
     conditioning: str = "concat"
     axis_name: str | None = None
+    hidden: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_image_shape(self.image_shape)
@@ -155,6 +161,8 @@ class Generator(nn.Module):
         features = latents
         if one_hot is not None and classes is None:
             features = jnp.concatenate([latents, one_hot], axis=-1)
+        for width in self.hidden:
+            features = normalize(Dense(width, use_bias=False, kernel_init=_kernel_init)(features))
         base = stages.height, stages.width, self.width * 2 ** (stages.count - 1)
         features = Dense(math.prod(base), use_bias=False, kernel_init=_kernel_init)(features)
         features = normalize(features.reshape(-1, *base))
@@ -184,6 +192,7 @@ class Discriminator(nn.Module):
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
         heads: widths of further layers on the last features; the last width is the number of values that are
             read from an image, such as codes or classes. ``()`` for a network without.
+        hidden: widths of dense layers between the last convolution and the logit.
 
     Raises:
         ValueError: if `norm` is none of the three.
@@ -194,6 +203,7 @@ class Discriminator(nn.Module):
     num_classes: int | None = None
     axis_name: str | None = None
     heads: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.norm not in ("batch", "spectral", "none"):
@@ -222,6 +232,13 @@ class Discriminator(nn.Module):
                 return SpectralNorm(layer)(inputs, train=train)
             return layer(inputs)
 
+        def activate(layer: nn.Module, inputs: jax.Array, *, batch_norm: bool) -> jax.Array:
+            outputs = apply(layer, inputs)
+            if batch_norm:
+                norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
+                outputs = norm(outputs)
+            return jax.nn.leaky_relu(outputs, 0.2)
+
         outputs, activations = images, []
         for stage in range(stages.count):
             batch_norm = self.norm == "batch" and stage > 0
@@ -232,14 +249,15 @@ class Discriminator(nn.Module):
                 use_bias=not batch_norm,
                 kernel_init=_kernel_init,
             )
-            outputs = apply(convolution, outputs)
-            if batch_norm:
-                norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
-                outputs = norm(outputs)
-            outputs = jax.nn.leaky_relu(outputs, 0.2)
+            outputs = activate(convolution, outputs, batch_norm=batch_norm)
             activations.append(outputs)
 
         last = outputs.reshape(outputs.shape[0], -1)
+        for width in self.hidden:
+            batch_norm = self.norm == "batch"
+            dense = Dense(width, use_bias=not batch_norm, kernel_init=_kernel_init)
+            last = activate(dense, last, batch_norm=batch_norm)
+            activations.append(last)
         logits = apply(Dense(1, kernel_init=_kernel_init), last)[:, 0]
         one_hot = encode_labels(labels, self.num_classes, last.dtype)
         if one_hot is not None:

@@ -75,6 +75,21 @@ def test_dcgan_biases_and_batch_norms_are_where_the_paper_has_them():
     assert "bias" not in params["Conv_1"]
 
 
+def test_dcgan_with_a_dense_layer_has_the_layers_of_infogan():
+    _, variables = shapes(dcgan.Generator((28, 28, 1), hidden=(1024,)), jnp.zeros((2, 74)))
+    dense, base, convolutions = (
+        74 * 1024 + 2 * 1024,
+        1024 * 6272 + 2 * 128,
+        16 * 128 * 64 + 2 * 64 + 16 * 64 + 1,
+    )
+    assert parameter_count(variables) == dense + base + convolutions
+    discriminator = dcgan.Discriminator(heads=(128, 12), hidden=(1024,))
+    (logits, read), variables = shapes(discriminator, jnp.zeros((2, 28, 28, 1)))
+    assert (logits.shape, read.shape) == ((2,), (2, 12))
+    convolutions, dense = 16 * 64 + 64 + 16 * 64 * 128 + 2 * 128, 6272 * 1024 + 2 * 1024
+    assert parameter_count(variables) == convolutions + dense + 1025 + 1025 * 128 + 129 * 12
+
+
 def test_dcgan_weights_are_normal_with_deviation_a_fiftieth():
     variables = dcgan.Generator((32, 32, 3)).init(jax.random.key(0), jnp.zeros((1, 100)), train=False)
     for name, leaf in named_leaves(variables["params"]).items():
