@@ -199,10 +199,10 @@ def train_step(
         generator: the generator's module.
         discriminator: the discriminator's module.
         pieces: pieces of your own in place of the config's.
-        traced: a traced penalty weight, EMA decay and the like by the settings' names.
+        traced: traced weights, EMA decay and the like by the settings' names.
     """
     settings = _with(config, traced)
-    game = config.game.make(
+    game = config.game.tracing(traced).make(
         config.latent_dim,
         generator=generator,
         discriminator=discriminator,
