@@ -27,6 +27,7 @@ from jaxgan.system.settings import converted, info_of, setting, types_of
 _option = partial(setting, group="this game")
 NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
 WEIGHT: dict[str, Any] = NOT_NEGATIVE | {"sweep": "together"}
+MOST_VALUES = 2**31 - 1  # of a categorical code: its values are counted by int32
 Players = tuple[nn.Module, nn.Module]
 Shape = tuple[int, ...]
 
@@ -99,8 +100,11 @@ class InfoGAN(Rules):
         """Refuse a game without codes, and a category of one value."""
         if not self.code_size:
             raise UserError("an InfoGAN has at least one code: `categories` is none and `continuous_codes` 0")
-        if self.categories and min(self.categories) < 2:
-            raise UserError(f"`categories` takes numbers of at least 2, got {min(self.categories)}")
+        for count in self.categories:
+            if not 2 <= count <= MOST_VALUES:
+                raise UserError(
+                    f"`categories` takes numbers of at least 2 and at most {MOST_VALUES:,}, got {count:,}"
+                )
 
     def networks(
         self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
