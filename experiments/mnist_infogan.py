@@ -3,12 +3,12 @@
     jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
     python experiments/mnist_infogan.py
 
-The learning rates, the batch size, the number of steps and the sizes of the latents are those of the paper.
-Its noise is uniform and its weights of both kinds of codes are 1; here the noise is normal and the continuous
-codes weigh 0.1.
+The learning rates, the batch size, the number of steps and the sizes of the latents are those of the authors'
+code (launchers/run_mnist_exp.py of openai/InfoGAN). Its noise is uniform and its weights of both kinds of
+codes are 1; here the noise is normal and the continuous codes weigh 0.1.
 
 References:
-    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657, appendix C.1
+    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657
 """
 
 from jaxgan import train

@@ -261,7 +261,7 @@ def test_the_tables_of_mixtures_have_means_and_worst_seeds(experiments):
         ("mixture_table", ("--steps", 0), "--steps, --seeds and --other-seeds must be at least 1"),
         ("mnist_baselines", ("--n", 1), "--n at least 2"),
         ("few_labels", ("--seeds", 0), "--fakes must be at least 1"),
-        ("few_labels", ("--per-class", 200), "--per-class 200 is more than the 139 images of a class"),
+        ("few_labels", ("--per-class", 200), "--per-class 200 is more than the 136 images of a class"),
         ("few_labels", ("--data", "ring"), "--data takes images with labels, and ring has none"),
     ],
 )
