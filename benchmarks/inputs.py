@@ -14,13 +14,16 @@ from jaxgan import data
 from jaxgan.config import Config
 from timing import Work
 
+CLASSES = 10  # of the made images
 PER_CALL = Config().log_every  # the largest number of batches that training asks for at once
 SETTLING_BYTES = 2**26  # after so many bytes, the blocks that a stream gathered before the clock are used up
 
 
 def made_images(count: int, shape: tuple[int, ...]) -> data.Dataset:
-    """Return random images; their content does not change how long anything takes."""
-    return data.Dataset("made", np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8))
+    """Return random images of ten classes; their content does not change how long anything takes."""
+    labels = (np.arange(count) % CLASSES).astype(np.int32)
+    images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+    return data.Dataset("made", images, labels, CLASSES)
 
 
 def memory_mapped(count: int, file: Path) -> data.Dataset:

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import jax
+import numpy as np
 
 import inputs
 from jaxgan import build, data
 from jaxgan.config import INFO, Config, option, parse_size
+from jaxgan.names import GAMES
+from jaxgan.rules import Rules
 from jaxgan.run import cost
 from jaxgan.run.workdir import environment
 from jaxgan.system.errors import UserError, choose, exits
@@ -29,6 +32,8 @@ from training import NETWORKS, Training, image_shape, made_dataset
 
 NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # settings to change that take a name
 COUNTS = ("batch_size", "width", "d_steps")
+PLAIN = Rules.NAME
+CONDITIONAL = ("acgan",)  # games that learn classes
 
 
 class Parser(argparse.ArgumentParser):
@@ -55,6 +60,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add("--images", type=int, default=60_000, metavar="N", help="images in the data set (%(default)s)")
     add("--pictures", type=int, default=10_000, metavar="N", help="pictures in the folder (%(default)s)")
     add("--data", metavar="NAME", help="a data set of yours for the input, such as mnist")
+    add("--games", nargs="+", default=[], metavar="NAME", help=f"beside {PLAIN}, any of {', '.join(GAMES)}")
     add("--no-input", action="store_true", help="measure the networks alone")
     add("--json", type=Path, metavar="FILE", help="write the machine, all settings and every repetition")
     arguments = parser.parse_args(args)
@@ -84,7 +90,27 @@ def configs(arguments: argparse.Namespace) -> dict[str, Config]:
     for config in changed.values():
         if min(image_shape(config)) < 1:
             raise UserError(f"--image-size is at least 1x1, got {arguments.image_size}")
+    for game in dict.fromkeys(choose("games", name, GAMES) for name in arguments.games):
+        for name in names:
+            changed |= playing(game, name, changed[name])
     return {name: config.check() for name, config in changed.items()}
+
+
+def playing(game: str, network: str, config: Config) -> dict[str, Config]:
+    """Return a network's settings in a game, and those of the plain game that it is compared with.
+
+    A game that learns classes is compared with the plain game of conditional networks.
+    """
+    if game == PLAIN:
+        return {}
+    config = config.replace(conditional=game in CONDITIONAL)
+    return {plain_of(f"{network} {game}"): config, f"{network} {game}": config.replace(game=GAMES[game]())}
+
+
+def plain_of(name: str) -> str:
+    """Return the name of the plain game that a game such as "mlp infogan" is compared with."""
+    network, game = name.split()
+    return f"{network} conditional" if game in CONDITIONAL else network
 
 
 def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
@@ -103,11 +129,22 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
     return Work(config.images_per_step, network.seconds), facts
 
 
-def traffic(config: Config, images: int) -> float:
-    """Return the bytes that the compiled step's operations read and write, as XLA counts them."""
+def memory(config: Config, images: int) -> dict[str, float]:
+    """Return what XLA counts of the compiled step.
+
+    Returns:
+        "bytes_per_step", which its operations read and write, and "peak_bytes", which it holds at most: the
+        state, the batch, its outputs and what it computes in between.
+    """
     experiment = build.experiment(config, made_dataset(config, images))
-    analysis: Any = cost.lowered_step(config, experiment).compile().cost_analysis()
-    return analysis["bytes accessed"]
+    compiled = cost.lowered_step(config, experiment).compile()
+    traffic: Any = compiled.cost_analysis()
+    held: Any = compiled.memory_analysis()
+    kinds = (held.temp_size_in_bytes, held.argument_size_in_bytes, held.output_size_in_bytes)
+    return {
+        "bytes_per_step": traffic["bytes accessed"],
+        "peak_bytes": sum(kinds) - held.alias_size_in_bytes,
+    }
 
 
 def commit() -> str | None:
@@ -142,6 +179,31 @@ def print_networks(results: dict[str, dict[str, Any]], peak: float) -> None:
     Table(heading, rows)
 
 
+def print_games(results: dict[str, dict[str, Any]]) -> None:
+    """Print how the steps of games compare with those of the plain game, repetition by repetition.
+
+    Args:
+        results: facts and times of each network by its name; those of games are named "mlp infogan".
+    """
+    rows = []
+    for name, result in results.items():
+        if name.split()[1:] in ([], ["conditional"]):
+            continue
+        plain = results[plain_of(name)]
+        ratios = times_of_a_step(result) / times_of_a_step(plain)
+        low, median, high = quartiles(ratios)
+        rows.append([name, plain_of(name), f"{median:.2f}", f"{low:.2f} .. {high:.2f}"])
+        rows[-1] += [f"{result['flops_per_step'] / plain['flops_per_step']:.2f}"]
+        rows[-1] += [f"{each['peak_bytes'] / 1e6:,.1f}" for each in (result, plain)]
+    heading = ["game", "beside", "times its step", "quartiles", "times its FLOPs", "peak MB", "its peak MB"]
+    Table(heading, rows)
+
+
+def times_of_a_step(result: dict[str, Any]) -> np.ndarray:
+    """Return the seconds of a step in each repetition."""
+    return np.array(result["seconds"]) / result["batches"]
+
+
 def print_inputs(results: dict[str, dict[str, Any]], networks: dict[str, dict[str, Any]]) -> None:
     """Print the table of the input; each way stands beside what the fastest training takes."""
     needs = {name: network["images_per_second"][1] for name, network in networks.items()}
@@ -174,7 +236,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for name, config in chosen.items():
             works[name], facts[name] = training(config, arguments.images)
-            facts[name]["bytes_per_step"] = traffic(config, arguments.images)
+            facts[name] |= memory(config, arguments.images)
         if not arguments.no_input:
             ways, opening = inputs.works(
                 own or inputs.memory_mapped(arguments.images, Path(folder) / "images.npy"),
@@ -191,6 +253,9 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     print()
     print_networks(networks, machine["matmul_peak"])
     print(f"\nA matrix product makes {machine['matmul_peak'] / 1e9:,.0f} GFLOP/s at best.")
+    if arguments.games:
+        print()
+        print_games(networks)
     if ways:
         print()
         print_inputs(ways, networks)

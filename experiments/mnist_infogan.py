@@ -3,12 +3,13 @@
     jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
     python experiments/mnist_infogan.py
 
-The learning rates, the number of steps, the dense layer and the sizes of the latents are those of the paper.
-Its channels and its batch are twice as many (--width 64 --batch-size 128), its noise is uniform, and its
-weights of both kinds of codes are 1; here the noise is normal and the continuous codes weigh 0.1.
+The learning rates, the number of steps, the dense layer and the sizes of the latents are those of the
+authors' code (launchers/run_mnist_exp.py of openai/InfoGAN). Its channels and its batch are twice as many
+(--width 64 --batch-size 128), its noise is uniform, and its weights of both kinds of codes are 1; here the
+noise is normal and the continuous codes weigh 0.1.
 
 References:
-    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657, appendix C.1
+    Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657
 """
 
 from jaxgan import train

@@ -199,10 +199,10 @@ def train_step(
         generator: the generator's module.
         discriminator: the discriminator's module.
         pieces: pieces of your own in place of the config's.
-        traced: a traced penalty weight, EMA decay and the like by the settings' names.
+        traced: traced weights, EMA decay and the like by the settings' names.
     """
     settings = _with(config, traced)
-    game = config.game.make(
+    game = config.game.tracing(traced).make(
         config.latent_dim,
         generator=generator,
         discriminator=discriminator,
@@ -250,8 +250,6 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         )
     num_classes = dataset.num_classes if config.conditional else None
     family = FAMILIES[config.network]
-    generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
-    generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
 
     def init(key: jax.Array) -> GANState:
         size = config.latent_dim if step.game.prior is None else None
@@ -264,6 +262,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     }
     key = jax.eval_shape(lambda: seed_key(0))
     try:
+        generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
+        generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
         pieces.check()
         step = train_step(config, generator, discriminator, pieces)
         g_tx, d_tx = optimizers(config, pieces)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jaxgan import names
 from jaxgan.rules import Rules
 from jaxgan.system.errors import UserError, choose, plain
-from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting
+from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting, types_of
 
 
 def _devices(text: str) -> int | str:
@@ -437,6 +437,16 @@ class Config:
             changes["game"] = dataclasses.replace(changes.get("game", self.game), **own)
         return dataclasses.replace(self, **changes)
 
+    @property
+    def infos(self) -> dict[str, Info]:
+        """What each setting says of itself, the game's own options among them."""
+        return INFO | info_of(type(self.game))
+
+    @property
+    def types(self) -> dict[str, Any]:
+        """The type of each setting, the game's own options among them."""
+        return TYPES | types_of(type(self.game))
+
     def settings(self) -> dict[str, Any]:
         """Return all settings by name, the game's own among them, with the game's name as ``"game"``."""
         values = {name: getattr(self, name) for name in INFO}
@@ -458,7 +468,7 @@ class Config:
 
 
 INFO: dict[str, Info] = info_of(Config)
-TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Config) if field.name in INFO}
+TYPES: dict[str, Any] = types_of(Config)
 DEFAULTS: dict[str, Any] = {
     field.name: field.default for field in dataclasses.fields(Config) if field.name in INFO
 }

@@ -133,7 +133,7 @@ def slerp(
         Latents of the same shape.
 
     References:
-        White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468, section 2.1
+        White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468
     """
     straight = (1 - share) * start + share * end
     # The way from 0 and that between parallel ends is straight. There the arc gets other numbers, whose

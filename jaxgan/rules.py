@@ -10,7 +10,9 @@ References:
     Donahue et al. 2017, Adversarial Feature Learning, https://arxiv.org/abs/1605.09782
 """
 
+import copy
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -20,10 +22,12 @@ from jaxgan.games import BiGame, ClassGame, DiscriminativeClassGame, Game, InfoG
 from jaxgan.networks.encoders import Bidirectional, PairDiscriminator
 from jaxgan.prior import Prior
 from jaxgan.system.errors import UserError
-from jaxgan.system.settings import converted, info_of, setting
+from jaxgan.system.settings import converted, info_of, setting, types_of
 
 _option = partial(setting, group="this game")
 NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
+WEIGHT: dict[str, Any] = NOT_NEGATIVE | {"sweep": "together"}
+MOST_VALUES = 2**31 - 1  # of a categorical code: its values are counted by int32
 Players = tuple[nn.Module, nn.Module]
 Shape = tuple[int, ...]
 
@@ -42,7 +46,7 @@ class Rules:
     NAME: ClassVar[str] = "gan"
 
     def __post_init__(self) -> None:
-        types = {field.name: field.type for field in dataclasses.fields(self)}
+        types = types_of(type(self))
         for name, info in info_of(type(self)).items():
             object.__setattr__(self, name, converted(name, getattr(self, name), types[name], info))
 
@@ -59,6 +63,17 @@ class Rules:
         """Return the game of the networks, the loss and what else `Game` takes."""
         return Game(**parts)
 
+    def tracing(self, traced: Mapping[str, Any]) -> "Rules":
+        """Return the options with some of them traced, which the class itself would not take.
+
+        Args:
+            traced: traced values by the options' names; other names are left out.
+        """
+        rules = copy.copy(self)
+        for name in info_of(type(self)).keys() & traced.keys():
+            object.__setattr__(rules, name, traced[name])
+        return rules
+
 
 @dataclasses.dataclass(frozen=True)
 class InfoGAN(Rules):
@@ -73,8 +88,8 @@ class InfoGAN(Rules):
         read=_numbers,
     )
     continuous_codes: int = _option(2, "number of continuous codes", **NOT_NEGATIVE)
-    information_weight: float = _option(1.0, "weight of the categorical codes (its lambda)", **NOT_NEGATIVE)
-    continuous_weight: float = _option(0.1, "weight of the continuous codes", **NOT_NEGATIVE)
+    information_weight: float = _option(1.0, "weight of the categorical codes (its lambda)", **WEIGHT)
+    continuous_weight: float = _option(0.1, "weight of the continuous codes", **WEIGHT)
 
     @property
     def code_size(self) -> int:
@@ -85,8 +100,11 @@ class InfoGAN(Rules):
         """Refuse a game without codes, and a category of one value."""
         if not self.code_size:
             raise UserError("an InfoGAN has at least one code: `categories` is none and `continuous_codes` 0")
-        if self.categories and min(self.categories) < 2:
-            raise UserError(f"`categories` takes numbers of at least 2, got {min(self.categories)}")
+        for count in self.categories:
+            if not 2 <= count <= MOST_VALUES:
+                raise UserError(
+                    f"`categories` takes numbers of at least 2 and at most {MOST_VALUES:,}, got {count:,}"
+                )
 
     def networks(
         self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
@@ -110,7 +128,7 @@ class ACGAN(Rules):
 
     NAME: ClassVar[str] = "acgan"
 
-    class_weight: float = _option(1.0, "weight of the classification", **NOT_NEGATIVE)
+    class_weight: float = _option(1.0, "weight of the classification", **WEIGHT)
     on_fakes: bool = _option(False, "the discriminator learns to classify fakes too, as in the paper")
     discriminative: bool = _option(False, "ADC: the classes of reals and of fakes are different ones")
 

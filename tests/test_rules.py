@@ -48,7 +48,18 @@ def test_options_are_replaced_by_their_names():
     ("config", "sentence"),
     [
         (lambda: Config(game=InfoGAN(categories=(), continuous_codes=0)), "at least one code"),
-        (lambda: Config(game=InfoGAN(categories=(1,))), "`categories` takes numbers of at least 2, got 1"),
+        (
+            lambda: Config(game=InfoGAN(categories=(1,))),
+            "`categories` takes numbers of at least 2 and .*, got 1",
+        ),
+        (
+            lambda: Config(game=InfoGAN(categories=(5, 0))),
+            "`categories` takes numbers of at least 2 and .* 0",
+        ),
+        (lambda: Config(game=InfoGAN(categories=10**11)), "at most 2,147,483,647, got 100,000,000,000"),
+        (lambda: Config(game=InfoGAN(continuous_codes=-1)), "`continuous_codes` must be 0 or a positive"),
+        (lambda: Config(game=InfoGAN(information_weight=float("nan"))), "or a positive number, got nan"),
+        (lambda: Config(game=ACGAN(class_weight=-1), conditional=True), "`class_weight` must be 0 or a pos"),
         (lambda: Config(game=InfoGAN(information_weight=-1)), "`information_weight` must be 0 or a positive"),
         (lambda: Config(game=InfoGAN(categories="a,b")), "such as 10 or 10,5, got a,b"),
         (lambda: Config(game=ACGAN()), "it needs `conditional` True"),
@@ -83,6 +94,35 @@ def test_every_family_plays_every_game(network, game):
     ).check()
     experiment = build.experiment(config, build.dataset(config))
     assert isinstance(experiment.step.game, KINDS[game.NAME])
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_a_family_that_cannot_learn_the_data_says_so_in_a_sentence(name):
+    config = Config(data="ring", network="dcgan", game=GAMES[name](), conditional=name == "acgan").check()
+    with pytest.raises(UserError, match=r"a DCGAN takes images of shape .*, got \(2,\)"):
+        build.experiment(config, build.dataset(config))
+
+
+@pytest.mark.parametrize("game", [InfoGAN(categories=2_000_000_000), InfoGAN(continuous_codes=10**12)])
+def test_codes_that_no_memory_holds_are_refused_in_a_sentence(game):
+    config = Config(game=game).check()
+    with pytest.raises(UserError, match=r"needs at least .* GB of memory"):
+        build.experiment(config, data.digits())
+
+
+def test_what_was_wrong_leaves_no_folder(tmp_path, capsys):
+    workdir = tmp_path / "run"
+    for game, options in (
+        (InfoGAN(), ["--categories", "none", "--continuous-codes", "0"]),
+        (InfoGAN(), ["--data", "ring", "--network", "dcgan"]),
+        (ACGAN(), ["--no-conditional"]),
+    ):
+        config = Config(game=game, conditional=game.NAME == "acgan", workdir=str(workdir))
+        with pytest.raises(SystemExit) as caught:
+            train.main(config, "", args=options)
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+        assert not workdir.exists()
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ def sweep(folder: Path, cells: Sequence[Cell]) -> list[Row]:
         cells: cells with the same data.
     """
     members = [config.check() for _, config in cells]
-    values = {name: sorted({str(getattr(each, name)) for each in members}) for name in varied(members)}
+    each = [member.settings() for member in members]
+    values = {name: sorted({str(settings[name]) for settings in each}) for name in varied(members)}
     settings = as_json(members[0].settings() | {"members": len(members), "varied": values})
     if not schedule.run(folder, members, settings, devices=jax.devices()):
         sys.exit(EXIT_CODES["preempted"])

@@ -15,6 +15,7 @@ from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, load
 from jaxgan.evaluate.report import Report, measure, table, write
 from jaxgan.evaluate.scores import DISTANCES, METRICS, WITH_TRAINING_SET
+from jaxgan.evaluate.trained_on_fakes import TrainedOnFakes, trained_on_fakes
 
 __all__ = [
     "DISTANCES",
@@ -23,6 +24,7 @@ __all__ = [
     "Fakes",
     "Reals",
     "Report",
+    "TrainedOnFakes",
     "evaluate",
     "from_dataset",
     "from_generator",
@@ -30,5 +32,6 @@ __all__ = [
     "measure",
     "nearest_picture",
     "table",
+    "trained_on_fakes",
     "write",
 ]

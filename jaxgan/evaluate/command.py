@@ -1,6 +1,8 @@
 """``jaxgan evaluate``: chooses what to measure, the real images and the extractor, and measures."""
 
+import contextlib
 import types
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from jaxgan import data, export, features
 from jaxgan.data.fingerprint import in_words
 from jaxgan.data.sources import BUILT_IN, has_splits, is_tfds
-from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator
+from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator, random_rows
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import (
     Reals,
@@ -18,13 +20,20 @@ from jaxgan.evaluate.reals import (
     notes_on,
     with_labels,
 )
-from jaxgan.evaluate.report import Report, measure, table, write
-from jaxgan.evaluate.scores import WITH_TRAINING_SET, split_names
+from jaxgan.evaluate.report import Report, joined, measure, table, trained_on_fakes_report, write
+from jaxgan.evaluate.scores import (
+    MEMORISATION,
+    METRICS,
+    TRAINED_ON_FAKES,
+    WITH_TRAINING_SET,
+    split_names,
+)
 from jaxgan.evaluate.subject import (
     TEST,
     Subject,
     folder_of,
     held_out_images,
+    rows_of,
     source_of,
     subject_at,
     training_images,
@@ -36,6 +45,7 @@ from jaxgan.system.random import pinned
 from jaxgan.system.settings import PLAIN, converted
 
 OWN = features.OWN
+N = 10_000  # fakes, and real images at most
 LISTED = PLAIN._replace(read=lambda text: tuple(text.split(",")))
 
 
@@ -46,7 +56,7 @@ def evaluate(
     against: str | None = None,
     split: str | None = None,
     metrics: str = "fid,kid,prdc",
-    n: int = 10_000,
+    n: int | None = None,
     seed: int = 0,
     extractor: str | None = None,
     inception_weights: Path | None = None,
@@ -58,7 +68,8 @@ def evaluate(
 ) -> Report:
     """Measure generated images against real ones.
 
-    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation.
+    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
+    trained_on_fakes.
 
     Args:
         path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
@@ -66,7 +77,8 @@ def evaluate(
             those that the run was trained on.
         split: the split of a TFDS data set or of an .npz with splits; None for "test".
         metrics: names of metrics, separated by commas.
-        n: the number of fakes, >= 2, and the largest number of reals.
+        n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
+            it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
             small classifier that learns the labels of the real images), inception-2015 or
@@ -75,8 +87,9 @@ def evaluate(
             network too.
         efficientnet_weights: the file of EfficientNet-Lite0's weights, which chooses that network too.
         download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
-        held_out: real images that were not trained on, for memorization: their name, or a share such as 0.1
-            of the real images that is split off; None for those that the run held out, or the "test" split.
+        held_out: real images that were not trained on, for memorization and trained_on_fakes: their name, or
+            a share such as 0.1 of the real images that is split off; None for those that the run held out,
+            or the "test" split.
         data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
             ~/tensorflow_datasets.
         out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.
@@ -89,17 +102,29 @@ def evaluate(
     """
     names = split_names(",".join(converted("metrics", metrics, tuple[str, ...], LISTED)))
     n, seed, download = (
-        converted("n", n, int),
+        converted("n", n, int | None),
         converted("seed", seed, int),
         converted("download", download, bool),
     )
     if not 0 <= seed < 2**32:
         raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
-    if n < 2:
+    if n is not None and n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
     if held_out is not None and not set(names) & set(WITH_TRAINING_SET):
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
+    of_features = tuple(name for name in names if name in METRICS)
+    options = {"extractor": extractor, "inception_weights": inception_weights, "download": download or None}
+    options["efficientnet_weights"] = efficientnet_weights
+    if not of_features and (given := [name for name, value in options.items() if value is not None]):
+        raise UserError(
+            f"`{given[0]}` has no effect with `metrics` {','.join(names)}, which takes no features"
+        )
     subject = subject_at(converted("path", path, Path), against)
+    if TRAINED_ON_FAKES in names and subject.num_classes is None:
+        cure = ": train with `conditional`" if subject.pictures is None else ""
+        raise UserError(
+            f"`metrics` {TRAINED_ON_FAKES} takes fakes with labels, and {subject.path} has none{cure}"
+        )
     require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
     source = source_of(subject, against)
@@ -111,45 +136,52 @@ def evaluate(
     trained = None if against is not None else training_images(subject, source, data_dir)
     conditional = subject.description.get("num_classes") is not None and _is_folder(source)
     load_split = partial(load, source, subject.image_shape, conditional=conditional, data_dir=data_dir)
-    if trained is not None and not splits:
-        real = draw_reals(trained, n)
-    else:
-        real = load_split(split=split or TEST, n=n)
-    real = _same_classes(subject, real)
-    network = features.get(
-        source=source,
-        dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
-        download=download,
-        data_dir=data_dir,
-        **_network(subject, extractor, inception_weights, efficientnet_weights, download),
-    )
     train = unseen = None
     if needing := [name for name in names if name in WITH_TRAINING_SET]:
         whole = load_split(split="train") if trained is None else draw_reals(trained)
-        train, unseen = held_out_images(subject, source, whole, held_out, needing, data_dir)
+        train, unseen = held_out_images(
+            subject, source, whole, held_out, needing, data_dir, conditional=TRAINED_ON_FAKES in names
+        )
+        if TRAINED_ON_FAKES in names:
+            train, unseen = (_with_the_generators_classes(subject, each) for each in (train, unseen))
     folder = converted("out", out, Path | None) or (
         folder_of(subject.path) if subject.pictures is None else None
     )
     if folder is not None:
         require_writable(folder)
-    if subject.pictures is None:
-        fakes = _fakes_of_run(subject.path, subject.description, real, n, seed)
-    else:
-        fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
-    try:
-        report = measure(fakes, real, network, names, train=train, held_out=unseen)
-    except features.FeaturesNotFiniteError as error:
-        raise UserError(f"{subject.path}: {error}") from error
-    before = () if subject.pictures is None else subject.pictures.notes
-    if fakes.count < n:
-        before += (f"{subject.path} has {fakes.count:,} images, fewer than `n` {n:,}",)
-    report = report._replace(notes=(*before, *report.notes, *notes_on(network, source)))
+    reports, nearest = [], None
+    if of_features:
+        count = N if n is None else n
+        if trained is not None and not splits:
+            real = draw_reals(trained, count)
+        else:
+            real = load_split(split=split or TEST, n=count)
+        real = _same_classes(subject, real)
+        network = features.get(
+            source=source,
+            dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
+            download=download,
+            data_dir=data_dir,
+            **_network(subject, extractor, inception_weights, efficientnet_weights, download),
+        )
+        fakes = _fakes(subject, real, count, seed)
+        with _finite(subject):
+            report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
+        reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
+        if MEMORISATION in names and train is not None:
+            nearest = nearest_picture(fakes, train, network)
+    if TRAINED_ON_FAKES in names and train is not None and unseen is not None:
+        shuffled = rows_of(train, random_rows(len(train.images), len(train.images)))
+        fakes = _fakes(subject, shuffled, n or len(train.images), seed)
+        with _finite(subject):
+            reports.append(trained_on_fakes_report(fakes, train, unseen))
+    report = joined(reports)
     if folder is not None:
         try:
-            write(report, folder)
-            if train is not None:
-                picture = nearest_picture(fakes, train, network)
-                write_atomically(folder / "plots/nearest.png", partial(picture.save, format="PNG"))
+            for each in reports:
+                write(each, folder)
+            if nearest is not None:
+                write_atomically(folder / "plots/nearest.png", partial(nearest.save, format="PNG"))
         except NoRoomError as error:
             raise NoRoomError(f"{error}. The measurements:\n{table(report)}") from error
         except OSError as error:
@@ -168,6 +200,20 @@ def _same_classes(subject: Subject, real: Reals) -> Reals:
         f"({in_words(real.class_names)}): nothing is compared class by class"
     )
     return real._replace(labels=None, num_classes=None, class_names=None, notes=(*real.notes, note))
+
+
+def _with_the_generators_classes(subject: Subject, real: Reals) -> Reals:
+    """Return real images whose labels are of the generator's classes, or refuse them."""
+    same = _same_classes(subject, real)
+    if real.labels is not None and same.labels is None:
+        raise UserError(same.notes[-1])
+    if same.labels is None or (same.num_classes or 0) < (subject.num_classes or 0):
+        kind = "no labels" if same.labels is None else f"{same.num_classes} classes"
+        raise UserError(
+            f"`metrics` {TRAINED_ON_FAKES} takes real images of the generator's {subject.num_classes} "
+            f"classes, and {real.source} has {kind}"
+        )
+    return same
 
 
 def _labelled(source: str, trained: data.Dataset | None, image_shape: tuple[int, ...]) -> data.Dataset | None:
@@ -200,6 +246,26 @@ def _network(
     there = {name: file for name, file in of_run.items() if file is not None and expanded(file).is_file()}
     name = subject.settings.get("extractor")
     return given | there | ({"name": name} if name in (*features.RECIPES, features.OWN) or there else {})
+
+
+@contextlib.contextmanager
+def _finite(subject: Subject) -> Iterator[None]:
+    """Say in one sentence whose images are not finite."""
+    try:
+        yield
+    except features.FeaturesNotFiniteError as error:
+        raise UserError(f"{subject.path}: {error}") from error
+
+
+def _fakes(subject: Subject, real: Reals, n: int, seed: int) -> Fakes:
+    """Return n images to measure, with the labels of the real images where there are classes."""
+    if subject.pictures is None:
+        return _fakes_of_run(subject.path, subject.description, real, n, seed)
+    fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
+    notes = (*subject.pictures.notes, *fakes.notes)
+    if fakes.count < n:
+        notes += (f"{subject.path} has {fakes.count:,} images, fewer than `n` {n:,}",)
+    return fakes._replace(notes=notes)
 
 
 def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:

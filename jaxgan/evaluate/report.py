@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,15 @@ import numpy as np
 
 from jaxgan.evaluate.fakes import Fakes, fake_outputs
 from jaxgan.evaluate.reals import Reals, real_outputs
-from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_class, scalars
+from jaxgan.evaluate.scores import (
+    METRICS,
+    TRAINED_ON_FAKES,
+    WITH_TRAINING_SET,
+    Evidence,
+    by_class,
+    scalars,
+)
+from jaxgan.evaluate.trained_on_fakes import trained_on_fakes
 from jaxgan.features import Extractor, FeaturesNotFiniteError
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError
@@ -107,6 +116,44 @@ def measure(
         warned.append(f"per class: {of_classes[0]} (and {len(of_classes) - 1} more)")
     notes = dict.fromkeys((*fakes.notes, *reals.notes, *((change,) if change else ()), *warned))
     return Report(results, classes, protocol, tuple(notes))
+
+
+def trained_on_fakes_report(fakes: Fakes, train: Reals, test: Reals) -> Report:
+    """Measure what a classifier learns from fakes (`jaxgan.evaluate.trained_on_fakes`).
+
+    Args:
+        fakes: labelled images to measure.
+        train: the labelled images that the generator was trained on.
+        test: labelled real images that it was not trained on.
+
+    Raises:
+        UserError: if labels are missing or of different classes.
+        FeaturesNotFiniteError: if fakes are not finite.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result = trained_on_fakes(fakes, train, test)
+    protocol = {
+        **fakes.protocol,
+        "n_fake": fakes.count,
+        "against": test.source,
+        "split": test.split,
+        "n_real": len(test.images),
+        "trained_on": train.source,
+        "n_train": len(train.images),
+        "image_shape": list(test.images.shape[1:]),
+        "bits": 8,
+    }
+    warned = [str(warning.message) for warning in caught]
+    notes = dict.fromkeys((*fakes.notes, *train.notes, *test.notes, *warned))
+    return Report({TRAINED_ON_FAKES: (result,)}, {}, protocol, tuple(notes))
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """Return the measurements of several reports as one, with the protocol of the first."""
+    results = {name: result for report in reports for name, result in report.results.items()}
+    notes = dict.fromkeys(note for report in reports for note in report.notes)
+    return reports[0]._replace(results=results, notes=tuple(notes))
 
 
 def write(report: Report, folder: Path) -> list[Path]:

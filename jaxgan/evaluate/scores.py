@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan import metrics
+from jaxgan.evaluate.trained_on_fakes import NAME as TRAINED_ON_FAKES
 from jaxgan.features import Extractor, Outputs
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError, choose
@@ -81,13 +82,15 @@ METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {
     "memorisation": _memorisation,
 }
 
-WITH_TRAINING_SET = ("memorisation",)
+NAMES = (*METRICS, TRAINED_ON_FAKES)  # what `jaxgan evaluate` measures; the last takes images, no features
+MEMORISATION = "memorisation"
+WITH_TRAINING_SET = (MEMORISATION, TRAINED_ON_FAKES)
 PER_CLASS = ("fid", "kid", "prdc")
 NEIGHBORS = 5  # neighbors that prdc looks at: a class needs more images than that
 DISTANCES = ("fid", "fid_infinity", "kid", "sliced_wasserstein")  # less is better
 
 
-def split_names(text: str, known: tuple[str, ...] = tuple(METRICS)) -> tuple[str, ...]:
+def split_names(text: str, known: tuple[str, ...] = NAMES) -> tuple[str, ...]:
     """Return the metrics that a text such as "fid,kid" names, each once.
 
     Raises:

@@ -34,6 +34,13 @@ class Subject(NamedTuple):
     pictures: data.Dataset | None
 
     @property
+    def num_classes(self) -> int | None:
+        """The number of classes of the images; None where they have no labels."""
+        if self.pictures is not None:
+            return self.pictures.num_classes
+        return self.description["num_classes"]
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """The shape of one image."""
         if self.pictures is not None:
@@ -104,6 +111,8 @@ def held_out_images(
     held_out: str | None,
     names: list[str],
     data_dir: str | None,
+    *,
+    conditional: bool = False,
 ) -> tuple[Reals, Reals]:
     """Return the images that were trained on, and real images that were not.
 
@@ -124,7 +133,7 @@ def held_out_images(
         return whole, draw_reals(part(everything, rows, "the held-out images"))
     if share is not None:
         rows = held_out_rows(len(whole.images), share)
-        return _rows(whole, ~rows), _rows(whole, rows)
+        return rows_of(whole, ~rows), rows_of(whole, rows)
     if held_out is None and not has_splits(source):
         raise UserError(
             f"{needs}, and {source} has no split of such: train with `held_out` 0.1, "
@@ -134,6 +143,7 @@ def held_out_images(
         source if held_out is None else spelled(held_out, argument="held_out"),
         subject.image_shape,
         split=TEST,
+        conditional=conditional,
         data_dir=data_dir,
     )
     if checksum(unseen.images) == checksum(whole.images):
@@ -152,7 +162,8 @@ def _share(held_out: Any) -> float | None:
     return share
 
 
-def _rows(reals: Reals, rows: np.ndarray) -> Reals:
+def rows_of(reals: Reals, rows: np.ndarray) -> Reals:
+    """Return some of the real images with their labels."""
     labels = None if reals.labels is None else reals.labels[rows]
     return reals._replace(images=reals.images[rows], labels=labels)
 

@@ -1,6 +1,7 @@
 """Small classifiers whose penultimate layer makes features: `digits-cnn`, `mnist-cnn`, `fashion-mnist-cnn`.
 
-`own_classifier` makes one of any labelled data set by the same recipe.
+`own_classifier` makes one of any labelled data set by the same recipe, and `accuracy_after` says what such a
+classifier learns from any labelled images.
 
 For gray images of 8x8 or 28x28 pixels, the features of a network for photographs say little, and its weights
 take a hundred megabytes. A small network that tells the classes apart says more. It is trained in a minute
@@ -132,17 +133,78 @@ def own_classifier(dataset: Dataset) -> Extractor:
     """
     if problem := why_not_own(dataset):
         raise UserError(f"`extractor` {OWN} {problem}")
-    height, width, channels = dataset.images.shape[1:]
-    scale = min(1.0, LARGEST / max(height, width))
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    if scale < 1:
-        require_memory(len(dataset.images) * size[0] * size[1] * channels, f"`extractor` {OWN}")
-        resized = np.stack([pictures.fit_array(image, size, channels) for image in dataset.images])
-        dataset = dataset._replace(images=resized, content=None)
-    epochs = min(30, max(3, -(-STEPS * BATCH_SIZE // len(dataset.images))))
-    strides = (2, 2) if min(size) > 12 else (1, 2)
+    if (images := shrunk(dataset.images)) is not dataset.images:
+        dataset = dataset._replace(images=images, content=None)
     name = f"{OWN}-cnn-{key_hash(fingerprint(dataset, conditional=True))[:8]}"
-    return _extractor(name, Recipe(OWN, epochs, 128, strides), *_every_fifth(dataset), dataset.name)
+    return _extractor(name, _own_recipe(dataset), *_every_fifth(dataset), dataset.name)
+
+
+def accuracy_after(
+    train: Dataset,
+    test: Dataset,
+    recipe: Recipe,
+    *,
+    steps: int | None = None,
+    seed: int = SEED,
+    kept: bool = False,
+) -> float:
+    """Train a small classifier on some images, and return its accuracy on others.
+
+    Args:
+        train: labelled images to learn, of at most 64 pixels a side (`shrunk`).
+        test: labelled images of the same size and classes.
+        recipe: the classifier's settings (`recipe_of`).
+        steps: the number of updates, each by 128 images; None for the recipe's epochs.
+        seed: the seed of the weights and of the order of the images.
+        kept: whether the cache keeps the classifier, as is worth it for real images.
+
+    Returns:
+        The share of the test images whose class the classifier names, in [0, 1].
+
+    Raises:
+        UserError: if the cache folder cannot be written to.
+    """
+    if train.labels is None or test.labels is None:
+        raise ValueError("a classifier learns labelled images, and is tested with such")
+    if steps is None:
+        steps = recipe.epochs * len(train.images) // BATCH_SIZE
+    network = Classifier(train.num_classes or 0, recipe.dimension, recipe.strides)
+
+    def make() -> Arrays:
+        return _train(f"a classifier on {train.name}", network, steps, train, test, seed)
+
+    if not kept:
+        return float(make()["accuracy"])
+    hashes = {
+        role: content_hash({"images": np.asarray(each.images), "labels": np.asarray(each.labels)})
+        for role, each in (("train", train), ("test", test))
+    }
+    key = {"version": VERSION, "classes": train.num_classes, "dimension": recipe.dimension, **hashes}
+    key |= {"strides": recipe.strides, "steps": steps, "seed": seed}
+    return float(kept_arrays("classifiers", key, make)["accuracy"])
+
+
+def recipe_of(dataset: Dataset) -> Recipe:
+    """Return the settings of the classifier that goes with a data set: those of its name, or of `own`."""
+    named = (recipe for recipe in RECIPES.values() if recipe.source == dataset.name)
+    return next(named, _own_recipe(dataset))
+
+
+def shrunk(images: np.ndarray) -> np.ndarray:
+    """Return uint8 images in the size at which a classifier looks at them: at most 64 pixels a side."""
+    height, width, channels = images.shape[1:]
+    scale = min(1.0, LARGEST / max(height, width))
+    if scale == 1:
+        return images
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    require_memory(len(images) * size[0] * size[1] * channels, "a classifier of the images")
+    return np.stack([pictures.fit_array(image, size, channels) for image in images])
+
+
+def _own_recipe(dataset: Dataset) -> Recipe:
+    epochs = min(30, max(3, -(-STEPS * BATCH_SIZE // len(dataset.images))))
+    strides = (2, 2) if min(dataset.images.shape[1:3]) > 12 else (1, 2)
+    return Recipe(OWN, epochs, 128, strides)
 
 
 def why_not_own(dataset: Dataset) -> str:
@@ -168,7 +230,8 @@ def _extractor(name: str, recipe: Recipe, train: Dataset, test: Dataset, classes
         "recipe": [*recipe[:-1], *recipe.strides],
         "train": content_hash({"images": np.asarray(train.images), "labels": np.asarray(train.labels)}),
     }
-    arrays = dict(kept_arrays("classifiers", key, lambda: _train(name, network, recipe.epochs, train, test)))
+    steps = recipe.epochs * len(train.images) // BATCH_SIZE
+    arrays = dict(kept_arrays("classifiers", key, lambda: _train(name, network, steps, train, test)))
     accuracy, scale = float(arrays.pop("accuracy")), float(arrays["scale"])
     shape = train.images.shape[1:]
     like = jax.eval_shape(network.init, seed_key(0), jnp.zeros((1, *shape)))
@@ -206,13 +269,13 @@ def _run(network: Classifier, variables: Any, images: jax.Array) -> tuple[jax.Ar
 
 
 @pinned()
-def _train(name: str, network: Classifier, epochs: int, train: Dataset, test: Dataset) -> Arrays:
+def _train(
+    name: str, network: Classifier, steps: int, train: Dataset, test: Dataset, seed: int = SEED
+) -> Arrays:
     """Return the trained variables by name, with the accuracy on `test` and the scale of the features."""
-    size = len(train.images)
-    steps = epochs * size // BATCH_SIZE
     optimizer = optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
     arrays = {name: jnp.asarray(array) for name, array in train.arrays(conditional=True).items()}
-    variables = network.init(seed_key(SEED), to_float(arrays["image"][:1]))
+    variables = network.init(seed_key(seed), to_float(arrays["image"][:1]))
 
     def loss(variables, batch):
         logits = _run(network, variables, batch["image"])[1]
@@ -220,7 +283,7 @@ def _train(name: str, network: Classifier, epochs: int, train: Dataset, test: Da
 
     @jax.jit
     def update(variables, state, arrays, step):
-        batch = batch_at(arrays, step, seed=SEED, batch_size=BATCH_SIZE)
+        batch = batch_at(arrays, step, seed=seed, batch_size=BATCH_SIZE)
         updates, state = optimizer.update(jax.grad(loss)(variables, batch), state)
         return optax.apply_updates(variables, updates), state
 

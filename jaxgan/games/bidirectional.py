@@ -38,7 +38,7 @@ class BiGame(Game):
         ValueError: if the generator's module has no method ``encode``.
 
     References:
-        Donahue et al. 2017, eq. 3; the exchanged roles are those of the authors' code.
+        Donahue et al. 2017, the BiGAN objective; the exchanged roles are those of the authors' code.
     """
 
     PAIRS: ClassVar[bool] = True

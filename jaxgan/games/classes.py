@@ -37,7 +37,7 @@ class ClassGame(Game):
             from real images only, which is the usual practice: fakes of a wrong class teach it nothing wrong.
 
     References:
-        Odena et al. 2017, section 3, eqs. 2 and 3: D maximizes L_S + L_C, G maximizes L_C - L_S.
+        Odena et al. 2017, the objectives of AC-GAN: D maximizes L_S + L_C, G maximizes L_C - L_S.
     """
 
     weight: Any = 1.0

@@ -31,18 +31,19 @@ class InfoGame(Game):
     The prior's first block is noise, all others are codes: ``(("normal", 62), ("one_hot", 10), ("uniform",
     2))`` has one category of ten values and two continuous codes. The discriminator reads all of them in the
     prior's order: logits of a category, the mean of a continuous code. Both players minimize how badly it
-    does so (eq. 6), each over its own parameters; the heads are the discriminator's.
+    does so, each over its own parameters; the heads are the discriminator's.
 
     Attributes:
         weight: lambda of the categorical codes, >= 0.
         continuous_weight: lambda of the continuous codes, >= 0. They are modelled as normal distributions
-            with standard deviation 1, as in the authors' code.
+            with standard deviation 1.
 
     Raises:
         ValueError: if the prior has no code.
 
     References:
-        Chen et al. 2016, eqs. 5 and 6; section 6 for the two lambdas.
+        Chen et al. 2016, "Variational Mutual Information Maximization"; the fixed deviation is that of the
+        authors' code (``fix_std`` in launchers/run_mnist_exp.py of openai/InfoGAN).
     """
 
     weight: Any = 1.0
@@ -73,7 +74,8 @@ class InfoGame(Game):
         """Return the weighted ``-log Q(c|x)`` of each example but for a constant, ``[B]``.
 
         References:
-            Chen et al. 2016, eq. 5, without the entropy of the codes, which is constant.
+            Chen et al. 2016, the lower bound of the mutual information, without the entropy of the codes,
+            which is constant.
         """
         assert self.prior is not None
         total = jnp.zeros(len(latents))

@@ -46,7 +46,7 @@ def auroc(scores: Any, is_positive: Any) -> Auroc:
         ValueError: for other shapes, scores that are NaN, or if one of the two kinds is missing.
 
     References:
-        Hanley and McNeil 1982, eqs. 1 and 2, with the estimates of Q1 and Q2 in their text.
+        Hanley and McNeil 1982, the standard error of the area, with Q1 and Q2 as for exponential scores.
     """
     scores, flags = np.asarray(scores, np.float64), np.asarray(is_positive)
     if scores.ndim != 1 or scores.shape != flags.shape:

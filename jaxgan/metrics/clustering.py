@@ -6,7 +6,7 @@ clusters take one class and is larger.
 
 References:
     Kuhn 1955, The Hungarian method for the assignment problem, Naval Research Logistics 2
-    Hubert and Arabie 1985, Comparing partitions, Journal of Classification 2, eq. 5
+    Hubert and Arabie 1985, Comparing partitions, Journal of Classification 2
     Vinh, Epps and Bailey 2010, Information Theoretic Measures for Clusterings Comparison, JMLR 11
 """
 

@@ -20,12 +20,14 @@ def sweep(
 ) -> None:
     """Train many settings and seeds of an experiment side by side, and keep the best.
 
-    Learning rates, betas, penalty weight, EMA decay and seeds vary inside one program. Other settings that
-    vary need further programs, one after the other. The same command on the same folder goes on.
+    Learning rates, betas, penalty weight, EMA decay, the weights of a game and seeds vary inside one program.
+    Other settings that vary need further programs, one after the other. The same command on the same folder
+    goes on.
 
     Args:
         experiment: a file with a CONFIG, such as experiments/digits_mlp.py.
         grid: an option and its values, such as generator-learning-rate=1e-4,2e-4; one value sets it for all.
+            An option that is a list takes one value a time: --grid hidden=64 --grid hidden=128,64.
         log_uniform: an option and its range, such as generator-learning-rate=1e-5,1e-2, for --random.
         random: number of draws from the ranges and the grids, instead of all combinations of the grids.
         seeds: number of seeds of each combination.

@@ -154,7 +154,8 @@ class Program:
 
     def _settings(self, members: Sequence[Config]) -> tuple[dict[str, jax.Array], jax.Array]:
         filled = [*members, *[members[-1]] * (self.size - len(members))]
-        hyper = {name: np.array([getattr(m, name) for m in filled], np.float32) for name in self._hyper}
+        settings = [member.settings() for member in filled]
+        hyper = {name: np.array([each[name] for each in settings], np.float32) for name in self._hyper}
         seeds = np.array([member.seed for member in filled], np.uint32)
         return jax.device_put((hyper, seeds), NamedSharding(self._mesh, P(AXIS)))
 

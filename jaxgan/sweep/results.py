@@ -29,7 +29,8 @@ def table(members: Sequence[Config], outcomes: Sequence[Outcome]) -> list[dict[s
     names = varied(members)
     rows = []
     for outcome in ranked(outcomes):
-        settings = {name: getattr(members[outcome["member"]], name) for name in names}
+        of_member = members[outcome["member"]].settings()
+        settings = {name: of_member[name] for name in names}
         results = {name: value for name, value in outcome.items() if name not in APART}
         rows.append({"member": outcome["member"], **settings, **results})
     return rows
@@ -124,10 +125,11 @@ def _finals(
     """Draw a point per member, over the number that takes the most values, or over the seed."""
     metric = ranked_by(outcomes)
     values = {outcome["member"]: outcome.get(metric) for outcome in outcomes}
-    settings = {n: {getattr(member, n) for member in members} for n in varied(members) if n != "seed"}
+    of_members = [member.settings() for member in members]
+    settings = {n: {each[n] for each in of_members} for n in varied(members) if n != "seed"}
     counts = {n: len(xs) for n, xs in settings.items() if all(isinstance(x, int | float) for x in xs)}
     name = max(counts, key=lambda name: counts[name], default="seed")
-    places = {number: getattr(members[number], name) for number in values}
+    places = {number: of_members[number][name] for number in values}
     for i, numbers in enumerate(groups.values()):
         finite = [number for number in numbers if values[number] is not None]
         axes.plot([places[n] for n in finite], [values[n] for n in finite], "o", color=f"C{i}", alpha=0.7)
@@ -154,7 +156,8 @@ def _groups(members: Sequence[Config]) -> dict[str, list[int]]:
     names = [name for name in varied(members) if name != "seed"]
     groups: dict[str, list[int]] = {}
     for number, member in enumerate(members):
-        label = " ".join(f"{option(name)} {_cell(getattr(member, name))}" for name in names)
+        settings = member.settings()
+        label = " ".join(f"{option(name)} {_cell(settings[name])}" for name in names)
         groups.setdefault(label, []).append(number)
     return groups if len(groups) <= MOST_GROUPS else {"all": list(range(len(members)))}
 
@@ -162,6 +165,8 @@ def _groups(members: Sequence[Config]) -> dict[str, list[int]]:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     return str(value)

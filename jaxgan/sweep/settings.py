@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.build import Pieces
-from jaxgan.config import DEFAULTS, INFO, TYPES, Config
+from jaxgan.config import Config
 from jaxgan.system.errors import UserError, choose
 from jaxgan.system.settings import converted
 
@@ -87,10 +87,11 @@ def make(
     Raises:
         UserError: if a name, a value or a combination is not allowed.
     """
-    values = _by_name("grid", grid)
-    ranges = _by_name("log_uniform", log_uniform)
+    values = _by_name(default, "grid", grid)
+    ranges = _by_name(default, "log_uniform", log_uniform)
+    types = default.types
     for name, ends in ranges.items():
-        if float not in (TYPES[name], *typing.get_args(TYPES[name])):
+        if float not in (types[name], *typing.get_args(types[name])):
             raise UserError(f"`log_uniform` takes settings that are not whole numbers, and `{name}` is none")
         if len(ends) != 2 or None in ends or not 0 < ends[0] < ends[1] < math.inf:
             raise UserError(f"`log_uniform` {name}=low,high takes two positive numbers, got {ends}")
@@ -111,40 +112,48 @@ def make(
 
 
 def varied(members: Sequence[Config]) -> list[str]:
-    """Return the names of the settings in which members differ."""
-    return [name for name in TYPES if len({getattr(member, name) for member in members}) > 1]
+    """Return the names of the settings in which members differ; their games are of one kind."""
+    settings = [member.settings() for member in members]
+    return [name for name in members[0].types if len({each[name] for each in settings}) > 1]
 
 
 def programs(members: Sequence[Config]) -> list[list[int]]:
     """Return the members' numbers, grouped by the programs that can train them."""
     groups: dict[Config, list[int]] = {}
-    together = {name: DEFAULTS[name] for name, info in INFO.items() if info.sweep == "together"}
+    first = members[0].settings()
+    together = {name: first[name] for name, info in members[0].infos.items() if info.sweep == "together"}
     for i, member in enumerate(members):
         groups.setdefault(member.replace(**together), []).append(i)
     return list(groups.values())
 
 
-def _by_name(argument: str, texts: Sequence[str]) -> Values:
-    """Return the values that texts such as "beta1=0,0.5" list, by the fields' names."""
+def _by_name(default: Config, argument: str, texts: Sequence[str]) -> Values:
+    """Return the values that texts such as "beta1=0,0.5" list, by the names of the default's settings.
+
+    The value of a setting that is itself a list is the whole text: "hidden=128,64" is one value.
+    """
     named: Values = {}
+    types, infos = default.types, default.infos
     for text in texts:
         key, equals, listed = text.partition("=")
         if not equals:
             raise UserError(f"`{argument}` takes NAME=VALUE,VALUE,..., got {text}")
-        name = choose(argument, key.strip().removeprefix("--"), TYPES)
-        sweep = INFO[name].sweep
+        name = choose(argument, key.strip().removeprefix("--"), types)
+        sweep = infos[name].sweep
         if sweep == "never":
             raise UserError(f"`{argument}` {text}: a sweep sets `{name}` itself")
-        parts = [listed] if sweep == "same" or INFO[name].multiple or name == "hidden" else listed.split(",")
-        values = list(dict.fromkeys(_convert(name, part.strip()) for part in parts))
+        parts = [listed] if sweep == "same" or _is_list(types[name]) else listed.split(",")
+        texts_of_values = (None if part.strip() == "None" else part.strip() for part in parts)
+        values = list(dict.fromkeys(converted(name, x, types[name], infos[name]) for x in texts_of_values))
         named[name] = named.get(name, []) + values
         if sweep == "same" and len(named[name]) > 1:
             raise UserError(f"`{name}` must be the same for all members of a sweep")
     return named
 
 
-def _convert(name: str, text: str) -> Any:
-    return converted(name, None if text == "None" else text, TYPES[name], INFO[name])
+def _is_list(kind: Any) -> bool:
+    """Return whether a type is that of tuples, or of tuples and None."""
+    return tuple in map(typing.get_origin, (kind, *typing.get_args(kind)))
 
 
 def _all(values: Values) -> list[dict[str, Any]]:

@@ -63,6 +63,11 @@ def info_of(kind: Any) -> dict[str, Info]:
     return {name: info for name, info in infos.items() if info is not None}
 
 
+def types_of(kind: Any) -> dict[str, Any]:
+    """Return the type of each setting of a dataclass."""
+    return {field.name: field.type for field in dataclasses.fields(kind) if "info" in field.metadata}
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Return the height and width of a text such as "32" or "32x48".
 

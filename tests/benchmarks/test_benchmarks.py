@@ -76,6 +76,35 @@ def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
 
 
 @pytest.mark.slow
+def test_games_are_measured_beside_the_plain_one_of_the_same_networks(benchmarks, capsys, tmp_path):
+    games = f"--networks mlp --no-input --games infogan acgan gan --json {tmp_path / 'out.json'}"
+    benchmarks("step_time").main(f"{TINY} {QUICK} {games}".split())
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| mlp ")]
+    assert [row[0] for row in rows if len(row) == 7] == ["| mlp infogan", "| mlp acgan  "]
+    assert [row[1].strip() for row in rows if len(row) == 7] == ["mlp", "mlp conditional"]
+    record = json.loads((tmp_path / "out.json").read_text())
+    networks, settings = record["networks"], record["settings"]["configs"]
+    assert list(networks) == ["mlp", "mlp infogan", "mlp conditional", "mlp acgan"]
+    assert [settings[name]["game"] for name in networks] == ["gan", "infogan", "gan", "acgan"]
+    assert [settings[name]["conditional"] for name in networks] == [False, False, True, True]
+    assert networks["mlp infogan"]["flops_per_step"] > networks["mlp"]["flops_per_step"]
+    state = 12 * (networks["mlp"]["generator_parameters"] + networks["mlp"]["discriminator_parameters"])
+    assert networks["mlp"]["peak_bytes"] > state  # parameters and both averages of Adam
+
+
+def test_ratios_of_games_are_those_of_equal_repetitions(benchmarks, capsys):
+    facts = {"flops_per_step": 100.0, "peak_bytes": 2e6, "batches": 10}
+    results = {
+        "mlp": {**facts, "seconds": [1.0, 2.0, 4.0]},
+        "mlp bigan": {**facts, "batches": 5, "flops_per_step": 150.0, "seconds": [1.0, 1.5, 2.0]},
+    }
+    benchmarks("step_time").print_games(results)
+    assert (
+        "| mlp bigan |    mlp |           1.50 | 1.25 .. 1.75 |            1.50 |" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.slow
 def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
     quick = ["--devices", "1", "2", "--repetitions", "1", "--seconds", "0.01", "--networks"]
     benchmarks("parallel").main([*quick, "tiny MLP"])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxgan.system.errors import UserError
 
-DRAWN = ("rates", "optimizers", "d_steps", "losses", "norms", "created_equal", "landscape")
+DRAWN = ("rates", "optimizers", "d_steps", "losses", "norms", "created_equal", "landscape", "few_labels")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def stability(experiments):
 
 
 def module_of(name):
-    own = {"created_equal", "landscape", "alarms", "dirac", "metric_defects"}
+    own = {"created_equal", "landscape", "alarms", "dirac", "metric_defects", "few_labels"}
     return importlib.import_module(name if name in own else "stability")
 
 
@@ -158,6 +158,60 @@ def test_a_search_gives_every_gan_the_same_settings(experiments):
     assert created_equal.expected_best(np.array([1.0, np.inf]), 30) == 1
 
 
+def test_a_study_of_few_labels_learns_what_its_rows_say(experiments):
+    import few_labels
+
+    whole, test = few_labels.images_of(few_labels.Settings())
+    assert len(whole.images) + len(test.images) == 1797
+    assert not {image.tobytes() for image in whole.images} & {image.tobytes() for image in test.images}
+    few = few_labels.draw_labelled(whole, 3, seed=1)
+    assert np.bincount(few.labels).tolist() == [3] * 10
+    known = {image.tobytes(): label for image, label in zip(whole.images, whole.labels, strict=True)}
+    assert [known[image.tobytes()] for image in few.images] == few.labels.tolist()
+    again, other = (few_labels.draw_labelled(whole, 3, seed=seed) for seed in (1, 2))
+    assert np.array_equal(few.images, again.images)
+    assert not np.array_equal(few.images, other.images)
+
+    moved = few_labels.shifted(few)
+    assert len(moved.images) == 9 * 30
+    down_right = moved.images[-30:]  # without the last row and column, and with two that are black
+    np.testing.assert_array_equal(moved.images[4 * 30 : 5 * 30], few.images)
+    np.testing.assert_array_equal(down_right[:, :-1, :-1], few.images[:, 1:, 1:])
+    assert not down_right[:, -1].any()
+    assert moved.labels[-30:].tolist() == few.labels.tolist()
+
+    fakes = few._replace(images=255 - moved.images[:70], labels=moved.labels[:70])
+    both = few_labels.both(few, fakes)
+    np.testing.assert_array_equal(both.images[70:], fakes.images)
+    np.testing.assert_array_equal(both.images[:30], few.images)
+    np.testing.assert_array_equal(both.labels, np.concatenate([np.resize(few.labels, 70), fakes.labels]))
+
+
+def test_a_table_of_few_labels_has_what_fakes_add_to_each_seed(experiments):
+    import few_labels
+
+    scores = {"labels": (0.8, 0.9), "fakes": (0.5, 0.6), "labels and fakes": (0.84, 0.88)}
+    rows = [
+        {"learned": name, "seed": seed, "accuracy": accuracy}
+        for name, pair in scores.items()
+        for seed, accuracy in enumerate(pair)
+    ]
+    text = few_labels.summary(rows)
+    assert "| labels | 85.0 ± 7.1 | 80.0 to 90.0 |" in text
+    assert "Fakes add 1.0 ± 4.2 points to the labels, and help 1 of 2 seeds." in text
+    (axes,) = drawn(few_labels.draw, rows)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == list(scores)
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [85, 85])
+
+
+def test_the_documentation_says_what_few_labels_measured(request, experiments, study):
+    import few_labels
+
+    text = (request.config.rootpath / "docs/guides/evaluate.md").read_text()
+    for line in few_labels.summary(study.read(study.PUBLISHED / "few_labels.json")["rows"]).splitlines()[2:]:
+        assert line in text
+
+
 def test_a_run_that_diverged_has_no_score(study):
     assert study.scores("digits", {"diverged_at": 3}) == {"fid": None}
     assert study.scores("ring", {"diverged_at": 3}) == {"covered": 0, "high_quality": 0, "modes": 0}
@@ -206,6 +260,9 @@ def test_the_tables_of_mixtures_have_means_and_worst_seeds(experiments):
         ("landscape", ("--stops", 5, 3), "--stops are at least two steps, in increasing order"),
         ("mixture_table", ("--steps", 0), "--steps, --seeds and --other-seeds must be at least 1"),
         ("mnist_baselines", ("--n", 1), "--n at least 2"),
+        ("few_labels", ("--seeds", 0), "--fakes must be at least 1"),
+        ("few_labels", ("--per-class", 200), "--per-class 200 is more than the 136 images of a class"),
+        ("few_labels", ("--data", "ring"), "--data takes images with labels, and ring has none"),
     ],
 )
 def test_mistakes_are_one_sentence(experiments, command, tmp_path, monkeypatch, name, arguments, message):
@@ -267,6 +324,28 @@ def test_the_search_trains_every_gan(experiments, command, tmp_path, digits_cnn)
     assert code == 0, printed.err
     rows = json.loads((tmp_path / "created_equal.json").read_text())["rows"]
     assert [row["gan"] for row in rows] == list(created_equal.GANS)
+
+
+@pytest.mark.slow
+def test_few_labels_train_a_gan_and_go_on(experiments, command, tmp_path, monkeypatch):
+    import few_labels
+
+    quick = few_labels.classifiers.RECIPES["digits-cnn"]._replace(epochs=2)
+    monkeypatch.setitem(few_labels.classifiers.RECIPES, "digits-cnn", quick)
+    options = ("--seeds", 2, "--steps", 2, "--fakes", 40, "--per-class", 2, "--workdir", tmp_path)
+    code, printed = command(few_labels, *options)
+    assert code == 0, printed.err
+    rows = json.loads((tmp_path / "few_labels.json").read_text())["rows"]
+    assert [row["learned"] for row in rows][:5] == [
+        "labels", "labels, shifted", "fakes", "labels and fakes", "all labels"
+    ]  # fmt: skip
+    assert {row["updates"] for row in rows} == {2 * 1437 // 128}
+    assert [row["seed"] for row in rows] == [0] * 5 + [1] * 5
+    saved = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("checkpoints/*/*")}
+    assert len(saved) > 1
+    assert command(few_labels, *options)[0] == 0
+    assert json.loads((tmp_path / "few_labels.json").read_text())["rows"] == rows
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("checkpoints/*/*")} == saved
 
 
 @pytest.mark.slow

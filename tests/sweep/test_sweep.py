@@ -12,6 +12,7 @@ import pytest
 
 from jaxgan import build, cli, data, train
 from jaxgan.config import Config, config_of
+from jaxgan.rules import ACGAN, InfoGAN, Rules
 from jaxgan.run import placement
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.state import GANState
@@ -92,6 +93,38 @@ def test_each_member_is_the_single_run_with_its_settings(three, tmp_path):
         np.testing.assert_allclose(values[2], row[name], rtol=1e-5)
     first = program.member(state, 0)
     assert not same(first.ema, got.ema)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("game", "changes", "grid"),
+    [
+        (InfoGAN(categories=(3,)), {}, ["information-weight=0.1,1", "continuous-weight=0.5,0.02"]),
+        (ACGAN(), {"conditional": True}, ["class-weight=0.2,3", "generator-learning-rate=0.1,0.02"]),
+    ],
+)
+def test_weights_of_a_game_vary_within_a_program_and_each_member_is_its_single_run(
+    game, changes, grid, tmp_path
+):
+    config = BASE.replace(game=game, penalty="none", penalty_weight=1.0, hidden=(8,), **changes)
+    some = settings.make(config, grid=grid)
+    assert settings.programs(some) == [[0, 1, 2, 3]]
+    some, digits = [some[0], some[3]], data.digits()
+    experiment = build.experiment(config, digits)
+    varying = settings.varied(some)
+    assert len(varying) == 2
+    population = program.fitting(config, varying, experiment, count=2, most=None, devices=jax.devices()[:1])
+    state, metrics = advance(population, some, 1, STEPS - 1)
+    for i, member in enumerate(some):
+        alone = member.replace(workdir=str(tmp_path / str(i)), log_every=STEPS, devices=1)
+        wanted = jax.device_get(train.run(alone, dataset=digits).state)
+        got = program.member(state, i)
+        for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
+            assert np.abs(one - other).max() <= 1e-6 * np.abs(other).max()
+        row = json.loads((tmp_path / str(i) / "metrics.jsonl").read_text())
+        for name, values in metrics.items():
+            np.testing.assert_allclose(values[i], row[name], rtol=1e-5)
+    assert not same(program.member(state, 0).ema, program.member(state, 1).ema)
 
 
 def test_members_are_spread_over_the_devices_and_have_nothing_to_say_to_each_other(three):
@@ -329,6 +362,41 @@ def test_members_are_all_combinations_with_all_seeds():
     assert [len(group) for group in settings.programs(sgd)] == [3, 3, 3, 3]  # with momentum, another state
     (member,) = settings.make(BASE, grid=["gradient-clip=None", "conditional=false", "augment=bgc"])
     assert (member.gradient_clip, member.conditional) == (None, False)
+
+
+def test_options_of_a_game_vary_like_any_other_setting():
+    info = BASE.replace(game=InfoGAN())
+    some = settings.make(
+        info, grid=["categories=10", "--categories=5,4", "information-weight=0.1,1", "hidden=16,8"], seeds=2
+    )
+    assert [(m.game.categories, m.game.information_weight, m.seed) for m in some] == [
+        (categories, weight, seed) for categories in ((10,), (5, 4)) for weight in (0.1, 1.0) for seed in (0, 1)
+    ]  # fmt: skip
+    assert {m.hidden for m in some} == {(16, 8)}
+    assert settings.varied(some) == ["seed", "categories", "information_weight"]
+    assert settings.programs(some) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    drawn = settings.make(info, log_uniform=["continuous-weight=0.01,1"], random=3)
+    assert len({m.game.continuous_weight for m in drawn}) == 3
+    assert settings.programs(drawn) == [[0, 1, 2]]
+    rows = results.table(some, [{"member": i, "diverged_at": None, "judged_by": "fid"} for i in range(8)])
+    assert rows[5]["categories"] == (5, 4)
+    assert rows[5]["information_weight"] == 0.1
+    assert list(results._groups(some))[3] == "--categories 5,4 --information-weight 1"
+
+
+@pytest.mark.parametrize(
+    ("game", "grid", "message"),
+    [
+        (Rules(), "information-weight=1", "`grid` information-weight is unknown: "),
+        (InfoGAN(), "information_wait=1", "did you mean information_weight"),
+        (InfoGAN(), "information-weight=-1", "`information_weight` must be 0 or a positive number, got -1"),
+        (InfoGAN(), "continuous-codes=1.5", "`continuous_codes` is a whole number"),
+        (InfoGAN(continuous_codes=0), "categories=none", "an InfoGAN has at least one code"),
+    ],
+)
+def test_a_wrong_option_of_a_game_is_one_sentence(game, grid, message):
+    with pytest.raises(UserError, match=message):
+        settings.make(BASE.replace(game=game), grid=[grid])
 
 
 def test_random_members_are_log_uniform_and_the_same_again():
