@@ -68,7 +68,9 @@ def inputs(name, dtype=jnp.float32, batch=4):
     if name == "batch_norm":
         return {"scale": 1 + 0.1 * normal(2), "bias": normal(2)}, x
     if name == "grouped_conv":
-        return {"kernel": normal(3, 3, 2, 6), "bias": normal(6)}, jnp.concatenate([x, jnp.sin(3 * x)], axis=3)
+        return {"kernel": normal(3, 3, 2, 6) / 2, "bias": normal(6)}, jnp.concatenate(
+            [x, jnp.sin(3 * x)], axis=3
+        )
     size = 1 if name == "conv_1x1" else 4 if name in ("conv", "conv_transpose") else 3
     return {"kernel": normal(size, size, 2, 3), "bias": normal(3)}, x
 
