@@ -404,18 +404,19 @@ def of_maps(module):
 
     class Bare(nn.Module):
         @nn.compact
-        def __call__(self, maps):
-            return module(maps, train=True)
+        def __call__(self, maps, *, train):
+            return module(maps, train=train)
 
-    variables = jax.jit(Bare().init)(jax.random.key(0), maps)
+    variables = init(Bare(), maps)
     keys = iter(jax.random.split(jax.random.key(2), 20))
     params = jax.tree.map(lambda leaf: normal_of(next(keys), leaf), variables["params"])
-    rest = {name: value for name, value in variables.items() if name != "params"}
-    return (
-        lambda params, maps: Bare().apply({"params": params, **rest}, maps, mutable=[*rest])[0],
-        params,
-        maps,
-    )
+    settled = settle(Bare(), {**variables, "params": params}, maps, calls=1000)
+    rest = {name: value for name, value in settled.items() if name != "params"}
+
+    def block(params, maps):
+        return Bare().apply({"params": params, **rest}, maps, train=True, mutable=[*rest])[0]
+
+    return block, params, maps
 
 
 def normal_of(key, leaf):
