@@ -12,6 +12,7 @@ from jaxgan.layers.dense import Dense
 from jaxgan.layers.heads import ProjectionHead, heads
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
+from jaxgan.layers.resampling import blur, downsample, upsample
 from jaxgan.layers.residual import ResidualBlock
 from jaxgan.layers.spectral_norm import SpectralNorm
 from jaxgan.layers.vector_batch_norm import VectorBatchNorm
@@ -28,6 +29,9 @@ __all__ = [
     "SelfAttention",
     "SpectralNorm",
     "VectorBatchNorm",
+    "blur",
+    "downsample",
     "encode_labels",
     "heads",
+    "upsample",
 ]
