@@ -250,7 +250,10 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         )
     num_classes = dataset.num_classes if config.conditional else None
     family = FAMILIES[config.network]
-    generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
+    try:
+        generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
 
     def init(key: jax.Array) -> GANState:

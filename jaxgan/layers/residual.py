@@ -94,7 +94,7 @@ class ResidualBlock(nn.Module):
         if self.resample == "up" and self.upsampling == "nearest":
             first = UpsampleConv
         elif self.resample == "up":
-            maps = upsample(maps, self.upsampling)
+            maps = double(maps, self.upsampling)
         maps = apply(convolution(first, self.hidden or self.features, "first"), maps)
         maps = apply(convolution(second, self.features, "second"), nn.relu(normalize(maps)))
 
@@ -104,11 +104,11 @@ class ResidualBlock(nn.Module):
             layer = Conv(self.features, (1, 1), kernel_init=self.shortcut_init, name="shortcut")
             shortcut = apply(layer, shortcut)
         if self.resample == "up":
-            shortcut = upsample(shortcut, self.upsampling)
+            shortcut = double(shortcut, self.upsampling)
         return shortcut + maps
 
 
-def upsample(maps: Maps, method: str = "nearest") -> Float[Array, "batch rows columns channel"]:
+def double(maps: Maps, method: str = "nearest") -> Float[Array, "batch rows columns channel"]:
     """Double the height and width of feature maps.
 
     Args:

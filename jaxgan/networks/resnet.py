@@ -220,15 +220,14 @@ def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | N
     Raises:
         UserError: if the images cannot be halved.
     """
-    height, width_of_image = image_shape[:2]
-    count = sizes.require_halvings("a ResNet", height, width_of_image)
-    if min(height, width_of_image) <= 32:
+    count = sizes.require_halvings("a ResNet", image_shape)
+    if min(image_shape[:2]) <= 32:
         generator, discriminator, down = (2 * width,) * (count + 1), (width,) * 4, min(2, count)
     else:
         doubled = tuple(width * min(16, 2**block) for block in range(max(5, count + 1)))
         generator, discriminator = doubled[count::-1], doubled
-        can_halve_the_base = all(side % 2 ** (count + 1) == 0 for side in (height, width_of_image))
-        down = count + (count < 5 and can_halve_the_base)
+        base_is_even = all(side % 2 ** (count + 1) == 0 for side in image_shape[:2])
+        down = count + (count < 5 and base_is_even)
     return (
         Generator(image_shape, generator, num_classes),
         Discriminator(discriminator, down, num_classes=num_classes),

@@ -16,17 +16,19 @@ def halvings(height: int, width: int) -> int:
     return count
 
 
-def require_halvings(title: str, height: int, width: int) -> int:
+def require_halvings(title: str, image_shape: Sequence[int]) -> int:
     """Return `halvings`, for a family that needs at least one.
 
     Args:
         title: what the family's networks are, such as "a ResNet".
-        height: height of the images in pixels.
-        width: width of the images in pixels.
+        image_shape: ``(height, width, channels)`` of one image.
 
     Raises:
-        UserError: if there is none, with the nearest size that has one.
+        UserError: for another shape, and if there is no halving, with the nearest size that has one.
     """
+    if len(image_shape) != 3:
+        raise UserError(f"{title} takes images [height, width, channels], got {list(image_shape)}")
+    height, width = image_shape[:2]
     if count := halvings(height, width):
         return count
     size = nearest(height, width, lambda *size: halvings(*size) > 0 and _is_small(*_base(*size)))
