@@ -236,7 +236,7 @@ def _check_stages(network: Generator | Discriminator) -> None:
     sizes.check_widths(network.widths)
     if len(network.groups) != len(network.widths):
         raise ValueError(
-            f"groups {tuple(network.groups)} and widths {tuple(network.widths)} differ in length"
+            f"groups are one number for each of {len(network.widths)} widths, got {network.groups}"
         )
     if min(network.blocks, network.expansion) < 1:
         raise ValueError(f"blocks and expansion are at least 1, got {network.blocks} and {network.expansion}")
