@@ -235,9 +235,7 @@ def _stage(network: Generator | Discriminator, stage: int, maps: jax.Array) -> j
 def _check_stages(network: Generator | Discriminator) -> None:
     sizes.check_widths(network.widths)
     if len(network.groups) != len(network.widths):
-        raise ValueError(
-            f"groups are one number for each of {len(network.widths)} widths, got {network.groups}"
-        )
+        raise ValueError(f"groups are one for each of {len(network.widths)} widths, got {network.groups}")
     if min(network.blocks, network.expansion) < 1:
         raise ValueError(f"blocks and expansion are at least 1, got {network.blocks} and {network.expansion}")
     for groups, width in zip(network.groups, network.widths, strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from counting import pair_counts, shapes
+from golden_networks import assert_golden
 from jaxgan.networks import r3gan
 from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
@@ -118,7 +119,7 @@ def test_the_pixels_of_images_are_not_limited_and_labels_matter():
         (lambda: r3gan.Generator((16, 16, 1), (16, 16), (2, 0)), "0 groups do not divide"),
         (
             lambda: r3gan.Generator((16, 16, 1), (16, 16), (2,)),
-            r"groups are one number for each of 2 widths, got \(2,\)",
+            r"groups are one for each of 2 widths, got \(2,\)",
         ),
         (
             lambda: r3gan.Discriminator((16,), (2,), blocks=0),
@@ -152,3 +153,22 @@ def test_fields_that_do_not_fit_are_refused_in_a_sentence(make, message):
 def test_what_a_user_asks_of_the_family_is_answered_in_a_sentence(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def golden(num_classes=None):
+    fields = {"widths": (16, 16, 8), "groups": (2, 4, 1), "num_classes": num_classes}
+    return r3gan.Generator((16, 8, 3), **fields), r3gan.Discriminator(**fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("r3gan generator", golden()[0]),
+        ("r3gan generator, classes", golden(3)[0]),
+        ("r3gan discriminator", golden()[1]),
+        ("r3gan discriminator, classes", golden(3)[1]),
+    ],
+)
+def test_outputs_and_gradients_are_those_of_pytorch(name, module):
+    """See tests/golden/make_networks.py."""
+    assert_golden(name, module)

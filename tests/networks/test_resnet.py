@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from counting import pair_counts, parameter_count, shapes
+from golden_networks import assert_golden
 from jaxgan.networks import resnet
 from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
@@ -129,3 +130,18 @@ def test_fields_that_do_not_fit_are_refused_in_a_sentence(make, message):
 def test_what_a_user_asks_of_the_family_is_answered_in_a_sentence(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+SHAPE = (16, 8, 3)
+GOLDEN = {  # of tests/golden/make_networks.py
+    "sngan generator": resnet.Generator(SHAPE, (12, 8, 6)),
+    "sngan generator, bilinear": resnet.Generator((8, 4, 3), (12, 8), 3, upsampling="bilinear"),
+    "sagan generator": resnet.Generator(SHAPE, (8, 16, 8), 3, attention=(8,), spectral=True),
+    "sngan discriminator": resnet.Discriminator((6, 8, 8)),
+    "sagan discriminator": resnet.Discriminator((8, 16, 16), 2, "out", 3, (4,)),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_outputs_and_gradients_are_those_of_pytorch(name):
+    assert_golden(name, GOLDEN[name])
