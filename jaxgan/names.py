@@ -4,6 +4,7 @@ Each name stands for an object, or for a function that makes one from a config (
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.networks import dcgan, encoders, mlp
+from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet, sizes
 from jaxgan.rules import GAMES
 
 __all__ = [
@@ -65,7 +66,8 @@ class Family(NamedTuple):
     Attributes:
         generator: class of the family's generator.
         discriminator: class of the family's discriminator.
-        make: ``(config, image_shape, num_classes) -> (generator, discriminator)``.
+        make: ``(config, image_shape, num_classes) -> (generator, discriminator)``. A `UserError` says which
+            images or settings the family does not take.
         encoder: ``(config, latent size, num_classes) -> encoder`` of the same kind; None if the
             family has none.
         note_on: ``(height, width) -> a line for the user`` about a size that does not suit it, or None.
@@ -97,6 +99,16 @@ def _dcgan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -
     )
 
 
+def _resnet(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    return resnet.for_images(image_shape, config.width, num_classes=num_classes)
+
+
+def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
+
+
 def _mlp_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module:
     hidden = {} if config.hidden is None else {"hidden": config.hidden}
     return encoders.DenseEncoder(size, num_classes=num_classes, **hidden)
@@ -111,6 +123,10 @@ FAMILIES = {
     "dcgan": Family(
         dcgan.Generator, dcgan.Discriminator, _dcgan, _dcgan_encoder, dcgan.note_on, encoders.ConvEncoder
     ),
+    "resnet": Family(
+        resnet.Generator, resnet.Discriminator, _resnet, note_on=partial(sizes.note_on, "a ResNet")
+    ),
+    "r3gan": Family(r3gan.Generator, r3gan.Discriminator, _r3gan, note_on=partial(sizes.note_on, "an R3GAN")),
 }
 
 UPDATES: dict[str, Callable[[Any], updates.Update]] = {

@@ -7,6 +7,7 @@ import optax
 import pytest
 from jax.extend.core import jaxprs_in_params
 
+import small_networks
 from jaxgan import losses, penalties
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
@@ -17,6 +18,7 @@ NETWORKS = {
     "mlp": (mlp.Generator(SHAPE), mlp.Discriminator()),
     "dcgan": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16)),
     "spectral": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16, norm="spectral")),
+    **{name: small_networks.pair(name) for name in small_networks.NAMES},
 }
 
 
@@ -77,6 +79,7 @@ PRODUCTS = ("dot_general", "conv_general_dilated", "conv", "conv_input_grad", "c
 CONDITIONAL = {
     "mlp": (mlp.Generator(SHAPE, num_classes=3), mlp.Discriminator(num_classes=3)),
     "spectral": (dcgan.Generator(SHAPE, 4, 3), dcgan.Discriminator(4, "spectral", 3)),
+    **{name: small_networks.pair(name, 3) for name in small_networks.NAMES},
     "projection": (dcgan.Generator(SHAPE, 4, 3, "batch_norm"), dcgan.Discriminator(4, "none", 3)),
 }
 

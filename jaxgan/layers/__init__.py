@@ -4,14 +4,18 @@
 gradients are faster than linen's, also in loops and in populations.
 """
 
+from jaxgan.layers.attention import SelfAttention
 from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.layers.convolution import Conv, ConvTranspose
 from jaxgan.layers.dense import Dense
-from jaxgan.layers.heads import heads
+from jaxgan.layers.heads import ProjectionHead, heads
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
+from jaxgan.layers.resampling import blur, downsample, upsample
+from jaxgan.layers.residual import ResidualBlock
 from jaxgan.layers.spectral_norm import SpectralNorm
+from jaxgan.layers.vector_batch_norm import VectorBatchNorm
 
 __all__ = [
     "BatchNorm",
@@ -20,7 +24,14 @@ __all__ = [
     "ConvTranspose",
     "Dense",
     "MinibatchStddev",
+    "ProjectionHead",
+    "ResidualBlock",
+    "SelfAttention",
     "SpectralNorm",
+    "VectorBatchNorm",
+    "blur",
+    "downsample",
     "encode_labels",
     "heads",
+    "upsample",
 ]

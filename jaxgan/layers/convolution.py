@@ -1,8 +1,11 @@
 """Convolutional layers with linen's names, parameters and numbers, and with fast gradients on CPU.
 
 `Conv` and `ConvTranspose` are the layers of `flax.linen` with these names, for two dimensions and without
-groups, dilation or masks; the checkpoints of both are interchangeable. They are built on the primitives of
+dilation or masks; the checkpoints of both are interchangeable. They are built on the primitives of
 `jaxgan.layers.kernels.primitives`, so that gradients of every order are fast.
+
+In a grouped convolution each group of features sees its own group of channels only. The groups are the
+members of the primitives. A 1x1 convolution is one product of matrices, over all pixels of all images.
 
 `UpsampleConv` is a nearest-neighbor upsampling followed by a convolution, `ConvDownsample` a convolution
 followed by a 2x2 average pooling. Each is computed as one convolution of stride 2, whose kernel went through
@@ -13,6 +16,7 @@ References:
     https://arxiv.org/abs/1603.07285: section 2.4 (convolution), section 4.6 (transposed convolution)
 """
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar
@@ -24,7 +28,7 @@ from flax.linen.dtypes import promote_dtype
 from jaxtyping import Array, Float
 
 from jaxgan.layers.kernels import primitives
-from jaxgan.layers.kernels.lowerings import Window
+from jaxgan.layers.kernels.lowerings import POINT, Window
 from jaxgan.layers.linen import refuse_lacking
 
 Images = Float[Array, "batch height width channel"]
@@ -35,25 +39,35 @@ Padding = str | int | Sequence[Any]  # a name, or pixels: an integer, or one or 
 _WRAPPED = {"CIRCULAR": "wrap", "REFLECT": "reflect"}  # names of padding, and their names in jnp.pad
 
 
-def conv(images: Images, kernel: Kernel, *, strides: Strides = (1, 1), padding: Padding = "SAME") -> Features:
+def conv(
+    images: Images,
+    kernel: Float[Array, "rows columns channel_of_group feature"],
+    *,
+    strides: Strides = (1, 1),
+    padding: Padding = "SAME",
+    feature_group_count: int = 1,
+) -> Features:
     """Convolve as `jax.lax.conv_general_dilated` does (without flipping the kernel).
 
     Args:
         images: ``[B, H, W, C]``.
-        kernel: ``[rows, columns, C, F]``.
+        kernel: ``[rows, columns, C / feature_group_count, F]``.
         strides: the strides of rows and columns, in pixels; an integer for both.
         padding: zeros around the images, in pixels: an integer for all sides, or for rows and for columns an
             integer or a pair (before, after). "SAME" and "SAME_LOWER" give ``ceil(size / stride)`` features
             along each axis, "VALID" has no padding. "CIRCULAR" and "REFLECT" are "SAME" at stride 1 with the
             image's own pixels in place of zeros.
+        feature_group_count: number of groups into which channels and features are cut, in their order. The
+            features of a group see the channels of the same group only.
 
     Returns:
         Features ``[B, H', W', F]``.
 
     Raises:
-        ValueError: if strides or padding are others.
+        ValueError: if strides or padding are others, or the groups do not divide channels or features.
     """
     strides, taps = _strides(strides), kernel.shape[:2]
+    _check_groups(feature_group_count, images.shape[3], kernel.shape[3])
     padding = _padding(padding, ("SAME", "SAME_LOWER", "VALID", *_WRAPPED))
     if padding in _WRAPPED:
         pads = [((length - 1) // 2, length // 2) for length in taps]
@@ -62,6 +76,14 @@ def conv(images: Images, kernel: Kernel, *, strides: Strides = (1, 1), padding: 
     if isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(images.shape[1:3], taps, strides, padding)
     window = _window(images.shape[1:3], taps, strides, padding)
+    if feature_group_count > 1:
+        images, kernel = (_groups_first(x, feature_group_count) for x in (images, kernel))
+        features = jnp.moveaxis(primitives.conv(images, kernel, window=window), 0, 3)
+        return features.reshape(*features.shape[:3], -1)
+    if window == POINT._replace(image=window.image):
+        pixels = images.reshape(1, math.prod(images.shape[:3]), 1, 1, images.shape[3])
+        features = primitives.conv(pixels, kernel[None], window=POINT)
+        return features.reshape(*images.shape[:3], kernel.shape[3])
     return primitives.conv(images[None], kernel[None], window=window)[0]
 
 
@@ -142,6 +164,20 @@ def box_filter(kernel: Kernel) -> Float[Array, "rows+1 columns+1 channel feature
         longer = jnp.pad(kernel, pads)
         kernel = longer + jnp.roll(longer, 1, axis)
     return kernel
+
+
+def _groups_first(array: jax.Array, groups: int) -> jax.Array:
+    """Cut the last axis into groups, and make these the first axis."""
+    return jnp.moveaxis(array.reshape(*array.shape[:3], groups, -1), 3, 0)
+
+
+def _check_groups(groups: Any, channels: int, features: int) -> None:
+    if not (_is_integer(groups) and groups > 0):
+        raise ValueError(f"feature_group_count takes a positive integer, got {groups!r}")
+    if channels % groups or features % groups:
+        raise ValueError(
+            f"feature_group_count {groups} does not divide {channels} channels and {features} features"
+        )
 
 
 def _adjoint(kernel: jax.Array) -> jax.Array:
@@ -232,8 +268,9 @@ class Conv(nn.Module):
         use_bias: whether to add one number per output channel.
         dtype: type of the computation; by default, the type to which inputs and parameters promote.
         param_dtype: type of the parameters.
-        kernel_init: initializer of the ``kernel``, ``[rows, columns, C, features]``.
+        kernel_init: initializer of the ``kernel``, ``[rows, columns, C / feature_group_count, features]``.
         bias_init: initializer of the ``bias``, ``[features]``.
+        feature_group_count: number of groups of channels and features: see `conv`.
     """
 
     features: int
@@ -245,6 +282,7 @@ class Conv(nn.Module):
     param_dtype: Any = jnp.float32
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
+    feature_group_count: int = 1
 
     LINENS: ClassVar[type[nn.Module]] = nn.Conv
 
@@ -275,7 +313,8 @@ class Conv(nn.Module):
         batch = inputs.shape[:-3]
         if len(batch) != 1:
             inputs = inputs.reshape(-1, *inputs.shape[-3:])
-        shape = (*taps, inputs.shape[-1], self.features)
+        _check_groups(self.feature_group_count, inputs.shape[-1], self.features)
+        shape = (*taps, inputs.shape[-1] // self.feature_group_count, self.features)
         kernel = self.param("kernel", self.kernel_init, shape, self.param_dtype)
         bias = None
         if self.use_bias:
@@ -287,7 +326,13 @@ class Conv(nn.Module):
         return outputs if len(batch) == 1 else outputs.reshape(*batch, *outputs.shape[1:])
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-        return conv(inputs, kernel, strides=self.strides, padding=self.padding)
+        return conv(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            feature_group_count=self.feature_group_count,
+        )
 
 
 class ConvTranspose(Conv):
@@ -299,6 +344,7 @@ class ConvTranspose(Conv):
     LINENS: ClassVar[type[nn.Module]] = nn.ConvTranspose
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+        _check_only(self, feature_group_count=1)
         return conv_transpose(inputs, kernel, strides=self.strides, padding=self.padding)
 
 
@@ -306,7 +352,7 @@ class UpsampleConv(Conv):
     """A `Conv` of odd size after doubling the pixels: `upsample_conv`. Its padding is "SAME"."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-        _check_fused(self)
+        _check_only(self, strides=(1, 1), padding="SAME", feature_group_count=1)
         return upsample_conv(inputs, kernel)
 
 
@@ -314,15 +360,13 @@ class ConvDownsample(Conv):
     """A `Conv` of odd size before a 2x2 mean: `conv_downsample`. Its padding is "SAME"."""
 
     def _convolve(self, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-        _check_fused(self)
+        _check_only(self, strides=(1, 1), padding="SAME", feature_group_count=1)
         return conv_downsample(inputs, kernel)
 
 
-def _check_fused(layer: Conv) -> None:
-    """Refuse strides and padding that a fused layer would ignore."""
-    for name, value, only in (
-        ("strides", _strides(layer.strides), (1, 1)),
-        ("padding", layer.padding, "SAME"),
-    ):
-        if value != only:
-            raise ValueError(f"{type(layer).__name__} has {name} {only!r} and no other, got {value!r}")
+def _check_only(layer: Conv, **only: Any) -> None:
+    """Refuse other values than these of attributes that a layer would ignore."""
+    for name, value in only.items():
+        given = _strides(layer.strides) if name == "strides" else getattr(layer, name)
+        if given != value:
+            raise ValueError(f"{type(layer).__name__} has {name} {value!r} and no other, got {given!r}")

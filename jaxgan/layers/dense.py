@@ -7,9 +7,7 @@ import flax.linen as nn
 import jax
 
 from jaxgan.layers.kernels import primitives
-from jaxgan.layers.kernels.lowerings import Window
-
-_POINT = Window((1, 1), (1, 1), (1, 1), ((0, 0), (0, 0)))
+from jaxgan.layers.kernels.lowerings import POINT
 
 
 def dot_general(
@@ -37,7 +35,7 @@ def dot_general(
     if inputs.dtype != jax.numpy.bfloat16 or kernel.dtype != inputs.dtype:
         return jax.lax.dot_general(inputs, kernel, dimension_numbers, precision, preferred_element_type)
     pixels = inputs.reshape(1, -1, 1, 1, inputs.shape[-1])
-    products = primitives.conv(pixels, kernel[None, None, None], window=_POINT)
+    products = primitives.conv(pixels, kernel[None, None, None], window=POINT)
     return products.reshape(*inputs.shape[:-1], -1)
 
 

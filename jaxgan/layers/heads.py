@@ -1,12 +1,55 @@
-"""What a discriminator reads from an image besides its logit: codes, classes, features."""
+"""The ends of a discriminator: its logit by projection, and what else it reads from an image."""
 
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from jaxgan.layers.dense import Dense
+from jaxgan.layers.labels import encode_labels
+from jaxgan.layers.spectral_norm import apply_layer
+
+
+class ProjectionHead(nn.Module):
+    """Map last features to a logit, ``w h + b``; with classes, plus ``<V y, h>`` for the label y.
+
+    Attributes:
+        num_classes: number of classes; None for a head without labels.
+        spectral: whether w and V have spectral normalization.
+        kernel_init: initializer of w and V.
+
+    References:
+        Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637, eq. 5.
+    """
+
+    num_classes: int | None = None
+    spectral: bool = False
+    kernel_init: nn.initializers.Initializer = nn.initializers.xavier_uniform()
+
+    @nn.compact
+    def __call__(
+        self, features: Float[Array, "batch feature"], labels: Int[Array, " batch"] | None, *, train: bool
+    ) -> Float[Array, " batch"]:
+        """Return logits ``[B]``.
+
+        Args:
+            features: the last features, ``[B, D]``.
+            labels: class indices ``[B]``; None for a head without labels.
+            train: whether to store the vectors of the power iterations.
+
+        Raises:
+            ValueError: if labels and `num_classes` do not fit (`encode_labels`).
+        """
+        one_hot = encode_labels(labels, self.num_classes, features.dtype)
+        linear = Dense(1, kernel_init=self.kernel_init, name="linear")
+        logits = apply_layer(linear, features, spectral=self.spectral, train=train)[:, 0]
+        if one_hot is None:
+            return logits
+        classes = Dense(features.shape[1], use_bias=False, kernel_init=self.kernel_init, name="classes")
+        rows = apply_layer(classes, one_hot, spectral=self.spectral, train=train)
+        return logits + jnp.sum(rows * features, axis=-1)
 
 
 def heads(

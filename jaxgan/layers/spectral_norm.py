@@ -82,5 +82,13 @@ class SpectralNorm(nn.Module):
         return jax.random.normal(self.make_rng("params"), matrix.shape[1:], matrix.dtype)
 
 
+def apply_layer(layer: nn.Module, inputs: jax.Array, *, spectral: bool, train: bool) -> jax.Array:
+    """Return a layer's output, with spectral normalization where asked; call it in a compact method.
+
+    The layer's parameters have the same place with and without. `train` is `SpectralNorm`'s.
+    """
+    return SpectralNorm(layer)(inputs, train=train) if spectral else layer(inputs)
+
+
 def _unit(vector: jax.Array) -> jax.Array:
     return vector / jnp.maximum(jnp.linalg.norm(vector), _SMALLEST_NORM)

@@ -41,10 +41,9 @@ from jaxgan.layers import (
     encode_labels,
     heads,
 )
+from jaxgan.networks import sizes
 
 _kernel_init = nn.initializers.normal(0.02)  # Radford 2016, section 4
-
-_LARGEST_BASE = 16 * 16  # height times width
 
 
 class Stages(NamedTuple):
@@ -72,36 +71,13 @@ def stages_of(height: int, width: int) -> Stages:
 
 
 def note_on(height: int, width: int) -> str | None:
-    """Return a line about an image size whose base is large, with the nearest size that has a small one.
+    """Return a line about an image size whose base is large: see `sizes.note_on`."""
 
-    The generator's first layer has weights for each latent and each feature of the base. An image of 416x416
-    pixels is halved five times, to a base of 13x13; one of 418x418 is halved once, to 209x209.
+    def base(height: int, width: int) -> tuple[int, int]:
+        stages = stages_of(height, width)
+        return stages.height, stages.width
 
-    Args:
-        height: height of the images in pixels.
-        width: width of the images in pixels.
-
-    Returns:
-        The line; None for a small base, and for a long strip, which has no such size nearby.
-    """
-    stages = stages_of(height, width)
-    if stages.height * stages.width <= _LARGEST_BASE:
-        return None
-    best, least = None, 0.25  # of height or width
-    for unit in (2**count for count in range(1, 12)):
-        size = unit * max(1, round(height / unit)), unit * max(1, round(width / unit))
-        base = stages_of(*size)
-        change = max(abs(size[0] / height - 1), abs(size[1] / width - 1))
-        if base.height * base.width <= _LARGEST_BASE and change < least:
-            best, least = (size, base), change
-    if best is None:
-        return None
-    size, base = best
-    return (
-        f"images of {height}x{width} make a DCGAN with a large first layer, as its features begin at "
-        f"{stages.height}x{stages.width}: with `image_size` {size[0]}x{size[1]} they begin at "
-        f"{base.height}x{base.width}"
-    )
+    return sizes.note_on("a DCGAN", height, width, base)
 
 
 def _check_image_shape(shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import jaxgan
+import small_networks
 from jaxgan import export
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import named_leaves
@@ -37,6 +38,8 @@ def save(folder, generator, *, num_classes=None, image_shape=(8, 8, 1)):
         (mlp.Generator((8, 8, 1), squash=False, num_classes=3), 3),
         (dcgan.Generator((8, 8, 1), 4), None),
         (dcgan.Generator((8, 8, 1), 4, num_classes=3), 3),
+        (small_networks.pair("resnet", 3)[0].clone(attention=(8,), spectral=True), 3),
+        (small_networks.pair("r3gan", 3)[0], 3),
     ],
 )
 def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classes):

@@ -1,5 +1,6 @@
 """jaxgan's layers against linen's, under every transformation that training a GAN uses."""
 
+import re
 from functools import partial
 
 import flax.linen as nn
@@ -21,6 +22,8 @@ from jaxgan.networks import dcgan
 
 STRIDED = {"features": 3, "kernel_size": (4, 4), "strides": (2, 2)}
 ODD = {"features": 3, "kernel_size": (3, 3)}
+POINT = {"features": 3, "kernel_size": (1, 1)}
+GROUPED = {"features": 6, "kernel_size": (3, 3), "feature_group_count": 2}
 
 
 def apply(module, **state):
@@ -42,6 +45,8 @@ def repeated(x):
 LAYERS = {  # ours, and linen's
     "conv": (apply(Conv(**STRIDED)), apply(nn.Conv(**STRIDED))),
     "conv_3x3": (apply(Conv(**ODD)), apply(nn.Conv(**ODD))),
+    "conv_1x1": (apply(Conv(**POINT)), apply(nn.Conv(**POINT))),
+    "grouped_conv": (apply(Conv(**GROUPED)), apply(nn.Conv(**GROUPED))),
     "conv_transpose": (apply(ConvTranspose(**STRIDED)), apply(nn.ConvTranspose(**STRIDED))),
     "upsample_conv": (
         apply(UpsampleConv(**ODD)),
@@ -62,7 +67,11 @@ def inputs(name, dtype=jnp.float32, batch=4):
     x = normal(batch, 4, 6, 2)
     if name == "batch_norm":
         return {"scale": 1 + 0.1 * normal(2), "bias": normal(2)}, x
-    size = 3 if name in ("conv_3x3", "upsample_conv", "conv_downsample") else 4
+    if name == "grouped_conv":
+        return {"kernel": normal(3, 3, 2, 6) / 2, "bias": normal(6)}, jnp.concatenate(
+            [x, jnp.sin(3 * x)], axis=3
+        )
+    size = 1 if name == "conv_1x1" else 4 if name in ("conv", "conv_transpose") else 3
     return {"kernel": normal(size, size, 2, 3), "bias": normal(3)}, x
 
 
@@ -397,7 +406,12 @@ def test_any_number_of_batch_axes(ours, batch):
             r"^a kernel of \(9, 9\) pixels does not fit into \(4, 6\)",
         ),
         (lambda: ConvTranspose(3, (3, 3), padding=-4), r"^padding -4 leaves nothing of features"),
-        (lambda: Conv(3, (3, 3), feature_group_count=3), "has no feature_group_count: use flax.linen.Conv,"),
+        (lambda: Conv(4, (3, 3), feature_group_count=4), "^feature_group_count 4 does not divide 2 channels"),
+        (lambda: Conv(3, (3, 3), feature_group_count=0), "^feature_group_count takes a positive .*, got 0"),
+        (
+            lambda: ConvTranspose(4, (3, 3), feature_group_count=2),
+            "^ConvTranspose has feature_group_count 1 and no other, got 2",
+        ),
         (lambda: Conv(3, (3, 3), kernel_dilation=2), "has no kernel_dilation: use flax.linen.Conv,"),
         (
             lambda: ConvTranspose(3, (3, 3), transpose_kernel=True),
@@ -441,17 +455,24 @@ def test_what_other_platforms_compute_is_what_a_cpu_computes(channels, strides):
     features = normal(2, *window.positions, 5)
     for name, arguments in (("conv_input_grad", (features, kernel)), ("conv_kernel_grad", (x, features))):
         one, other = (jax.jit(getattr(lowerings, f"{form}{name}"), static_argnums=2) for form in ("", "lax_"))
-        check_equal(one(*arguments, window), other(*arguments, window), rtol=2e-5)
+        members = [jnp.stack([each, 2 * each]) for each in arguments]
+        check_equal(one(*arguments, window), other(*members, window)[1] / 4, rtol=2e-5)
 
 
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
-def test_other_platforms_get_laxs_own_convolutions(platform):
+@pytest.mark.parametrize("name", ["conv_transpose", "grouped_conv"])
+def test_other_platforms_get_laxs_own_convolutions(platform, name):
     def convolutions(layer):
-        traced = jax.jit(jax.grad(loss(layer), argnums=(0, 1))).trace(*inputs("conv_transpose"))
+        traced = jax.jit(jax.grad(loss(layer), argnums=(0, 1))).trace(*inputs(name))
         text = traced.lower(lowering_platforms=(platform,)).as_text()
-        return text.count("stablehlo.convolution")
+        groups = [
+            sorted(set(re.findall(rf"{kind}_group_count = (\d+)", text))) for kind in ("feature", "batch")
+        ]
+        return text.count("stablehlo.convolution"), groups
 
-    assert [convolutions(layer) for layer in LAYERS["conv_transpose"]] == [3, 3]
+    ours, linens = map(convolutions, LAYERS[name])
+    assert ours == linens
+    assert ours[0] == 3
 
 
 @pytest.mark.parametrize("platform", slow_but(["cpu"], ["cpu", "cuda"]))

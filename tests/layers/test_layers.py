@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,7 +10,15 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxgan import losses, penalties
-from jaxgan.layers import ConditionalBatchNorm, MinibatchStddev, SpectralNorm
+from jaxgan.layers import (
+    ConditionalBatchNorm,
+    MinibatchStddev,
+    ProjectionHead,
+    ResidualBlock,
+    SelfAttention,
+    SpectralNorm,
+    VectorBatchNorm,
+)
 from jaxgan.networks import dcgan
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
@@ -387,7 +396,110 @@ def test_a_penalty_sees_the_slope_of_the_logits_of_the_group():
     np.testing.assert_allclose(value, np.square(of_group).sum(-1), rtol=1e-5)
 
 
-# All three in a step
+# Blocks of modern networks, under what training does with them
+
+
+def of_maps(module, on_devices=None):
+    """Return a module that takes maps alone, as a function of parameters and maps, and its arguments.
+
+    The function applies `on_devices` in the module's place, if it is given.
+    """
+    maps = normal(1, (4, 4, 4, 8))
+
+    class Bare(nn.Module):
+        of_maps: Any
+
+        @nn.compact
+        def __call__(self, maps, *, train):
+            return self.of_maps(maps, train=train)
+
+    variables = init(Bare(module), maps)
+    keys = iter(jax.random.split(jax.random.key(2), 20))
+    params = jax.tree.map(lambda leaf: normal_of(next(keys), leaf), variables["params"])
+    settled = settle(Bare(module), {**variables, "params": params}, maps, calls=1000)
+    rest = {name: value for name, value in settled.items() if name != "params"}
+
+    def block(params, maps):
+        return Bare(on_devices or module).apply(
+            {"params": params, **rest}, maps, train=True, mutable=[*rest]
+        )[0]
+
+    return block, params, maps
+
+
+def normal_of(key, leaf):
+    return jax.random.normal(key, leaf.shape, leaf.dtype) / 3
+
+
+def vector_batch_norm(maps, *, train, axis_name=None):
+    return VectorBatchNorm(axis_name=axis_name)(maps, maps[:, 0, 0], train=train)
+
+
+BLOCKS = {
+    "attention": lambda: of_maps(lambda maps, train: SelfAttention(spectral=True)(maps, train=train)),
+    "up": lambda: of_maps(lambda maps, train: ResidualBlock(5, resample="up")(maps, jnp.tanh, train=train)),
+    "down": lambda: of_maps(
+        lambda maps, train: ResidualBlock(5, resample="down", spectral=True)(maps, jnp.tanh, train=train)
+    ),
+    "vector batch norm": lambda: of_maps(vector_batch_norm),
+    "projection": lambda: of_maps(
+        lambda maps, train: ProjectionHead(2, True)(maps.mean((1, 2)), jnp.arange(len(maps)) % 2, train=train)
+    ),
+}
+
+
+def mean_square(block):
+    return lambda params, maps: jnp.mean(jnp.tanh(block(params, maps)) ** 2)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_the_gradient_of_a_penalty_through_a_block_by_finite_differences(name):
+    with jax.enable_x64(True):
+        block, *arguments = BLOCKS[name]()
+        params, maps = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), arguments)
+
+        def penalised(params):
+            return jnp.sum(jax.grad(mean_square(block), argnums=1)(params, maps) ** 2)
+
+        check_grads(jax.jit(penalised), (params,), order=1, modes=["rev"], rtol=1e-4, eps=1e-7)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_population_of_blocks_gives_the_gradients_of_each(name):
+    block, params, maps = BLOCKS[name]()
+    gradient = jax.grad(mean_square(block), argnums=(0, 1))
+    both = jax.tree.map(lambda leaf: jnp.stack([leaf, -2 * leaf]), params)
+    together = jax.jit(jax.vmap(gradient, in_axes=(0, None)))(both, maps)
+    alone = jax.jit(gradient)(jax.tree.map(lambda leaf: -2 * leaf, params), maps)
+    for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(one[1], other, rtol=1e-4, atol=1e-5 * np.abs(other).max() + 1e-9)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_two_devices_give_a_block_the_gradients_of_one(name):
+    block, params, maps = BLOCKS[name]()
+    shared = block
+    if name == "vector batch norm":
+        shared, _, _ = of_maps(vector_batch_norm, partial(vector_batch_norm, axis_name="batch"))
+    whole = jax.jit(jax.grad(mean_square(block)))(params, maps)
+    mean = lambda params, maps: jax.lax.pmean(mean_square(shared)(params, maps), "batch")
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(jax.sharding.AxisType.Auto,))
+    specs = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("batch")
+    parts = jax.shard_map(jax.grad(mean), mesh=mesh, in_specs=specs, out_specs=specs[0])
+    for one, other in zip(*map(jax.tree.leaves, (jax.jit(parts)(params, maps), whole)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * np.abs(other).max() + 1e-9)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_keep_bfloat16(name):
+    block, params, maps = BLOCKS[name]()
+    half = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), (params, maps))
+    output, expected = jax.jit(block)(*half), jax.jit(block)(params, maps)
+    assert output.dtype == jnp.bfloat16
+    np.testing.assert_allclose(output.astype(jnp.float32), expected, atol=0.05 * np.abs(expected).max())
+
+
+# All of the first in a step
 
 
 @pytest.mark.slow

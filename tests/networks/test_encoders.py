@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks import dcgan, encoders, mlp
+from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet
 
 KEY = jax.random.key(0)
 IMAGES = jax.random.normal(KEY, (3, 16, 16, 1))
@@ -13,8 +13,16 @@ JUDGES = {
     "mlp": lambda **options: mlp.Discriminator((8, 6), **options),
     "dcgan": lambda **options: dcgan.Discriminator(4, **options),
     "dcgan spectral": lambda **options: dcgan.Discriminator(4, "spectral", **options),
+    "resnet": lambda **options: resnet.Discriminator((4, 6, 8), **options),
+    "r3gan": lambda **options: r3gan.Discriminator((8, 8, 8), (1, 1, 1), blocks=1, **options),
 }
-ACTIVATIONS = {"mlp": [(8,), (6,)], "dcgan": [(8, 8, 4), (4, 4, 8)], "dcgan spectral": [(8, 8, 4), (4, 4, 8)]}
+ACTIVATIONS = {
+    "mlp": [(8,), (6,)],
+    "dcgan": [(8, 8, 4), (4, 4, 8)],
+    "dcgan spectral": [(8, 8, 4), (4, 4, 8)],
+    "resnet": [(8, 8, 4), (4, 4, 6), (4, 4, 8)],
+    "r3gan": [(16, 16, 8), (8, 8, 8), (4, 4, 8)],
+}
 
 
 @pytest.mark.parametrize("name", JUDGES)
@@ -35,6 +43,8 @@ def test_features_are_the_activations_of_each_layer(name):
     variables = module.init(KEY, IMAGES, train=False)
     features = module.apply(variables, IMAGES, train=False, features=True)
     assert [x.shape[1:] for x in features] == ACTIVATIONS[name]
+    if name in ("resnet", "r3gan"):
+        return
     head = variables["params"]["Dense_2" if name == "mlp" else "Dense_0"]
     logits = features[-1].reshape(3, -1) @ head["kernel"][:, 0] + head["bias"]
     if "spectral" not in name:

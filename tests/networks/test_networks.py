@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counting import parameter_count, shapes
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import named_leaves
 
 SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (8, 8, 1), (24, 40, 4), (27, 31, 2), (4, 4, 1), (1, 1, 1)]
-
-
-def shapes(module, *inputs, train=False):
-    return jax.eval_shape(lambda key: module.init_with_output(key, *inputs, train=train), jax.random.key(0))
-
-
-def parameter_count(variables):
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
 
 
 def test_the_mlps_have_the_sizes_of_the_first_tutorials():

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+import small_networks
 from jaxgan import data, losses, parallel, penalties
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
@@ -76,6 +77,33 @@ def test_each_member_is_the_single_run_with_its_settings():
         member = jax.tree.map(lambda leaf: leaf[i], state.replace(step=state.step[None].repeat(3)))
         for got, wanted in ((member, expected), (jax.tree.map(lambda m: m[i], metrics), expected_metrics)):
             chex.assert_trees_all_close(jax.tree.leaves(got), jax.tree.leaves(wanted), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", small_networks.NAMES)
+def test_a_population_of_residual_networks_is_its_single_runs(name):
+    networks = small_networks.pair(name)
+    shapes = {
+        "image_shape": small_networks.SHAPE,
+        "latent_dim": 3,
+        "g_tx": optax.sgd(0.1),
+        "d_tx": optax.sgd(0.1),
+    }
+    data_ = {"image": jax.random.normal(jax.random.key(1), (30, *small_networks.SHAPE))}
+    start = lambda key: init_state(key, *networks, **shapes)
+
+    def make(hyper):
+        return make_train_step(*networks, losses.relativistic, penalty=penalties.r1_r2(gamma=hyper["gamma"]))
+
+    gammas, seeds = jnp.array([0.1, 1.0]), SEEDS[:2]
+    run = parallel.population(make, batch_at)
+    together, _ = run({"gamma": gammas}, parallel.init_population(start, seeds), data_, seeds, 2)
+    for i, seed in enumerate(seeds):
+        alone = parallel.scan(make({"gamma": gammas[i]}), partial(batch_at, seed=seed))
+        expected, _ = alone(start(jax.random.key(seed)), data_, jax.random.key(seed), 2)
+        for player in ("generator", "discriminator"):
+            member = jax.tree.map(lambda leaf: leaf[i], getattr(together, player).params)
+            chex.assert_trees_all_close(member, getattr(expected, player).params, rtol=1e-4, atol=1e-5)
 
 
 def test_members_differ_in_weights_and_data():

@@ -9,6 +9,7 @@ import optax
 import pytest
 from jax.test_util import check_grads
 
+import small_networks
 from jaxgan import losses, penalties
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
@@ -422,9 +423,12 @@ def test_in_the_step_it_gets_keys_and_labels_and_moves_the_discriminator(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["r1_r2", "gradient_penalty"])
-def test_penalties_train_a_spectrally_normalized_convolutional_critic(name):
+@pytest.mark.parametrize("name", ["r1_r2", "gradient_penalty", "finite_difference_r1"])
+@pytest.mark.parametrize("family", ["spectral", *small_networks.NAMES])
+def test_penalties_train_convolutional_critics(family, name):
     networks = dcgan.Generator((8, 8, 1), 4, 3), dcgan.Discriminator(4, "spectral", 3)
+    if family != "spectral":
+        networks = small_networks.pair(family, 3)
     state, metrics = trained(networks, (8, 8, 1), PENALTIES[name])
     chex.assert_tree_all_finite((state, metrics))
     assert metrics["penalty"] > 0

@@ -11,11 +11,15 @@ from tiny_runs import tiny, train_tiny
 NETWORKS = {
     "mlp": ["digits_mlp.py", "--d-steps", "2"],
     "dcgan": ["digits_dcgan.py", "--width", "8", "--conditional"],
+    "resnet": ["digits_dcgan.py", "--network", "resnet", "--width", "4", "--conditional"],
+    "r3gan": ["digits_dcgan.py", "--network", "r3gan", "--width", "8", "--penalty", "r1_r2"],
     "spectral": ["digits_dcgan.py", "--width", "8", "--discriminator-norm", "spectral", "--penalty", "r1"],
 }
 CASES = [
     pytest.param("mlp", [7], id="mlp", marks=pytest.mark.slow),
     pytest.param("dcgan", [13], id="dcgan", marks=pytest.mark.slow),
+    pytest.param("resnet", [9], id="resnet", marks=pytest.mark.slow),
+    pytest.param("r3gan", [9], id="r3gan", marks=pytest.mark.slow),
     pytest.param("spectral", [8], id="spectral", marks=pytest.mark.long),
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
@@ -55,7 +59,7 @@ def assert_bit_equal(tmp_path, network):
     one, other = saved_leaves(tmp_path / "whole"), saved_leaves(tmp_path / "pieces")
     kinds = {"/".join(name.split("/")[:2]) for name in one}
     assert kinds >= {"generator/params", "generator/opt_state", "discriminator/opt_state", "ema/params"}
-    assert ("generator/collections" in kinds) == (network != "mlp")
+    assert ("generator/collections" in kinds) == (network not in ("mlp", "r3gan"))
     assert one.keys() == other.keys()
     for name, leaf in one.items():
         assert leaf.tobytes() == other[name].tobytes(), name

@@ -18,3 +18,16 @@ def image(height, width):
     noise = np.random.default_rng(height * width).integers(0, 120, (1, height, width, 3))
     ramp = np.linspace(0, 135, width)[None, None, :, None] * (np.arange(height) % 4 > 0)[None, :, None, None]
     return (noise + ramp).astype(np.uint8)
+
+
+def draw_leaf(name, shape):
+    """Return the parameter, running average or power iteration's vector of jaxgan's with this name and shape."""
+    noise = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape, np.float32)
+    kind = name.rpartition("/")[2]
+    if len(shape) > 1:
+        return noise * np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+    if kind == "var":
+        return np.exp(noise / 4)
+    if kind in ("u", "sigma"):
+        return np.float32(noise) if kind == "u" else np.float32(1)
+    return np.float32(noise / 4 + (kind == "scale"))

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+import small_networks
 from jaxgan import augment, data, layers, losses, parallel, penalties
 from jaxgan.networks import dcgan
 from jaxgan.state import init_state
@@ -72,6 +73,10 @@ GAMES = FAST | {
 DCGANS = {  # with kinks: compared after one step
     "DCGAN, spectral norm, R1": Case(
         dcgan.Generator((8, 8, 1), 8), dcgan.Discriminator(8, "spectral"), penalty=R1
+    ),
+    "ResNet, R1": Case(*small_networks.pair("resnet"), penalty=R1, batch_size=24),
+    "R3GAN, R1 and R2": Case(
+        *small_networks.pair("r3gan"), losses.relativistic, penalties.r1_r2(gamma=1.0), batch_size=24
     ),
     "DCGAN, batch norm": Case(dcgan.Generator((16, 16, 1), 4), dcgan.Discriminator(4), batch_size=24),
 }

@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 
+import small_networks
 from dirac_gan import Discriminator, Generator
 from jaxgan import losses, penalties, updates
 from jaxgan.networks import dcgan, mlp
@@ -144,6 +145,7 @@ RULES = {
 NETWORKS = {
     "mlp": (mlp.Generator((8, 8, 1), (8,)), mlp.Discriminator((8,))),
     "spectral": (dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4, "spectral")),
+    **{name: small_networks.pair(name) for name in small_networks.NAMES},
 }
 
 

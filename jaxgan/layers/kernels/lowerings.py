@@ -1,9 +1,9 @@
-"""Lowerings of the three convolution primitives for one member, in forms that XLA:CPU computes fast.
+"""Lowerings of the three convolution primitives, for one member in forms that XLA:CPU computes fast.
 
 `jaxgan.layers.kernels.primitives` defines the three operations: `conv`, `conv_input_grad` and
-`conv_kernel_grad`. The functions here with ``lax_`` in front of their name compute what JAX's own
-differentiation of `conv` gives; GPU and TPU use these. A 1x1 kernel on a 1x1 image is a matrix product: this
-is how dense layers use the primitives.
+`conv_kernel_grad`. The functions here with ``lax_`` in front of their name are for GPU and TPU. They compute
+all members as one grouped convolution of `jax.lax`, with the gradients that JAX derives. A 1x1 kernel on a
+1x1 image is a matrix product: this is how dense layers use the primitives.
 
 References:
     Shi et al. 2016, Is the deconvolution layer the same as a convolutional layer?,
@@ -44,11 +44,13 @@ class Window(NamedTuple):
         return self.image == self.taps == self.positions == (1, 1)
 
 
+POINT = Window(image=(1, 1), taps=(1, 1), strides=(1, 1), padding=((0, 0), (0, 0)))
+
 _lax_conv = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
 def conv(images: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv`, on every platform."""
+    """`primitives.conv` as `jax.lax` has it."""
     return _lax_conv(images, kernel, window.strides, window.padding)
 
 
@@ -98,16 +100,26 @@ def conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> 
     return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)
 
 
-def lax_conv_input_grad(features: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_input_grad` as JAX differentiates `conv`."""
-    images = jax.ShapeDtypeStruct((features.shape[0], *window.image, kernel.shape[2]), features.dtype)
-    return jax.linear_transpose(partial(conv, kernel=kernel, window=window), images)(features)[0]
+def lax_conv(images: jax.Array, kernels: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv` of all members, as one grouped convolution of `jax.lax`."""
+    members = images.shape[0]
+    images, kernels = (jnp.moveaxis(x, 0, 3).reshape(*x.shape[1:4], -1) for x in (images, kernels))
+    features = _lax_conv(images, kernels, window.strides, window.padding, feature_group_count=members)
+    return jnp.moveaxis(features.reshape(*features.shape[:3], members, -1), 3, 0)
+
+
+def lax_conv_input_grad(features: jax.Array, kernels: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_input_grad` of all members, as JAX differentiates `lax_conv`."""
+    shape = *features.shape[:2], *window.image, kernels.shape[3]
+    images = jax.ShapeDtypeStruct(shape, features.dtype)
+    return jax.linear_transpose(partial(lax_conv, kernels=kernels, window=window), images)(features)[0]
 
 
 def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_kernel_grad` as JAX differentiates `conv`."""
-    kernel = jax.ShapeDtypeStruct((*window.taps, images.shape[3], features.shape[3]), images.dtype)
-    return jax.linear_transpose(partial(conv, images, window=window), kernel)(features)[0]
+    """`primitives.conv_kernel_grad` of all members, as JAX differentiates `lax_conv`."""
+    shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
+    kernels = jax.ShapeDtypeStruct(shape, images.dtype)
+    return jax.linear_transpose(partial(lax_conv, images, window=window), kernels)(features)[0]
 
 
 def product(first: jax.Array, second: jax.Array, axes: tuple[int, int]) -> jax.Array:

@@ -29,7 +29,6 @@ References:
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +39,7 @@ from jaxtyping import Array, Float
 from jaxgan.layers.kernels import lowerings, winograd
 from jaxgan.layers.kernels.lowerings import Window
 
-Lowering = Callable[..., jax.Array]  # (first, second, window) -> result, for one member
+Lowering = Callable[..., jax.Array]  # (first, second, window) -> result
 Images = Float[Array, "member batch height width channel"]
 Kernels = Float[Array, "member rows columns channel feature"]
 Features = Float[Array, "member batch vertical horizontal feature"]
@@ -72,9 +71,9 @@ def _primitive(
         name: the primitive's name.
         shape: ``(shape of the first argument, shape of the second, window) -> shape of the result``, all
             without the member axis.
-        general: the lowering for all platforms but CPU.
-        cpu: the lowering for CPU by convolutions in the fast layout.
-        by_tiles: the lowering for CPU with fewer multiplications.
+        general: the lowering of all members for all platforms but CPU.
+        cpu: the lowering of one member for CPU by convolutions in the fast layout.
+        by_tiles: the lowering of one member for CPU with fewer multiplications.
         axes: the contracted axis of each argument where both are matrices.
         second_is_kernel: whether the second argument is a kernel. The first one then has a batch axis, which
             a mapped axis can join.
@@ -110,7 +109,7 @@ def _primitive(
     def lower(first, second, *, window):
         if window.point:
             return at_a_point(first, second, window=window)
-        return jax.vmap(partial(general, window=window))(first, second)
+        return general(first, second, window)
 
     def lower_cpu(first, second, *, window):
         if window.point:
@@ -137,7 +136,7 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
 _conv_p = _primitive(
     "conv",
     lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-    lowerings.conv,
+    lowerings.lax_conv,
     lowerings.conv,
     winograd.conv,
     axes=(1, 0),

@@ -8,10 +8,15 @@ import pytest
 from jaxgan.layers.kernels import lowerings, primitives, winograd
 from jaxgan.layers.kernels.lowerings import Window
 
+
+def of_one_member(operation):
+    return lambda first, second, window: operation(first[None], second[None], window)[0]
+
+
 DIRECT = {
-    "conv": lowerings.conv,
-    "conv_input_grad": lowerings.lax_conv_input_grad,
-    "conv_kernel_grad": lowerings.lax_conv_kernel_grad,
+    "conv": of_one_member(lowerings.lax_conv),
+    "conv_input_grad": of_one_member(lowerings.lax_conv_input_grad),
+    "conv_kernel_grad": of_one_member(lowerings.lax_conv_kernel_grad),
 }
 
 

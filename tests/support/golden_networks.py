@@ -1,0 +1,48 @@
+"""Inputs of the networks of tests/golden/make_networks.py, and the comparison of ours with them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from drawn_weights import draw_leaf
+
+LABELS = [0, 2, 1, 2]
+
+
+def inputs_of(name):
+    """Return the latents or images that a network is given."""
+    shape = (4, 5) if "generator" in name else (4, 16, 8, 3)
+    return np.random.default_rng(len(name)).standard_normal(shape, np.float32)
+
+
+def weights_of_outputs(shape):
+    """Return the numbers that outputs are multiplied with before the gradient is taken."""
+    return np.random.default_rng(len(shape)).standard_normal(shape)
+
+
+def assert_golden(name, module):
+    """Compare outputs and gradients by the inputs with the stored ones, in training and in drawing mode."""
+    import jax
+    import jax.numpy as jnp
+
+    from jaxgan.state import named_leaves, with_leaves
+
+    inputs = jnp.asarray(inputs_of(name))
+    labels = None if module.num_classes is None else jnp.array(LABELS)
+    like = jax.eval_shape(lambda key: module.init(key, inputs, labels, train=False), jax.random.key(0))
+    leaves = {path: jnp.asarray(draw_leaf(path, leaf.shape)) for path, leaf in named_leaves(like).items()}
+    variables = with_leaves(like, leaves)
+
+    def weighted(inputs, train):
+        outputs, _ = module.apply(variables, inputs, labels, train=train, mutable=["batch_stats"])
+        return jnp.sum(outputs * weights_of_outputs(outputs.shape).astype(np.float32)), outputs
+
+    def both(inputs):
+        return [jax.value_and_grad(weighted, has_aux=True)(inputs, train) for train in (True, False)]
+
+    with np.load(Path(__file__).parents[1] / "golden/networks.npz") as golden:
+        for mode, ((_, outputs), gradient) in zip(("train", "draw"), jax.jit(both)(inputs), strict=True):
+            for what, ours in (("outputs", outputs), ("gradient", gradient)):
+                theirs = golden[f"{name}/{mode}/{what}"]
+                scale = max(1.0, np.abs(theirs).max())
+                np.testing.assert_allclose(ours, theirs, atol=1e-5 * scale, err_msg=f"{name}, {mode}, {what}")

@@ -1,0 +1,16 @@
+"""Small networks of the families with residual blocks, for tests of all that trains them."""
+
+from jaxgan.networks import r3gan, resnet
+
+SHAPE = (8, 8, 1)
+NAMES = ("resnet", "r3gan")
+
+
+def pair(name, num_classes=None):
+    """Return the generator and the discriminator of a family, for images of `SHAPE`."""
+    if name == "resnet":
+        return resnet.Generator(SHAPE, (8, 8), num_classes), resnet.Discriminator(
+            (4, 4), 1, "in", num_classes
+        )
+    fields = {"widths": (8, 8), "groups": (2, 2), "blocks": 1, "num_classes": num_classes}
+    return r3gan.Generator(SHAPE, **fields), r3gan.Discriminator(**fields)
