@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 
 from jaxgan.names import FAMILIES
+from jaxgan.networks import dcgan
 from jaxgan.networks.encoders import PairDiscriminator
 from jaxgan.system.errors import UserError
 
@@ -23,6 +24,9 @@ CLASSES: dict[str, dict[str, type[nn.Module]]] = {
         name: family.encoder_class for name, family in FAMILIES.items() if family.encoder_class is not None
     },
 }
+_ADDED: dict[type[nn.Module], tuple[str, ...]] = {dcgan.Generator: ("hidden",)}
+"""Fields that came after version 1 of the format, left out where they have their default: older versions
+read the file then."""
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
 
@@ -34,10 +38,13 @@ def describe(module: nn.Module, role: str) -> dict[str, Any]:
         role: "generator", "discriminator" or "encoder".
     """
     names = [name for name, kind in CLASSES[role].items() if type(module) is kind]
+    added = _ADDED.get(type(module), ())
     options = {
         field.name: getattr(module, field.name)
         for field in dataclasses.fields(module)
-        if names and field.name not in _NOT_OPTIONS
+        if names
+        and field.name not in _NOT_OPTIONS
+        and (field.name not in added or getattr(module, field.name) != field.default)
     }
     inner = {name: describe(value, role) for name, value in options.items() if isinstance(value, nn.Module)}
     if any(each["network"] == CUSTOM for each in inner.values()):
