@@ -290,20 +290,17 @@ def encode(
                 raise UserError(f"`{name}` {value} has no effect without `train`")
     elif out is None and (split is not None or n is not None):
         raise UserError("`split` and `n` choose the images of `out`, which is not given")
-    notes: tuple[str, ...] = ()
+    file, notes = representation.output_file(out or "codes.npz"), tuple[str, ...]()
     if train:
-        fitted = representation.train_encoder(
-            run, data, steps=2000 if steps is None else steps, seed=seed, data_dir=data_dir
-        )
+        count = 2000 if steps is None else steps
+        fitted = representation.train_encoder(run, data, steps=count, seed=seed, data_dir=data_dir)
         output.write(
             f"reconstruction ratio {fitted.ratio:.4f} on {fitted.n_held_out:,} held-out images "
             f"(1: no better than another image); the encoder is {fitted.file}"
         )
         notes = fitted.notes
     if out is not None or not train:
-        codes = representation.encode(
-            run, data, out=out or Path("codes.npz"), split=split, n=n, data_dir=data_dir
-        )
+        codes = representation.encode(run, data, out=file, split=split, n=n, data_dir=data_dir)
         shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in codes.columns.items())
         output.write(f"{shapes} in {codes.file}")
         notes += codes.notes

@@ -187,7 +187,7 @@ def _encoder_like(generator: Network, folder: Path, discriminator: nn.Module | N
     family = FAMILIES.get(network)
     if family is None or family.encoder is None:
         raise UserError(
-            f"a {network} generator has no encoder of its kind: train_encoder(run, encoder=module) takes yours"
+            f"a {network} generator has no encoder of its kind: train_encoder(run, encoder=...) takes one"
         )
     sizes: dict[str, Any] = {}
     if export.has_discriminator(folder):
