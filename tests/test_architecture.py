@@ -16,7 +16,11 @@ ROOT = Path(jaxgan.__file__).parent
 # From the top of the house to its ground. A room may import itself and `system`; what else it may is listed.
 MAY_IMPORT = {
     "cli": {
-        "build", "config", "data", "evaluate", "export", "prior", "recipes", "run", "sampling", "sweep", "train", "__init__",
+        "build", "config", "data", "evaluate", "export", "prior", "recipes", "representation", "run", "sampling", "sweep",
+        "train", "__init__",
+    },
+    "representation": {
+        "config", "data", "evaluate", "export", "games", "images", "names", "parallel", "state",
     },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
