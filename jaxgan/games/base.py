@@ -2,8 +2,9 @@
 
 A player is one linen module; several networks are its submodules. With its defaults, a `Game` is the plain
 GAN. Another game is a subclass that says, in its hooks, what the generator is fed, what the discriminator is
-shown, and which named losses either player adds. An update rule needs the gradients of the two objectives
-(`jaxgan.games.gradients`) and nothing else, so every rule plays every game.
+shown, and which named losses either player adds. What the players minimize is put together from the hooks by
+`jaxgan.games.objectives`. An update rule needs the gradients of the two objectives (`jaxgan.games.gradients`)
+and nothing else, so every rule plays every game.
 
 | hook | what it says | the plain GAN |
 |---|---|---|
@@ -33,22 +34,20 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.games.heads import Head
+from jaxgan.games.modules import has_batch_statistics, on_axis, without_axis
 from jaxgan.games.turn import (
     Augmentation,
-    Critic,
-    Objective,
     Penalty,
     Play,
     Shown,
     Terms,
     Turn,
-    UpdateKeys,
     Verdict,
     View,
 )
 from jaxgan.prior import Prior, normal
 from jaxgan.state import GANState, Variables, cure_of_logits
-from jaxgan.system.pieces import check_array, mean
+from jaxgan.system.pieces import check_array
 from jaxgan.system.random import seed_key
 
 BATCH_AXIS = "batch"  # name of the mesh axis over which the examples are spread
@@ -226,8 +225,8 @@ class Game:
         """Return the game for a mapped axis; modules and submodules with a field ``axis_name`` get it too."""
         return dataclasses.replace(
             self,
-            generator=_on_axis(self.generator, axis_name),
-            discriminator=_on_axis(self.discriminator, axis_name),
+            generator=on_axis(self.generator, axis_name),
+            discriminator=on_axis(self.discriminator, axis_name),
             axis_name=axis_name,
         )
 
@@ -295,52 +294,11 @@ class Game:
         cure = cure_of_logits(output.shape)
         raise ValueError(f"a discriminator returns logits {(count,)}, got {output.shape}{cure}")
 
-    def discriminator_objective(self, params, state: GANState, turn: Turn, play: Play) -> Objective:
-        """Return the discriminator's losses plus penalty on what it is shown, one pass for each side."""
-        keys, labels = turn.keys, self.judged_labels(turn)
-        see_real, see_fake = self._views(turn, keys, state.step)
-        before = {"params": params, **state.discriminator.collections}
-        real, after = self.judge(before, see_real(play.real), labels, keys.real)
-        fake, after = self.judge({"params": params, **after}, see_fake(play.fake), labels, keys.fake)
-        real_logits, fake_logits = self._whole_batch((real.logits.reshape(-1), fake.logits.reshape(-1)))
-        losses = self.loss.discriminator(real_logits, fake_logits)
-        adversarial = mean(
-            losses, len(fake_logits), "the discriminator's loss is one number for each example"
-        )
-        penalty = jnp.zeros(())
-        if self.penalty is not None:
-            example_keys = self._example_keys(keys.penalty, turn)
-            judge = partial(self._critic, before, labels, keys.critic)
-            critic = Critic(judge, judge)
-            if self.augment is not None:
-                critic = Critic(lambda shown: judge(see_real(shown)), lambda shown: judge(see_fake(shown)))
-            penalties = self.penalty(critic, play.real, play.fake, keys=example_keys, step=state.step)
-            penalty = mean(penalties, len(turn.real), "the penalty returns one number for each example")
-        terms = _means(self.discriminator_losses(real, fake, play, turn), len(turn.real))
-        metrics = {
-            "discriminator_loss": adversarial,
-            "penalty": penalty,
-            "real_logit": real_logits.mean(),
-            "fake_logit": fake_logits.mean(),
-            "pair_accuracy": _pair_accuracy(real_logits, fake_logits),
-            **terms,
-        }
-        return self.mean(sum(terms.values(), adversarial + penalty)), (after, metrics)
-
-    def generator_objective(self, params, state: GANState, turn: Turn) -> Objective:
-        """Return the losses of the generator against the discriminator as it stands."""
-        keys, labels = turn.keys, self.judged_labels(turn)
-        variables, critic = {**state.generator.variables, "params": params}, state.discriminator.variables
-        play, after = self.play(variables, turn, keys.generator, state.latent_dim)
-        see_real, see_fake = self._views(turn, keys, state.step)
-        real, _ = self.judge(critic, see_real(play.real), labels, keys.real)
-        fake, _ = self.judge(critic, see_fake(play.fake), labels, keys.fake)
-        real_logits, fake_logits = self._whole_batch((real.logits.reshape(-1), fake.logits.reshape(-1)))
-        losses = self.adversary(real_logits, fake_logits)
-        value = mean(losses, len(fake_logits), "the generator's loss is one number for each example")
-        terms = _means(self.generator_losses(real, fake, play, turn), len(turn.real))
-        after = {name: value for name, value in after.items() if name != "params"}
-        return self.mean(sum(terms.values(), value)), (after, {"generator_loss": value, **terms})
+    def example_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
+        """Return a key for each example of the turn: the key folded with its index in the global batch."""
+        count, (part, parts) = turn.real.shape[0], turn.part
+        first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
+        return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
 
     def check(self, state: GANState) -> None:
         """Refuse pieces that do not fit each other and would silently train wrongly.
@@ -349,7 +307,7 @@ class Game:
             ValueError: if the discriminator has batch normalization and the game a penalty, or if a module
                 has batch normalization and no field ``axis_name`` for the game's mapped axis.
         """
-        if self.penalty is not None and _has_batch_statistics(state.discriminator.collections):
+        if self.penalty is not None and has_batch_statistics(state.discriminator.collections):
             raise ValueError(
                 "a gradient penalty needs a discriminator without batch normalization, "
                 "where the gradient of one example is not defined; use spectral normalization or none"
@@ -358,39 +316,17 @@ class Game:
             (self.generator, state.generator),
             (self.discriminator, state.discriminator),
         ):
-            lacking = [_without_axis(module, each) for each in network.collections.values()]
+            lacking = [without_axis(module, each) for each in network.collections.values()]
             if self.axis_name is not None and any(lacking):
                 raise ValueError(
                     f"{next(filter(None, lacking))} has batch normalization but no axis_name field: its "
                     f"statistics would differ between devices; give it one and pass it to nn.BatchNorm"
                 )
 
-    def _views(self, turn: Turn, keys: UpdateKeys, step) -> tuple[View, View]:
-        """Return how the discriminator sees what it is shown as real and as fake: ``shown -> shown``."""
-        if self.augment is None:
-            return (lambda shown: shown,) * 2
-        real_keys, fake_keys = (
-            self._example_keys(key, turn) for key in (keys.augment_real, keys.augment_fake)
-        )
-        view = partial(_augmented, self.augment, step)
-        return partial(self.see, partial(view, real_keys)), partial(self.see, partial(view, fake_keys))
-
-    def _whole_batch(self, logits: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        """Return the logits of all devices, for losses that compare examples with the batch's mean."""
-        if self.axis_name is None:
-            return logits
-        real, fake = (jax.lax.all_gather(each, self.axis_name, tiled=True) for each in logits)
-        return real, fake
-
-    def _critic(self, variables: Variables, labels, key, shown):
-        # Bfloat16 is too coarse for a gradient's norm that is differentiated again.
-        logits = self.judge(variables, shown, labels, key, full_precision=True)[0].logits
-        return logits if logits.ndim == 1 else logits.mean(axis=1)
-
     def _latents(self, turn: Turn, latent_dim: int) -> jax.Array:
         """Return a latent for each example of the turn."""
         prior = self.prior or normal(latent_dim)
-        return _over_devices(jax.vmap(prior.draw)(self._example_keys(turn.latent_key, turn)))
+        return _over_devices(jax.vmap(prior.draw)(self.example_keys(turn.latent_key, turn)))
 
     def _compute_dtype(self, tree: Any) -> Any:
         """Return floating-point leaves in the dtype of the networks' arithmetic."""
@@ -400,26 +336,6 @@ class Game:
             lambda x: x.astype(self.dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree
         )
 
-    def _example_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
-        """Return a key for each example of the turn: the key folded with its index in the global batch."""
-        count, (part, parts) = turn.real.shape[0], turn.part
-        first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
-        return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
-
-
-def _augmented(augment: Augmentation, step, keys, images):
-    """Return augmented images, of the shape of the images."""
-    seen = augment(images, keys=keys, step=step)
-    check_array(seen, "the augmentation returns images")
-    if seen.shape != images.shape:
-        raise ValueError(f"the augmentation returns images {images.shape}, got {seen.shape}")
-    return seen
-
-
-def _pair_accuracy(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
-    """Return the share of pairs in which the real example has the larger logit; ties count half."""
-    return 0.5 * ((real_logits > fake_logits).mean() + (real_logits >= fake_logits).mean())
-
 
 def _over_devices(examples: jax.Array) -> jax.Array:
     """Spread examples over the mesh that a step is traced for; otherwise each device computes them all."""
@@ -427,41 +343,3 @@ def _over_devices(examples: jax.Array) -> jax.Array:
     if BATCH_AXIS not in mesh.auto_axes:
         return examples
     return jax.lax.with_sharding_constraint(examples, jax.sharding.PartitionSpec(BATCH_AXIS))
-
-
-def _means(terms: Mapping[str, Any], count: int) -> Terms:
-    """Return the mean of each term of a player."""
-    return {
-        name: mean(value, count, f"{name} is one number for each example") for name, value in terms.items()
-    }
-
-
-def _submodules(module: nn.Module) -> dict[str, nn.Module]:
-    """Return the modules that are fields of a module, by name."""
-    names = [field.name for field in dataclasses.fields(module) if field.name not in ("parent", "name")]
-    fields = {name: getattr(module, name) for name in names}
-    return {name: value for name, value in fields.items() if isinstance(value, nn.Module)}
-
-
-def _on_axis(module: nn.Module, axis_name: str | None) -> nn.Module:
-    """Return a module for a mapped axis: it and its submodules get the name if they have a field for it."""
-    changes: dict[str, Any] = {name: _on_axis(each, axis_name) for name, each in _submodules(module).items()}
-    if hasattr(module, "axis_name"):
-        changes["axis_name"] = axis_name
-    return module.clone(**changes) if changes else module
-
-
-def _without_axis(module: nn.Module, collection: Any) -> str:
-    """Return the name of a module that has batch statistics and no field ``axis_name``; "" if none does."""
-    parts = _submodules(module)
-    own = {name: value for name, value in collection.items() if name not in parts}
-    if _has_batch_statistics(own) and not hasattr(module, "axis_name"):
-        return type(module).__name__
-    names = (_without_axis(part, collection.get(name, {})) for name, part in parts.items())
-    return next(filter(None, names), "")
-
-
-def _has_batch_statistics(collections: Variables) -> bool:
-    """Return whether collections hold BatchNorm's leaves (``mean``, ``var``), and not just SpectralNorm's."""
-    leaves = jax.tree_util.tree_leaves_with_path(collections)
-    return any(getattr(path[-1], "key", None) in ("mean", "var") for path, _ in leaves)

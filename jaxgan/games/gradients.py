@@ -9,6 +9,7 @@ import optax
 
 from jaxgan.games.accumulate import mean_of_parts, over_parts
 from jaxgan.games.base import Game
+from jaxgan.games.objectives import discriminator_objective, generator_objective
 from jaxgan.games.turn import Objective, Turn
 from jaxgan.state import GANState, TrainState
 
@@ -56,7 +57,7 @@ def players(game: Game, accumulate: int = 1) -> Players:
             variables, key = state.generator.variables, turn.keys.generator
             play, variables = game.play(variables, turn, key, state.latent_dim)
             generator_after = {name: value for name, value in variables.items() if name != "params"}
-            gradient = jax.grad(game.discriminator_objective, has_aux=True)
+            gradient = jax.grad(partial(discriminator_objective, game), has_aux=True)
             gradients, (after, metrics) = gradient(state.discriminator.params, state, turn, play)
             return gradients, (after, generator_after), metrics
 
@@ -68,7 +69,7 @@ def players(game: Game, accumulate: int = 1) -> Players:
 
     def generator(state: GANState, turn: Turn) -> Gradient:
         def part_gradient(turn: Turn):
-            gradient = jax.grad(game.generator_objective, has_aux=True)
+            gradient = jax.grad(partial(generator_objective, game), has_aux=True)
             gradients, (after, metrics) = gradient(state.generator.params, state, turn)
             return gradients, after, metrics
 
@@ -77,10 +78,10 @@ def players(game: Game, accumulate: int = 1) -> Players:
         metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(generator=generator), metrics
 
-    def generator_objective(params: Any, state: GANState, turn: Turn) -> Objective:
-        return over_parts(partial(game.generator_objective, params, state), turn, accumulate)
+    def objective(params: Any, state: GANState, turn: Turn) -> Objective:
+        return over_parts(partial(generator_objective, game, params, state), turn, accumulate)
 
-    return Players(discriminator, generator, generator_objective, game.mean)
+    return Players(discriminator, generator, objective, game.mean)
 
 
 def gradients_of(

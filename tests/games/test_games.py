@@ -32,6 +32,7 @@ from jaxgan.games import (
     Prior,
     Turn,
     Verdict,
+    objectives,
 )
 from jaxgan.networks import encoders
 from modes import difference
@@ -428,7 +429,9 @@ def test_patches_are_examples_of_the_loss_and_one_critic_of_the_penalty(loss):
     game = OfPatches(G, Patches(), loss, R1)
     state = first("plain", game)
     (real, play), turn = _play(game, state)
-    value, (_, metrics) = game.discriminator_objective(state.discriminator.params, state, turn, play)
+    value, (_, metrics) = objectives.discriminator_objective(
+        game, state.discriminator.params, state, turn, play
+    )
     judge = partial(game.discriminator.apply, state.discriminator.variables, train=True)
     logits = [judge(shown).ravel() for shown in (real, play.fake)]
     np.testing.assert_allclose(metrics["discriminator_loss"], loss.discriminator(*logits).mean(), rtol=1e-6)
