@@ -1,6 +1,5 @@
 """``jaxgan evaluate``: chooses what to measure, the real images and the extractor, and measures."""
 
-import tempfile
 import types
 from functools import partial
 from pathlib import Path
@@ -31,7 +30,7 @@ from jaxgan.evaluate.subject import (
     training_images,
 )
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import NoRoomError, expanded, write_atomically, writing
+from jaxgan.system.files import NoRoomError, expanded, require_writable, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.random import pinned
 from jaxgan.system.settings import PLAIN, converted
@@ -132,7 +131,7 @@ def evaluate(
         folder_of(subject.path) if subject.pictures is None else None
     )
     if folder is not None:
-        _require_writable(folder)
+        require_writable(folder)
     if subject.pictures is None:
         fakes = _fakes_of_run(subject.path, subject.description, real, n, seed)
     else:
@@ -201,19 +200,6 @@ def _network(
     there = {name: file for name, file in of_run.items() if file is not None and expanded(file).is_file()}
     name = subject.settings.get("extractor")
     return given | there | ({"name": name} if name in (*features.RECIPES, features.OWN) or there else {})
-
-
-def _require_writable(folder: Path) -> None:
-    """Raise `UserError` if files cannot be written to a folder: measuring takes long, so this comes first."""
-    try:
-        with writing(folder / "metric.json"):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-    except NoRoomError:
-        raise
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:

@@ -1,9 +1,7 @@
 """Fakes and reals -> a `Report`: results and how they were measured, as files and as a table."""
 
 import dataclasses
-import math
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +13,8 @@ from jaxgan.evaluate.scores import METRICS, WITH_TRAINING_SET, Evidence, by_clas
 from jaxgan.features import Extractor, FeaturesNotFiniteError
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import write_json
+from jaxgan.system.files import finite, write_json
+from jaxgan.system.output import aligned
 
 
 class Report(NamedTuple):
@@ -127,17 +126,8 @@ def write(report: Report, folder: Path) -> list[Path]:
         if any(set(row) - {"agreement"} for row in classes.values()):
             content["per_class"] = classes
         files.append(folder / f"metric-{name.replace('_', '-')}.json")
-        write_json(files[-1], _plain(content))
+        write_json(files[-1], finite(content))
     return files
-
-
-def _plain(content: Any) -> Any:
-    """Return content that JSON can hold: None in place of NaN and infinity."""
-    if isinstance(content, dict):
-        return {name: _plain(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def table(report: Report) -> str:
@@ -148,14 +138,14 @@ def table(report: Report) -> str:
         for result in results
         for number in result.measured
     ]
-    lines = _aligned(rows)
+    lines = aligned(rows)
     if report.classes:
         columns = list(next(iter(report.classes.values())))
         columns = [name for name in columns if not name.endswith(("_deviation", "_standard_error"))]
         cells = {label: [f"{row[name]:.4g}" for name in columns] for label, row in report.classes.items()}
         names = report.protocol.get("class_names")
         rows = [(names[label] if names else str(label), *row) for label, row in cells.items()]
-        lines += ["", *_aligned([("class", *columns), *rows])]
+        lines += ["", *aligned([("class", *columns), *rows])]
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
 
 
@@ -164,10 +154,3 @@ def _settings(result: Result) -> str:
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     settings = {name: value for name, value in fields.items() if name not in (*result.measured, "extractor")}
     return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

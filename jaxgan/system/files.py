@@ -7,9 +7,11 @@ text, and raises one `NoRoomError` in its place.
 import contextlib
 import errno
 import json
+import math
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,33 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON, atomically."""
     write_atomically(path, lambda file: write_text(file, json.dumps(content, indent=2) + "\n"))
+
+
+def finite(content: Any) -> Any:
+    """Return content that JSON can hold: None in place of NaN and infinity."""
+    if isinstance(content, dict):
+        return {name: finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def require_writable(folder: Path) -> None:
+    """Make a folder and refuse one that takes no files: what is to be written may take long to compute.
+
+    Raises:
+        UserError: if files cannot be written there.
+        NoRoomError: if the disk is full.
+    """
+    try:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except NoRoomError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 _NOBODY_READS = (errno.EPIPE, errno.EIO, errno.EBADF)  # of a pipe, a terminal, a closed file
@@ -53,6 +54,18 @@ def write(text: str, *, error: bool = False) -> None:
         silence(stream)
         if failure.errno not in _NOBODY_READS and not error:
             raise OSError(f"cannot write the output: {failure.strerror}") from failure
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table whose columns are as wide as their longest cell.
+
+    Args:
+        rows: the cells of each line, as many in each; at least one line.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def flush() -> None:
