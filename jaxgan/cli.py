@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxgan
-from jaxgan import build, export, sampling
+from jaxgan import build, export, representation, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan.config import Config, config_of
@@ -249,6 +249,16 @@ def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring
     output.write(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
+def _compared(function: Callable[..., Any]) -> Callable[..., None]:
+    """Return the command of a function that compares methods; it prints their table."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **options: Any) -> None:
+        output.write(with_flags(representation.table(function(*args, **options).comparison)))
+
+    return command
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -342,6 +352,10 @@ def main(args: list[str] | None = None) -> None:
         "sample": sample,
         "interpolate": interpolate,
         "evaluate": evaluate,
+        "cluster": _compared(representation.cluster),
+        "probe": _compared(representation.probe),
+        "anomalies": _compared(representation.anomalies),
+        "reduce": _compared(representation.reduce),
         "check": check,
         "data": data,
         "sweep": sweep,

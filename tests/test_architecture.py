@@ -20,7 +20,7 @@ MAY_IMPORT = {
         "train", "__init__",
     },
     "representation": {
-        "data", "evaluate", "export", "images", "metrics", "networks", "sampling",
+        "config", "data", "evaluate", "export", "images", "metrics", "names", "networks", "sampling",
     },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},

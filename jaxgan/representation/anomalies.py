@@ -29,6 +29,7 @@ from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
 from jaxgan.representation.shallow import pca
+from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices
 from jaxgan.system.random import pinned
@@ -58,8 +59,8 @@ class Anomalies(NamedTuple):
 
 @pinned()
 def anomalies(
-    run: str | Path,
-    data: str | None = None,
+    run: Positional[Path],
+    data: Positional[str | None] = None,
     *,
     normal: str | None = None,
     anomalous: str | None = None,
@@ -67,7 +68,7 @@ def anomalies(
     n: int = 10_000,
     seed: int = 0,
     data_dir: str | None = None,
-    out: str | Path | None = None,
+    out: Path | None = None,
 ) -> Anomalies:
     """Score how unusual images are to what a run has learned, beside PCA of its training images.
 
@@ -95,6 +96,7 @@ def anomalies(
     if normal is not None and anomalous is not None:
         raise UserError("`normal` and `anomalous` say the same: give one of them")
     require_devices()
+    run = converted("run", run, Path)
     reader = open_reader(run)
     everything = open_data(reader, data, split=split, data_dir=data_dir)
     reals, places = taken(everything, n)
@@ -105,7 +107,7 @@ def anomalies(
     except UserError as error:
         learned = None
         notes += (f"nothing is compared with the training images: {error}",)
-    file = output_file(Path(run), out, "anomalies.csv")
+    file = output_file(run, out, "anomalies.csv")
     given = labels_for(reader, reals)
     scores = score(reader, reals.images, given, None if learned is None else learned.images, seed=seed)
     if not scores:

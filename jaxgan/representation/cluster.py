@@ -19,6 +19,7 @@ from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
 from jaxgan.representation.shallow import k_means
+from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices
 from jaxgan.system.random import pinned
@@ -45,15 +46,15 @@ class Clusters(NamedTuple):
 
 @pinned()
 def cluster(
-    run: str | Path,
-    data: str | None = None,
+    run: Positional[Path],
+    data: Positional[str | None] = None,
     *,
     k: int | None = None,
     split: str | None = None,
     n: int = 10_000,
     seed: int = 0,
     data_dir: str | None = None,
-    out: str | Path | None = None,
+    out: Path | None = None,
 ) -> Clusters:
     """Group images into clusters and show examples of each, beside k-means on the pixels.
 
@@ -83,9 +84,10 @@ def cluster(
     if k is not None and k < 2:
         raise UserError(f"`k` must be at least 2, got {k}")
     require_devices()
+    run = converted("run", run, Path)
     reader = open_reader(run)
     reals = taken(open_data(reader, data, split=split, data_dir=data_dir), n)[0]
-    file = output_file(Path(run), out, "clusters.png")
+    file = output_file(run, out, "clusters.png")
     found = cluster_images(
         reader, reals.images, labels_for(reader, reals), reals.labels, k=k, seed=seed, names=reals.class_names
     )

@@ -13,17 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.representation.activations import all_layers, pixels, rows_of
-from jaxgan.representation.modules import discriminator_of
+from jaxgan.representation.modules import modules_of
 from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
 from jaxgan.representation.shallow import linear_classifier, pca
 from jaxgan.representation.untrained import untrained_features
+from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.progress import counting
@@ -72,15 +74,15 @@ class Probe(NamedTuple):
 
 @pinned()
 def probe(
-    run: str | Path,
-    data: str | None = None,
+    run: Positional[Path],
+    data: Positional[str | None] = None,
     *,
-    labels: str | int = 1000,
+    labels: str = "1000",
     draws: int = 5,
     n: int = 10_000,
     seed: int = 0,
     data_dir: str | None = None,
-    out: str | Path | None = None,
+    out: Path | None = None,
 ) -> Probe:
     """Fit a linear classifier to the discriminator's features, beside pixels, PCA and an untrained one.
 
@@ -109,6 +111,7 @@ def probe(
     if draws < 1:
         raise UserError(f"`draws` must be at least 1, got {draws}")
     require_devices()
+    run = converted("run", run, Path)
     reader = open_reader(run)
     train = open_data(reader, data, split="train", data_dir=data_dir)
     if train.labels is None:
@@ -126,9 +129,14 @@ def probe(
         test = open_data(reader, data, split="test", data_dir=data_dir)
         notes += test.notes
     test = taken(test, n)[0]
-    file = output_file(Path(run), out, "probe.json")
+    file = output_file(run, out, "probe.json")
+    try:
+        discriminator = modules_of(reader).discriminator
+    except UserError as error:
+        discriminator = None
+        notes += (f"there is no untrained discriminator to compare with: {error}",)
     found = probe_images(
-        representations_of(reader, train.images, seed=seed),
+        representations_of(reader, train.images, discriminator, seed=seed),
         Labelled(train.images, train.labels, labels_for(reader, train)),
         Labelled(test.images, test.labels, labels_for(reader, test)),
         count=count,
@@ -261,27 +269,32 @@ def _held_out_half(labels: np.ndarray, seed: int) -> Bool[np.ndarray, " n"]:
     return rows
 
 
-def representations_of(reader: Reader, images: np.ndarray, *, seed: int) -> dict[str, Describe]:
+def representations_of(
+    reader: Reader, images: np.ndarray, discriminator: nn.Module | None = None, *, seed: int
+) -> dict[str, Describe]:
     """Return what makes rows of numbers of images, by name.
 
     Args:
         reader: the run's networks.
         images: uint8 training images, for PCA and for the statistics of the untrained discriminator.
+        discriminator: the discriminator's module, for an untrained one; None leaves it out.
         seed: the seed of these two.
     """
     some = images[np.sort(random_rows(len(images), FITTED))]
-    components = pca(pixels(some), COMPONENTS, seed=seed)
-    untrained = untrained_features(discriminator_of(reader), some, seed=seed)
     representations: dict[str, Describe] = {
         "discriminator": lambda images, given: rows_of(reader.features, images, all_layers)
     }
     if (encode := reader.encode) is not None:
         representations["encoder"] = lambda images, given: np.asarray(encode(images, given))
-    return representations | {
-        "untrained discriminator": lambda images, given: rows_of(untrained, images, all_layers),
-        "PCA of pixels": lambda images, given: components.encode(pixels(images)),
-        "pixels": lambda images, given: pixels(images),
-    }
+    if discriminator is not None:
+        untrained = untrained_features(discriminator, some, seed=seed)
+        representations["untrained discriminator"] = lambda images, given: rows_of(
+            untrained, images, all_layers
+        )
+    components = pca(pixels(some), COMPONENTS, seed=seed)
+    representations["PCA of pixels"] = lambda images, given: components.encode(pixels(images))
+    representations["pixels"] = lambda images, given: pixels(images)
+    return representations
 
 
 def _standard(rows: np.ndarray, name: str) -> tuple[Any, Any]:

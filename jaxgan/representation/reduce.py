@@ -16,11 +16,12 @@ from jaxtyping import Float, Int
 
 from jaxgan.representation.activations import CHUNK, pixels
 from jaxgan.representation.autoencoder import train_autoencoder
-from jaxgan.representation.modules import networks_of
-from jaxgan.representation.reader import open_data, open_reader
+from jaxgan.representation.modules import modules_of
+from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
 from jaxgan.representation.shallow import nearest_labels, pca
+from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices
 from jaxgan.system.random import pinned
@@ -69,15 +70,15 @@ class Map(NamedTuple):
 
 @pinned()
 def reduce(
-    run: str | Path,
-    data: str | None = None,
+    run: Positional[Path],
+    data: Positional[str | None] = None,
     *,
     steps: int = 500,
     split: str | None = None,
     n: int = 10_000,
     seed: int = 0,
     data_dir: str | None = None,
-    out: str | Path | None = None,
+    out: Path | None = None,
 ) -> Map:
     """Draw images as points of the plane by an encoder's codes, beside PCA and an autoencoder.
 
@@ -106,6 +107,7 @@ def reduce(
     if steps < 1:
         raise UserError(f"`steps` must be at least 1, got {steps}")
     require_devices()
+    run = converted("run", run, Path)
     reader = open_reader(run)
     if reader.encode is None:
         raise UserError(f"{run} has no encoder: `jaxgan encode {run} DATA --train` makes one")
@@ -113,22 +115,21 @@ def reduce(
     train = reals
     if reals.split not in (None, "train"):
         train = taken(open_data(reader, data, split="train", data_dir=data_dir), n)[0]
-    file = output_file(Path(run), out, "map.png")
+    file = output_file(run, out, "map.png")
     shown, fitted = (Images(each.images, each.labels, labels_for(reader, each)) for each in (reals, train))
-    encoder, generator = networks_of(reader)
-    size = reader.description["latent_dim"]
-    twin = train_autoencoder(
-        encoder, generator, fitted.images, fitted.given, latent_dim=size, steps=steps, seed=seed
-    )
+    size, notes = reader.description["latent_dim"], (*reals.notes, *train.notes)
     methods = {
         "encoder": Code(reader.encode, reader.generate),
         "PCA": pca_code(fitted.images, size, seed=seed),
-        "autoencoder": Code(twin.encode, twin.generate),
     }
+    try:
+        methods["autoencoder"] = _autoencoder(reader, fitted, steps=steps, seed=seed)
+    except UserError as error:
+        notes += (f"there is no autoencoder to compare with: {error}",)
     found = reduce_images(methods, shown, None if train is reals else fitted, seed=seed)
     protocol = {"run": str(run), **named(reals), "n_train": len(train.images), "steps": steps}
     protocol |= found.comparison.protocol
-    notes = tuple(dict.fromkeys((*reals.notes, *train.notes, *found.comparison.notes)))
+    notes = tuple(dict.fromkeys((*notes, *found.comparison.notes)))
     found = found._replace(comparison=found.comparison._replace(protocol=protocol, notes=notes))
     draw = partial(_draw, points=found.points, labels=reals.labels, names=reals.class_names)
     save(found.comparison, {file: draw}, file.with_suffix(".json"))
@@ -186,6 +187,27 @@ def pca_code(images: np.ndarray, size: int, *, seed: int) -> Code:
         lambda images, given: components.encode(pixels(images)),
         lambda codes, given: codes @ components.components + components.mean,
     )
+
+
+def _autoencoder(reader: Reader, fitted: Images, *, steps: int, seed: int) -> Code:
+    """Return an autoencoder of the run's networks as a way to codes and back.
+
+    Raises:
+        UserError: if nothing says how the networks are made.
+    """
+    generator, _, encoder = modules_of(reader)
+    if encoder is None:
+        raise UserError(f"the networks of {reader.path} are of a family without an encoder")
+    twin = train_autoencoder(
+        encoder,
+        generator,
+        fitted.images,
+        fitted.given,
+        latent_dim=reader.description["latent_dim"],
+        steps=steps,
+        seed=seed,
+    )
+    return Code(twin.encode, twin.generate)
 
 
 def _error(generate: Callable[..., np.ndarray], codes: np.ndarray, shown: Images) -> float:

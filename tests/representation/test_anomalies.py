@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_scores_without_an_encoder_are_a_distance_and_the_logit():
 
 
 def test_pca_is_that_of_the_training_images(monkeypatch):
-    monkeypatch.setattr("jaxgan.representation.anomalies.COMPONENTS", 5)
+    monkeypatch.setattr(sys.modules["jaxgan.representation.anomalies"], "COMPONENTS", 5)
     fitted = PCA(5).fit(floats(USUAL).reshape(30, -1))
     rows = floats(IMAGES).reshape(90, -1)
     expected = ((rows - fitted.inverse_transform(fitted.transform(rows))) ** 2).mean(axis=1)

@@ -1,6 +1,7 @@
 """The probe: its draws, its accuracies beside scikit-learn's, and which splits it takes."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from jaxgan.networks import mlp
+from jaxgan.representation.modules import Modules
 from jaxgan.representation.probe import Labelled, probe, probe_images, stratified_rows
 from jaxgan.system.errors import UserError
 from readers import floats, opened, planted, reader, reals
@@ -78,8 +80,8 @@ def run(tmp_path, monkeypatch):
     data = {split: reals(part.images, part.classes, split=split) for split, part in
             (("train", TRAIN), ("test", TEST))}  # fmt: skip
     opened(monkeypatch, "probe", reader(tmp_path), {None: None, **data})
-    module = mlp.Discriminator((8,))
-    monkeypatch.setattr("jaxgan.representation.probe.discriminator_of", lambda reader: module, raising=True)
+    modules = Modules(mlp.Generator((4, 4, 1)), mlp.Discriminator((8,)), None)
+    monkeypatch.setattr(sys.modules["jaxgan.representation.probe"], "modules_of", lambda reader: modules)
     return tmp_path
 
 

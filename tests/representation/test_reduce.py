@@ -1,12 +1,14 @@
 """Codes in two dimensions: reconstruction errors and neighbors against formulas."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
 from jaxgan.networks import encoders, mlp
+from jaxgan.representation.modules import Modules
 from jaxgan.representation.reduce import Code, Images, pca_code, reduce, reduce_images
 from jaxgan.system.errors import UserError
 from readers import floats, opened, planted, reader, reals
@@ -83,8 +85,8 @@ def run(tmp_path, monkeypatch):
     )._replace(description={"latent_dim": 3})
     data = {"train": reals(TRAIN, TRAIN_LABELS, split="train"), None: reals(IMAGES, LABELS, split="test")}
     opened(monkeypatch, "reduce", of_run, data)
-    networks = encoders.DenseEncoder(3, (8,)), mlp.Generator((4, 4, 1), (8,))
-    monkeypatch.setattr("jaxgan.representation.reduce.networks_of", lambda reader: networks, raising=True)
+    modules = Modules(mlp.Generator((4, 4, 1), (8,)), mlp.Discriminator(), encoders.DenseEncoder(3, (8,)))
+    monkeypatch.setattr(sys.modules["jaxgan.representation.reduce"], "modules_of", lambda reader: modules)
     return tmp_path
 
 
