@@ -36,7 +36,7 @@ from jaxgan.system.random import pinned
 from jaxgan.system.settings import converted
 
 COMPONENTS = 32  # of the PCA of pixels
-KAPPA = 1.0  # weight of the features' residual (Schlegl 2019, section 3.3)
+KAPPA = 1.0  # weight of the features' residual (Schlegl 2019; 1 in the authors' code)
 LEARNED = 10_000  # training images that PCA is fitted to and that features are compared with
 COLUMNS, ROWS = 10, 2  # images of each end in the picture
 

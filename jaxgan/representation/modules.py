@@ -38,9 +38,7 @@ def modules_of(reader: Reader) -> Modules:
     if not settings:
         raise UserError(f"{reader.path} has no settings of a run, which say how its networks are made")
     if own := [name for name in settings.get("own", ()) if name in ("generator", "discriminator")]:
-        raise UserError(
-            f"{reader.path} has a {own[0]} of its own, of which only its program can make another"
-        )
+        raise UserError(f"{reader.path} has a {own[0]} of its own, which only its program can make")
     config, classes = config_of(settings), reader.num_classes
     family = FAMILIES[config.network]
     generator, discriminator = config.game.networks(family, config, reader.image_shape, classes)
