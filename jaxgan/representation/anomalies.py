@@ -23,12 +23,11 @@ from jaxgan import metrics, sampling
 from jaxgan.data.classes import class_numbers
 from jaxgan.data.sources import file_names
 from jaxgan.images import eight_bits
-from jaxgan.metrics.neighbors import nearest_distances
 from jaxgan.representation.activations import CHUNK, last_layer, pixels, rows_of
 from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
-from jaxgan.representation.shallow import pca
+from jaxgan.representation.shallow import nearest_distances, pca
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices
@@ -113,9 +112,7 @@ def anomalies(
     if not scores:
         raise UserError(f"{run} has neither an encoder nor training images to compare with")
     if flags is None and reals.labels is not None:
-        notes += (
-            "`normal` or `anomalous` with names of classes gives the area under the curve of each score",
-        )
+        notes += ("`normal` or `anomalous`, with classes, gives the area under the curve of each score",)
     rows = {name: _numbers(values, flags) for name, values in scores.items()}
     protocol: dict[str, Any] = {"run": str(run), **named(reals), "normal": normal, "anomalous": anomalous}
     protocol |= {"n_train": 0 if learned is None else len(learned.images), "components": COMPONENTS}
@@ -145,7 +142,7 @@ def score(
     | reconstruction and features | the sum of the next two, f-AnoGAN's score |
     | reconstruction | mean squared difference of the pixels of x and G(E(x)) |
     | features | mean squared difference of D's last activations of x and G(E(x)) |
-    | nearest features | distance to the nearest training image in D's last activations |
+    | nearest features | distance to the nearest other training image in D's last activations |
     | discriminator | minus D's logit |
     | PCA of pixels | mean squared difference of x and its projection on the components |
 
@@ -162,7 +159,7 @@ def score(
         UserError: if scores are not finite.
 
     References:
-        Schlegl et al. 2019, section 3.4, for the first three.
+        Schlegl et al. 2019 for the first three, as their code (anomaly_detection.py) has them.
     """
     scores: Scores = {}
     if reader.encode is not None:
@@ -172,9 +169,9 @@ def score(
         scores |= {"reconstruction": reconstruction, "features": features}
     else:
         if learned is not None:
-            rows = [rows_of(reader.features, part, last_layer) for part in (images, learned)]
-            _check_finite(reader, {"features": rows[0], "training features": rows[1]})
-            scores["nearest features"] = nearest_distances(*rows)
+            known, shown = (rows_of(reader.features, part, last_layer) for part in (learned, images))
+            _check_finite(reader, {"features": shown, "training features": known})
+            scores["nearest features"] = nearest_distances(known, shown)
         scores["discriminator"] = -np.asarray(reader.discriminate(images, given))
     if learned is not None:
         components, rows = pca(pixels(learned), COMPONENTS, seed=seed), pixels(images)

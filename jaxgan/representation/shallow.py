@@ -19,6 +19,7 @@ STRENGTHS = (
     1.0,
 )  # C of linear classifiers, from the strongest penalty to the weakest
 MOST_ITERATIONS = 300
+SAME = 1e-6  # share of a row's length
 
 Rows = Float[np.ndarray, "n d"]
 
@@ -90,6 +91,24 @@ def nearest_labels(
     index = NearestNeighbors(n_neighbors=1).fit(rows)
     nearest = np.asarray(index.kneighbors(queries, return_distance=False))
     return labels[nearest[:, 0]]
+
+
+def nearest_distances(rows: Rows, queries: Float[np.ndarray, "m d"]) -> Float[np.ndarray, " m"]:
+    """Return the Euclidean distance of each query to the nearest row that is not the query itself.
+
+    A row at less than a millionth of the query's length from it counts as the query. So the distances say
+    something where queries are rows, too.
+
+    Args:
+        rows: ``[N, D]``.
+        queries: ``[M, D]``.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    index = NearestNeighbors(n_neighbors=min(2, len(rows)), algorithm="brute").fit(rows)
+    distances, _ = index.kneighbors(queries)
+    is_itself = distances[:, 0] <= SAME * np.linalg.norm(queries, axis=1)
+    return np.where(is_itself, distances[:, -1], distances[:, 0])
 
 
 class Linear(NamedTuple):

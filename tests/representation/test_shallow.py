@@ -2,9 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
-from jaxgan.representation.shallow import STRENGTHS, k_means, linear_classifier, nearest_labels, pca
+from jaxgan.representation.shallow import (
+    STRENGTHS,
+    k_means,
+    linear_classifier,
+    nearest_distances,
+    nearest_labels,
+    pca,
+)
 
 RANDOM = np.random.default_rng(3)
 
@@ -46,6 +54,15 @@ def test_the_nearest_row_is_not_the_row_itself():
     rows, labels = np.array([[0.0], [1.0], [3.0], [3.5]]), np.array([5, 6, 7, 8])
     np.testing.assert_array_equal(nearest_labels(rows, labels), [6, 5, 8, 7])
     np.testing.assert_array_equal(nearest_labels(rows, labels, np.array([[0.1], [3.4]])), [5, 8])
+
+
+def test_the_nearest_distance_is_to_another_row():
+    rows = RANDOM.normal(100, 1, (20, 300)).astype(np.float32)
+    queries = np.concatenate([rows[:10], RANDOM.normal(100, 1, (5, 300))]).astype(np.float32)
+    distances = cdist(queries.astype(float), rows.astype(float))
+    distances[range(10), range(10)] = np.inf
+    np.testing.assert_allclose(nearest_distances(rows, queries), distances.min(axis=1), rtol=1e-4)
+    assert nearest_distances(rows[:1], rows[:1]) == pytest.approx(0, abs=1e-3)  # there is no other
 
 
 @pytest.mark.parametrize("noise", [0.1, 3.0])
