@@ -69,6 +69,7 @@ class Family(NamedTuple):
         encoder: ``(config, latent size, num_classes) -> encoder`` of the same kind; None if the
             family has none.
         note_on: ``(height, width) -> a line for the user`` about a size that does not suit it, or None.
+        encoder_class: class of the encoder; None if the family has none.
     """
 
     generator: type[nn.Module]
@@ -76,6 +77,7 @@ class Family(NamedTuple):
     make: Callable[[Any, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]
     encoder: Callable[[Any, int, int | None], nn.Module] | None = None
     note_on: Callable[[int, int], str | None] = lambda height, width: None
+    encoder_class: type[nn.Module] | None = None
 
 
 def _mlp(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
@@ -104,8 +106,10 @@ def _dcgan_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module
 
 
 FAMILIES = {
-    "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp, _mlp_encoder),
-    "dcgan": Family(dcgan.Generator, dcgan.Discriminator, _dcgan, _dcgan_encoder, dcgan.note_on),
+    "mlp": Family(mlp.Generator, mlp.Discriminator, _mlp, _mlp_encoder, encoder_class=encoders.DenseEncoder),
+    "dcgan": Family(
+        dcgan.Generator, dcgan.Discriminator, _dcgan, _dcgan_encoder, dcgan.note_on, encoders.ConvEncoder
+    ),
 }
 
 UPDATES: dict[str, Callable[[Any], updates.Update]] = {

@@ -27,7 +27,7 @@ from jaxgan.run.evaluation_plan import EvaluationPlan
 from jaxgan.run.keys import run_keys
 from jaxgan.run.labels import labels_of
 from jaxgan.run.nan import NotFiniteError
-from jaxgan.run.recorder import Recorder
+from jaxgan.run.recorder import Recorder, networks_of
 from jaxgan.run.run import Run
 from jaxgan.run.workdir import Workdir
 from jaxgan.state import GANState
@@ -201,20 +201,19 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
             step = int(state.step)
 
         # The end: whatever the intervals, the last step is evaluated, saved, exported and drawn.
-        ema = parallel.local(state.ema)
-        evaluations.measure(step, ema, last=step >= config.steps)
+        evaluations.measure(step, state, last=step >= config.steps)
         if jax.process_count() == 1:  # of several processes, all would have to read checkpoints
-            evaluations.rebuild(step, ema)
+            evaluations.rebuild(step, state)
         checkpoints.save(step, state, best=processes.first(evaluations.best))
         checkpoints.wait()  # before anything else: a second signal may come at any time
-        recorder.publish(step, jax.device_get(state.ema))
+        recorder.publish(step, networks_of(state))
         reason = processes.first(evaluations.stop_reason or "")
         if not reason and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
         else:
             status = "done"
-            recorder.finish(step, recorder.draw(ema))
+            recorder.finish(step, recorder.draw(parallel.local(state.ema)))
             recorder.say(f"done at step {step:,}{reason and f', as {reason}'}: see {folder.path}")
     # Each process waits until all of them have written their records.
     signal_names = processes.gather(run.stop.signal and run.stop.signal.name)
@@ -284,14 +283,14 @@ def _loop(
                 jax.block_until_ready(metrics)
         _do(late)
         images = recorder.draw(parallel.local(state.ema)) if call.due(config.sample_every) else None
-        is_best = processes.first(evaluations.measure(call.step, parallel.local(state.ema)))
+        is_best = processes.first(evaluations.measure(call.step, state))
         stops = bool(evaluations.stop_reason)
         late.append(partial(recorder.call_ended, call.step, call.steps, metrics, images, stops))
         late.extend(diagnosis.look(call.step, parallel.local(state)))
         if is_best or (call.due(config.save_every) and call.step < config.steps):
             _do(late)  # the records up to a checkpoint are on disk before it
             checkpoints.save(call.step, state, best=processes.first(evaluations.best))
-            late.append(partial(recorder.publish, call.step, jax.device_get(state.ema)))
+            late.append(partial(recorder.publish, call.step, networks_of(state)))
     _do(late)
     recorder.progress.close()
     return state

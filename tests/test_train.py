@@ -17,7 +17,7 @@ from PIL import Image
 
 from jaxgan import cli, data, losses, parallel, sampling, train
 from jaxgan.config import Config
-from jaxgan.export.safetensors import load_generator
+from jaxgan.export import load_generator
 from jaxgan.names import FAMILIES
 from jaxgan.networks import mlp
 from jaxgan.system.errors import UserError

@@ -1,21 +1,59 @@
-"""A trained generator as files that other programs read."""
+"""The trained networks of a run as files that other programs read: generator, discriminator and encoder.
 
-from jaxgan.export.safetensors import (
+Each network is two plain files: its variables, and a description. `load_generator`, `load_discriminator` and
+`load_encoder` make functions of them; `read_generator` and the like give the module and its variables.
+"""
+
+from jaxgan.export.discriminator import (
+    Judgment,
+    judges_pairs,
+    judging,
+    load_discriminator,
+    read_discriminator,
+    save_discriminator,
+)
+from jaxgan.export.encoder import (
+    encoding,
+    goes_with,
+    has_encoder,
+    load_encoder,
+    read_encoder,
+    save_encoder,
+)
+from jaxgan.export.generator import (
     CONFIG,
     WEIGHTS,
+    generating,
     is_exported,
     load_generator,
     prior_of,
     read_description,
+    read_generator,
     save_generator,
 )
+from jaxgan.export.safetensors import Network
 
 __all__ = [
     "CONFIG",
     "WEIGHTS",
+    "Judgment",
+    "Network",
+    "encoding",
+    "generating",
+    "goes_with",
+    "has_encoder",
     "is_exported",
+    "judges_pairs",
+    "judging",
+    "load_discriminator",
+    "load_encoder",
     "load_generator",
     "prior_of",
     "read_description",
+    "read_discriminator",
+    "read_encoder",
+    "read_generator",
+    "save_discriminator",
+    "save_encoder",
     "save_generator",
 ]

@@ -1,16 +1,14 @@
-"""A trained generator as two files: ``generator.safetensors`` and ``config.json``.
+"""A network as two files: its variables as ``.safetensors``, and what describes it as ``.json`` beside it.
 
-The safetensors file holds the EMA variables by path and no metadata. The JSON beside it describes their
-network; it is read as data, and nothing in it is imported or evaluated.
+The safetensors file holds the variables by path and no metadata. The JSON is read as data, and nothing in it
+is imported or evaluated. Both may come from a stranger, so shapes are compared before anything is allocated.
 """
 
-import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -19,154 +17,124 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from jaxgan.names import FAMILIES
-from jaxgan.prior import Prior, normal
-from jaxgan.sampling import drawing
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically, write_json
 from jaxgan.system.limits import require_devices
-from jaxgan.system.random import seed_key
 from jaxgan.system.settings import converted
 
-FORMAT_VERSION = 1
-WITH_INPUTS = 2  # the format of a generator whose latents are not standard normal: it has "inputs" too
-WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 _DTYPES = {
     **{"BOOL": "bool", "BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"},
     **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
     **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
 }
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
-_MOST_BYTES = 2**18  # largest size of config.json
+_MOST_BYTES = 2**18  # largest size of a description: thousands of class names fit
 _MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
-_NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
 
 
-def save_generator(
-    folder: Path,
-    generator: nn.Module,
-    variables: Variables,
-    *,
-    image_shape: tuple[int, ...],
-    latent_dim: int,
-    num_classes: int | None,
-    step: int,
-    class_names: Sequence[str] | None = None,
-    data: Mapping[str, Any] | None = None,
-    prior: Prior | None = None,
-) -> None:
-    """Write a generator so that `load_generator` gives it back.
+class Role(NamedTuple):
+    """What an exported network is for, which names its files.
+
+    Attributes:
+        name: "generator", "discriminator" or "encoder".
+        weights: name of the file of its variables.
+        description: name of the file that describes it.
+        formats: format versions that can be read.
+        missing: ends a message that there is none in a run.
+    """
+
+    name: str
+    weights: str
+    description: str
+    formats: tuple[int, ...]
+    missing: str
+
+
+class Network(NamedTuple):
+    """An exported network.
+
+    Attributes:
+        module: the module.
+        variables: its variables.
+        description: what its JSON says.
+    """
+
+    module: nn.Module
+    variables: Variables
+    description: dict[str, Any]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape of one image."""
+        return tuple(self.description["image_shape"])
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes whose labels the network takes; None for none."""
+        return self.description["num_classes"]
+
+
+def write(folder: Path, role: Role, variables: Variables, description: Mapping[str, Any]) -> None:
+    """Write a network's two files, each of them whole or not at all.
 
     Args:
-        folder: folder of the two files, made if missing.
-        generator: the module. The file describes one of jaxgan's fully, and calls any other "custom".
-        variables: the generator's variables, e.g. ``state.ema``.
-        image_shape: shape of one image.
-        latent_dim: length of a latent vector.
-        num_classes: number of classes for a conditional generator; None otherwise.
-        step: training step of the variables.
-        class_names: name of each class, if the classes have names.
-        data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
-        prior: distribution of the latents; None for standard normal ones.
+        folder: folder of the files, made if missing.
+        role: what the network is for.
+        variables: its variables.
+        description: content of the JSON.
     """
-    names = [name for name, family in FAMILIES.items() if type(generator) is family.generator]
-    options = {
-        field.name: getattr(generator, field.name)
-        for field in dataclasses.fields(generator)
-        if names and field.name not in _NOT_OPTIONS
-    }
     arrays = {name: np.asarray(leaf, order="C") for name, leaf in named_leaves(variables).items()}
-    write_atomically(folder / WEIGHTS, lambda file: save_file(arrays, file))
-    description = {
-        "format_version": FORMAT_VERSION,
-        "network": names[0] if names else "custom",
-        "options": options,
-        "image_shape": list(image_shape),
-        "num_classes": num_classes,
-        "latent_dim": latent_dim,
-        "step": step,
-        **({} if class_names is None else {"class_names": list(class_names)}),
-        **({} if data is None else {"data": dict(data)}),
-    }
-    if prior is not None and prior != normal(latent_dim):
-        description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
-    write_json(folder / CONFIG, description)
+    write_atomically(folder / role.weights, lambda file: save_file(arrays, file))
+    write_json(folder / role.description, description)
 
 
-def prior_of(description: Mapping[str, Any]) -> Prior:
-    """Return the distribution of an exported generator's latents.
-
-    Raises:
-        UserError: if the description has none that makes sense.
-    """
-    inputs = description.get("inputs")
-    try:
-        prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])
-        if prior.size != description["latent_dim"]:
-            raise ValueError(f"its prior has length {prior.size}, its latents {description['latent_dim']}")
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"this description of a generator has no prior that fits: {error}") from error
-    return prior
-
-
-def read_description(path: str | Path) -> dict[str, Any]:
-    """Return the content of an exported generator's ``config.json``.
+def read_json(path: str | Path, role: Role) -> dict[str, Any]:
+    """Return the content of the JSON of an exported network.
 
     Args:
-        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
-            beside it.
+        path: as for `files_of`.
+        role: what the network is for.
 
     Raises:
         UserError: if the file is missing, damaged, or of a format that this version cannot read.
     """
-    file, _ = _files(path)
+    file, _ = files_of(path, role)
     try:
-        if file.stat().st_size > _MOST_BYTES:  # thousands of class names fit
+        if file.stat().st_size > _MOST_BYTES:
             raise ValueError(f"it is larger than {_MOST_BYTES} bytes")
         description = json.loads(file.read_text(encoding="utf-8"))
         version = description["format_version"]
         _check_class_names(description)
     except OSError as error:
-        raise UserError(f"there is no checkpoint in {path}, and no exported generator") from error
+        raise UserError(role.missing.format(path=path)) from error
     except KeyError as error:  # the settings of a run or a sweep
-        raise UserError(f"{path} has no exported generator: a run's comes with its first save") from error
+        raise UserError(f"{path} has no exported {role.name}: a run's comes with its first save") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"{file} does not describe a generator: {error}") from error
-    if version not in (FORMAT_VERSION, WITH_INPUTS):
-        raise UserError(f"{file} has format {version}; this version reads {FORMAT_VERSION} and {WITH_INPUTS}")
+        raise UserError(f"{file} does not describe {_a(role)}: {error}") from error
+    if version not in role.formats:
+        known = " and ".join(map(str, role.formats))
+        raise UserError(f"{file} has format {version}; this version reads {known}")
     return description
 
 
-def load_generator(path: str | Path, generator: nn.Module | None = None) -> Callable[..., jax.Array]:
-    """Return a trained generator as a plain function, on whatever device JAX uses.
+def read(path: str | Path, role: Role, prepare: Callable[[dict[str, Any]], tuple[nn.Module, Any]]) -> Network:
+    """Return an exported network; its header is compared with the module before anything is allocated.
 
     Args:
-        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
-            beside it.
-        generator: the module, for a generator that is not one of jaxgan's.
-
-    Returns:
-        ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
-        weights and running statistics; labels are int32 [B] for a conditional generator.
-
-        Outside `jax.jit`, it raises a `ValueError` for labels that are out of range.
+        path: as for `files_of`.
+        role: what the network is for.
+        prepare: ``description -> (module, shapes of the variables)``. It may raise anything for values that
+            make no sense, and computes nothing.
 
     Raises:
-        UserError: if no generator can be read, or if the weights do not fit the network.
+        UserError: if there is none, or if the weights do not fit the module.
     """
-    description, (config, weights) = read_description(path), _files(path)
+    description, (file, weights) = read_json(path, role), files_of(path, role)
     require_devices()
     try:
-        image_shape = tuple(description["image_shape"])
-        latent_dim, num_classes = description["latent_dim"], description["num_classes"]
-        if math.prod(image_shape) > _MOST_VALUES or latent_dim > _MOST_VALUES:
-            raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
-        if generator is None:
-            generator = _rebuild(description, image_shape, num_classes)
-        labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
-        latents = jax.ShapeDtypeStruct((1, latent_dim), jnp.float32)
-        like = jax.eval_shape(partial(generator.init, train=False), seed_key(0), latents, labels)
+        check_sizes(description)
+        module, like = prepare(description)
     except (
         UserError,
         MemoryError,
@@ -175,34 +143,60 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         raise
     except Exception as error:  # a module may raise anything for values from a foreign file
         reason = str(error).split("\n")[0]
-        raise UserError(f"{config} does not describe a generator: {reason}") from error
-    variables = with_leaves(like, _read_arrays(weights, named_leaves(like)))
-    draw = drawing(generator)
-
-    def generate(latents, labels=None):
-        latents, labels = _inputs(latents, labels, latent_dim, num_classes)
-        return draw(variables, latents, labels)
-
-    return generate
+        raise UserError(f"{file} does not describe {_a(role)}: {reason}") from error
+    return Network(module, with_leaves(like, _read_arrays(weights, named_leaves(like))), description)
 
 
-def _inputs(latents: Any, labels: Any, latent_dim: int, num_classes: int | None) -> tuple[Any, Any]:
-    """Return latents and labels as a generator takes them; lists and NumPy arrays become arrays.
+def check_sizes(description: Mapping[str, Any]) -> None:
+    """Raise an error unless a description has an image and a latent of reasonable size."""
+    image_shape, latent_dim = tuple(description["image_shape"]), description["latent_dim"]
+    if math.prod(image_shape) > _MOST_VALUES or latent_dim > _MOST_VALUES:
+        raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
+
+
+def files_of(path: str | Path, role: Role) -> tuple[Path, Path]:
+    """Return the files of description and weights that a path means.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with its description beside
+            it.
+        role: what the network is for.
+
+    Raises:
+        UserError: if the path is neither a folder nor a ``.safetensors`` file.
+    """
+    file: Path = converted("path", path, Path)
+    if file.is_dir():
+        folder = file / "export" if (file / "export" / role.description).exists() else file
+        return folder / role.description, folder / role.weights
+    if file.suffix.lower() in _PICKLED:
+        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
+    if not file.exists():
+        raise UserError(f"there is no run, no folder and no file at {path}")
+    if file.suffix.lower() != ".safetensors":
+        raise UserError(f"{path} holds no {role.name}: name a run's folder, or a .safetensors file")
+    return file.with_name(role.description), file
+
+
+def checked_labels(labels: Any, count: int, num_classes: int | None, taker: str, example: str) -> Any:
+    """Return labels as a network takes them; lists and NumPy arrays become arrays.
+
+    Args:
+        labels: integers ``[count]``, or None.
+        count: number of examples.
+        num_classes: number of classes of the network; None if it takes no labels.
+        taker: what messages call the network.
+        example: what messages call an example.
 
     Raises:
         ValueError: for other shapes or types, and, outside `jax.jit`, for labels out of range.
     """
-    latents = jnp.asarray(latents)
-    if latents.ndim != 2 or latents.shape[1] != latent_dim:
-        raise ValueError(f"latents have shape [B, {latent_dim}], got {list(latents.shape)}")
-    if not jnp.issubdtype(latents.dtype, jnp.floating):
-        latents = latents.astype(jnp.float32)
     if labels is None or num_classes is None:
         if num_classes is not None:
-            raise ValueError(f"this generator takes labels, integers from 0 to {num_classes - 1}")
+            raise ValueError(f"this {taker} takes labels, integers from 0 to {num_classes - 1}")
         if labels is not None:
-            raise ValueError("this generator is unconditional: it takes no labels")
-        return latents, None
+            raise ValueError(f"this {taker} is unconditional: it takes no labels")
+        return None
     if not isinstance(labels, jax.core.Tracer):
         classes = np.asarray(labels)
         if not np.issubdtype(classes.dtype, np.integer):
@@ -212,9 +206,9 @@ def _inputs(latents: Any, labels: Any, latent_dim: int, num_classes: int | None)
                 f"labels are 0 to {num_classes - 1}, these go from {classes.min()} to {classes.max()}"
             )
     labels = jnp.asarray(labels, jnp.int32)
-    if labels.shape != latents.shape[:1]:
-        raise ValueError(f"labels have shape [{len(latents)}], one for each latent, got {list(labels.shape)}")
-    return latents, labels
+    if labels.shape != (count,):
+        raise ValueError(f"labels have shape [{count}], one for each {example}, got {list(labels.shape)}")
+    return labels
 
 
 def _read_arrays(file: Path, shapes: dict[str, Any]) -> dict[str, jax.Array]:
@@ -241,19 +235,6 @@ def _read_arrays(file: Path, shapes: dict[str, Any]) -> dict[str, jax.Array]:
     return {name: jnp.asarray(array) for name, array in weights.items()}
 
 
-def _rebuild(description: dict[str, Any], image_shape: tuple[int, ...], num_classes: int | None) -> nn.Module:
-    network = description["network"]
-    if network not in FAMILIES:
-        raise UserError(
-            f"a {network} generator can only be loaded with its module: load_generator(path, module)"
-        )
-    options = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in description["options"].items()
-    }
-    return FAMILIES[network].generator(image_shape=image_shape, num_classes=num_classes, **options)
-
-
 def _check_class_names(description: dict[str, Any]) -> None:
     """Raise `ValueError` unless each class has a name of its own, where a description names classes."""
     names = description.get("class_names")
@@ -265,28 +246,5 @@ def _check_class_names(description: dict[str, Any]) -> None:
         raise ValueError(f"it has {len(names)} class_names for {description.get('num_classes')} classes")
 
 
-def is_exported(path: str | Path) -> bool:
-    """Return whether a path is a run with an exported generator, its export folder, or a file of weights."""
-    path = Path(path)
-    if not path.is_dir():
-        return path.suffix.lower() == ".safetensors"
-    return any((folder / WEIGHTS).is_file() for folder in (path, path / "export"))
-
-
-def _files(path: str | Path) -> tuple[Path, Path]:
-    """Return the files of description and weights that a path means.
-
-    Raises:
-        UserError: if the path is neither a folder nor a ``.safetensors`` file.
-    """
-    file: Path = converted("path", path, Path)
-    if file.is_dir():
-        folder = file / "export" if (file / "export" / CONFIG).exists() else file
-        return folder / CONFIG, folder / WEIGHTS
-    if file.suffix.lower() in _PICKLED:
-        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
-    if not file.exists():
-        raise UserError(f"there is no run, no folder and no file at {path}")
-    if file.suffix.lower() != ".safetensors":
-        raise UserError(f"{path} holds no generator: name a run's folder, or a .safetensors file")
-    return file.with_name(CONFIG), file
+def _a(role: Role) -> str:
+    return f"{'an' if role.name[0] in 'aeio' else 'a'} {role.name}"

@@ -14,13 +14,16 @@ shown, and which named losses either player adds. An update rule needs the gradi
 | `adversary` | the generator's adversarial loss | the loss pair's |
 | `discriminator_losses`, `generator_losses` | further terms, one number for each example | none |
 | `draw`, `shown` | the same outside of training | images; reals and fakes |
+| `heads`, `read` | what the networks know of images | nothing |
+| `lay_out`, `grid` | what a grid of samples shows | samples |
+| `generator_of`, `encoder_of` | the networks of the generator's player | the generator |
 
 No random state is kept. The key of an example is folded with the example's index in the *global* batch, so
 one device and many draw the same numbers.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -29,6 +32,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.games.heads import Head
 from jaxgan.games.turn import (
     Augmentation,
     Critic,
@@ -80,6 +84,12 @@ class Game:
     SEVERAL: ClassVar[bool] = False
     """Whether the discriminator may return several logits for an example, ``[B, n]``, such as patches."""
 
+    GIVES_LABELS: ClassVar[bool] = True
+    """Whether the discriminator is given the batch's labels."""
+
+    PAIRS: ClassVar[bool] = False
+    """Whether the discriminator judges pairs of an image and a latent in the place of images."""
+
     PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {
             "loss": ("discriminator_loss", "generator_loss", "penalty"),
@@ -121,7 +131,7 @@ class Game:
 
     def judged_labels(self, turn: Turn) -> jax.Array | None:
         """Return the labels that the discriminator is given."""
-        return turn.labels
+        return turn.labels if self.GIVES_LABELS else None
 
     def adversary(self, real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
         """Return the generator's adversarial loss, one number for each logit."""
@@ -148,8 +158,24 @@ class Game:
     def check_batch(self, batch: Mapping[str, Any]) -> None:
         """Raise `ValueError` for a batch that lacks what the game needs."""
 
-    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
-        """Return what the game's networks know of images, by name: codes, chances of classes, latents."""
+    def heads(self, num_classes: int | None) -> tuple[Head, ...]:
+        """Return what the discriminator's further heads read, in their order.
+
+        Args:
+            num_classes: number of classes of a conditional game; None for others.
+        """
+        return ()
+
+    def read(
+        self, state: GANState, images: jax.Array, labels: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
+        """Return what the game's networks know of images, by name: codes, chances of classes, latents.
+
+        Args:
+            state: the state.
+            images: float in [-1, 1], ``[B, ...]``.
+            labels: int32 ``[B]`` where the networks take labels, else None.
+        """
         return {}
 
     @property
@@ -161,9 +187,23 @@ class Game:
         """Return latents of a grid of samples so that its places show what the latents mean."""
         return latents
 
+    def grid(self, images: Any, labels: Any, columns: int) -> Callable[[Variables, Any], Any]:
+        """Return a function ``(variables, samples) -> what a grid of these samples shows``.
+
+        Args:
+            images: as many real images as there are samples, in the rows of a grid.
+            labels: the labels of these images, or None.
+            columns: number of columns of the grid.
+        """
+        return lambda variables, samples: samples
+
     def generator_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables]:
         """Return the network that makes the images, with its share of the player's variables."""
         return generator, variables
+
+    def encoder_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables] | None:
+        """Return the player's network that makes latents of images, with its variables; None without one."""
+        return None
 
     # -- what all games share ------------------------------------------------------------------------------
 

@@ -10,12 +10,16 @@ References:
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 
 from jaxgan.games.base import Game
 from jaxgan.games.turn import Play, Shown, Turn, View
+from jaxgan.images import to_float
 from jaxgan.state import GANState, Variables
 
 
@@ -36,6 +40,8 @@ class BiGame(Game):
     References:
         Donahue et al. 2017, eq. 3; the exchanged roles are those of the authors' code.
     """
+
+    PAIRS: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not callable(getattr(self.generator, "encode", None)):
@@ -80,11 +86,41 @@ class BiGame(Game):
         """Return the latents of images, ``[B, Z]``, in drawing mode."""
         return self.generator.apply(variables, images, labels, train=False, method="encode")
 
+    def grid(self, images: Any, labels: Any, columns: int) -> Callable[[Variables, Any], Any]:
+        """Return a function that puts reals and their reconstructions into the upper half of a grid.
+
+        A row of real images is followed by the row of what the generator makes of their latents.
+        """
+        pairs = max(1, len(images) // columns // 4)  # of rows
+        reals = images[: pairs * columns]
+        given = None if labels is None else labels[: len(reals)]
+        draw = jax.jit(partial(self._grid, columns=columns))
+        return lambda variables, samples: draw(variables, samples, reals, given)
+
+    def _grid(self, variables: Variables, samples: Any, images: Any, labels: Any, *, columns: int) -> Any:
+        images = to_float(images)
+        made = self.draw(variables, self.encode(variables, images, labels), labels)
+        shape = -1, columns, *images.shape[1:]
+        rows = jnp.stack([images.reshape(shape), made.reshape(shape)], axis=1)
+        return jnp.concatenate([rows.reshape(-1, *images.shape[1:]), samples[2 * len(images) :]])
+
     def generator_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables]:
         """Return the network that makes the images, cut out of the player by its name."""
-        parts = {name: tree["generator"] for name, tree in variables.items() if "generator" in tree}
-        return (generator.generator, parts) if hasattr(generator, "generator") else (generator, variables)
+        return _part(generator, variables, "generator") or (generator, variables)
 
-    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
+    def encoder_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables] | None:
+        """Return the network that makes the latents, cut out of the player by its name."""
+        return _part(generator, variables, "encoder")
+
+    def read(
+        self, state: GANState, images: jax.Array, labels: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
         """Return the average encoder's latents of images, ``"latents"``."""
-        return {"latents": self.encode(state.ema, images)}
+        return {"latents": self.encode(state.ema, images, labels)}
+
+
+def _part(module: Any, variables: Variables, name: str) -> tuple[Any, Variables] | None:
+    """Return a network of a player with its variables; None if the player has no field of that name."""
+    if not hasattr(module, name):
+        return None
+    return getattr(module, name), {kind: tree[name] for kind, tree in variables.items() if name in tree}

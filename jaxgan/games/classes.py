@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.games.base import Game
+from jaxgan.games.heads import Head, readings
 from jaxgan.games.turn import Play, Terms, Turn, Verdict
 from jaxgan.state import GANState
 
@@ -43,6 +44,8 @@ class ClassGame(Game):
     on_fakes: bool = False
 
     READS: ClassVar[bool] = True
+    GIVES_LABELS: ClassVar[bool] = False  # the discriminator is not given what it has to find
+    KIND: ClassVar[str] = "classes"  # of the head, `jaxgan.games.heads`
     PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {**Game.PANELS, "class loss": ("class_loss", "generator_class_loss")}
     )
@@ -52,10 +55,6 @@ class ClassGame(Game):
         """Raise `ValueError` for a batch without labels."""
         if batch.get("label") is None:
             raise ValueError("a class game needs labels, and the batch has none")
-
-    def judged_labels(self, turn: Turn) -> jax.Array | None:
-        """Return None: the discriminator is not given what it has to find."""
-        return None
 
     def discriminator_losses(self, real: Verdict, fake: Verdict, play: Play, turn: Turn) -> Terms:
         """Return the classification loss of reals and, by `on_fakes`, of fakes."""
@@ -68,10 +67,17 @@ class ClassGame(Game):
         """Return the classification loss of fakes."""
         return {"generator_class_loss": self.weight * _cross_entropy(fake.read, turn.labels)}
 
-    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
-        """Return the chance of each class, ``"classes"``, ``[B, K]``."""
+    def heads(self, num_classes: int | None) -> tuple[Head, ...]:
+        """Return one head, which reads the classes."""
+        return (Head("classes", self.KIND, num_classes or 0),)
+
+    def read(
+        self, state: GANState, images: jax.Array, labels: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
+        """Return the chance of each class, ``"classes"``, ``[B, K]``; `labels` are not looked at."""
         output = self.discriminator.apply(state.discriminator.variables, images, train=False)
-        return {"classes": jax.nn.softmax(self.verdict(output, len(images)).read)}
+        read = self.verdict(output, len(images)).read
+        return readings((Head("classes", self.KIND, read.shape[1]),), read)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,12 +85,14 @@ class DiscriminativeClassGame(ClassGame):
     """ADC: the discriminator reads one of 2 K classes: the K of real images, then the K of fakes.
 
     The generator minimizes the loss of the real class less that of the fake one. `on_fakes` has no meaning:
-    the classifier always learns from both.
+    the classifier always learns from both. `read` gives the chance of a class, whether real or fake.
 
     References:
         Hou et al. 2022, the objective of ADC-GAN: C_d maximizes log C_d(y+ | x) on reals and log C_d(y- | x)
         on fakes, G maximizes log C_d(y+ | x) - log C_d(y- | x).
     """
+
+    KIND: ClassVar[str] = "real_and_fake_classes"
 
     def discriminator_losses(self, real: Verdict, fake: Verdict, play: Play, turn: Turn) -> Terms:
         """Return the classification loss of reals as real classes and of fakes as fake ones."""
@@ -100,10 +108,9 @@ class DiscriminativeClassGame(ClassGame):
         )
         return {"generator_class_loss": self.weight * loss}
 
-    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
-        """Return the chance of each class, whether real or fake, ``"classes"``, ``[B, K]``."""
-        chances = super().read(state, images)["classes"]
-        return {"classes": chances.reshape(len(chances), 2, -1).sum(axis=1)}
+    def heads(self, num_classes: int | None) -> tuple[Head, ...]:
+        """Return one head, which reads the classes of reals, then those of fakes."""
+        return (Head("classes", self.KIND, 2 * (num_classes or 0)),)
 
     def _fake_class(self, fake: Verdict, turn: Turn) -> Any:
         if fake.read.shape[1] % 2:

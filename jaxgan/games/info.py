@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.games.base import Game
+from jaxgan.games.heads import Head, parts, readings
 from jaxgan.games.turn import Play, Terms, Turn, Verdict
 from jaxgan.state import GANState
 
@@ -77,7 +78,9 @@ class InfoGame(Game):
         assert self.prior is not None
         total = jnp.zeros(len(latents))
         _, *codes = self.prior.split(latents)
-        for (kind, _), code, part in zip(self.prior.blocks[1:], codes, self._parts(read), strict=True):
+        for (kind, _), code, part in zip(
+            self.prior.blocks[1:], codes, parts(self.heads(None), read), strict=True
+        ):
             if kind == "one_hot":
                 total += self.weight * optax.softmax_cross_entropy(part, code)
             else:
@@ -115,25 +118,19 @@ class InfoGame(Game):
             swept += length
         return jnp.concatenate(shown, axis=1)
 
-    def read(self, state: GANState, images: jax.Array) -> dict[str, jax.Array]:
-        """Return the codes of images: the chances of category i, ``"category_i"``, and ``"codes_i"``."""
-        output = self.discriminator.apply(state.discriminator.variables, images, train=False)
-        parts, names = self._parts(self.verdict(output, len(images)).read), dict[str, jax.Array]()
+    def heads(self, num_classes: int | None) -> tuple[Head, ...]:
+        """Return a head for each code: ``"category_i"`` and ``"codes_i"``, each counted from 0."""
         assert self.prior is not None
-        for (kind, _), part in zip(self.prior.blocks[1:], parts, strict=True):
-            if kind == "one_hot":
-                names[f"category_{sum(name.startswith('category') for name in names)}"] = jax.nn.softmax(part)
-            else:
-                names[f"codes_{sum(name.startswith('codes') for name in names)}"] = part
-        return names
+        heads, counts = [], {"category": 0, "codes": 0}
+        for block, length in self.prior.blocks[1:]:
+            kind = "category" if block == "one_hot" else "codes"
+            heads.append(Head(f"{kind}_{counts[kind]}", kind, length))
+            counts[kind] += 1
+        return tuple(heads)
 
-    def _parts(self, read: jax.Array) -> list[jax.Array]:
-        """Return what the discriminator read of each code."""
-        assert self.prior is not None
-        lengths = [length for _, length in self.prior.blocks[1:]]
-        if read.shape[1:] != (sum(lengths),):
-            raise ValueError(
-                f"the codes of the prior have {sum(lengths)} numbers, and the discriminator reads "
-                f"{list(read.shape[1:])}: make it with heads=({sum(lengths)},)"
-            )
-        return jnp.split(read, [sum(lengths[: i + 1]) for i in range(len(lengths) - 1)], axis=1)
+    def read(
+        self, state: GANState, images: jax.Array, labels: jax.Array | None = None
+    ) -> dict[str, jax.Array]:
+        """Return the codes of images: the chances of category i, ``"category_i"``, and ``"codes_i"``."""
+        output = self.discriminator.apply(state.discriminator.variables, images, labels, train=False)
+        return readings(self.heads(None), self.verdict(output, len(images)).read)

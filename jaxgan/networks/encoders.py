@@ -130,9 +130,15 @@ class PairDiscriminator(nn.Module):
     width: int = 256
 
     @nn.compact
-    def __call__(self, shown, labels=None, *, train: bool) -> Float[Array, " batch"]:
-        """Return logits ``[B]`` of pairs ``(images, latents)``."""
+    def __call__(self, shown, labels=None, *, train: bool, features: bool = False):
+        """Return logits ``[B]`` of pairs ``(images, latents)``.
+
+        With `features`, return the activations of `of_images` instead, which do not depend on the latents;
+        these may be None then.
+        """
         images, latents = shown
+        if features:
+            return self.of_images(images, labels, train=train, features=True)
         logits, read = self.of_images(images, labels, train=train)
         of_latents = jax.nn.leaky_relu(Dense(self.width)(latents), 0.2)
         pair = jnp.concatenate([jax.nn.leaky_relu(read, 0.2), of_latents], axis=-1)

@@ -8,13 +8,14 @@ from functools import partial
 
 import jax
 
+from jaxgan import parallel
 from jaxgan.export import WEIGHTS, read_description
 from jaxgan.run import checkpoint, early_stopping, evaluation_plan, figures
 from jaxgan.run.early_stopping import Row
 from jaxgan.run.evaluation_plan import EvaluationPlan
-from jaxgan.run.recorder import Recorder
+from jaxgan.run.recorder import Recorder, networks_of
 from jaxgan.run.run import Run
-from jaxgan.state import Variables, named_leaves, with_leaves
+from jaxgan.state import GANState, Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
 
@@ -55,12 +56,12 @@ class Evaluations:
         index = early_stopping.best(self._rows, self._plan.goal)
         return None if index is None else int(self._rows[index]["step"] or 0)
 
-    def measure(self, step: int, ema: Variables, *, last: bool = False) -> bool:
+    def measure(self, step: int, state: GANState, *, last: bool = False) -> bool:
         """Evaluate if an evaluation is due and not done yet; return whether it is a new best.
 
         Args:
             step: the present step.
-            ema: the generator's average variables.
+            state: the present state; the average generator is evaluated.
             last: whether the run ends at this step, which is evaluated whatever the interval.
         """
         plan = self._plan
@@ -70,6 +71,7 @@ class Evaluations:
             or any(row["step"] == step for row in self._rows)
         ):
             return False
+        ema = parallel.local(state.ema)
         jax.block_until_ready(ema)
         with self._recorder.pace.paused():
             self._rows.append({"step": step, **self._scores(plan, ema)})
@@ -80,15 +82,15 @@ class Evaluations:
             if best is not None:
                 self._plot(plan, best)
             if is_best:
-                self._recorder.export(step, jax.device_get(ema), BEST)
+                self._recorder.export(step, networks_of(state), BEST)
         return is_best
 
-    def rebuild(self, step: int, ema: Variables) -> None:
+    def rebuild(self, step: int, state: GANState) -> None:
         """Make the plot of evaluations and the export of the best generator again where they are missing.
 
         Args:
             step: the present step.
-            ema: the generator's average variables; those of another step come from its checkpoint.
+            state: the present state; that of another step comes from its checkpoint.
         """
         best_step = self.best
         if self._plan is None or best_step is None:
@@ -97,8 +99,8 @@ class Evaluations:
             self._plot(self._plan, [row["step"] for row in self._rows].index(best_step))
         if self._exported() != best_step:
             try:
-                best_ema = ema if best_step == step else self._saved(best_step)
-                self._recorder.export(best_step, jax.device_get(best_ema), BEST)
+                best = state if best_step == step else self._saved(best_step)
+                self._recorder.export(best_step, networks_of(best), BEST)
             except (checkpoint.DamagedError, UserError) as error:
                 self._recorder.say(
                     f"note: the generator of step {best_step:,}, the best, cannot be read: {error}"
@@ -112,10 +114,10 @@ class Evaluations:
         except (UserError, KeyError):
             return None
 
-    def _saved(self, step: int) -> Variables:
+    def _saved(self, step: int) -> GANState:
         shapes = self._run.experiment.shapes
         leaves = checkpoint.read(self._recorder.path / f"checkpoints/{step}", named_leaves(shapes))
-        return with_leaves(shapes, leaves).ema
+        return with_leaves(shapes, leaves)
 
     def _plot(self, plan: EvaluationPlan, best: int) -> None:
         plots, network = (self._recorder.path / PLOT).parent, plan.extractor

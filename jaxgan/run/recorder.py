@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,12 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import data, sampling
-from jaxgan.export import save_generator
+from jaxgan.export import save_discriminator, save_encoder, save_generator
 from jaxgan.images import to_uint8
 from jaxgan.run import cost, figures, nan
 from jaxgan.run.pace import Pace
 from jaxgan.run.run import Run
-from jaxgan.state import Variables
+from jaxgan.state import GANState, Variables
 from jaxgan.system import processes
 from jaxgan.system.errors import with_flags
 from jaxgan.system.files import write_atomically, writing
@@ -33,6 +33,23 @@ from jaxgan.system.progress import Progress
 ROWS, COLUMNS = 8, 10
 MOST_CLASS_COLUMNS = 16
 POINTS = 2500  # generated points in a scatter plot
+
+
+class Networks(NamedTuple):
+    """What is exported of a state, as arrays on the host.
+
+    Attributes:
+        ema: the average variables of the generator's player.
+        discriminator: the discriminator's variables as they stand.
+    """
+
+    ema: Variables
+    discriminator: Variables
+
+
+def networks_of(state: GANState) -> Networks:
+    """Return copies on the host of what is exported of a state."""
+    return jax.device_get(Networks(state.ema, state.discriminator.variables))
 
 
 class Recorder:
@@ -76,6 +93,12 @@ class Recorder:
         self._latents = latents if self._points else game.lay_out(latents, self._columns)
         self._labels = sampling.column_labels(count, classes)
         self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
+        shown = np.resize(self._reals, (count, *self._reals.shape[1:]))  # there may be fewer
+        self._grid = (
+            (lambda variables, samples: samples)
+            if self._points
+            else game.grid(shown, self._labels, self._columns)
+        )
         self.attempt("a picture", lambda: self._write_picture("reals.png", self._reals))
 
     def __enter__(self) -> "Recorder":
@@ -148,7 +171,9 @@ class Recorder:
 
     def draw(self, ema: Variables) -> jax.Array | None:
         """Start to compute the sample grid's images with the EMA generator; nothing waits for them."""
-        return self._run.experiment.generate(ema, self._latents, self._labels) if self._writes else None
+        if not self._writes:
+            return None
+        return self._grid(ema, self._run.experiment.generate(ema, self._latents, self._labels))
 
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
@@ -192,31 +217,47 @@ class Recorder:
         grids = sorted((self.path / "samples").glob("step_*.png"))
         self.attempt("the animation", partial(sampling.animate, grids, self.path / "samples.gif"))
 
-    def publish(self, step: int, ema: Variables) -> None:
-        """Write the curves, and export the EMA generator (given as arrays on the host)."""
+    def publish(self, step: int, networks: Networks) -> None:
+        """Write the curves, and export the networks."""
         rows = self._run.folder.some_metrics(figures.MOST_POINTS)
         if rows:
             self.attempt("the plot", lambda: self._plot_curves(rows))
-        self.export(step, ema)
+        self.export(step, networks)
 
-    def export(self, step: int, ema: Variables, name: str = "export") -> None:
-        """Export the EMA generator, given as arrays on the host, into a subfolder by its name."""
+    def export(self, step: int, networks: Networks, name: str = "export") -> None:
+        """Export generator, discriminator and, if there is one, encoder into a subfolder by its name."""
         if not self._writes:
             return
-        experiment = self._run.experiment
-        generator, variables = experiment.step.game.generator_of(experiment.generator, ema)
+        experiment, folder = self._run.experiment, self.path / name
+        game, num_classes = experiment.step.game, experiment.num_classes
+        common: dict[str, Any] = {
+            "image_shape": self._run.dataset.images.shape[1:],
+            "latent_dim": experiment.shapes.latent_dim,
+            "step": step,
+        }
+        generator, variables = game.generator_of(experiment.generator, networks.ema)
         save_generator(
-            self.path / name,
+            folder,
             generator,
             variables,
-            image_shape=self._run.dataset.images.shape[1:],
-            latent_dim=experiment.shapes.latent_dim,
-            prior=experiment.step.game.prior,
-            num_classes=experiment.num_classes,
-            step=step,
-            class_names=None if experiment.num_classes is None else self._run.dataset.class_names,
+            **common,
+            num_classes=num_classes,
+            prior=game.prior,
+            class_names=None if num_classes is None else self._run.dataset.class_names,
             data=self._run.folder.settings.get("fingerprint"),
         )
+        save_discriminator(
+            folder,
+            experiment.discriminator,
+            networks.discriminator,
+            **common,
+            num_classes=num_classes if game.GIVES_LABELS else None,
+            heads=game.heads(num_classes),
+            pairs=game.PAIRS,
+        )
+        encoder = game.encoder_of(experiment.generator, networks.ema)
+        if encoder is not None:
+            save_encoder(folder, *encoder, **common, num_classes=num_classes)
 
     def _plot_curves(self, rows: list[dict[str, Any]]) -> None:
         panels = self._run.experiment.step.game.PANELS

@@ -134,7 +134,7 @@ def test_one_signal_ends_with_75_and_a_second_one_at_once(tmp_path):
 def test_what_was_saved_is_durable_whatever_comes_next(tmp_path, error, monkeypatch):
     """An exception, or the end of the program, right after an asynchronous save has begun."""
 
-    def publish(recorder, step, ema):
+    def publish(recorder, step, networks):
         if error is not None:
             raise error
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxgan import features, metrics, sampling, train
 from jaxgan.config import Config
-from jaxgan.export.safetensors import load_generator, read_description
+from jaxgan.export import load_generator, read_description
 from jaxgan.run import evaluation, evaluation_plan
 from jaxgan.system.errors import UserError
 from pictures import forty_pictures

@@ -1,0 +1,171 @@
+"""A trained generator: ``generator.safetensors`` with the EMA variables, and ``config.json``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.export.modules import describe, rebuild
+from jaxgan.export.safetensors import Network, Role, checked_labels, read, read_json, write
+from jaxgan.prior import Prior, normal
+from jaxgan.sampling import drawing
+from jaxgan.state import Variables
+from jaxgan.system.errors import UserError
+from jaxgan.system.random import seed_key
+
+FORMAT_VERSION = 1
+WITH_INPUTS = 2  # the format of a generator whose latents are not standard normal: it has "inputs" too
+WEIGHTS, CONFIG = "generator.safetensors", "config.json"
+GENERATOR = Role(
+    "generator",
+    WEIGHTS,
+    CONFIG,
+    (FORMAT_VERSION, WITH_INPUTS),
+    "there is no checkpoint in {path}, and no exported generator",
+)
+
+
+def save_generator(
+    folder: Path,
+    generator: nn.Module,
+    variables: Variables,
+    *,
+    image_shape: tuple[int, ...],
+    latent_dim: int,
+    num_classes: int | None,
+    step: int,
+    class_names: Sequence[str] | None = None,
+    data: Mapping[str, Any] | None = None,
+    prior: Prior | None = None,
+) -> None:
+    """Write a generator so that `load_generator` gives it back.
+
+    Args:
+        folder: folder of the two files, made if missing.
+        generator: the module. The file describes one of jaxgan's fully, and calls any other "custom".
+        variables: the generator's variables, e.g. ``state.ema``.
+        image_shape: shape of one image.
+        latent_dim: length of a latent vector.
+        num_classes: number of classes for a conditional generator; None otherwise.
+        step: training step of the variables.
+        class_names: name of each class, if the classes have names.
+        data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
+        prior: distribution of the latents; None for standard normal ones.
+    """
+    description = {
+        "format_version": FORMAT_VERSION,
+        **describe(generator, GENERATOR.name),
+        "image_shape": list(image_shape),
+        "num_classes": num_classes,
+        "latent_dim": latent_dim,
+        "step": step,
+        **({} if class_names is None else {"class_names": list(class_names)}),
+        **({} if data is None else {"data": dict(data)}),
+    }
+    if prior is not None and prior != normal(latent_dim):
+        description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
+    write(folder, GENERATOR, variables, description)
+
+
+def prior_of(description: Mapping[str, Any]) -> Prior:
+    """Return the distribution of an exported generator's latents.
+
+    Raises:
+        UserError: if the description has none that makes sense.
+    """
+    inputs = description.get("inputs")
+    try:
+        prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])
+        if prior.size != description["latent_dim"]:
+            raise ValueError(f"its prior has length {prior.size}, its latents {description['latent_dim']}")
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"this description of a generator has no prior that fits: {error}") from error
+    return prior
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Return the content of an exported generator's ``config.json``.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
+            beside it.
+
+    Raises:
+        UserError: if the file is missing, damaged, or of a format that this version cannot read.
+    """
+    return read_json(path, GENERATOR)
+
+
+def read_generator(path: str | Path, generator: nn.Module | None = None) -> Network:
+    """Return a trained generator as module and variables; see `load_generator`."""
+
+    def prepare(description: dict[str, Any]) -> tuple[nn.Module, Any]:
+        image_shape, num_classes = tuple(description["image_shape"]), description["num_classes"]
+        module = generator or rebuild(description, GENERATOR.name, image_shape, num_classes)
+        labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
+        latents = jax.ShapeDtypeStruct((1, description["latent_dim"]), jnp.float32)
+        return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), latents, labels)
+
+    return read(path, GENERATOR, prepare)
+
+
+def load_generator(path: str | Path, generator: nn.Module | None = None) -> Callable[..., jax.Array]:
+    """Return a trained generator as a plain function, on whatever device JAX uses.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
+            beside it.
+        generator: the module, for a generator that is not one of jaxgan's.
+
+    Returns:
+        ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
+        weights and running statistics; labels are int32 [B] for a conditional generator.
+
+        Outside `jax.jit`, it raises a `ValueError` for labels that are out of range.
+
+    Raises:
+        UserError: if no generator can be read, or if the weights do not fit the network.
+    """
+    return generating(read_generator(path, generator))
+
+
+def generating(network: Network) -> Callable[..., jax.Array]:
+    """Return the function that `load_generator` returns of a generator that was read."""
+    draw = drawing(network.module)
+    latent_dim = network.description["latent_dim"]
+
+    def generate(latents, labels=None):
+        latents, labels = _inputs(latents, labels, latent_dim, network.num_classes)
+        return draw(network.variables, latents, labels)
+
+    return generate
+
+
+def _inputs(latents: Any, labels: Any, latent_dim: int, num_classes: int | None) -> tuple[Any, Any]:
+    """Return latents and labels as a generator takes them; lists and NumPy arrays become arrays."""
+    latents = checked_latents(latents, latent_dim)
+    return latents, checked_labels(labels, latents.shape[0], num_classes, "generator", "latent")
+
+
+def checked_latents(latents: Any, latent_dim: int) -> jax.Array:
+    """Return latents as a network takes them.
+
+    Raises:
+        ValueError: if they are not ``[B, latent_dim]``.
+    """
+    latents = jnp.asarray(latents)
+    if latents.ndim != 2 or latents.shape[1] != latent_dim:
+        raise ValueError(f"latents have shape [B, {latent_dim}], got {list(latents.shape)}")
+    return latents if jnp.issubdtype(latents.dtype, jnp.floating) else latents.astype(jnp.float32)
+
+
+def is_exported(path: str | Path) -> bool:
+    """Return whether a path is a run with an exported generator, its export folder, or a file of weights."""
+    path = Path(path)
+    if not path.is_dir():
+        return path.suffix.lower() == ".safetensors"
+    return any((folder / WEIGHTS).is_file() for folder in (path, path / "export"))
