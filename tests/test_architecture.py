@@ -19,9 +19,7 @@ MAY_IMPORT = {
         "build", "config", "data", "evaluate", "export", "prior", "recipes", "representation", "run", "sampling", "sweep",
         "train", "__init__",
     },
-    "representation": {
-        "config", "data", "evaluate", "export", "images", "metrics", "names", "networks", "sampling",
-    },
+    "representation": {"data", "evaluate", "export", "images", "metrics", "networks", "sampling"},
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
     "run": {

@@ -13,13 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxgan.evaluate.fakes import random_rows
+from jaxgan.export import Network, judges_pairs, read_discriminator
 from jaxgan.representation.activations import all_layers, pixels, rows_of
-from jaxgan.representation.modules import modules_of
 from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
@@ -130,13 +129,8 @@ def probe(
         notes += test.notes
     test = taken(test, n)[0]
     file = output_file(run, out, "probe.json")
-    try:
-        discriminator = modules_of(reader).discriminator
-    except UserError as error:
-        discriminator = None
-        notes += (f"there is no untrained discriminator to compare with: {error}",)
     found = probe_images(
-        representations_of(reader, train.images, discriminator, seed=seed),
+        representations_of(reader, read_discriminator(reader.path), train.images, seed=seed),
         Labelled(train.images, train.labels, labels_for(reader, train)),
         Labelled(test.images, test.labels, labels_for(reader, test)),
         count=count,
@@ -270,14 +264,14 @@ def _held_out_half(labels: np.ndarray, seed: int) -> Bool[np.ndarray, " n"]:
 
 
 def representations_of(
-    reader: Reader, images: np.ndarray, discriminator: nn.Module | None = None, *, seed: int
+    reader: Reader, discriminator: Network, images: np.ndarray, *, seed: int
 ) -> dict[str, Describe]:
     """Return what makes rows of numbers of images, by name.
 
     Args:
         reader: the run's networks.
+        discriminator: the run's discriminator, for an untrained one.
         images: uint8 training images, for PCA and for the statistics of the untrained discriminator.
-        discriminator: the discriminator's module, for an untrained one; None leaves it out.
         seed: the seed of these two.
     """
     some = images[np.sort(random_rows(len(images), FITTED))]
@@ -286,11 +280,9 @@ def representations_of(
     }
     if (encode := reader.encode) is not None:
         representations["encoder"] = lambda images, given: np.asarray(encode(images, given))
-    if discriminator is not None:
-        untrained = untrained_features(discriminator, some, seed=seed)
-        representations["untrained discriminator"] = lambda images, given: rows_of(
-            untrained, images, all_layers
-        )
+    module = discriminator.module.of_images if judges_pairs(discriminator) else discriminator.module
+    untrained = untrained_features(module, some, seed=seed)
+    representations["untrained discriminator"] = lambda images, given: rows_of(untrained, images, all_layers)
     components = pca(pixels(some), COMPONENTS, seed=seed)
     representations["PCA of pixels"] = lambda images, given: components.encode(pixels(images))
     representations["pixels"] = lambda images, given: pixels(images)

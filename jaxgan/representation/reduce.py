@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxgan.export import read_encoder, read_generator
 from jaxgan.representation.activations import CHUNK, pixels
 from jaxgan.representation.autoencoder import train_autoencoder
-from jaxgan.representation.modules import modules_of
 from jaxgan.representation.reader import Reader, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
@@ -117,19 +117,16 @@ def reduce(
         train = taken(open_data(reader, data, split="train", data_dir=data_dir), n)[0]
     file = output_file(run, out, "map.png")
     shown, fitted = (Images(each.images, each.labels, labels_for(reader, each)) for each in (reals, train))
-    size, notes = reader.description["latent_dim"], (*reals.notes, *train.notes)
+    size = reader.description["latent_dim"]
     methods = {
         "encoder": Code(reader.encode, reader.generate),
         "PCA": pca_code(fitted.images, size, seed=seed),
+        "autoencoder": _autoencoder(reader, fitted, steps=steps, seed=seed),
     }
-    try:
-        methods["autoencoder"] = _autoencoder(reader, fitted, steps=steps, seed=seed)
-    except UserError as error:
-        notes += (f"there is no autoencoder to compare with: {error}",)
     found = reduce_images(methods, shown, None if train is reals else fitted, seed=seed)
     protocol = {"run": str(run), **named(reals), "n_train": len(train.images), "steps": steps}
     protocol |= found.comparison.protocol
-    notes = tuple(dict.fromkeys((*notes, *found.comparison.notes)))
+    notes = tuple(dict.fromkeys((*reals.notes, *train.notes, *found.comparison.notes)))
     found = found._replace(comparison=found.comparison._replace(protocol=protocol, notes=notes))
     draw = partial(_draw, points=found.points, labels=reals.labels, names=reals.class_names)
     save(found.comparison, {file: draw}, file.with_suffix(".json"))
@@ -190,17 +187,10 @@ def pca_code(images: np.ndarray, size: int, *, seed: int) -> Code:
 
 
 def _autoencoder(reader: Reader, fitted: Images, *, steps: int, seed: int) -> Code:
-    """Return an autoencoder of the run's networks as a way to codes and back.
-
-    Raises:
-        UserError: if nothing says how the networks are made.
-    """
-    generator, _, encoder = modules_of(reader)
-    if encoder is None:
-        raise UserError(f"the networks of {reader.path} are of a family without an encoder")
+    """Return an autoencoder of the run's networks as a way to codes and back."""
     twin = train_autoencoder(
-        encoder,
-        generator,
+        read_encoder(reader.path).module,
+        read_generator(reader.path).module,
         fitted.images,
         fitted.given,
         latent_dim=reader.description["latent_dim"],

@@ -25,19 +25,24 @@ def untrained_features(module: nn.Module, images: np.ndarray, *, seed: int) -> F
         images: uint8 training images ``[N, H, W, C]``.
         seed: the seed of the parameters.
     """
-    size = min(BATCH_SIZE, len(images))
-    variables = jax.jit(lambda key, batch: module.init(key, to_float(batch), train=False))(
+    size, is_conditional = min(BATCH_SIZE, len(images)), getattr(module, "num_classes", None) is not None
+
+    def shown(batch: jax.Array) -> tuple[Any, Any]:
+        """Return the arguments of the module: features say nothing of labels, so all images wear the first."""
+        return to_float(batch), jnp.zeros(len(batch), jnp.int32) if is_conditional else None
+
+    variables = jax.jit(lambda key, batch: module.init(key, *shown(batch), train=False))(
         seed_key(seed), jnp.asarray(images[:2])
     )
     params, rest = variables["params"], {name: part for name, part in variables.items() if name != "params"}
 
     @jax.jit
     def look(rest: Any, batch: jax.Array) -> Any:
-        return module.apply({"params": params, **rest}, to_float(batch), train=True, mutable=list(rest))[1]
+        return module.apply({"params": params, **rest}, *shown(batch), train=True, mutable=list(rest))[1]
 
     @jax.jit
     def apply(rest: Any, batch: jax.Array) -> Any:
-        return module.apply({"params": params, **rest}, to_float(batch), train=False, features=True)
+        return module.apply({"params": params, **rest}, *shown(batch), train=False, features=True)
 
     if rest:
         for i in range(BATCHES):

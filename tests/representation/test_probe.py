@@ -8,8 +8,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from jaxgan.export import Network
 from jaxgan.networks import mlp
-from jaxgan.representation.modules import Modules
 from jaxgan.representation.probe import Labelled, probe, probe_images, stratified_rows
 from jaxgan.system.errors import UserError
 from readers import floats, opened, planted, reader, reals
@@ -80,8 +80,10 @@ def run(tmp_path, monkeypatch):
     data = {split: reals(part.images, part.classes, split=split) for split, part in
             (("train", TRAIN), ("test", TEST))}  # fmt: skip
     opened(monkeypatch, "probe", reader(tmp_path), {None: None, **data})
-    modules = Modules(mlp.Generator((4, 4, 1)), mlp.Discriminator((8,)), None)
-    monkeypatch.setattr(sys.modules["jaxgan.representation.probe"], "modules_of", lambda reader: modules)
+    network = Network(mlp.Discriminator((8,)), {}, {"takes": ["image"]})
+    monkeypatch.setattr(
+        sys.modules["jaxgan.representation.probe"], "read_discriminator", lambda path: network
+    )
     return tmp_path
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
+from jaxgan.export import Network
 from jaxgan.networks import encoders, mlp
-from jaxgan.representation.modules import Modules
 from jaxgan.representation.reduce import Code, Images, pca_code, reduce, reduce_images
 from jaxgan.system.errors import UserError
 from readers import floats, opened, planted, reader, reals
@@ -85,8 +85,12 @@ def run(tmp_path, monkeypatch):
     )._replace(description={"latent_dim": 3})
     data = {"train": reals(TRAIN, TRAIN_LABELS, split="train"), None: reals(IMAGES, LABELS, split="test")}
     opened(monkeypatch, "reduce", of_run, data)
-    modules = Modules(mlp.Generator((4, 4, 1), (8,)), mlp.Discriminator(), encoders.DenseEncoder(3, (8,)))
-    monkeypatch.setattr(sys.modules["jaxgan.representation.reduce"], "modules_of", lambda reader: modules)
+    modules = {"encoder": encoders.DenseEncoder(3, (8,)), "generator": mlp.Generator((4, 4, 1), (8,))}
+    for name, module in modules.items():
+        network = Network(module, {}, {})
+        monkeypatch.setattr(
+            sys.modules["jaxgan.representation.reduce"], f"read_{name}", lambda path, network=network: network
+        )
     return tmp_path
 
 
