@@ -20,6 +20,7 @@ from jaxgan import build, export, representation, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan.config import Config, config_of
+from jaxgan.data.classes import class_numbers
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
@@ -195,16 +196,7 @@ def _classes(chosen: str | None, description: dict[str, Any], run: Path) -> list
         return None
     if chosen is None:
         return list(range(count))
-    numbers = []
-    for name in (part.strip() for part in chosen.split(",")):
-        if name in names:  # a class may be called 7 and be number 8
-            numbers.append(names.index(name))
-        elif name.isdecimal() and int(name) < count and not (set(names) & set(map(str, range(count)))):
-            numbers.append(int(name))
-        else:
-            known = ", ".join(names[:20]) if names else f"0 to {count - 1}"
-            raise UserError(f"`class` {name} is unknown: there are {known}")
-    return numbers
+    return class_numbers("class", chosen, count, names)
 
 
 @pinned()
@@ -308,6 +300,16 @@ def encode(
         output.write(f"note: {with_flags(note)}")
 
 
+def _compared(function: Callable[..., Any]) -> Callable[..., None]:
+    """Return the command of a function that compares methods; it prints their table."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **options: Any) -> None:
+        output.write(with_flags(representation.table(function(*args, **options).comparison)))
+
+    return command
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -402,6 +404,10 @@ def main(args: list[str] | None = None) -> None:
         "interpolate": interpolate,
         "evaluate": evaluate,
         "encode": encode,
+        "cluster": _compared(representation.cluster),
+        "probe": _compared(representation.probe),
+        "anomalies": _compared(representation.anomalies),
+        "reduce": _compared(representation.reduce),
         "check": check,
         "data": data,
         "sweep": sweep,

@@ -20,7 +20,8 @@ MAY_IMPORT = {
         "train", "__init__",
     },
     "representation": {
-        "config", "data", "evaluate", "export", "games", "images", "names", "parallel", "state",
+        "build", "config", "data", "evaluate", "export", "games", "images", "metrics", "names", "networks", "parallel",
+        "sampling", "state",
     },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
@@ -62,7 +63,7 @@ MAY_IMPORT = {
 ONLY_IN = {  # third-party packages with one home
     "orbax": {"run/checkpoint.py"},
     "tensorflow_datasets": {"data/tfds/source.py", "data/tfds/prepare.py"},
-    "sklearn": {"data/sources.py"},
+    "sklearn": {"data/sources.py", "representation/shallow.py"},
     "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
     "tensorboardX": {"run/recorder.py"},

@@ -128,6 +128,17 @@ def listing(folder: Path) -> Listing:
     return contents
 
 
+def file_names(folder: Path, count: int) -> list[str] | None:
+    """Return the files under a folder in the order of its images; None if some of them cannot be read.
+
+    Args:
+        folder: the folder.
+        count: the number of images that were read.
+    """
+    names = [name for name, _, _ in listing(folder).files]
+    return names if len(names) == count else None
+
+
 def first_shape(folder: Path) -> tuple[int, ...] | None:
     """Return the shape (H, W, C) of the first picture under a folder that can be read; None without one."""
     root, files, *_ = listing(folder)

@@ -135,6 +135,22 @@ def first_shape(
     return folder.first_shape(path)
 
 
+def file_names(source: str | Path, count: int) -> list[str] | None:
+    """Return the files of a folder of pictures in the order of its images; None for any other source.
+
+    Args:
+        source: as for `load`.
+        count: the number of images that `load` returned. It is smaller than that of the files where some
+            cannot be read; the files are not known then.
+    """
+    path = expanded(source)
+    if is_tfds(source) or not path.is_dir():
+        return None
+    from jaxgan.data import folder
+
+    return folder.file_names(path, count)
+
+
 def has_splits(source: str | Path) -> bool:
     """Return whether a source has a split "test" beside "train": TFDS's have, and some ``.npz`` files."""
     source = spelled(source)
