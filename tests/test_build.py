@@ -96,6 +96,10 @@ def test_the_average_is_short_at_the_start():
     np.testing.assert_allclose([decay(jnp.int32(t)) for t in (0, 1, 1000)], [0.1, 2 / 11, 0.9], rtol=1e-6)
 
 
+NINE = data.from_arrays(np.zeros((300, 9, 9, 1), np.uint8), name="nine")
+RING = data.Dataset("ring", np.zeros((300, 2), np.float32))
+
+
 def test_what_does_not_fit_is_said_in_one_sentence():
     cubes = data.Dataset("cubes", np.zeros((300, 2, 2, 2, 1), np.float32))
     unlabelled = data.from_arrays(np.zeros((300, 8, 8, 1), np.uint8), name="mine")
@@ -108,6 +112,10 @@ def test_what_does_not_fit_is_said_in_one_sentence():
             DIGITS_TWICE,
             "needs `discriminator_norm` none or spectral",
         ),
+        (Config(network="r3gan", width=20), DIGITS, "`width` of an R3GAN is a multiple of 8"),
+        (Config(network="resnet"), NINE, "9x9 does not allow it: the nearest size is `image_size` 8x8$"),
+        (Config(network="dcgan"), RING, r"a DCGAN takes images of shape .*, got \(2,\)"),
+        (Config(network="r3gan"), RING, r"an R3GAN takes images .*, got \[2\]"),
     ):
         with pytest.raises(UserError, match=what) as caught:
             build.experiment(config, dataset)
