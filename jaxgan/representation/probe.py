@@ -115,18 +115,17 @@ def probe(
     train = open_data(reader, data, split="train", data_dir=data_dir)
     if train.labels is None:
         raise UserError(f"probe compares with classes, and the images of {train.source} have no labels")
-    notes = train.notes
-    if train.split is None:
-        test_rows = _held_out_half(train.labels, seed)
-        test = train._replace(images=train.images[test_rows], labels=train.labels[test_rows])
-        train = train._replace(images=train.images[~test_rows], labels=train.labels[~test_rows])
-        notes += (
-            f"{train.source} has no splits: a random half of each class is held out to test the classifiers "
-            "with, and the GAN may have seen its images",
+    try:
+        test, notes = open_data(reader, data, split="test", data_dir=data_dir), ()
+    except UserError:
+        held_out = _held_out_half(train.labels, seed)
+        train, test = _part(train, ~held_out), _part(train, held_out)
+        notes = (
+            f"{train.source} has no test images: a random half of each class is held out to test the "
+            "classifiers with, and the GAN may have seen its images",
         )
-    else:
-        test = open_data(reader, data, split="test", data_dir=data_dir)
-        notes += test.notes
+    if test.labels is None:
+        raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
     file = output_file(run, out, "probe.json")
     found = probe_images(
@@ -138,7 +137,7 @@ def probe(
         seed=seed,
     )
     protocol = {"run": str(run), **named(test), "n_train": len(train.images), **found.comparison.protocol}
-    comparison = found.comparison._replace(protocol=protocol, notes=(*notes, *found.comparison.notes))
+    comparison = found.comparison._replace(protocol=protocol, notes=(*train.notes, *test.notes, *notes))
     save(comparison, {}, file)
     return found._replace(comparison=comparison)
 
@@ -217,6 +216,11 @@ def _check_labels(classes: np.ndarray, count: int | None) -> None:
     if sizes.min() < FEWEST:
         label = present[sizes.argmin()]
         raise UserError(f"class {label} has one training image, and each class takes at least {FEWEST}")
+
+
+def _part(reals: Any, rows: Bool[np.ndarray, " n"]) -> Any:
+    """Return some of the images of a data set."""
+    return reals._replace(images=reals.images[rows], labels=reals.labels[rows])
 
 
 def stratified_rows(

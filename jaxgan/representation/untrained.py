@@ -28,7 +28,7 @@ def untrained_features(module: nn.Module, images: np.ndarray, *, seed: int) -> F
     size, is_conditional = min(BATCH_SIZE, len(images)), getattr(module, "num_classes", None) is not None
 
     def shown(batch: jax.Array) -> tuple[Any, Any]:
-        """Return the arguments of the module: features say nothing of labels, so all images wear the first."""
+        """Return the arguments of the module; features say nothing of labels, so all images wear one."""
         return to_float(batch), jnp.zeros(len(batch), jnp.int32) if is_conditional else None
 
     variables = jax.jit(lambda key, batch: module.init(key, *shown(batch), train=False))(
