@@ -259,6 +259,57 @@ def _compared(function: Callable[..., Any]) -> Callable[..., None]:
     return command
 
 
+def encode(
+    run: Positional[Path],
+    data: Positional[str | None] = None,
+    *,
+    out: Path | None = None,
+    train: bool = False,
+    steps: int | None = None,
+    split: str | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    data_dir: str | None = None,
+) -> None:
+    """Write what a run's networks read from images, or train an encoder for its generator.
+
+    Args:
+        run: a run's folder, or an exported generator.
+        data: the images: "digits", the name of a TFDS data set, a folder or an .npz; None for those that the
+            run was trained on.
+        out: an .npz with an array for each name, or a .csv with a line for each image; None for codes.npz,
+            and with --train for no such file.
+        train: train an encoder for the finished generator first, beside which it is written.
+        steps: number of training steps; None for 2,000.
+        split: the split of a TFDS data set or of an .npz with splits; None for "test".
+        n: the largest number of images to write codes of.
+        seed: seed of the training.
+        data_dir: the folder of TFDS data sets; None for the run's own.
+    """
+    if not train:
+        for name, value, default in (("steps", steps, None), ("seed", seed, 0)):
+            if value != default:
+                raise UserError(f"`{name}` {value} has no effect without `train`")
+    elif out is None and (split is not None or n is not None):
+        raise UserError("`split` and `n` choose the images of `out`, which is not given")
+    file, notes = representation.output_file(out or "codes.npz"), tuple[str, ...]()
+    if train:
+        count = 2000 if steps is None else steps
+        fitted = representation.train_encoder(run, data, steps=count, seed=seed, data_dir=data_dir)
+        output.write(
+            f"reconstruction ratio {fitted.ratio:.4f} on {fitted.n_held_out:,} held-out images "
+            f"(1: no better than another image); the encoder is {fitted.file}"
+        )
+        notes = fitted.notes
+    if out is not None or not train:
+        codes = representation.encode(run, data, out=file, split=split, n=n, data_dir=data_dir)
+        shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in codes.columns.items())
+        output.write(f"{shapes} in {codes.file}")
+        notes += codes.notes
+    for note in dict.fromkeys(notes):
+        output.write(f"note: {with_flags(note)}")
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -352,6 +403,7 @@ def main(args: list[str] | None = None) -> None:
         "sample": sample,
         "interpolate": interpolate,
         "evaluate": evaluate,
+        "encode": encode,
         "cluster": _compared(representation.cluster),
         "probe": _compared(representation.probe),
         "anomalies": _compared(representation.anomalies),

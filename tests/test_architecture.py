@@ -19,7 +19,10 @@ MAY_IMPORT = {
         "build", "config", "data", "evaluate", "export", "prior", "recipes", "representation", "run", "sampling", "sweep",
         "train", "__init__",
     },
-    "representation": {"data", "evaluate", "export", "images", "metrics", "networks", "sampling"},
+    "representation": {
+        "build", "config", "data", "evaluate", "export", "games", "images", "metrics", "names", "networks", "parallel",
+        "sampling", "state",
+    },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
     "run": {

@@ -60,27 +60,41 @@ def subject_at(path: Path, against: str | None) -> Subject:
     description = export.read_description(path)
     if description.get("network") == "custom":
         raise UserError(f"{path} needs its own module: evaluate.from_generator measures such a generator")
-    return Subject(path, _settings(path), description, None)
+    return Subject(path, settings_of(path), description, None)
 
 
-def source_of(subject: Subject, against: str | None) -> str:
-    """Return the name or the path of the real images."""
+def source_of(subject: Subject, against: str | None, *, option: str = "against") -> str:
+    """Return the name or the path of the real images.
+
+    Args:
+        subject: what is measured.
+        against: the real images, if they are given.
+        option: the argument that they are given for.
+    """
     if against is not None:
-        return spelled(against, argument="against")
+        return spelled(against, argument=option)
     path, settings = subject.path, subject.settings
     if settings.get("own_data"):
-        raise UserError(f"{path} learned arrays given in Python: name real images with `against`")
+        raise UserError(f"{path} learned arrays given in Python: name real images with `{option}`")
     if "data" not in settings:
         unknown = f"{path} does not say what it was trained on"
-        raise UserError(f"`against` is missing: the name of real images, such as mnist ({unknown})")
+        raise UserError(f"`{option}` is missing: the name of real images, such as mnist ({unknown})")
     source = spelled(settings["data"])
     if os.path.isabs(source) and not os.path.exists(source):
-        raise UserError(f"{path} learned {source}, where nothing is now: name real images with `against`")
+        raise UserError(f"{path} learned {source}, where nothing is now: name real images with `{option}`")
     return source
 
 
-def training_images(subject: Subject, source: str, data_dir: str | None) -> data.Dataset | None:
+def training_images(
+    subject: Subject, source: str, data_dir: str | None, *, option: str = "against"
+) -> data.Dataset | None:
     """Return what a run has learned, if its settings say so; None for an exported generator alone.
+
+    Args:
+        subject: the run.
+        source: the name or the path of its data.
+        data_dir: the folder of TFDS data sets.
+        option: the argument that other real images are given for.
 
     Raises:
         UserError: if other data are there now.
@@ -92,7 +106,7 @@ def training_images(subject: Subject, source: str, data_dir: str | None) -> data
     now = fingerprint(dataset, conditional=config.conditional)
     if changed := difference(upgrade(subject.settings)["fingerprint"], now):
         raise UserError(
-            f"{source} is not what {subject.path} learned ({changed}): name the real images with `against`"
+            f"{source} is not what {subject.path} learned ({changed}): name the real images with `{option}`"
         )
     return dataset
 
@@ -185,7 +199,7 @@ def folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def settings_of(path: Path) -> dict[str, Any]:
     """Return the settings of a run, also for the generator in its ``export`` or ``best``; {} for others."""
     folder = folder_of(path)
     for each in (folder, folder.resolve().parent):

@@ -6,6 +6,7 @@ Each network is two plain files: its variables, and a description. `load_generat
 
 from jaxgan.export.discriminator import (
     Judgment,
+    has_discriminator,
     judges_pairs,
     judging,
     load_discriminator,
@@ -23,6 +24,7 @@ from jaxgan.export.encoder import (
 from jaxgan.export.generator import (
     CONFIG,
     WEIGHTS,
+    folder_of,
     generating,
     is_exported,
     load_generator,
@@ -39,8 +41,10 @@ __all__ = [
     "Judgment",
     "Network",
     "encoding",
+    "folder_of",
     "generating",
     "goes_with",
+    "has_discriminator",
     "has_encoder",
     "is_exported",
     "judges_pairs",

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxgan.export.generator import checked_latents
 from jaxgan.export.modules import describe, rebuild
-from jaxgan.export.safetensors import Network, Role, checked_labels, read, write
+from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, write
 from jaxgan.games.heads import Head, heads_of, readings
 from jaxgan.images import to_float
 from jaxgan.state import Variables
@@ -81,6 +81,11 @@ def save_discriminator(
         "step": step,
     }
     write(folder, DISCRIMINATOR, variables, description)
+
+
+def has_discriminator(path: str | Path) -> bool:
+    """Return whether there is an exported discriminator at a path."""
+    return files_of(path, DISCRIMINATOR)[0].is_file()
 
 
 def judges_pairs(network: Network) -> bool:

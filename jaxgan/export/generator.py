@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.export.modules import describe, rebuild
-from jaxgan.export.safetensors import Network, Role, checked_labels, read, read_json, write
+from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
 from jaxgan.prior import Prior, normal
 from jaxgan.sampling import drawing
 from jaxgan.state import Variables
@@ -161,6 +161,11 @@ def checked_latents(latents: Any, latent_dim: int) -> jax.Array:
     if latents.ndim != 2 or latents.shape[1] != latent_dim:
         raise ValueError(f"latents have shape [B, {latent_dim}], got {list(latents.shape)}")
     return latents if jnp.issubdtype(latents.dtype, jnp.floating) else latents.astype(jnp.float32)
+
+
+def folder_of(path: str | Path) -> Path:
+    """Return the folder that holds the exported generator at a path, and the networks beside it."""
+    return files_of(path, GENERATOR)[1].parent
 
 
 def is_exported(path: str | Path) -> bool:

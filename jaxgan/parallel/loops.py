@@ -1,7 +1,7 @@
 """Loops of steps in one compiled call."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxgan.parallel.mesh import shares, whole
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Metrics, Step
 
+State = TypeVar("State")  # a GANState, or any other pytree that a step maps to one of its kind
 BatchAt = Callable[[Any, jax.Array], Batch]  # (data, step) -> the batch of that step
 Loop = Callable[[GANState, Any, jax.Array, int], tuple[GANState, Metrics]]
 
@@ -143,8 +144,8 @@ def _calls(single: Callable[..., Any]) -> Loop:
 
 
 def repeat(
-    step: Callable[[GANState], tuple[GANState, Metrics]], state: GANState, n: int | jax.Array
-) -> tuple[GANState, Metrics]:
+    step: Callable[[State], tuple[State, Metrics]], state: State, n: int | jax.Array
+) -> tuple[State, Metrics]:
     """Return the state after n steps, and the metrics of the last one (but see `_keep_not_finite`)."""
     shapes = jax.eval_shape(step, state)[1]
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

@@ -19,9 +19,9 @@ from jaxtyping import Bool, Int
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.export import Network, judges_pairs, read_discriminator
 from jaxgan.representation.activations import all_layers, pixels, rows_of
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import linear_classifier, pca
 from jaxgan.representation.untrained import untrained_features
 from jaxgan.system.command_line import Positional
@@ -130,8 +130,7 @@ def probe(
     file = output_file(run, out, "probe.json")
     found = probe_images(
         representations_of(reader, read_discriminator(reader.path), train.images, seed=seed),
-        Labelled(train.images, train.labels, labels_for(reader, train)),
-        Labelled(test.images, test.labels, labels_for(reader, test)),
+        *(Labelled(each.images, np.asarray(each.labels), labels_for(reader, each)) for each in (train, test)),
         count=count,
         draws=draws,
         seed=seed,

@@ -17,9 +17,9 @@ from jaxtyping import Float, Int
 from jaxgan.export import read_encoder, read_generator
 from jaxgan.representation.activations import CHUNK, pixels
 from jaxgan.representation.autoencoder import train_autoencoder
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, no_encoder, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import nearest_labels, pca
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
@@ -110,7 +110,7 @@ def reduce(
     run = converted("run", run, Path)
     reader = open_reader(run)
     if reader.encode is None:
-        raise UserError(f"{run} has no encoder: `jaxgan encode {run} DATA --train` makes one")
+        raise UserError(no_encoder(run))
     reals = taken(open_data(reader, data, split=split, data_dir=data_dir), n)[0]
     train = reals
     if reals.split not in (None, "train"):
