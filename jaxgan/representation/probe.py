@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxgan.evaluate.fakes import random_rows
-from jaxgan.export import Network, judges_pairs, read_discriminator
+from jaxgan.export import Network, folder_of, read_discriminator
 from jaxgan.representation.activations import all_layers, pixels, rows_of
 from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
@@ -129,7 +129,7 @@ def probe(
     test = taken(test, n)[0]
     file = output_file(run, out, "probe.json")
     found = probe_images(
-        representations_of(reader, read_discriminator(reader.path), train.images, seed=seed),
+        representations_of(reader, read_discriminator(folder_of(reader.path)), train.images, seed=seed),
         *(Labelled(each.images, np.asarray(each.labels), labels_for(reader, each)) for each in (train, test)),
         count=count,
         draws=draws,
@@ -283,8 +283,7 @@ def representations_of(
     }
     if (encode := reader.encode) is not None:
         representations["encoder"] = lambda images, given: np.asarray(encode(images, given))
-    module = discriminator.module.of_images if judges_pairs(discriminator) else discriminator.module
-    untrained = untrained_features(module, some, seed=seed)
+    untrained = untrained_features(discriminator, some, seed=seed)
     representations["untrained discriminator"] = lambda images, given: rows_of(untrained, images, all_layers)
     components = pca(pixels(some), COMPONENTS, seed=seed)
     representations["PCA of pixels"] = lambda images, given: components.encode(pixels(images))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxgan.export import read_encoder, read_generator
+from jaxgan.export import folder_of, read_encoder, read_generator
 from jaxgan.representation.activations import CHUNK, pixels
 from jaxgan.representation.autoencoder import train_autoencoder
 from jaxgan.representation.reader import Reader, labels_for, no_encoder, open_data, open_reader
@@ -189,11 +189,10 @@ def pca_code(images: np.ndarray, size: int, *, seed: int) -> Code:
 def _autoencoder(reader: Reader, fitted: Images, *, steps: int, seed: int) -> Code:
     """Return an autoencoder of the run's networks as a way to codes and back."""
     twin = train_autoencoder(
-        read_encoder(reader.path).module,
+        read_encoder(folder_of(reader.path)).module,
         read_generator(reader.path).module,
         fitted.images,
         fitted.given,
-        latent_dim=reader.description["latent_dim"],
         steps=steps,
         seed=seed,
     )
