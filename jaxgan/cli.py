@@ -249,6 +249,16 @@ def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring
     output.write(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
+def _compared(function: Callable[..., Any]) -> Callable[..., None]:
+    """Return the command of a function that compares methods; it prints their table."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **options: Any) -> None:
+        output.write(with_flags(representation.table(function(*args, **options).comparison)))
+
+    return command
+
+
 def encode(
     run: Positional[Path],
     data: Positional[str | None] = None,
@@ -298,16 +308,6 @@ def encode(
         notes += codes.notes
     for note in dict.fromkeys(notes):
         output.write(f"note: {with_flags(note)}")
-
-
-def _compared(function: Callable[..., Any]) -> Callable[..., None]:
-    """Return the command of a function that compares methods; it prints their table."""
-
-    @functools.wraps(function)
-    def command(*args: Any, **options: Any) -> None:
-        output.write(with_flags(representation.table(function(*args, **options).comparison)))
-
-    return command
 
 
 def data(

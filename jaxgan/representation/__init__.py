@@ -1,10 +1,11 @@
-"""What the networks of a run know of images: latents, codes, clusters, features, anomalies, maps.
+"""What the networks of a run know of images: latents, codes, features, clusters, anomalies, maps.
 
-    reader = representation.open_reader("runs/mnist_bigan")
-    latents = reader.encode(representation.open_data(reader, "mnist").images)
+reader = representation.open_reader("runs/mnist_bigan")
+images = representation.open_data(reader, "mnist", split="test").images
+latents = reader.encode(images)
 
-    found = representation.cluster("runs/mnist_infogan", "mnist")
-    print(representation.table(found.comparison))
+found = representation.cluster("runs/mnist_infogan", "mnist")
+print(representation.table(found.comparison))
 
 `encode`, `cluster`, `probe`, `anomalies` and `reduce` are the commands of the same names. The last four set
 beside the networks what a simple method makes of the same pixels: k-means or PCA.

@@ -24,9 +24,9 @@ from jaxgan.data.classes import class_numbers
 from jaxgan.data.sources import file_names
 from jaxgan.images import eight_bits
 from jaxgan.representation.activations import CHUNK, last_layer, pixels, rows_of
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import nearest_distances, pca
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError

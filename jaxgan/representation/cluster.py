@@ -15,9 +15,9 @@ from PIL import Image
 
 from jaxgan import metrics, sampling
 from jaxgan.representation.activations import last_layer, pixels, rows_of
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import k_means
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Float
 
 from jaxgan import export
@@ -25,31 +23,26 @@ from jaxgan.config import INFO, Config
 from jaxgan.data import Dataset
 from jaxgan.data.dataset import held_out_rows
 from jaxgan.data.sources import has_splits
-from jaxgan.data.stream import feed
 from jaxgan.evaluate.reals import Reals
 from jaxgan.export import Network
 from jaxgan.images import to_float
 from jaxgan.names import FAMILIES
-from jaxgan.parallel.loops import repeat
+from jaxgan.representation.fit import fit
 from jaxgan.representation.reader import (
     activations_of,
     labels_for,
     open_data,
-    reader_of,
+    open_reader,
 )
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import require_writable
 from jaxgan.system.limits import require_devices
-from jaxgan.system.progress import counting, write
-from jaxgan.system.random import pinned, seed_key
+from jaxgan.system.random import pinned
 from jaxgan.system.settings import converted
 
 BATCH_SIZE, LEARNING_RATE, KAPPA = 64, 1e-3, 1.0
 HELD_OUT = 0.1  # share of the images that the ratio is measured on, where the data have no split for it
 MEASURED = 1000  # the most images that the ratio is measured on
-STEPS_PER_CALL = 50
-LINES = 10  # lines of progress
-DEVICE_BYTES = 1e9  # data above this size are streamed
 
 
 class FittedEncoder(NamedTuple):
@@ -68,15 +61,6 @@ class FittedEncoder(NamedTuple):
     ratio: float
     n_held_out: int
     notes: tuple[str, ...]
-
-
-class _Fit(flax.struct.PyTreeNode):
-    """What training changes: the step, the encoder's variables, and its optimizer's state."""
-
-    step: Any
-    params: Any
-    collections: Any
-    optimizer: Any
 
 
 @pinned()
@@ -140,21 +124,21 @@ def train_encoder(
             f"the learning rate is a positive number and kappa at least 0, got {learning_rate} and {kappa}"
         )
     require_devices()
-    path: Path = converted("run", run, Path)
-    maker, folder = export.read_generator(path, generator), export.folder_of(path)
-    if export.has_encoder(folder) and not export.is_trained_afterwards(folder):
+    reader = open_reader(run, generator=generator, discriminator=discriminator)
+    folder = export.folder_of(reader.path)
+    if export.has_encoder(folder) and "trained" not in export.read_encoder(folder, encoder).description:
         raise UserError(f"{run} has an encoder already, which its game has trained")
-    needed = kappa > 0 or export.has_discriminator(folder)
-    judge = export.read_discriminator(folder, discriminator) if needed else None
-    reader = reader_of(path, maker, judge, None)
-    module = encoder or _encoder_like(maker, judge)
+    maker = export.read_generator(reader.path, generator)
+    judge = export.read_discriminator(folder, discriminator) if kappa else None
+    module = encoder or _encoder_like(maker, folder, discriminator)
     train, test = _split(reader, data, data_dir)
     require_writable(folder)
     given = labels_for(reader, train), labels_for(reader, test)
 
-    loss_of = _loss(maker, judge if kappa else None, module, kappa)
-    fit, loss = _train(loss_of, module, train, given[0], steps, batch_size, learning_rate, seed, quiet)
-    variables = {"params": fit.params, **fit.collections}
+    loss_of = _loss(maker, judge, module, kappa)
+    dataset = Dataset(train.source, train.images, given[0])
+    options = {"batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "quiet": quiet}
+    variables, loss = fit("encoder", loss_of, module, dataset, steps=steps, **options)
     ratio = _ratio(maker, module, variables, test.images[:MEASURED], given[1])
     count = min(MEASURED, len(test.images))
     trained = {
@@ -182,7 +166,7 @@ def train_encoder(
     return FittedEncoder(file, loss, ratio, count, tuple(dict.fromkeys((*train.notes, *test.notes))))
 
 
-def _encoder_like(generator: Network, discriminator: Network | None) -> nn.Module:
+def _encoder_like(generator: Network, folder: Path, discriminator: nn.Module | None) -> nn.Module:
     """Return an encoder of the generator's family, of the sizes of its discriminator."""
     network = generator.description["network"]
     family = FAMILIES.get(network)
@@ -191,8 +175,8 @@ def _encoder_like(generator: Network, discriminator: Network | None) -> nn.Modul
             f"a {network} generator has no encoder of its kind: train_encoder(run, encoder=...) takes one"
         )
     sizes: dict[str, Any] = {}
-    if discriminator is not None:
-        options = discriminator.description["options"]
+    if export.has_discriminator(folder):
+        options = export.read_discriminator(folder, discriminator).description["options"]
         options = options.get("of_images", {}).get("options", options)
         sizes = {name: value for name, value in options.items() if name in INFO}
         sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}
@@ -236,58 +220,6 @@ def _loss(
         return value, collections
 
     return loss
-
-
-def _train(
-    loss_of: Callable[..., Any],
-    encoder: nn.Module,
-    train: Reals,
-    labels: Any,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    quiet: bool,
-) -> tuple[_Fit, float]:
-    """Return the encoder after its last step, and the loss of that step."""
-    optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
-    count = None if labels is None else int(labels.max()) + 1
-    dataset = Dataset(train.source, train.images, labels, count)
-
-    def init(key: jax.Array) -> _Fit:
-        one = None if labels is None else jnp.zeros(1, jnp.int32)
-        variables = dict(encoder.init(key, jnp.zeros((1, *train.images.shape[1:])), one, train=False))
-        params = variables.pop("params")
-        return _Fit(jnp.zeros((), jnp.int32), params, variables, optimizer.init(params))
-
-    options: dict[str, Any] = {"seed": seed, "batch_size": batch_size, "conditional": labels is not None}
-    with feed(dataset, **options, start=0, device_bytes=DEVICE_BYTES) as batches:
-
-        def one(fit: _Fit, data: Any) -> tuple[_Fit, dict[str, jax.Array]]:
-            batch = batches.batch_at(data, fit.step)
-            (loss, collections), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-                fit.params, fit.collections, batch["image"], batch.get("label")
-            )
-            updates, state = optimizer.update(gradients, fit.optimizer, fit.params)
-            params = optax.apply_updates(fit.params, updates)
-            return _Fit(fit.step + 1, params, collections, state), {"loss": loss}
-
-        advance = jax.jit(lambda fit, data, n: repeat(lambda fit: one(fit, data), fit, n), donate_argnums=0)
-        fit, step, loss = jax.jit(init)(seed_key(seed)), 0, float("nan")
-        with counting("training the encoder", steps, "steps") as bar:
-            while step < steps:
-                n = min(STEPS_PER_CALL, batches.most_steps, steps - step)
-                fit, metrics = advance(fit, batches.take(n), n)
-                loss, before, step = float(metrics["loss"]), step, step + n
-                if not np.isfinite(loss):
-                    raise UserError(
-                        f"the encoder's loss is not finite before step {step:,}: lower its learning rate, "
-                        "or look at the generator's images"
-                    )
-                bar.update(n)
-                if not quiet and before * LINES // steps < step * LINES // steps:
-                    write(f"encoder step {step:,}/{steps:,}  loss {loss:.4f}")
-    return fit, loss
 
 
 def _ratio(generator: Network, encoder: nn.Module, variables: Any, images: np.ndarray, labels: Any) -> float:

@@ -17,11 +17,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxgan.evaluate.fakes import random_rows
-from jaxgan.export import Network, judges_pairs, read_discriminator
+from jaxgan.export import Network, folder_of, read_discriminator
 from jaxgan.representation.activations import all_layers, pixels, rows_of
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import linear_classifier, pca
 from jaxgan.representation.untrained import untrained_features
 from jaxgan.system.command_line import Positional
@@ -115,32 +115,28 @@ def probe(
     train = open_data(reader, data, split="train", data_dir=data_dir)
     if train.labels is None:
         raise UserError(f"probe compares with classes, and the images of {train.source} have no labels")
-    notes = train.notes
-    if train.split is None:
-        test_rows = _held_out_half(train.labels, seed)
-        test = train._replace(images=train.images[test_rows], labels=train.labels[test_rows])
-        train = train._replace(images=train.images[~test_rows], labels=train.labels[~test_rows])
-        notes += (
-            f"{train.source} has no splits: a random half of each class is held out to test the classifiers "
-            "with, and the GAN may have seen its images",
+    try:
+        test, notes = open_data(reader, data, split="test", data_dir=data_dir), ()
+    except UserError:
+        held_out = _held_out_half(train.labels, seed)
+        train, test = _part(train, ~held_out), _part(train, held_out)
+        notes = (
+            f"{train.source} has no test images: a random half of each class is held out to test the "
+            "classifiers with, and the GAN may have seen its images",
         )
-    else:
-        test = open_data(reader, data, split="test", data_dir=data_dir)
-        notes += test.notes
-    if train.labels is None or test.labels is None:
+    if test.labels is None:
         raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
     file = output_file(run, out, "probe.json")
     found = probe_images(
-        representations_of(reader, read_discriminator(reader.path), train.images, seed=seed),
-        Labelled(train.images, train.labels, labels_for(reader, train)),
-        Labelled(test.images, test.labels, labels_for(reader, test)),
+        representations_of(reader, read_discriminator(folder_of(reader.path)), train.images, seed=seed),
+        *(Labelled(each.images, np.asarray(each.labels), labels_for(reader, each)) for each in (train, test)),
         count=count,
         draws=draws,
         seed=seed,
     )
     protocol = {"run": str(run), **named(test), "n_train": len(train.images), **found.comparison.protocol}
-    comparison = found.comparison._replace(protocol=protocol, notes=(*notes, *found.comparison.notes))
+    comparison = found.comparison._replace(protocol=protocol, notes=(*train.notes, *test.notes, *notes))
     save(comparison, {}, file)
     return found._replace(comparison=comparison)
 
@@ -221,6 +217,11 @@ def _check_labels(classes: np.ndarray, count: int | None) -> None:
         raise UserError(f"class {label} has one training image, and each class takes at least {FEWEST}")
 
 
+def _part(reals: Any, rows: Bool[np.ndarray, " n"]) -> Any:
+    """Return some of the images of a data set."""
+    return reals._replace(images=reals.images[rows], labels=reals.labels[rows])
+
+
 def stratified_rows(
     labels: Int[np.ndarray, " n"], count: int, generator: np.random.Generator
 ) -> Int[np.ndarray, " count"]:
@@ -282,8 +283,7 @@ def representations_of(
     }
     if (encode := reader.encode) is not None:
         representations["encoder"] = lambda images, given: np.asarray(encode(images, given))
-    module = discriminator.module.of_images if judges_pairs(discriminator) else discriminator.module
-    untrained = untrained_features(module, some, seed=seed)
+    untrained = untrained_features(discriminator, some, seed=seed)
     representations["untrained discriminator"] = lambda images, given: rows_of(untrained, images, all_layers)
     components = pca(pixels(some), COMPONENTS, seed=seed)
     representations["PCA of pixels"] = lambda images, given: components.encode(pixels(images))

@@ -242,7 +242,7 @@ def _check_same(path: Path, generator: Network, other: Network) -> None:
             )
 
 
-def _in_batches(function: Callable[..., Any], *columns: Any) -> Any:
+def in_batches(function: Callable[..., Any], *columns: Any) -> Any:
     """Apply a function to rows in batches of one size, so that it compiles once; None is handed on.
 
     Args:
@@ -275,14 +275,14 @@ def _encode(path: Path, generator: Network, encoder: Network) -> Callable[..., n
                 f"{encoder.description['step']}, and the generator is of step {generator.description['step']}"
                 f" now: `jaxgan encode {path} DATA --train` trains one for it"
             )
-        return _in_batches(function, images, labels if encoder.num_classes is not None else None)
+        return in_batches(function, images, labels if encoder.num_classes is not None else None)
 
     return encode
 
 
 def _generate(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     def generate(latents, labels=None):
-        return _in_batches(function, latents, labels)
+        return in_batches(function, latents, labels)
 
     return generate
 
@@ -297,7 +297,7 @@ def _reads(judge: Network | None) -> Callable[..., dict[str, np.ndarray]]:
         return readings(heads, output[1])
 
     function = _apply(judge, read)
-    return lambda images: _in_batches(function, images, None)
+    return lambda images: in_batches(function, images, None)
 
 
 def _features(path: Path, judge: Network | None) -> Callable[..., dict[str, np.ndarray]]:
@@ -306,7 +306,7 @@ def _features(path: Path, judge: Network | None) -> Callable[..., dict[str, np.n
         return activations_of(_present(path, judge))
 
     def features(images, labels=None):
-        layers = _in_batches(function(), images, labels)
+        layers = in_batches(function(), images, labels)
         return {f"stage_{i}": layer for i, layer in enumerate(layers)}
 
     return features
@@ -351,12 +351,12 @@ def _discriminate(
         network, judging = _present(path, judge), function()
         given = labels if network.num_classes is not None else None
         if not export.judges_pairs(network):
-            output: Any = _in_batches(judging, images, given)
+            output: Any = in_batches(judging, images, given)
         elif encode is None:
             raise UserError(no_encoder(path))
         else:
             latents = encode(images, labels)
-            output = _in_batches(lambda x, z, y: judging((x, z), y), images, latents, given)
+            output = in_batches(lambda x, z, y: judging((x, z), y), images, latents, given)
         logits: Any = output.logits if isinstance(output, export.Judgment) else output
         return logits if logits.ndim == 1 else logits.reshape(len(logits), -1).mean(axis=1)
 

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxgan.export import read_encoder, read_generator
+from jaxgan.export import folder_of, read_encoder, read_generator
 from jaxgan.representation.activations import CHUNK, pixels
 from jaxgan.representation.autoencoder import train_autoencoder
-from jaxgan.representation.reader import Reader, open_data, open_reader
+from jaxgan.representation.reader import Reader, labels_for, no_encoder, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
-from jaxgan.representation.settings import check_seed, labels_for, most_images, named, taken
+from jaxgan.representation.settings import check_seed, most_images, named, taken
 from jaxgan.representation.shallow import nearest_labels, pca
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
@@ -110,7 +110,7 @@ def reduce(
     run = converted("run", run, Path)
     reader = open_reader(run)
     if reader.encode is None:
-        raise UserError(f"{run} has no encoder: `jaxgan encode {run} DATA --train` makes one")
+        raise UserError(no_encoder(run))
     reals = taken(open_data(reader, data, split=split, data_dir=data_dir), n)[0]
     train = reals
     if reals.split not in (None, "train"):
@@ -189,11 +189,10 @@ def pca_code(images: np.ndarray, size: int, *, seed: int) -> Code:
 def _autoencoder(reader: Reader, fitted: Images, *, steps: int, seed: int) -> Code:
     """Return an autoencoder of the run's networks as a way to codes and back."""
     twin = train_autoencoder(
-        read_encoder(reader.path).module,
+        read_encoder(folder_of(reader.path)).module,
         read_generator(reader.path).module,
         fitted.images,
         fitted.given,
-        latent_dim=reader.description["latent_dim"],
         steps=steps,
         seed=seed,
     )

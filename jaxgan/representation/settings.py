@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxgan.evaluate.fakes import random_rows
-from jaxgan.representation.reader import Reader
 from jaxgan.system.errors import UserError
 from jaxgan.system.settings import converted
 
@@ -52,22 +51,3 @@ def taken(reals: Any, n: int) -> tuple[Any, Int[np.ndarray, " n"]]:
 def named(reals: Any) -> dict[str, Any]:
     """Return which images were looked at, as JSON can hold it."""
     return {"data": reals.source, "split": reals.split, "n": len(reals.images)}
-
-
-def labels_for(reader: Reader, reals: Any) -> Int[np.ndarray, " n"] | None:
-    """Return the labels that the networks of a conditional run take with images; None for other runs.
-
-    Raises:
-        UserError: if the images have no labels, or labels of more classes.
-    """
-    if reader.num_classes is None:
-        return None
-    if reals.labels is None:
-        learned = f"{reader.path} learned classes, and the images of {reals.source} have none"
-        raise UserError(f"{learned}: take images with labels")
-    if reals.labels.max() >= reader.num_classes:
-        raise UserError(
-            f"{reader.path} learned {reader.num_classes} classes, and the labels of {reals.source} go to "
-            f"{reals.labels.max()}: take images of the same classes"
-        )
-    return reals.labels

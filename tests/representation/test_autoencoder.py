@@ -16,11 +16,10 @@ def error(twin, images, given=None):
 
 def test_it_learns_to_make_images_again_and_depends_on_the_seed_alone():
     networks = encoders.DenseEncoder(2, (16,)), mlp.Generator((4, 4, 1), (16,))
-    options = {"latent_dim": 2, "seed": 0}
-    first = train_autoencoder(*networks, IMAGES, **options, steps=1)
-    last = train_autoencoder(*networks, IMAGES, **options, steps=300)
+    first = train_autoencoder(*networks, IMAGES, seed=0, steps=1)
+    last = train_autoencoder(*networks, IMAGES, seed=0, steps=300)
     assert error(last, IMAGES) < 0.1 * error(first, IMAGES)
-    again = train_autoencoder(*networks, IMAGES, **options, steps=1)
+    again = train_autoencoder(*networks, IMAGES, seed=0, steps=1)
     np.testing.assert_array_equal(first.encode(IMAGES), again.encode(IMAGES))
     assert first.encode(IMAGES).shape == (150, 2)
 
@@ -28,6 +27,6 @@ def test_it_learns_to_make_images_again_and_depends_on_the_seed_alone():
 def test_batch_statistics_and_labels_go_along():
     images = np.repeat(np.repeat(IMAGES, 2, 1), 2, 2)
     networks = encoders.ConvEncoder(3, 8, num_classes=3), dcgan.Generator((8, 8, 1), 8, num_classes=3)
-    twin = train_autoencoder(*networks, images, LABELS, latent_dim=3, seed=0, steps=100)
+    twin = train_autoencoder(*networks, images, LABELS, seed=0, steps=100)
     assert error(twin, images, LABELS) < 0.4 * floats(images).var()  # with the running averages
     assert error(twin, images, (LABELS + 1) % 3) > 2 * error(twin, images, LABELS)

@@ -80,7 +80,8 @@ def run(tmp_path, monkeypatch):
     data = {split: reals(part.images, part.classes, split=split) for split, part in
             (("train", TRAIN), ("test", TEST))}  # fmt: skip
     opened(monkeypatch, "probe", reader(tmp_path), {None: None, **data})
-    network = Network(mlp.Discriminator((8,)), {}, {"takes": ["image"]})
+    description = {"takes": ["image"], "image_shape": [4, 4, 1], "num_classes": None}
+    network = Network(mlp.Discriminator((8,)), {}, description)
     monkeypatch.setattr(
         sys.modules["jaxgan.representation.probe"], "read_discriminator", lambda path: network
     )

@@ -118,6 +118,6 @@ def test_mistakes_are_one_sentence_and_write_nothing(run, monkeypatch):
         with pytest.raises(UserError, match=message):
             reduce(run, **options)
     opened(monkeypatch, "reduce", reader(run), {None: reals(IMAGES)})
-    with pytest.raises(UserError, match=r"has no encoder: .jaxgan encode .* DATA --train. makes one"):
+    with pytest.raises(UserError, match=r"has no encoder: .jaxgan encode .* DATA --train. trains one"):
         reduce(run)
     assert not list(run.iterdir())

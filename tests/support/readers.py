@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxgan.evaluate.reals import Reals
 from jaxgan.representation.reader import Reader
+from jaxgan.system.errors import UserError
 
 
 def floats(images):
@@ -42,11 +43,20 @@ def reals(images, labels=None, *, source="planted", split=None, names=None):
 
 
 def opened(monkeypatch, command, reader, data):
-    """Let a command find a reader, and data by their split, in the place of files."""
+    """Let a command find a reader, and data by their split, in the place of files.
+
+    Args:
+        monkeypatch: the fixture.
+        command: name of the command.
+        reader: the reader.
+        data: images by split, those of None where none is named; without "test" there are no test images.
+    """
     module = sys.modules[f"jaxgan.representation.{command}"]
+
+    def open_data(reader, source, *, split=None, n=None, data_dir=None):
+        if split == "test" and split not in data:
+            raise UserError("`split` test: planted has no splits")
+        return data.get(split, data[None])
+
     monkeypatch.setattr(module, "open_reader", lambda run: reader)
-    monkeypatch.setattr(
-        module,
-        "open_data",
-        lambda reader, source, *, split=None, n=None, data_dir=None: data.get(split, data[None]),
-    )
+    monkeypatch.setattr(module, "open_data", open_data)
