@@ -20,7 +20,7 @@ MAY_IMPORT = {
         "train", "__init__",
     },
     "representation": {
-        "config", "data", "evaluate", "export", "games", "images", "names", "parallel", "state",
+        "build", "config", "data", "evaluate", "export", "games", "images", "names", "parallel",
     },
     "sweep": {"build", "config", "data", "evaluate", "features", "games", "parallel", "run", "state", "step", "train"},
     "train": {"build", "config", "data", "features", "parallel", "run", "state"},
