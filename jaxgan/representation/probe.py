@@ -127,6 +127,7 @@ def probe(
     if test.labels is None:
         raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
+    _check_labels(train.labels, count)
     file = output_file(run, out, "probe.json")
     found = probe_images(
         representations_of(reader, read_discriminator(folder_of(reader.path)), train.images, seed=seed),
@@ -156,14 +157,13 @@ def probe_images(
         representations: what makes rows of numbers of images, by name.
         train: the images whose labels are drawn.
         test: the images to test with.
-        count: the number of labels of a draw; None for all.
+        count: the number of labels of a draw, at least two for each class; None for all.
         draws: the number of draws.
         seed: the seed of the draws.
 
     Raises:
-        UserError: if there are fewer labels than asked for, or too few of a class.
+        UserError: if the memory is too small.
     """
-    _check_labels(train.classes, count)
     generator = np.random.default_rng(seed)
     chosen = [np.arange(len(train.images))]
     if count is not None:
