@@ -11,6 +11,7 @@ from jaxgan.layers.dense import Dense
 from jaxgan.layers.heads import heads
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
+from jaxgan.layers.resampling import blur, downsample, upsample
 from jaxgan.layers.spectral_norm import SpectralNorm
 
 __all__ = [
@@ -21,6 +22,9 @@ __all__ = [
     "Dense",
     "MinibatchStddev",
     "SpectralNorm",
+    "blur",
+    "downsample",
     "encode_labels",
     "heads",
+    "upsample",
 ]
