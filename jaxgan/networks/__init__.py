@@ -9,6 +9,6 @@ Your own modules with these signatures work everywhere in the library.
 """
 
 from jaxgan import layers
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 
-__all__ = ["dcgan", "layers", "mlp"]
+__all__ = ["dcgan", "layers", "mlp", "stylegan2"]
