@@ -1,6 +1,7 @@
 """The synthesis network: from intermediate latents w, one for each layer, to images."""
 
 import math
+from functools import reduce
 
 import flax.linen as nn
 import jax
@@ -11,6 +12,7 @@ from jaxgan.layers import EqualizedConv, ModulatedConv, Noise, scaled_leaky_relu
 from jaxgan.networks.dcgan import stages_of
 
 Features = Float[Array, "batch height width channel"]
+Images = Float[Array, "batch height width image_channel"]
 Sizes = tuple[tuple[int, int, int], ...]
 
 
@@ -67,7 +69,7 @@ class ToImage(nn.Module):
     channels: int
 
     @nn.compact
-    def __call__(self, features: Features, w: Float[Array, "batch w"]) -> Features:
+    def __call__(self, features: Features, w: Float[Array, "batch w"]) -> Images:
         """Return images ``[B, H, W, channels]``."""
         images = ModulatedConv(self.channels, 1, demodulate=False, name="conv")(features, w)
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
@@ -95,7 +97,7 @@ class Synthesis(nn.Module):
     axis_name: str | None
 
     @nn.compact
-    def __call__(self, ws: Float[Array, "batch layer w"], *, train: bool) -> Features:
+    def __call__(self, ws: Float[Array, "batch layer w"], *, train: bool) -> Images:
         """Return images ``[B, H, W, C]``.
 
         Args:
@@ -111,7 +113,7 @@ class Synthesis(nn.Module):
         height, width, channels = self.sizes[0]
         start = self.param("constant", nn.initializers.normal(1.0), (height, width, channels))
         features = jnp.broadcast_to(start.astype(ws.dtype)[None], (len(ws), *start.shape))
-        images, place = jnp.zeros((), ws.dtype), 0
+        images, place = [], 0
         for block, (_, _, channels) in enumerate(self.sizes):
             if block == 0:
                 features = layer(features, channels, 0, doubles=False, name="block0_conv1")
@@ -124,6 +126,5 @@ class Synthesis(nn.Module):
                     features = (upsample(skip) + features) * math.sqrt(0.5)
             place += 1 if block == 0 else 2
             if self.architecture == "skip" or block == len(self.sizes) - 1:
-                new = ToImage(self.channels, name=f"block{block}_image")(features, ws[:, place])
-                images = upsample(images) + new if images.ndim else new
-        return images
+                images.append(ToImage(self.channels, name=f"block{block}_image")(features, ws[:, place]))
+        return reduce(lambda whole, image: upsample(whole) + image, images)
