@@ -99,7 +99,7 @@ class Config:
 
     network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
-        64, "channels of the layer next to the image", only={"network": ("dcgan",)}, **COUNT
+        64, "channels of the layer next to the image", only={"network": ("dcgan", "stylegan2")}, **COUNT
     )
     hidden: tuple[int, ...] | None = _networks(
         None,

@@ -49,6 +49,7 @@ def evaluate(
     metrics: str = "fid,kid,prdc",
     n: int = 10_000,
     seed: int = 0,
+    truncation: float | None = None,
     extractor: str | None = None,
     inception_weights: Path | None = None,
     efficientnet_weights: Path | None = None,
@@ -69,6 +70,7 @@ def evaluate(
         metrics: names of metrics, separated by commas.
         n: the number of fakes, >= 2, and the largest number of reals.
         seed: the seed of the latents.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
             small classifier that learns the labels of the real images), inception-2015 or
             efficientnet-lite0; None for the one of the run or of the data set.
@@ -101,6 +103,11 @@ def evaluate(
     if held_out is not None and not set(names) & set(WITH_TRAINING_SET):
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
     subject = subject_at(converted("path", path, Path), against)
+    truncation = converted("truncation", truncation, float | None)
+    if truncation is not None and subject.pictures is not None:
+        raise UserError(f"`truncation` has no effect on pictures, and {subject.path} holds such")
+    if truncation is not None:
+        export.check_truncation(truncation, subject.description)
     require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
     source = source_of(subject, against)
@@ -134,7 +141,7 @@ def evaluate(
     if folder is not None:
         _require_writable(folder)
     if subject.pictures is None:
-        fakes = _fakes_of_run(subject.path, subject.description, real, n, seed)
+        fakes = _fakes_of_run(subject.path, subject.description, real, n, seed, truncation)
     else:
         fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
     try:
@@ -216,7 +223,9 @@ def _require_writable(folder: Path) -> None:
         raise UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
+def _fakes_of_run(
+    path: Path, description: dict[str, Any], real: Reals, n: int, seed: int, truncation: float | None
+) -> Fakes:
     num_classes = description["num_classes"]
     generate = export.load_generator(path)
     require_memory(4 * n * description["latent_dim"], f"`n` {n:,}")
@@ -227,6 +236,7 @@ def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, 
         n=n,
         labels=labels_like(real, n, num_classes),
         seed=seed,
+        truncation=truncation,
     )
     protocol = {"generator": str(path), "weights": "EMA", "batch_norm": "running averages"}
     protocol["step"] = description["step"]

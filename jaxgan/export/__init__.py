@@ -3,6 +3,7 @@
 from jaxgan.export.safetensors import (
     CONFIG,
     WEIGHTS,
+    check_truncation,
     is_exported,
     load_generator,
     prior_of,
@@ -13,6 +14,7 @@ from jaxgan.export.safetensors import (
 __all__ = [
     "CONFIG",
     "WEIGHTS",
+    "check_truncation",
     "is_exported",
     "load_generator",
     "prior_of",

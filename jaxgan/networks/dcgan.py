@@ -67,7 +67,7 @@ def stages_of(height: int, width: int) -> Stages:
     return Stages(count, 2, height, width) if count else Stages(1, 1, height, width)
 
 
-def note_on(height: int, width: int) -> str | None:
+def note_on(height: int, width: int, *, network: str = "DCGAN") -> str | None:
     """Return a line about an image size whose base is large, with the nearest size that has a small one.
 
     The generator's first layer has weights for each latent and each feature of the base. An image of 416x416
@@ -76,6 +76,7 @@ def note_on(height: int, width: int) -> str | None:
     Args:
         height: height of the images in pixels.
         width: width of the images in pixels.
+        network: the network's name.
 
     Returns:
         The line; None for a small base, and for a long strip, which has no such size nearby.
@@ -94,7 +95,7 @@ def note_on(height: int, width: int) -> str | None:
         return None
     size, base = best
     return (
-        f"images of {height}x{width} make a DCGAN with a large first layer, as its features begin at "
+        f"images of {height}x{width} make a {network} with a large first layer, as its features begin at "
         f"{stages.height}x{stages.width}: with `image_size` {size[0]}x{size[1]} they begin at "
         f"{base.height}x{base.width}"
     )

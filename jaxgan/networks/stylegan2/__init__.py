@@ -46,6 +46,15 @@ from jaxgan.networks.stylegan2.discriminator import Discriminator
 from jaxgan.networks.stylegan2.generator import Generator
 from jaxgan.networks.stylegan2.mapping import Mapping
 from jaxgan.networks.stylegan2.presets import preset
-from jaxgan.networks.stylegan2.synthesis import Synthesis
+from jaxgan.networks.stylegan2.synthesis import BlockSize, Synthesis, block_sizes, note_on
 
-__all__ = ["Discriminator", "Generator", "Mapping", "Synthesis", "preset"]
+__all__ = [
+    "BlockSize",
+    "Discriminator",
+    "Generator",
+    "Mapping",
+    "Synthesis",
+    "block_sizes",
+    "note_on",
+    "preset",
+]

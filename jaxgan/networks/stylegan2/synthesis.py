@@ -2,6 +2,7 @@
 
 import math
 from functools import reduce
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -9,14 +10,23 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.layers import EqualizedConv, ModulatedConv, Noise, scaled_leaky_relu, upsample
-from jaxgan.networks.dcgan import stages_of
+from jaxgan.networks import dcgan
 
 Features = Float[Array, "batch height width channel"]
 Images = Float[Array, "batch height width image_channel"]
-Sizes = tuple[tuple[int, int, int], ...]
 
 
-def block_sizes(height: int, width: int, *, channel_base: int, channel_max: int) -> Sizes:
+class BlockSize(NamedTuple):
+    """The size of a block's features."""
+
+    height: int
+    width: int
+    channels: int
+
+
+def block_sizes(
+    height: int, width: int, *, channel_base: int, channel_max: int = 512
+) -> tuple[BlockSize, ...]:
     """Return height, width and channels of each block, from the base to the image.
 
     Args:
@@ -25,10 +35,15 @@ def block_sizes(height: int, width: int, *, channel_base: int, channel_max: int)
         channel_base: channels times the smaller side of a block.
         channel_max: largest number of channels.
     """
-    stages = stages_of(height, width)
+    stages = dcgan.stages_of(height, width)
     count = stages.count if stages.stride == 2 else 0
     sides = [(height >> halvings, width >> halvings) for halvings in reversed(range(count + 1))]
-    return tuple((*side, max(1, min(channel_base // min(side), channel_max))) for side in sides)
+    return tuple(BlockSize(*side, max(1, min(channel_base // min(side), channel_max))) for side in sides)
+
+
+def note_on(height: int, width: int) -> str | None:
+    """Return a line about an image size that is halved so seldom that the first block is large, or None."""
+    return dcgan.note_on(height, width, network="StyleGAN2")
 
 
 class Layer(nn.Module):
@@ -90,7 +105,7 @@ class Synthesis(nn.Module):
         Karras et al. 2020, StyleGAN2, section 4.1 and figure 7.
     """
 
-    sizes: Sizes
+    sizes: tuple[BlockSize, ...]
     channels: int
     architecture: str
     noise: bool
