@@ -183,7 +183,7 @@ def test_values_with_one_meaning_are_converted(name, value, meaning):
         ("image_size", "big", "`image_size` is H or HxW in pixels, such as 32 or 32x48, got big"),
         ("devices", "some", "`devices` is a whole number or all, got 'some' (str)"),
         ("metrics", {"fid": 3}, "`metrics` is several texts, got {'fid': 3} (dict)"),
-        ("network", object, "`network` is a text (mlp, dcgan), got <class 'object'> (type)"),
+        ("network", object, "`network` is a text (mlp, dcgan, stylegan2), got <class 'object'> (type)"),
     ],
 )
 def test_other_values_are_refused_in_a_sentence(name, value, sentence):

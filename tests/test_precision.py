@@ -8,7 +8,7 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 from jaxgan import losses, penalties
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 
@@ -17,6 +17,10 @@ NETWORKS = {
     "mlp": (mlp.Generator(SHAPE), mlp.Discriminator()),
     "dcgan": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16)),
     "spectral": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16, norm="spectral")),
+    "stylegan2": (
+        stylegan2.Generator(SHAPE, 64, mapping_layers=2, w_dim=16),
+        stylegan2.Discriminator(64, group_size=4),
+    ),
 }
 
 
@@ -78,6 +82,10 @@ CONDITIONAL = {
     "mlp": (mlp.Generator(SHAPE, num_classes=3), mlp.Discriminator(num_classes=3)),
     "spectral": (dcgan.Generator(SHAPE, 4, 3), dcgan.Discriminator(4, "spectral", 3)),
     "projection": (dcgan.Generator(SHAPE, 4, 3, "batch_norm"), dcgan.Discriminator(4, "none", 3)),
+    "stylegan2": (
+        stylegan2.Generator(SHAPE, 32, mapping_layers=1, w_dim=4, num_classes=3),
+        stylegan2.Discriminator(32, num_classes=3),
+    ),
 }
 
 

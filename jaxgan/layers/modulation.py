@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxgan.layers.convolution import conv, conv_transpose
+from jaxgan.layers.dense import dot_general
 from jaxgan.layers.equalized import EqualizedDense
 from jaxgan.layers.resampling import TAPS, blur
 
@@ -60,9 +61,10 @@ def modulated_conv(
     if not demodulate:
         return features
     widest = jnp.promote_types(features.dtype, jnp.float32)
-    squares = jnp.square(kernel.astype(widest)).sum((0, 1))
-    norm = jnp.square(styles.astype(widest)) @ squares
-    return features * jax.lax.rsqrt(norm + _SMALLEST)[:, None, None].astype(features.dtype)
+    squares = jnp.square(kernel.astype(widest)).sum((0, 1)).astype(kernel.dtype)
+    norms = dot_general(jnp.square(styles).astype(kernel.dtype), squares, (((1,), (0,)), ((), ())))
+    factors = jax.lax.rsqrt(norms.astype(widest) + _SMALLEST)
+    return features * factors[:, None, None].astype(features.dtype)
 
 
 class ModulatedConv(nn.Module):

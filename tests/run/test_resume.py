@@ -12,11 +12,13 @@ NETWORKS = {
     "mlp": ["digits_mlp.py", "--d-steps", "2"],
     "dcgan": ["digits_dcgan.py", "--width", "8", "--conditional"],
     "spectral": ["digits_dcgan.py", "--width", "8", "--discriminator-norm", "spectral", "--penalty", "r1"],
+    "stylegan2": ["digits_dcgan.py", "--network", "stylegan2", "--width", "2", "--latent-dim", "4"],
 }
 CASES = [
     pytest.param("mlp", [7], id="mlp", marks=pytest.mark.slow),
     pytest.param("dcgan", [13], id="dcgan", marks=pytest.mark.slow),
     pytest.param("spectral", [8], id="spectral", marks=pytest.mark.long),
+    pytest.param("stylegan2", [9], id="stylegan2", marks=pytest.mark.slow),
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
 

@@ -23,7 +23,7 @@ import numpy as np
 import optax
 
 from jaxgan import augment, data, layers, losses, parallel, penalties
-from jaxgan.networks import dcgan
+from jaxgan.networks import dcgan, stylegan2
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 from smooth import ConvDiscriminator, ConvGenerator, DenseDiscriminator, DenseGenerator
@@ -72,6 +72,12 @@ GAMES = FAST | {
 DCGANS = {  # with kinks: compared after one step
     "DCGAN, spectral norm, R1": Case(
         dcgan.Generator((8, 8, 1), 8), dcgan.Discriminator(8, "spectral"), penalty=R1
+    ),
+    "StyleGAN2, R1": Case(
+        stylegan2.Generator((8, 8, 1), 32, 4, mapping_layers=1, w_dim=4),
+        stylegan2.Discriminator(32, 4),
+        penalty=R1,
+        batch_size=16,
     ),
     "DCGAN, batch norm": Case(dcgan.Generator((16, 16, 1), 4), dcgan.Discriminator(4), batch_size=24),
 }

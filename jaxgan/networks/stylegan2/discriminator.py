@@ -117,7 +117,7 @@ class Discriminator(nn.Module):
             return EqualizedDense(1, name="logit")(last)[:, 0]
         width = last.shape[1]
         mapped = Mapping(width, _LABEL_LAYERS, self.num_classes, follow=False, name="mapping")(
-            None, labels, train=False
+            None, labels, train=False, dtype=last.dtype
         )
         directions = EqualizedDense(width, name="logit")(last)
-        return jnp.sum(directions * mapped.astype(last.dtype), axis=-1) / math.sqrt(width)
+        return jnp.sum(directions * mapped, axis=-1) / math.sqrt(width)

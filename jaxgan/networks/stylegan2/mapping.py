@@ -1,5 +1,7 @@
 """The mapping network: from latents z to intermediate latents w, and the moving average of w."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -42,6 +44,7 @@ class Mapping(nn.Module):
         labels: Int[Array, " batch"] | None = None,
         *,
         train: bool,
+        dtype: Any = jnp.float32,
     ) -> Float[Array, "batch w"]:
         """Return intermediate latents.
 
@@ -49,12 +52,12 @@ class Mapping(nn.Module):
             latents: ``[B, Z]``; None to map labels alone, as a discriminator does.
             labels: class indices, int32 ``[B]``, or None.
             train: whether to update the moving average.
+            dtype: type of the computation where there are labels alone.
 
         Returns:
             w, ``[B, w_dim]``.
         """
-        dtype = jnp.float32 if latents is None else latents.dtype
-        one_hot = encode_labels(labels, self.num_classes, dtype)
+        one_hot = encode_labels(labels, self.num_classes, dtype if latents is None else latents.dtype)
         inputs = [] if latents is None else [_normalized(latents)]
         if one_hot is not None:
             inputs.append(_normalized(EqualizedDense(self.w_dim, name="embed")(one_hot)))
@@ -64,7 +67,7 @@ class Mapping(nn.Module):
         if self.follow:
             average = self.variable(BUFFERS, "w_average", jnp.zeros, (self.w_dim,), jnp.float32)
             if train and not self.is_initializing():
-                mean = jax.lax.stop_gradient(w).astype(jnp.float32).mean(axis=0)
+                mean = jax.lax.stop_gradient(w).astype(average.value.dtype).mean(axis=0)
                 if self.axis_name is not None:
                     mean = jax.lax.pmean(mean, self.axis_name)
                 average.value = W_DECAY * average.value + (1 - W_DECAY) * mean
