@@ -1,11 +1,12 @@
-"""Generators and discriminators: plain Flax (linen) modules, one family a file.
+"""Generators and discriminators: plain Flax (linen) modules, one family a file or folder.
 
 Each family has a `Generator` and a `Discriminator` with the two signatures that the whole library uses:
 
     Generator(...)(latents [B, Z], labels [B] or None, *, train) -> images [B, H, W, C]
     Discriminator(...)(images [B, H, W, C], labels [B] or None, *, train) -> logits [B]
 
-Your own modules with these signatures work everywhere in the library.
+Your own modules with these signatures work everywhere in the library. A generator whose call has an argument
+``truncation``, a number in [0, 1], can be truncated by all commands that draw.
 """
 
 from jaxgan import layers
