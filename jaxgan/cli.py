@@ -124,6 +124,7 @@ def sample(
     n: int = 64,
     seed: int = 0,
     class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
+    truncation: float | None = None,
     out: Path = Path("samples.png"),
 ) -> None:
     """Make images with a run's exported generator.
@@ -133,6 +134,7 @@ def sample(
         n: number of images.
         seed: seed of the latents; image i is the same whatever n is.
         class_: classes to draw by name or number, with commas between; None for all of them in turn.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
         out: a .png for a grid; a .npz with "images" uint8 [n, H, W, C] (and "labels"); or a new folder for a
             .png of each image, in a folder of its class. A run of points gives a scatter plot, or "images"
             float32 [n, D].
@@ -145,7 +147,7 @@ def sample(
         wants = "end in .png or .npz, or be a new folder"
         raise UserError(f"`out` must {wants}, got {out}{'' if kind else ', which holds files'}")
     description = export.read_description(run)
-    generate = export.load_generator(run)
+    generate = functools.partial(export.load_generator(run), truncation=truncation)
     require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
     classes = _classes(class_, description, run)
     labels = None if classes is None else jnp.resize(jnp.array(classes, jnp.int32), (n,))
@@ -206,6 +208,7 @@ def interpolate(
     rows: int = 8,
     steps: int = 10,
     seed: int = 0,
+    truncation: float | None = None,
     out: Path = Path("strip.png"),
     gif: bool = False,
 ) -> None:
@@ -216,6 +219,7 @@ def interpolate(
         rows: number of walks; a conditional generator makes each in the next class.
         steps: number of images of a walk, both ends included.
         seed: seed of the latents.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
         out: a .png.
         gif: write an animation of the walks too, beside the picture.
     """
@@ -225,7 +229,7 @@ def interpolate(
     if out.suffix.lower() != ".png":
         raise UserError(f"`out` must end in .png, got {out}")
     description = export.read_description(run)
-    generate = export.load_generator(run)
+    generate = functools.partial(export.load_generator(run), truncation=truncation)
     if len(description["image_shape"]) == 1:
         raise UserError(f"{run} makes points, and interpolate draws images")
     require_memory(rows * steps * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {steps:,}")

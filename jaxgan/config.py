@@ -101,7 +101,7 @@ class Config:
     width: int = _networks(
         64,
         "channels of the layer next to the image (r3gan: a multiple of 8)",
-        only={"network": ("dcgan", "resnet", "r3gan")},
+        only={"network": ("dcgan", "resnet", "r3gan", "stylegan2")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(

@@ -3,6 +3,7 @@
 Each name stands for an object, or for a function that makes one from a config (`jaxgan.config.Config`).
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet, sizes
+from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
+from jaxgan.system.errors import UserError
 
 __all__ = [
     "AUGMENTATIONS",
@@ -109,6 +111,21 @@ def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
 
 
+def _stylegan2(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    """Return the networks of StyleGAN2-ADA's automatic configuration, with `width` channels at the image."""
+    if len(image_shape) != 3:
+        raise UserError(f"`network` stylegan2 makes images, and these data are {image_shape}")
+    channels = {"channel_base": config.width * min(image_shape[:2]), "num_classes": num_classes}
+    base = stylegan2.block_sizes(*image_shape[:2], channel_base=channels["channel_base"])[0]
+    group = math.gcd(4, config.batch_size // config.accumulate)  # of examples that the discriminator compares
+    return (
+        stylegan2.Generator(image_shape, mapping_layers=2, w_dim=base.channels, **channels),
+        stylegan2.Discriminator(group_size=group, **channels),
+    )
+
+
 def _mlp_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module:
     hidden = {} if config.hidden is None else {"hidden": config.hidden}
     return encoders.DenseEncoder(size, num_classes=num_classes, **hidden)
@@ -127,6 +144,7 @@ FAMILIES = {
         resnet.Generator, resnet.Discriminator, _resnet, note_on=partial(sizes.note_on, "a ResNet")
     ),
     "r3gan": Family(r3gan.Generator, r3gan.Discriminator, _r3gan, note_on=partial(sizes.note_on, "an R3GAN")),
+    "stylegan2": Family(stylegan2.Generator, stylegan2.Discriminator, _stylegan2, note_on=stylegan2.note_on),
 }
 
 UPDATES: dict[str, Callable[[Any], updates.Update]] = {

@@ -111,6 +111,8 @@ class InfoGAN(Rules):
     ) -> Players:
         """Return the family's networks; the discriminator reads the codes by a layer of its own."""
         generator, discriminator = family.make(config, image_shape, classes)
+        if hasattr(generator, "mixing"):
+            generator = generator.clone(mixing=0.0)  # the second of two latents has other codes
         return generator, _with_heads(discriminator, 128, self.code_size)
 
     def make(self, latent_dim: int, **parts: Any) -> Game:

@@ -1,5 +1,6 @@
 """From latents to images, and from images to one picture: a grid or an animation."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "sample",
     "scatter",
     "slerp",
+    "truncates",
 ]
 
 GUTTER_GRAY = 96
@@ -52,19 +54,31 @@ def column_labels(count: int, num_classes: int | None) -> Int[Array, " count"] |
 
 
 def drawing(generator: nn.Module) -> Callable[..., jax.Array]:
-    """Return ``(variables, latents, labels) -> images`` of a generator in drawing mode, jitted.
+    """Return ``(variables, latents, labels=None, **options) -> images`` in drawing mode, jitted.
 
-    Sample grids, evaluations and exported generators all draw by this one function.
+    Sample grids, evaluations and exported generators all draw by this one function. The options are numbers
+    that the generator takes beside, such as ``truncation``.
 
     Args:
         generator: module ``(latents, labels, *, train) -> images``.
     """
 
     @jax.jit
-    def draw(variables: Any, latents: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-        return jnp.asarray(generator.apply(variables, latents, labels, train=False))
+    def draw(
+        variables: Any, latents: jax.Array, labels: jax.Array | None = None, **options: Any
+    ) -> jax.Array:
+        return jnp.asarray(generator.apply(variables, latents, labels, train=False, **options))
 
     return draw
+
+
+def truncates(kind: type[nn.Module]) -> bool:
+    """Return whether generators of a class can be truncated: their call has an argument ``truncation``.
+
+    Such a network trades variety for quality by itself, as StyleGAN2 does in w. One without the argument
+    could be given latents of a truncated normal distribution instead: none is yet.
+    """
+    return "truncation" in inspect.signature(kind.__call__).parameters
 
 
 def sample(

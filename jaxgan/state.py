@@ -44,8 +44,8 @@ class GANState(flax.struct.PyTreeNode):
             keys.
         generator: the generator's parameters, optimizer state and other collections.
         discriminator: the discriminator's.
-        ema: exponential moving average of the generator's variables, batch statistics included; samples are
-            drawn with it.
+        ema: exponential moving average of the generator's parameters and batch statistics, with a copy of
+            its other collections; samples are drawn with it.
         latent_dim: length of a latent vector (static).
     """
 

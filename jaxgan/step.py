@@ -19,12 +19,13 @@ from jaxgan.games.base import Game
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.turn import Augmentation, Penalty, Turn
 from jaxgan.images import to_float
-from jaxgan.state import GANState
+from jaxgan.state import GANState, Variables
 from jaxgan.system.pieces import check_function, check_module, kind_of
 from jaxgan.system.settings import converted
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
+_AVERAGED = ("params", "batch_stats")  # the collections of which the moving average is one
 Decay = float | jax.Array | Callable[[jax.Array], jax.Array]  # a number, or a schedule of the step
 
 
@@ -73,7 +74,7 @@ class Step:
             turns.append(Turn(jax.tree.map(sub_batch, batch), update_key, latent_key))
         trained, d_metrics, g_metrics = self.update(self.players, state, turns[:-1], turns[-1])
         decay = self.ema_decay(state.step) if callable(self.ema_decay) else self.ema_decay
-        ema = jax.tree.map(partial(_average, decay=decay), state.ema, trained.generator.variables)
+        ema = _moving_average(state.ema, trained.generator.variables, decay)
         d_means = jax.tree.map(lambda *values: sum(values) / self.d_steps, *d_metrics)
         return trained.replace(step=state.step + 1, ema=ema), self.game.mean({**d_means, **g_metrics})
 
@@ -190,6 +191,13 @@ def _sub_batch(values: jax.Array, *, index: int, count: int) -> jax.Array:
     if values.shape[0] % count:
         raise ValueError(f"a batch of {values.shape[0]} does not divide into `d_steps` = {count} parts")
     return values.reshape(-1, count, *values.shape[1:])[:, index]
+
+
+def _moving_average(ema: Variables, variables: Variables, decay: float | jax.Array) -> Variables:
+    """Return the average of parameters and batch statistics; other collections are buffers and are copied."""
+    averaged = {name: tree for name, tree in variables.items() if name in _AVERAGED}
+    before = {name: tree for name, tree in ema.items() if name in _AVERAGED}
+    return {**variables, **jax.tree.map(partial(_average, decay=decay), before, averaged)}
 
 
 def _average(average: jax.Array, value: jax.Array, *, decay: float | jax.Array) -> jax.Array:

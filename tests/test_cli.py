@@ -19,6 +19,7 @@ from PIL import Image
 import jaxgan
 from jaxgan import cli, data, train
 from jaxgan.config import Config
+from jaxgan.networks import stylegan2
 from tiny_runs import tiny, train_tiny
 
 
@@ -94,6 +95,27 @@ def test_chosen_classes_are_drawn_by_number_or_name(run_folder, tmp_path, capsys
     assert data.load(folder, conditional=True).class_names == ("kind c", "kind e")
 
 
+def test_a_truncation_of_zero_draws_one_image(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = stylegan2.Generator((4, 4, 1), 4, 1, 1, 2)
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 3)), train=False)
+    options = {"image_shape": (4, 4, 1), "latent_dim": 3, "num_classes": None, "step": 5}
+    jaxgan.export.save_generator(tmp_path / "style", module, jax.device_get(variables), **options)
+    for truncation in ("0", "1"):
+        cli.main(["sample", "style", "--n", "3", "--truncation", truncation, "--out", f"{truncation}.npz"])
+    one, several = (np.load(f"{truncation}.npz")["images"] for truncation in ("0", "1"))
+    np.testing.assert_array_equal(one, np.broadcast_to(one[:1], one.shape))
+    assert (several != several[:1]).any()
+    strip = ["interpolate", "style", "--rows", "2", "--steps", "2", "--out", "strip.png"]
+    cli.main([*strip, "--truncation", "0"])
+    with Image.open("strip.png") as picture:
+        cells = np.asarray(picture)[::58, ::58]  # cells of 4 pixels and a gutter, enlarged
+    np.testing.assert_array_equal(cells[1:5, 1:5], cells[6:10, 6:10])
+    with pytest.raises(SystemExit):
+        cli.main([*strip, "--truncation", "1.5"])
+    assert "--truncation must be at least 0 and at most 1, got 1.5" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -119,6 +141,8 @@ def test_chosen_classes_are_drawn_by_number_or_name(run_folder, tmp_path, capsys
             "must end in .png or .npz, or be a new folder, got grid.jpg",
         ),
         (["sample", "RUN", "--out", "RUN"], ", or be a new folder, got"),
+        (["sample", "RUN", "--truncation", "0.5"], "--truncation 0.5 has no effect on a generator of mlp"),
+        (["interpolate", "RUN", "--truncation", "1"], "--truncation 1.0 has no effect on a generator of mlp"),
         (["sample", "RUN", "--class", "10"], "--class 10 is unknown: there are 0 to 9"),
         (["sample", "RUN", "--class", "cat"], "--class cat is unknown: there are 0 to 9"),
         (["sample", "RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),

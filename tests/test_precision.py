@@ -9,7 +9,7 @@ from jax.extend.core import jaxprs_in_params
 
 import small_networks
 from jaxgan import losses, penalties
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 
@@ -19,6 +19,10 @@ NETWORKS = {
     "dcgan": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16)),
     "spectral": (dcgan.Generator(SHAPE, width=16), dcgan.Discriminator(width=16, norm="spectral")),
     **{name: small_networks.pair(name) for name in small_networks.NAMES},
+    "stylegan2": (
+        stylegan2.Generator(SHAPE, 64, mapping_layers=2, w_dim=16),
+        stylegan2.Discriminator(64, group_size=4),
+    ),
 }
 
 
@@ -81,6 +85,10 @@ CONDITIONAL = {
     "spectral": (dcgan.Generator(SHAPE, 4, 3), dcgan.Discriminator(4, "spectral", 3)),
     **{name: small_networks.pair(name, 3) for name in small_networks.NAMES},
     "projection": (dcgan.Generator(SHAPE, 4, 3, "batch_norm"), dcgan.Discriminator(4, "none", 3)),
+    "stylegan2": (
+        stylegan2.Generator(SHAPE, 32, mapping_layers=1, w_dim=4, num_classes=3),
+        stylegan2.Discriminator(32, num_classes=3),
+    ),
 }
 
 

@@ -236,6 +236,32 @@ def test_the_average_covers_parameters_and_batch_statistics(decay):
         jax.tree.map(np.testing.assert_array_equal, last.ema, last.generator.variables)
 
 
+class Buffered(nn.Module):
+    """A generator of one parameter with a buffer that counts the images that it has made in training."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        theta = self.param("theta", nn.initializers.ones, ())
+        count = self.variable("buffers", "count", jnp.zeros, ())
+        if train:
+            count.value = count.value + len(latents)
+        return theta * latents
+
+
+def test_the_average_copies_buffers():
+    generator = Buffered()
+    state = make_state(generator, DiracDiscriminator(), image_shape=(1,), latent_dim=1)
+    step = jax.jit(
+        make_train_step(generator, DiracDiscriminator(), losses.hinge, ema_decay=0.5), donate_argnums=0
+    )
+    theta = float(state.ema["params"]["theta"])
+    for count in (8, 16):  # two updates of four images each; the second call would refuse a shared buffer
+        state, _ = step(state, {"image": jnp.ones((4, 1))}, KEY)
+        assert state.ema["buffers"]["count"] == state.generator.collections["buffers"]["count"] == count
+        theta = 0.5 * theta + 0.5 * state.generator.params["theta"]
+        np.testing.assert_allclose(state.ema["params"]["theta"], theta, rtol=1e-6)
+
+
 def test_augmentation_is_seen_by_all_that_is_judged():
     """Real and fake images are blanked: the logits are the bias alone, the generator learns nothing."""
 

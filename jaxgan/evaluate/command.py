@@ -58,6 +58,7 @@ def evaluate(
     metrics: str = "fid,kid,prdc",
     n: int | None = None,
     seed: int = 0,
+    truncation: float | None = None,
     extractor: str | None = None,
     inception_weights: Path | None = None,
     efficientnet_weights: Path | None = None,
@@ -80,6 +81,7 @@ def evaluate(
         n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
             it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
             small classifier that learns the labels of the real images), inception-2015 or
             efficientnet-lite0; None for the one of the run or of the data set.
@@ -125,6 +127,11 @@ def evaluate(
         raise UserError(
             f"`metrics` {TRAINED_ON_FAKES} takes fakes with labels, and {subject.path} has none{cure}"
         )
+    truncation = converted("truncation", truncation, float | None)
+    if truncation is not None and subject.pictures is not None:
+        raise UserError(f"`truncation` has no effect on pictures, and {subject.path} holds such")
+    if truncation is not None:
+        export.check_truncation(truncation, subject.description)
     require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
     source = source_of(subject, against)
@@ -164,7 +171,7 @@ def evaluate(
             data_dir=data_dir,
             **_network(subject, extractor, inception_weights, efficientnet_weights, download),
         )
-        fakes = _fakes(subject, real, count, seed)
+        fakes = _fakes(subject, real, count, seed, truncation)
         with _finite(subject):
             report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
         reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
@@ -172,7 +179,7 @@ def evaluate(
             nearest = nearest_picture(fakes, train, network)
     if TRAINED_ON_FAKES in names and train is not None and unseen is not None:
         shuffled = rows_of(train, random_rows(len(train.images), len(train.images)))
-        fakes = _fakes(subject, shuffled, n or len(train.images), seed)
+        fakes = _fakes(subject, shuffled, n or len(train.images), seed, truncation)
         with _finite(subject):
             reports.append(trained_on_fakes_report(fakes, train, unseen))
     report = joined(reports)
@@ -257,10 +264,10 @@ def _finite(subject: Subject) -> Iterator[None]:
         raise UserError(f"{subject.path}: {error}") from error
 
 
-def _fakes(subject: Subject, real: Reals, n: int, seed: int) -> Fakes:
+def _fakes(subject: Subject, real: Reals, n: int, seed: int, truncation: float | None) -> Fakes:
     """Return n images to measure, with the labels of the real images where there are classes."""
     if subject.pictures is None:
-        return _fakes_of_run(subject.path, subject.description, real, n, seed)
+        return _fakes_of_run(subject.path, subject.description, real, n, seed, truncation)
     fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
     notes = (*subject.pictures.notes, *fakes.notes)
     if fakes.count < n:
@@ -268,7 +275,9 @@ def _fakes(subject: Subject, real: Reals, n: int, seed: int) -> Fakes:
     return fakes._replace(notes=notes)
 
 
-def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, seed: int) -> Fakes:
+def _fakes_of_run(
+    path: Path, description: dict[str, Any], real: Reals, n: int, seed: int, truncation: float | None
+) -> Fakes:
     num_classes = description["num_classes"]
     generate = export.load_generator(path)
     require_memory(4 * n * description["latent_dim"], f"`n` {n:,}")
@@ -279,6 +288,7 @@ def _fakes_of_run(path: Path, description: dict[str, Any], real: Reals, n: int, 
         n=n,
         labels=labels_like(real, n, num_classes),
         seed=seed,
+        truncation=truncation,
     )
     protocol = {"generator": str(path), "weights": "EMA", "batch_norm": "running averages"}
     protocol["step"] = description["step"]

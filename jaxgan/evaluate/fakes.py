@@ -48,6 +48,7 @@ def from_generator(
     seed: int = 0,
     key: jax.Array | None = None,
     prior: Prior | None = None,
+    truncation: float | None = None,
 ) -> Fakes:
     """Return the images of a generator: any function of latents, or of latents and labels.
 
@@ -59,6 +60,7 @@ def from_generator(
         seed: the seed of the latents, which are those of ``jaxgan sample --seed``.
         key: the key of the latents, in place of a seed.
         prior: distribution of the latents; None for standard normal ones.
+        truncation: what `generate` is given under this name; None for nothing.
 
     Returns:
         The `Fakes`. Their batches refuse images that `jaxgan.images.judge` refuses; values outside [-1, 1]
@@ -66,17 +68,20 @@ def from_generator(
         given, the key's data in its place.
     """
     source = {"seed": seed} if key is None else {"key": jax.random.key_data(key).tolist()}
+    options = {} if truncation is None else {"truncation": truncation}
     latents = sampling.draw_latents(seed_key(seed) if key is None else key, n, latent_dim, prior)
 
     def batch(first: int, size: int) -> UInt8[np.ndarray, "n h w c"]:
         rows = np.minimum(np.arange(first, first + size), n - 1)  # one size compiles once
-        images = generate(latents[rows], None if labels is None else jnp.asarray(labels[rows], jnp.int32))
+        classes = None if labels is None else jnp.asarray(labels[rows], jnp.int32)
+        images = generate(latents[rows], classes, **options)
         judged = judge(images, "the generated images", generated=True)
         return (judged.warn() if first == 0 else judged).eight_bits()  # one note tells of all batches
 
     plain = prior is None or prior == normal(latent_dim)
-    drawn = "standard normal, not truncated" if plain else prior.as_json()
-    return Fakes(n, batch, labels, {"latents": drawn, **source})
+    kind = "standard normal" if options else "standard normal, not truncated"
+    drawn = kind if plain else prior.as_json()
+    return Fakes(n, batch, labels, {"latents": drawn, **options, **source})
 
 
 def from_dataset(dataset: Dataset, n: int) -> Fakes:

@@ -25,6 +25,7 @@ from jaxgan.export.encoder import (
 from jaxgan.export.generator import (
     CONFIG,
     WEIGHTS,
+    check_truncation,
     folder_of,
     generating,
     is_exported,
@@ -41,6 +42,7 @@ __all__ = [
     "WEIGHTS",
     "Judgment",
     "Network",
+    "check_truncation",
     "encoding",
     "folder_of",
     "generating",

@@ -11,11 +11,13 @@ import jax.numpy as jnp
 
 from jaxgan.export.modules import describe, rebuild
 from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
+from jaxgan.names import FAMILIES
 from jaxgan.prior import Prior, normal
-from jaxgan.sampling import drawing
+from jaxgan.sampling import drawing, truncates
 from jaxgan.state import Variables
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
+from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
 WITH_INPUTS = 2  # the format of a generator whose latents are not standard normal: it has "inputs" too
@@ -122,10 +124,13 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
         generator: the module, for a generator that is not one of jaxgan's.
 
     Returns:
-        ``generate(latents [B, latent_dim], labels=None) -> images [B, H, W, C]`` in [-1, 1], with the EMA
-        weights and running statistics; labels are int32 [B] for a conditional generator.
+        ``generate(latents [B, latent_dim], labels=None, *, truncation=None) -> images [B, H, W, C]`` in
+        [-1, 1], with the EMA weights and running statistics; labels are int32 [B] for a conditional
+        generator. A truncation in [0, 1] trades variety for quality where the network can be truncated
+        (StyleGAN2); 1 and None leave the images as they are.
 
-        Outside `jax.jit`, it raises a `ValueError` for labels that are out of range.
+        It raises a `UserError` for a truncation that the network has not or that is out of range, and,
+        outside `jax.jit`, a `ValueError` for labels that are out of range.
 
     Raises:
         UserError: if no generator can be read, or if the weights do not fit the network.
@@ -138,11 +143,34 @@ def generating(network: Network) -> Callable[..., jax.Array]:
     draw = drawing(network.module)
     latent_dim = network.description["latent_dim"]
 
-    def generate(latents, labels=None):
+    def generate(latents, labels=None, *, truncation=None):
         latents, labels = _inputs(latents, labels, latent_dim, network.num_classes)
-        return draw(network.variables, latents, labels)
+        if truncation is None:
+            return draw(network.variables, latents, labels)
+        _check_truncation(truncation, type(network.module))
+        return draw(network.variables, latents, labels, truncation=truncation)
 
     return generate
+
+
+def check_truncation(truncation: float, description: Mapping[str, Any]) -> None:
+    """Raise `UserError` for a truncation that the described generator has not, or that is out of range."""
+    if description["network"] in FAMILIES:
+        _check_truncation(truncation, FAMILIES[description["network"]].generator)
+
+
+def _check_truncation(truncation: Any, kind: type[nn.Module]) -> None:
+    if not truncates(kind):
+        names = [name for name, family in FAMILIES.items() if truncates(family.generator)]
+        own = [name for name, family in FAMILIES.items() if kind is family.generator]
+        raise UserError(
+            f"`truncation` {truncation} has no effect on a generator of {own[0] if own else kind.__name__}: "
+            f"it needs one of {' or '.join(names)}"
+        )
+    if isinstance(truncation, jax.core.Tracer):
+        return
+    if not 0 <= converted("truncation", truncation, float) <= 1:
+        raise UserError(f"`truncation` must be at least 0 and at most 1, got {truncation}")
 
 
 def _inputs(latents: Any, labels: Any, latent_dim: int, num_classes: int | None) -> tuple[Any, Any]:

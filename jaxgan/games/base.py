@@ -238,6 +238,7 @@ class Game:
 
     def act(self, module: nn.Module, variables: Variables, inputs: Any, labels, key, *, method: Any = None):
         """Apply a module in training mode; return its output and its variables, updated."""
+        examples = jax.random.fold_in(key, 2)  # modules fold it with each example's global index
         if self.axis_name is not None:  # a dropout mask is one block; devices need different ones
             key = jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         collections = {name: value for name, value in variables.items() if name != "params"}
@@ -251,6 +252,7 @@ class Game:
             mutable=list(collections),
             rngs={
                 "dropout": key,
+                "examples": examples,
                 "params": jax.random.fold_in(key, 1),
             },  # "params" for modules' other streams
         )

@@ -9,9 +9,12 @@ from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.conditional_batch_norm import ConditionalBatchNorm
 from jaxgan.layers.convolution import Conv, ConvTranspose
 from jaxgan.layers.dense import Dense
+from jaxgan.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky_relu
 from jaxgan.layers.heads import ProjectionHead, heads
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
+from jaxgan.layers.modulation import ModulatedConv, modulated_conv
+from jaxgan.layers.noise import Noise, example_keys
 from jaxgan.layers.resampling import blur, downsample, upsample
 from jaxgan.layers.residual import ResidualBlock
 from jaxgan.layers.spectral_norm import SpectralNorm
@@ -23,7 +26,11 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "Dense",
+    "EqualizedConv",
+    "EqualizedDense",
     "MinibatchStddev",
+    "ModulatedConv",
+    "Noise",
     "ProjectionHead",
     "ResidualBlock",
     "SelfAttention",
@@ -32,6 +39,9 @@ __all__ = [
     "blur",
     "downsample",
     "encode_labels",
+    "example_keys",
     "heads",
+    "modulated_conv",
+    "scaled_leaky_relu",
     "upsample",
 ]

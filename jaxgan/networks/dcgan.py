@@ -70,14 +70,15 @@ def stages_of(height: int, width: int) -> Stages:
     return Stages(count, 2, height, width) if count else Stages(1, 1, height, width)
 
 
+def base_of(height: int, width: int) -> tuple[int, int]:
+    """Return height and width of the base of an image."""
+    stages = stages_of(height, width)
+    return stages.height, stages.width
+
+
 def note_on(height: int, width: int) -> str | None:
     """Return a line about an image size whose base is large: see `sizes.note_on`."""
-
-    def base(height: int, width: int) -> tuple[int, int]:
-        stages = stages_of(height, width)
-        return stages.height, stages.width
-
-    return sizes.note_on("a DCGAN", height, width, base)
+    return sizes.note_on("a DCGAN", height, width, base_of)
 
 
 def _check_image_shape(shape: tuple[int, ...]) -> None:

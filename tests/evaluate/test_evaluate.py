@@ -95,11 +95,27 @@ def test_the_protocol_says_where_the_latents_come_from():
     options = {"latent_dim": 2, "n": 3}
     of_seed = evaluate.from_generator(lambda latents, labels: latents, seed=7, **options).protocol
     assert of_seed == {"latents": "standard normal, not truncated", "seed": 7}
+    asked = []
+
+    def generate(latents, labels, *, truncation):
+        asked.append(truncation)
+        return jax.numpy.zeros((len(latents), 4, 4, 1))
+
+    truncated = evaluate.from_generator(generate, seed=7, truncation=0.5, **options)
+    truncated.batch(0, 2)
+    assert asked == [0.5]
+    assert truncated.protocol == {"latents": "standard normal", "truncation": 0.5, "seed": 7}
     key = jax.random.fold_in(jax.random.key(7), 1)
     of_key = evaluate.from_generator(lambda latents, labels: latents, key=key, **options).protocol
     assert "seed" not in of_key
     again = jax.random.wrap_key_data(np.array(json.loads(json.dumps(of_key["key"])), np.uint32))
     np.testing.assert_array_equal(sampling.draw_latents(again, 3, 2), sampling.draw_latents(key, 3, 2))
+
+
+def test_pictures_cannot_be_truncated(tmp_path):
+    np.savez(tmp_path / "pictures.npz", images=np.zeros((3, 8, 8, 1), np.uint8))
+    with pytest.raises(UserError, match="`truncation` has no effect on pictures"):
+        evaluate.evaluate(tmp_path / "pictures.npz", against="digits", truncation=0.5)
 
 
 def test_generators_of_nan_are_refused():
@@ -334,6 +350,7 @@ def test_pictures_of_several_sizes_are_brought_to_the_first_ones(digits_cnn, tmp
         (["RUN", "--extractor", "resnet"], "--extractor resnet is unknown"),
         (["RUN", "--against", "no/such"], "no/such"),
         (["RUN", "--seed", "-1"], "--seed must be"),
+        (["RUN", "--truncation", "0.5"], "--truncation 0.5 has no effect on a generator of mlp"),
         (["EMPTY", "--against", "digits"], "empty holds no pictures"),
         (["nothing.npz", "--against", "digits"], "there is no run, no folder and no file at nothing.npz"),
         (["r/nope"], "there is no run, no folder and no file at r/nope"),

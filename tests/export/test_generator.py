@@ -12,7 +12,7 @@ from safetensors.numpy import save as bytes_of
 import jaxgan
 import small_networks
 from jaxgan import export
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
 
@@ -41,6 +41,7 @@ def save(folder, generator, *, num_classes=None, image_shape=(8, 8, 1)):
         (dcgan.Generator((8, 8, 1), 4, num_classes=3), 3),
         (small_networks.pair("resnet", 3)[0].clone(attention=(8,), spectral=True), 3),
         (small_networks.pair("r3gan", 3)[0], 3),
+        (stylegan2.Generator((8, 8, 1), 16, 2, 1, 3, "resnet", mixing=0.5, num_classes=3), 3),
     ],
 )
 def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classes):
@@ -57,6 +58,26 @@ def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classe
                     generate(latents, wrong)
             np.testing.assert_allclose(jax.jit(generate)(latents, labels), expected, rtol=1e-5, atol=1e-6)
     assert export.read_description(tmp_path)["step"] == 12
+
+
+def test_a_generator_with_a_truncation_takes_it_and_others_refuse_it(tmp_path):
+    module = stylegan2.Generator((8, 8, 1), 16, 2, 1, 3)
+    variables = save(tmp_path / "style", module)
+    generate, latents = (
+        jaxgan.load_generator(tmp_path / "style"),
+        jax.random.normal(jax.random.key(1), (3, 6)),
+    )
+    expected = module.apply(variables, latents, train=False, truncation=0.7)
+    np.testing.assert_allclose(generate(latents, truncation=0.7), expected, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(generate(latents), expected, rtol=1e-3)
+    same = np.asarray(generate(latents, truncation=0))
+    np.testing.assert_array_equal(same, np.broadcast_to(same[:1], same.shape))
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UserError, match=f"`truncation` must be at least 0 and at most 1, got {wrong}"):
+            generate(latents, truncation=wrong)
+    save(tmp_path / "dense", mlp.Generator((8, 8, 1), (5, 7)))
+    with pytest.raises(UserError, match=r"`truncation` 0.5 has no effect on a generator of mlp: .*stylegan2"):
+        jaxgan.load_generator(tmp_path / "dense")(latents, truncation=0.5)
 
 
 class Gated(nn.Module):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counting import parameter_count, shapes
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import named_leaves
 
 SIZES = [(28, 28, 1), (32, 32, 3), (64, 64, 3), (8, 8, 1), (24, 40, 4), (27, 31, 2), (4, 4, 1), (1, 1, 1)]
@@ -26,7 +26,7 @@ def test_the_mlps_have_the_sizes_of_the_first_tutorials():
     assert parameter_count(variables) == 533_505
 
 
-@pytest.mark.parametrize("family", [mlp, dcgan])
+@pytest.mark.parametrize("family", [mlp, dcgan, stylegan2])
 @pytest.mark.parametrize("image_shape", SIZES)
 @pytest.mark.parametrize("num_classes", [None, 3])
 def test_every_image_size(family, image_shape, num_classes):

@@ -68,7 +68,10 @@ def test_many_devices_give_the_numbers_of_one(devices, modes):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("game", ["dense", pytest.param("DiffAugment", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "game",
+    ["dense", *(pytest.param(game, marks=pytest.mark.slow) for game in ("DiffAugment", "StyleGAN2, R1"))],
+)
 def test_the_compiler_shares_the_work_as_well_as_we_do(game):
     """Without the constraint on the latents, each device makes all of the fakes."""
     flops = {}

@@ -14,6 +14,7 @@ NETWORKS = {
     "resnet": ["digits_dcgan.py", "--network", "resnet", "--width", "4", "--conditional"],
     "r3gan": ["digits_dcgan.py", "--network", "r3gan", "--width", "8", "--penalty", "r1_r2"],
     "spectral": ["digits_dcgan.py", "--width", "8", "--discriminator-norm", "spectral", "--penalty", "r1"],
+    "stylegan2": ["digits_dcgan.py", "--network", "stylegan2", "--width", "2", "--latent-dim", "4"],
 }
 CASES = [
     pytest.param("mlp", [7], id="mlp", marks=pytest.mark.slow),
@@ -21,6 +22,7 @@ CASES = [
     pytest.param("resnet", [9], id="resnet", marks=pytest.mark.slow),
     pytest.param("r3gan", [9], id="r3gan", marks=pytest.mark.slow),
     pytest.param("spectral", [8], id="spectral", marks=pytest.mark.long),
+    pytest.param("stylegan2", [9], id="stylegan2", marks=pytest.mark.slow),
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
 

@@ -24,7 +24,7 @@ import optax
 
 import small_networks
 from jaxgan import augment, data, layers, losses, parallel, penalties
-from jaxgan.networks import dcgan
+from jaxgan.networks import dcgan, stylegan2
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 from smooth import ConvDiscriminator, ConvGenerator, DenseDiscriminator, DenseGenerator
@@ -77,6 +77,12 @@ DCGANS = {  # with kinks: compared after one step
     "ResNet, R1": Case(*small_networks.pair("resnet"), penalty=R1, batch_size=24),
     "R3GAN, R1 and R2": Case(
         *small_networks.pair("r3gan"), losses.relativistic, penalties.r1_r2(gamma=1.0), batch_size=24
+    ),
+    "StyleGAN2, R1": Case(
+        stylegan2.Generator((8, 8, 1), 32, 4, mapping_layers=1, w_dim=4),
+        stylegan2.Discriminator(32, 4),
+        penalty=R1,
+        batch_size=16,
     ),
     "DCGAN, batch norm": Case(dcgan.Generator((16, 16, 1), 4), dcgan.Discriminator(4), batch_size=24),
 }

@@ -10,7 +10,7 @@ import pytest
 import small_networks
 from dirac_gan import Discriminator, Generator
 from jaxgan import losses, penalties, updates
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 
@@ -146,6 +146,10 @@ NETWORKS = {
     "mlp": (mlp.Generator((8, 8, 1), (8,)), mlp.Discriminator((8,))),
     "spectral": (dcgan.Generator((8, 8, 1), 4), dcgan.Discriminator(4, "spectral")),
     **{name: small_networks.pair(name) for name in small_networks.NAMES},
+    "stylegan2": (
+        stylegan2.Generator((8, 8, 1), 16, 2, mapping_layers=1, w_dim=3),
+        stylegan2.Discriminator(16, 2),
+    ),
 }
 
 
