@@ -1,7 +1,7 @@
 """The modules of jaxgan as JSON values, and the modules again of these values.
 
 A module is the name of its network family and its fields. A field may be a module itself. Only the names in
-`CLASSES` stand for anything; a module of one's own is called "custom".
+`classes` stand for anything; a module of one's own is called "custom".
 """
 
 import dataclasses
@@ -16,18 +16,22 @@ from jaxgan.networks.encoders import PairDiscriminator
 from jaxgan.system.errors import UserError
 
 CUSTOM = "custom"
-CLASSES: dict[str, dict[str, type[nn.Module]]] = {
-    "generator": {name: family.generator for name, family in FAMILIES.items()},
-    "discriminator": {name: family.discriminator for name, family in FAMILIES.items()}
-    | {"pair": PairDiscriminator},
-    "encoder": {
-        name: family.encoder_class for name, family in FAMILIES.items() if family.encoder_class is not None
-    },
-}
 _ADDED: dict[type[nn.Module], tuple[str, ...]] = {dcgan.Generator: ("hidden",)}
 """Fields that came after version 1 of the format, left out where they have their default: older versions
 read the file then."""
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
+
+
+def classes(role: str) -> dict[str, type[nn.Module]]:
+    """Return the classes of modules that a description can name.
+
+    Args:
+        role: "generator", "discriminator" or "encoder".
+    """
+    field = "encoder_class" if role == "encoder" else role
+    named = {name: getattr(family, field) for name, family in FAMILIES.items()}
+    named = {name: kind for name, kind in named.items() if kind is not None}
+    return named | ({"pair": PairDiscriminator} if role == "discriminator" else {})
 
 
 def describe(module: nn.Module, role: str) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def describe(module: nn.Module, role: str) -> dict[str, Any]:
         module: the module.
         role: "generator", "discriminator" or "encoder".
     """
-    names = [name for name, kind in CLASSES[role].items() if type(module) is kind]
+    names = [name for name, kind in classes(role).items() if type(module) is kind]
     added = _ADDED.get(type(module), ())
     options = {
         field.name: getattr(module, field.name)
@@ -67,9 +71,9 @@ def rebuild(
         UserError: if the network is none of jaxgan's.
     """
     network = description["network"]
-    if network not in CLASSES[role]:
+    if network not in classes(role):
         raise UserError(f"a {network} {role} can only be loaded with its module: load_{role}(path, module)")
-    kind, options = CLASSES[role][network], {}
+    kind, options = classes(role)[network], {}
     for name, value in description["options"].items():
         if isinstance(value, dict):
             value = rebuild(value, role, image_shape, num_classes)
