@@ -1,21 +1,28 @@
 """A config names its game; the game's options are settings like any other."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import build, cli, data, evaluate, export, train
+from jaxgan import build, cli, data, evaluate, export, representation, train
 from jaxgan.config import INFO, Config, config_of, upgrade
 from jaxgan.games import BiGame, ClassGame, InfoGame
+from jaxgan.images import to_float
 from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Rules
 from jaxgan.system.errors import UserError
 from jaxgan.system.settings import info_of
 
 TINY = {"hidden": (8,), "batch_size": 8, "steps": 2, "latent_dim": 4, "quiet": True, "diagnose_every": 1}
 KINDS = {"infogan": InfoGame, "acgan": ClassGame, "bigan": BiGame}
+
+
+def experiment_of(config):
+    return build.experiment(config.check(), build.dataset(config))
 
 
 def test_no_option_of_a_game_is_named_like_a_setting_or_another_games():
@@ -105,6 +112,20 @@ def test_a_run_of_a_game_is_resumed_diagnosed_exported_and_sampled(name, tmp_pat
     assert description["network"] == "mlp"
     assert description["format_version"] == (2 if name == "infogan" else 1)
     assert export.prior_of(description).size == description["latent_dim"] == whole.state.latent_dim
+    images = jnp.asarray(data.digits().images[:6])
+    labels = jnp.asarray(data.digits().labels[:6]) if config.conditional else None
+    expected = experiment_of(config).step.game.read(parts.state, to_float(images), labels)
+    reader = representation.open_reader(tmp_path / "parts")
+    found = {"latents": reader.encode(images)} if name == "bigan" else reader.reads(images)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
+    judge, variables = experiment_of(config).discriminator, parts.state.discriminator.variables
+    shown = (to_float(images), expected["latents"]) if name == "bigan" else to_float(images)
+    output = judge.apply(variables, shown, train=False)
+    logits = output if name == "bigan" else output[0]
+    np.testing.assert_allclose(reader.discriminate(images), logits, rtol=1e-4, atol=1e-4)
+    files = {path.name for path in (tmp_path / "parts/export").iterdir()}
+    assert {name.split(".")[0] for name in files} >= {"config", "generator", "discriminator"}
+    assert ("encoder.safetensors" in files) == (name == "bigan")
     cli.sample(tmp_path / "parts", n=6, out=Path(tmp_path / "six.npz"))
     with np.load(tmp_path / "six.npz") as stored:
         assert stored["images"].shape == (6, 8, 8, 1)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jaxgan.export.discriminator import checked_images
 from jaxgan.export.generator import GENERATOR
 from jaxgan.export.modules import describe, rebuild
-from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, write
+from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
 from jaxgan.state import Variables
 from jaxgan.system.random import seed_key
 
@@ -77,6 +77,11 @@ def goes_with(encoder: Network, path: str | Path) -> bool:
 def has_encoder(path: str | Path) -> bool:
     """Return whether there is an exported encoder at a path."""
     return files_of(path, ENCODER)[0].is_file()
+
+
+def is_trained_afterwards(path: str | Path) -> bool:
+    """Return whether the encoder at a path was trained for a finished generator, and not by the game."""
+    return "trained" in read_json(path, ENCODER)
 
 
 def read_encoder(path: str | Path, encoder: nn.Module | None = None) -> Network:

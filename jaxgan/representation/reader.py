@@ -103,12 +103,26 @@ def open_reader(
         UserError: if no generator can be read there, or if a file is damaged or does not fit.
     """
     path: Path = converted("run", run, Path)
-    maker = export.read_generator(path, generator)
-    if len(maker.image_shape) != 3:
-        raise UserError(f"{path} makes points, and only networks of images are read")
-    beside = export.folder_of(path)
+    maker, beside = export.read_generator(path, generator), export.folder_of(path)
     judge = export.read_discriminator(beside, discriminator) if export.has_discriminator(beside) else None
     coder = export.read_encoder(beside, encoder) if export.has_encoder(beside) else None
+    return reader_of(path, maker, judge, coder)
+
+
+def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network | None) -> Reader:
+    """Return the reader of networks that were read.
+
+    Args:
+        path: where the run is.
+        maker: its generator.
+        judge: its discriminator, or None.
+        coder: its encoder, or None.
+
+    Raises:
+        UserError: if they do not fit each other, or make no images.
+    """
+    if len(maker.image_shape) != 3:
+        raise UserError(f"{path} makes points, and only networks of images are read")
     for network in (judge, coder):
         if network is not None:
             _check_same(path, maker, network)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save as bytes_of
 
 import jaxgan
 from jaxgan import export
@@ -209,3 +210,33 @@ def test_a_device_that_fails_is_not_blamed_on_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "devices", nowhere)
     with pytest.raises(UserError, match="JAX_PLATFORMS=cpu: JAX finds no such device"):
         jaxgan.load_generator(tmp_path)
+
+
+# The text that the version before the discriminator's export wrote, of the same generator.
+BEFORE = """{
+  "format_version": 1,
+  "network": "mlp",
+  "options": {
+    "hidden": [
+      5
+    ],
+    "squash": true
+  },
+  "image_shape": [
+    8,
+    8,
+    1
+  ],
+  "num_classes": 3,
+  "latent_dim": 6,
+  "step": 12
+}
+"""
+
+
+def test_the_two_files_are_byte_for_byte_those_of_format_1(tmp_path):
+    variables = save(tmp_path, mlp.Generator((8, 8, 1), (5,), num_classes=3), num_classes=3)
+    assert (tmp_path / "config.json").read_text() == BEFORE
+    arrays = {name: np.asarray(leaf) for name, leaf in named_leaves(variables).items()}
+    assert (tmp_path / "generator.safetensors").read_bytes() == bytes_of(arrays)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "generator.safetensors"]

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 
+from jaxgan.export import safetensors
 from jaxgan.run import orbax_noise
 from jaxgan.run.checkpoint import Checkpoints
 from jaxgan.run.workdir import Workdir
@@ -192,6 +193,19 @@ def test_a_full_disk_is_one_sentence_in_every_writer(tmp_path, monkeypatch, writ
     sentence = rf"cannot write .*{re.escape(file)}, [0-9.,]+ MB free: .*No space left on device"
     with pytest.raises(OSError, match=f"^{sentence}$"):
         train_tiny(tiny(tmp_path / "run", steps=1))
+
+
+def test_a_discriminator_without_room_is_one_sentence_and_leaves_no_half(tmp_path, monkeypatch):
+    save = safetensors.save_file
+
+    def save_generator_alone(arrays, file):
+        return full() if "discriminator" in file.name else save(arrays, file)
+
+    monkeypatch.setattr(safetensors, "save_file", save_generator_alone)
+    with pytest.raises(OSError, match=r"^cannot write .*export/discriminator\.safetensors, .* MB free: "):
+        train_tiny(tiny(tmp_path / "run", steps=1))
+    names = sorted(path.name for path in (tmp_path / "run/export").iterdir())
+    assert names == ["config.json", "generator.safetensors"]
 
 
 @pytest.mark.slow

@@ -33,7 +33,9 @@ from jaxgan.games import (
     Turn,
     Verdict,
 )
+from jaxgan.images import to_float
 from jaxgan.networks import encoders
+from jaxgan.networks.encoders import Bidirectional
 from modes import difference
 from smooth import DenseDiscriminator, DenseGenerator
 
@@ -486,6 +488,49 @@ def test_what_networks_read_of_images():
         assert classes.shape == (2, 3)
         np.testing.assert_allclose(classes.sum(1), 1, rtol=1e-6)
     assert GAMES["bigan"].read(first("bigan"), images)["latents"].shape == (2, 4)
+
+
+def test_heads_are_described_in_the_order_in_which_they_are_read():
+    assert GAMES["infogan"].heads(None) == (("category_0", "category", 3), ("codes_0", "codes", 2))
+    assert GAMES["acgan"].heads(3) == (("classes", "classes", 3),)
+    assert GAMES["adc"].heads(3) == (("classes", "real_and_fake_classes", 6),)
+    assert GAMES["plain"].heads(3) == GAMES["bigan"].heads(3) == ()
+
+
+class Affine(nn.Module):
+    """Makes of a latent, or of an image, its double, plus ten times the label where there is one."""
+
+    shape: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, inputs, labels=None, *, train):
+        scale = self.param("scale", nn.initializers.constant(2.0), ())
+        extra = 0 if labels is None else 10.0 * labels[:, None]
+        return (scale * inputs.reshape(len(inputs), -1) + extra).reshape(-1, *self.shape)
+
+
+def test_a_bigan_takes_labels_and_its_grid_has_reals_and_reconstructions():
+    player = Bidirectional(Affine((1, 1, 2)), Affine((2,)))
+    game = BiGame(player, Pairs(), losses.hinge)
+    images = np.arange(24, dtype=np.uint8).reshape(12, 1, 1, 2)
+    labels = jnp.arange(12) % 3
+    variables = player.init(KEY, jnp.zeros((1, 2)), jnp.zeros(1, jnp.int32), train=False)
+    state = dataclasses.replace(first("bigan"), ema=variables)
+    floats = images.reshape(12, 2) / 127.5 - 1
+    codes = 2 * floats + 10 * np.asarray(labels)[:, None]
+    found = game.read(state, to_float(jnp.asarray(images)), labels)["latents"]
+    np.testing.assert_allclose(found, codes, rtol=1e-5)
+    samples = jnp.full((12, 1, 1, 2), 7.0)
+    grid = np.asarray(game.grid(images, labels, 3)(variables, samples)).reshape(12, 2)
+    np.testing.assert_allclose(grid[:3], floats[:3], rtol=1e-5)
+    np.testing.assert_allclose(grid[3:6], (2 * codes + 10 * np.asarray(labels)[:, None])[:3], rtol=1e-5)
+    np.testing.assert_array_equal(grid[6:], 7)
+    module, part = game.encoder_of(player, variables)
+    np.testing.assert_allclose(
+        module.apply(part, floats[:, None, None].astype(np.float32), train=False), 2 * floats, rtol=1e-5
+    )
+    assert GAMES["plain"].encoder_of(G, {}) is None
+    assert GAMES["plain"].grid(images, None, 3)(variables, samples) is samples
 
 
 @pytest.mark.parametrize(
