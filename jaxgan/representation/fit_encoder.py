@@ -32,7 +32,7 @@ from jaxgan.representation.reader import (
     activations_of,
     labels_for,
     open_data,
-    open_reader,
+    reader_of,
 )
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import require_writable
@@ -124,18 +124,19 @@ def train_encoder(
             f"the learning rate is a positive number and kappa at least 0, got {learning_rate} and {kappa}"
         )
     require_devices()
-    reader = open_reader(run, generator=generator, discriminator=discriminator)
-    folder = export.folder_of(reader.path)
-    if export.has_encoder(folder) and "trained" not in export.read_encoder(folder, encoder).description:
+    path: Path = converted("run", run, Path)
+    maker, folder = export.read_generator(path, generator), export.folder_of(path)
+    if export.has_encoder(folder) and not export.is_trained_afterwards(folder):
         raise UserError(f"{run} has an encoder already, which its game has trained")
-    maker = export.read_generator(reader.path, generator)
-    judge = export.read_discriminator(folder, discriminator) if kappa else None
-    module = encoder or _encoder_like(maker, folder, discriminator)
+    needed = kappa > 0 or export.has_discriminator(folder)
+    judge = export.read_discriminator(folder, discriminator) if needed else None
+    reader = reader_of(path, maker, judge, None)
+    module = encoder or _encoder_like(maker, judge)
     train, test = _split(reader, data, data_dir)
     require_writable(folder)
     given = labels_for(reader, train), labels_for(reader, test)
 
-    loss_of = _loss(maker, judge, module, kappa)
+    loss_of = _loss(maker, judge if kappa else None, module, kappa)
     dataset = Dataset(train.source, train.images, given[0])
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "seed": seed, "quiet": quiet}
     variables, loss = fit("encoder", loss_of, module, dataset, steps=steps, **options)
@@ -166,7 +167,7 @@ def train_encoder(
     return FittedEncoder(file, loss, ratio, count, tuple(dict.fromkeys((*train.notes, *test.notes))))
 
 
-def _encoder_like(generator: Network, folder: Path, discriminator: nn.Module | None) -> nn.Module:
+def _encoder_like(generator: Network, discriminator: Network | None) -> nn.Module:
     """Return an encoder of the generator's family, of the sizes of its discriminator."""
     network = generator.description["network"]
     family = FAMILIES.get(network)
@@ -175,8 +176,8 @@ def _encoder_like(generator: Network, folder: Path, discriminator: nn.Module | N
             f"a {network} generator has no encoder of its kind: train_encoder(run, encoder=...) takes one"
         )
     sizes: dict[str, Any] = {}
-    if export.has_discriminator(folder):
-        options = export.read_discriminator(folder, discriminator).description["options"]
+    if discriminator is not None:
+        options = discriminator.description["options"]
         options = options.get("of_images", {}).get("options", options)
         sizes = {name: value for name, value in options.items() if name in INFO}
         sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}

@@ -127,8 +127,8 @@ def probe(
     if test.labels is None:
         raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
-    _check_labels(np.asarray(train.labels), count)
     file = output_file(run, out, "probe.json")
+    _check_labels(np.asarray(train.labels), count)
     found = probe_images(
         representations_of(reader, read_discriminator(folder_of(reader.path)), train.images, seed=seed),
         *(Labelled(each.images, np.asarray(each.labels), labels_for(reader, each)) for each in (train, test)),
