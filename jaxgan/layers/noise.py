@@ -52,9 +52,9 @@ class Noise(nn.Module):
 
     References:
         Karras et al. 2019, A Style-Based Generator Architecture for GANs, https://arxiv.org/abs/1812.04948,
-        section 2 and figure 1b.
+        section 2, with a strength for each channel.
         Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN,
-        https://arxiv.org/abs/1912.04958, section 2.1: one strength a layer.
+        https://arxiv.org/abs/1912.04958, section 2.1.
     """
 
     axis_name: str | None = None

@@ -11,9 +11,7 @@ depthwise convolution computes the same and is up to 100 times slower on CPU.
 
 References:
     Karras et al. 2019, A Style-Based Generator Architecture for GANs, https://arxiv.org/abs/1812.04948,
-    section 2: a low-pass filter after each upsampling and before each downsampling
-    Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN,
-    https://arxiv.org/abs/1912.04958, appendix B: the same with a transposed and a strided convolution
+    section 2.1: a low-pass filter after each upsampling and before each downsampling
     Zhang 2019, Making Convolutional Networks Shift-Invariant Again, https://arxiv.org/abs/1904.11486
 """
 

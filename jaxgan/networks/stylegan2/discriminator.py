@@ -41,7 +41,8 @@ class Discriminator(nn.Module):
 
     References:
         Karras et al. 2020, StyleGAN2, section 4.1 and figure 7.
-        Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637, eq. 3.
+        Miyato and Koyama 2018, cGANs with Projection Discriminator, https://arxiv.org/abs/1802.05637, eq. 5,
+        whose second term is left out.
     """
 
     channel_base: int = 16384

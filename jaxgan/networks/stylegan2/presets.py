@@ -34,7 +34,9 @@ def preset(name: str, *, num_classes: int | None = None) -> tuple[nn.Module, nn.
         ValueError: if the name is none of these.
 
     References:
-        Karras et al. 2020, StyleGAN2-ADA, appendix D and table 3 of its reference implementation's options.
+        Karras et al. 2020, Training GANs with Limited Data: cifar, auto (at three sizes) and paper256 of its
+        implementation, stylegan2-ada-pytorch.
+        Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN: configuration F.
     """
     if name not in _PRESETS:
         raise ValueError(f"a preset of StyleGAN2 is {', '.join(_PRESETS)}, got {name!r}")
