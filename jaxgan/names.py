@@ -111,10 +111,11 @@ def _biggan(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
     generator, discriminator = biggan.for_images(image_shape, config.width, num_classes=num_classes)
-    if generator.chunks and config.latent_dim < len(generator.multipliers):
+    least = len(generator.multipliers)
+    if generator.chunks and config.latent_dim < least:
         raise UserError(
-            f"`latent_dim` of a BigGAN for images of this size is at least {len(generator.multipliers)}, as each "
-            f"block takes a chunk of the latents, got {config.latent_dim}"
+            f"`latent_dim` of a BigGAN for {image_shape[0]}x{image_shape[1]} images is at least {least}, a "
+            f"number for the base and one for each block, got {config.latent_dim}"
         )
     return generator, discriminator
 

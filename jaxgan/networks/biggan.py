@@ -135,20 +135,11 @@ class Generator(nn.Module):
             vectors = [*([] if classes is None else [classes]), *chunks[block : block + 1]]
             maps = ResidualBlock(
                 self.width * multiplier, resample="up", spectral=True, kernel_init=init, shortcut_init=init
-            )(maps, partial(self._normalize, vectors, train), train=train)
+            )(maps, partial(_normalize, self, vectors, train), train=train)
             if maps.shape[1] in self.attention:
                 maps = SelfAttention(True, init)(maps, train=train)
-        maps = nn.relu(self._normalize([], train, maps))
+        maps = nn.relu(_normalize(self, [], train, maps))
         return jnp.tanh(apply(Conv(channels, (3, 3), kernel_init=init), maps))
-
-    def _normalize(self, vectors: Sequence[jax.Array], train: bool, maps: jax.Array) -> jax.Array:
-        """Return normalized maps, with a scale and a bias that are linear in all vectors if there are any."""
-        options = _BATCH_NORM | {"axis_name": self.axis_name}
-        if not vectors:
-            return BatchNorm(use_running_average=not train, **options)(maps)
-        is_table = self.shared is None and len(vectors) == 1 and not self.chunks  # it is not normalized
-        layer = VectorBatchNorm(spectral=not is_table, kernel_init=_INITIALIZERS[self.initializer], **options)
-        return layer(maps, jnp.concatenate(vectors, axis=-1), train=train)
 
 
 class Discriminator(nn.Module):
@@ -216,6 +207,19 @@ class Discriminator(nn.Module):
         if features:
             return activations
         return logits if read is None else (logits, read)
+
+
+def _normalize(network: Generator, vectors: Sequence[jax.Array], train: bool, maps: jax.Array) -> jax.Array:
+    """Return normalized maps, with a scale and a bias that are linear in all vectors if there are any.
+
+    The layer is part of the module that calls this: a method of the generator would make it the generator's.
+    """
+    options = _BATCH_NORM | {"axis_name": network.axis_name}
+    if not vectors:
+        return BatchNorm(use_running_average=not train, **options)(maps)
+    is_table = network.shared is None and len(vectors) == 1 and not network.chunks  # it is not normalized
+    layer = VectorBatchNorm(spectral=not is_table, kernel_init=_INITIALIZERS[network.initializer], **options)
+    return layer(maps, jnp.concatenate(vectors, axis=-1), train=train)
 
 
 def _check_channels(network: Generator | Discriminator) -> None:
@@ -295,9 +299,9 @@ def preset(name: str, *, num_classes: int | None = None) -> Networks:
 def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | None = None) -> Networks:
     """Return networks for images of any size that can be halved, scaled as the paper scales its own.
 
-    Images of up to 32 pixels have 4 `width` channels everywhere. Larger ones have 1 or 2 `width` channels next
-    to the image, up to 16 `width` at the base, and attention on the largest maps of at most half the image's
-    height and of at most 64x64 pixels.
+    Images of up to 32 pixels have 4 `width` channels everywhere. Larger ones have 1 or 2 `width` channels
+    next to the image, and up to 16 `width` at the base. They have attention on the largest maps of at most
+    64x64 pixels and half the image's height.
 
     Args:
         image_shape: ``(height, width, channels)`` of one image.
