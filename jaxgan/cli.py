@@ -134,7 +134,7 @@ def sample(
         n: number of images.
         seed: seed of the latents; image i is the same whatever n is.
         class_: classes to draw by name or number, with commas between; None for all of them in turn.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         out: a .png for a grid; a .npz with "images" uint8 [n, H, W, C] (and "labels"); or a new folder for a
             .png of each image, in a folder of its class. A run of points gives a scatter plot, or "images"
             float32 [n, D].
@@ -219,7 +219,7 @@ def interpolate(
         rows: number of walks; a conditional generator makes each in the next class.
         steps: number of images of a walk, both ends included.
         seed: seed of the latents.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         out: a .png.
         gif: write an animation of the walks too, beside the picture.
     """

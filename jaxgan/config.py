@@ -100,8 +100,8 @@ class Config:
     network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
         64,
-        "channels of the layer next to the image (r3gan: a multiple of 8)",
-        only={"network": ("dcgan", "resnet", "r3gan", "stylegan2")},
+        "channels of the layer next to the image (r3gan: a multiple of 8; biggan: a quarter or half of them)",
+        only={"network": ("dcgan", "resnet", "biggan", "r3gan", "stylegan2")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(

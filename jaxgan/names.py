@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
+from jaxgan.networks import biggan, dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
 
@@ -107,6 +107,19 @@ def _resnet(
     return resnet.for_images(image_shape, config.width, num_classes=num_classes)
 
 
+def _biggan(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    generator, discriminator = biggan.for_images(image_shape, config.width, num_classes=num_classes)
+    least = len(generator.multipliers)
+    if generator.chunks and config.latent_dim < least:
+        raise UserError(
+            f"`latent_dim` of a BigGAN for {image_shape[0]}x{image_shape[1]} images is at least {least}, a "
+            f"number for the base and one for each block, got {config.latent_dim}"
+        )
+    return generator, discriminator
+
+
 def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
 
@@ -142,6 +155,9 @@ FAMILIES = {
     ),
     "resnet": Family(
         resnet.Generator, resnet.Discriminator, _resnet, note_on=partial(sizes.note_on, "a ResNet")
+    ),
+    "biggan": Family(
+        biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")
     ),
     "r3gan": Family(r3gan.Generator, r3gan.Discriminator, _r3gan, note_on=partial(sizes.note_on, "an R3GAN")),
     "stylegan2": Family(stylegan2.Generator, stylegan2.Discriminator, _stylegan2, note_on=stylegan2.note_on),

@@ -75,8 +75,7 @@ def drawing(generator: nn.Module) -> Callable[..., jax.Array]:
 def truncates(kind: type[nn.Module]) -> bool:
     """Return whether generators of a class can be truncated: their call has an argument ``truncation``.
 
-    Such a network trades variety for quality by itself, as StyleGAN2 does in w. One without the argument
-    could be given latents of a truncated normal distribution instead: none is yet.
+    Such a network trades variety for quality by itself: StyleGAN2 in w, and BigGAN in its normal latents.
     """
     return "truncation" in inspect.signature(kind.__call__).parameters
 

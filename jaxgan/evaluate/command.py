@@ -81,7 +81,7 @@ def evaluate(
         n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
             it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 has it.
+        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
             small classifier that learns the labels of the real images), inception-2015 or
             efficientnet-lite0; None for the one of the run or of the data set.

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxgan.export.modules import describe, rebuild
 from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
 from jaxgan.names import FAMILIES
+from jaxgan.networks import biggan
 from jaxgan.prior import Prior, normal
 from jaxgan.sampling import drawing, truncates
 from jaxgan.state import Variables
@@ -126,10 +127,12 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
     Returns:
         ``generate(latents [B, latent_dim], labels=None, *, truncation=None) -> images [B, H, W, C]`` in
         [-1, 1], with the EMA weights and running statistics; labels are int32 [B] for a conditional
-        generator. A truncation in [0, 1] trades variety for quality where the network can be truncated
-        (StyleGAN2); 1 and None leave the images as they are.
+        generator. A truncation in [0, 1] trades variety for quality where the network can be truncated. Of
+        StyleGAN2 it is psi, and 1 leaves the images as they are; of BigGAN it is the largest magnitude of a
+        latent's numbers. None leaves the images as they are.
 
-        It raises a `UserError` for a truncation that the network has not or that is out of range, and,
+        It raises a `UserError` for a truncation that the network has not, that is out of range, or that
+        is of latents which are not normal, and,
         outside `jax.jit`, a `ValueError` for labels that are out of range.
 
     Raises:
@@ -147,7 +150,7 @@ def generating(network: Network) -> Callable[..., jax.Array]:
         latents, labels = _inputs(latents, labels, latent_dim, network.num_classes)
         if truncation is None:
             return draw(network.variables, latents, labels)
-        _check_truncation(truncation, type(network.module))
+        _check_truncation(truncation, type(network.module), network.description)
         return draw(network.variables, latents, labels, truncation=truncation)
 
     return generate
@@ -156,16 +159,23 @@ def generating(network: Network) -> Callable[..., jax.Array]:
 def check_truncation(truncation: float, description: Mapping[str, Any]) -> None:
     """Raise `UserError` for a truncation that the described generator has not, or that is out of range."""
     if description["network"] in FAMILIES:
-        _check_truncation(truncation, FAMILIES[description["network"]].generator)
+        _check_truncation(truncation, FAMILIES[description["network"]].generator, description)
 
 
-def _check_truncation(truncation: Any, kind: type[nn.Module]) -> None:
+def _check_truncation(truncation: Any, kind: type[nn.Module], description: Mapping[str, Any]) -> None:
     if not truncates(kind):
         names = [name for name, family in FAMILIES.items() if truncates(family.generator)]
         own = [name for name, family in FAMILIES.items() if kind is family.generator]
         raise UserError(
             f"`truncation` {truncation} has no effect on a generator of {own[0] if own else kind.__name__}: "
             f"it needs one of {' or '.join(names)}"
+        )
+    prior = prior_of(description)
+    if kind is biggan.Generator and prior != normal(prior.size):
+        blocks = ", ".join(f"{name} {length}" for name, length in prior.blocks)
+        raise UserError(
+            f"`truncation` {truncation} of a BigGAN takes normal latents, and this generator has {blocks}: "
+            "leave it out"
         )
     if isinstance(truncation, jax.core.Tracer):
         return

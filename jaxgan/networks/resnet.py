@@ -20,6 +20,7 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -39,11 +40,11 @@ from jaxgan.layers import (
     encode_labels,
     heads,
 )
+from jaxgan.layers.residual import glorot, wide_glorot
 from jaxgan.layers.spectral_norm import apply_layer
 from jaxgan.networks import sizes
 from jaxgan.system.errors import choose
 
-_glorot = nn.initializers.xavier_uniform()
 _BATCH_NORM: dict[str, Any] = {"momentum": 0.9, "epsilon": 2e-5}  # of the paper's own code
 
 
@@ -101,14 +102,14 @@ class Generator(nn.Module):
         height, width, channels = self.image_shape
         unit = 2 ** (len(self.widths) - 1)
         base = height // unit, width // unit, self.widths[0]
-        maps = apply(Dense(math.prod(base), kernel_init=_glorot), latents).reshape(-1, *base)
+        maps = apply(Dense(math.prod(base), kernel_init=glorot), latents).reshape(-1, *base)
         for features in self.widths[1:]:
             block = ResidualBlock(features, resample="up", upsampling=self.upsampling, spectral=self.spectral)
             maps = block(maps, normalize, train=train)
             if maps.shape[1] in self.attention:
                 maps = SelfAttention(self.spectral)(maps, train=train)
         maps = nn.relu(BatchNorm(use_running_average=not train, **options)(maps))
-        return jnp.tanh(apply(Conv(channels, (3, 3), kernel_init=_glorot), maps))
+        return jnp.tanh(apply(Conv(channels, (3, 3), kernel_init=glorot), maps))
 
 
 class Discriminator(nn.Module):
@@ -140,8 +141,7 @@ class Discriminator(nn.Module):
 
     def __post_init__(self) -> None:
         sizes.check_widths(self.widths)
-        if not 0 <= self.down <= len(self.widths):
-            raise ValueError(f"{self.down} of {len(self.widths)} blocks cannot halve the maps")
+        check_down(self.down, len(self.widths))
         if self.hidden not in ("in", "out"):
             raise ValueError(f"hidden is 'in' or 'out', got {self.hidden!r}")
         super().__post_init__()
@@ -159,27 +159,82 @@ class Discriminator(nn.Module):
 
         With `features`, return the activations of each block instead, from the image on, as a tuple.
         """
-        sizes.check_halvings(images.shape[1:], self.down)
-        blocks = [images.shape[1] // 2 ** min(block + 1, self.down) for block in range(len(self.widths))]
-        sizes.check_attention(self.attention, blocks)
-        maps, activations = images, []
-        for block, width in enumerate(self.widths):
-            maps = ResidualBlock(
-                width,
-                hidden=width if block == 0 or self.hidden == "out" else maps.shape[-1],
-                resample="down" if block < self.down else None,
-                activate_first=block > 0,
-                spectral=self.spectral,
-            )(maps, train=train)
-            if blocks[block] in self.attention and blocks[block] not in blocks[:block]:
-                maps = SelfAttention(self.spectral)(maps, train=train)
-            activations.append(maps)
-        last = nn.relu(maps).sum(axis=(1, 2))
+        activations = halving_blocks(
+            images,
+            self.widths,
+            down=self.down,
+            hidden=self.hidden,
+            attention=self.attention,
+            spectral=self.spectral,
+            train=train,
+        )
+        last = nn.relu(activations[-1]).sum(axis=(1, 2))
         logits = ProjectionHead(self.num_classes, self.spectral)(last, labels, train=train)
         read = heads(self.heads, last, partial(apply_layer, spectral=self.spectral, train=train))
         if features:
-            return tuple(activations)
+            return activations
         return logits if read is None else (logits, read)
+
+
+def check_down(down: int, count: int) -> None:
+    """Raise `ValueError` unless `down` of `count` blocks can halve the maps."""
+    if not 0 <= down <= count:
+        raise ValueError(f"{down} of {count} blocks cannot halve the maps")
+
+
+def halving_blocks(
+    images: Float[Array, "batch height width channel"],
+    widths: Sequence[int],
+    *,
+    down: int,
+    hidden: str,
+    attention: Sequence[int],
+    spectral: bool,
+    train: bool,
+    plain_shortcuts: bool = False,
+    kernel_init: nn.initializers.Initializer = wide_glorot,
+    pointwise_init: nn.initializers.Initializer = glorot,
+) -> tuple[Float[Array, "batch _ _ _"], ...]:
+    """Return what each residual block of a discriminator makes; call it in a compact method.
+
+    Args:
+        images: ``[B, H, W, C]``.
+        widths: channels of each block.
+        down: number of blocks that halve the maps, from the image on.
+        hidden: "in" or "out", as in `Discriminator`.
+        attention: heights of maps; self-attention comes after the first block that makes one of them.
+        spectral: whether all layers have spectral normalization.
+        train: whether to store the vectors of the power iterations.
+        plain_shortcuts: whether a block that keeps the number of channels has no convolution in its shortcut
+            where it halves the maps either.
+        kernel_init: initializer of the 3x3 kernels.
+        pointwise_init: initializer of the 1x1 kernels.
+
+    Returns:
+        Feature maps of each block, from the image on.
+
+    Raises:
+        ValueError: if the images cannot be halved as often, or no maps have a height in `attention`.
+    """
+    sizes.check_halvings(images.shape[1:], down)
+    heights = [images.shape[1] // 2 ** min(block + 1, down) for block in range(len(widths))]
+    sizes.check_attention(attention, heights)
+    maps, activations = images, []
+    for block, width in enumerate(widths):
+        maps = ResidualBlock(
+            width,
+            hidden=width if block == 0 or hidden == "out" else maps.shape[-1],
+            resample="down" if block < down else None,
+            learned_shortcut=False if plain_shortcuts and maps.shape[-1] == width else None,
+            activate_first=block > 0,
+            spectral=spectral,
+            kernel_init=kernel_init,
+            shortcut_init=pointwise_init,
+        )(maps, train=train)
+        if heights[block] in attention and heights[block] not in heights[:block]:
+            maps = SelfAttention(spectral, pointwise_init)(maps, train=train)
+        activations.append(maps)
+    return tuple(activations)
 
 
 Networks = tuple[Generator, Discriminator]

@@ -217,19 +217,19 @@ MADE = {  # the networks of golden_networks.py
 }
 
 
-def main():
-    golden = {}
-    for name, (network, options) in MADE.items():
+def write(file_name, made):
+    """Write the outputs and gradients of networks, ``name -> (function, options)``, into a file."""
+    file, golden = Path(__file__).with_name(file_name), {}
+    for name, (network, options) in made.items():
         for mode in ("train", "draw"):
             inputs = torch.from_numpy(inputs_of(name).astype(np.float64)).requires_grad_()
             outputs = network(inputs, train=mode == "train", **options)
             (outputs * torch.from_numpy(weights_of_outputs(tuple(outputs.shape)))).sum().backward()
             golden[f"{name}/{mode}/outputs"] = outputs.detach().numpy().astype(np.float32)
             golden[f"{name}/{mode}/gradient"] = inputs.grad.numpy().astype(np.float32)
-    file = Path(__file__).with_name("networks.npz")
     np.savez_compressed(file, **golden)
     print(f"{file.name}: {file.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    write("networks.npz", MADE)

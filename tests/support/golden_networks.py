@@ -1,4 +1,4 @@
-"""Inputs of the networks of tests/golden/make_networks.py, and the comparison of ours with them."""
+"""Inputs of the networks of tests/golden/make_networks.py and make_biggan.py, and the comparison of ours with them."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def weights_of_outputs(shape):
     return np.random.default_rng(len(shape)).standard_normal(shape)
 
 
-def assert_golden(name, module):
+def assert_golden(name, module, file="networks.npz"):
     """Compare outputs and gradients by the inputs with the stored ones, in training and in drawing mode."""
     import jax
     import jax.numpy as jnp
@@ -40,7 +40,7 @@ def assert_golden(name, module):
     def both(inputs):
         return [jax.value_and_grad(weighted, has_aux=True)(inputs, train) for train in (True, False)]
 
-    with np.load(Path(__file__).parents[1] / "golden/networks.npz") as golden:
+    with np.load(Path(__file__).parents[1] / "golden" / file) as golden:
         for mode, ((_, outputs), gradient) in zip(("train", "draw"), jax.jit(both)(inputs), strict=True):
             for what, ours in (("outputs", outputs), ("gradient", gradient)):
                 theirs = golden[f"{name}/{mode}/{what}"]

@@ -1,9 +1,9 @@
 """Small networks of the families with residual blocks, for tests of all that trains them."""
 
-from jaxgan.networks import r3gan, resnet
+from jaxgan.networks import biggan, r3gan, resnet
 
 SHAPE = (8, 8, 1)
-NAMES = ("resnet", "r3gan")
+NAMES = ("resnet", "biggan", "r3gan")
 
 
 def pair(name, num_classes=None):
@@ -11,6 +11,10 @@ def pair(name, num_classes=None):
     if name == "resnet":
         return resnet.Generator(SHAPE, (8, 8), num_classes), resnet.Discriminator(
             (4, 4), 1, "in", num_classes
+        )
+    if name == "biggan":
+        return biggan.Generator(SHAPE, 4, (2, 2), num_classes, shared=3), biggan.Discriminator(
+            4, (1, 1), 1, num_classes
         )
     fields = {"widths": (8, 8), "groups": (2, 2), "blocks": 1, "num_classes": num_classes}
     return r3gan.Generator(SHAPE, **fields), r3gan.Discriminator(**fields)
