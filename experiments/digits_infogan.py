@@ -2,7 +2,9 @@
 
     python experiments/digits_infogan.py    # 2,000 steps
 
-FIGURES
+The category that the discriminator reads agrees with the digit for 84, 93, 91, 84 and 84 % of the images,
+after the best matching of the two (seeds 0 to 4, mean 87 %, 42 to 53 s each on 2 busy cores of an AMD EPYC,
+`jaxgan cluster runs/digits_infogan digits`). K-means on pixels reaches 79 %.
 
 In a sample grid, a column has one value of the category, and the last two rows sweep the continuous codes.
 

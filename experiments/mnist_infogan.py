@@ -1,7 +1,11 @@
 """InfoGAN on MNIST: a category of ten values and two continuous codes, learned without labels.
 
     jaxgan data prepare mnist                # once; --from FOLDER takes the official files from there
-    python experiments/mnist_infogan.py
+    python experiments/mnist_infogan.py      # 5,000 steps
+
+The category that the discriminator reads from test images agrees with the digit for 87, 86 and 71 % of
+them, after the best matching of the two (seeds 0 to 2, `jaxgan cluster runs/mnist_infogan mnist`). K-means on
+pixels reaches 54 %. A digit may have two values of the category, and another pair of digits one.
 
 The learning rates, the number of steps, the dense layer and the sizes of the latents are those of the
 authors' code (launchers/run_mnist_exp.py of openai/InfoGAN). Its channels and its batch are twice as many
