@@ -29,6 +29,7 @@ from jaxgan.names import (
     UPDATES,
 )
 from jaxgan.sampling import drawing
+from jaxgan.schedules import Schedule, following, toward
 from jaxgan.state import GANState, init_game
 from jaxgan.step import Step, check_rules, make_step
 from jaxgan.system.errors import UserError
@@ -157,25 +158,51 @@ def optimizer(
     settings: Any, learning_rate: float | jax.Array, *, updates_per_step: int = 1
 ) -> optax.GradientTransformation:
     """Make a player's optimizer; its schedule counts generator updates, whatever the player's own count."""
-    schedule = SCHEDULES[settings.learning_rate_schedule](learning_rate, settings.decay_steps or 1)
 
-    def per_step(count: Any) -> Any:
-        return schedule(count // updates_per_step)
+    def per_step(schedule: Schedule) -> Schedule:
+        return lambda count: schedule(count // updates_per_step)
 
-    transformation = OPTIMIZERS[settings.optimizer](settings, per_step)
+    share, schedule = settings.final_learning_rate_share, _decay(settings, learning_rate)
+    if not isinstance(share, float) or share != 0:  # a traced share, or one that is not the plain decay's
+        schedule = toward(share * learning_rate, learning_rate, partial(_decay, settings))
+    rate = per_step(schedule)
+    make = OPTIMIZERS[settings.optimizer]
+    beta2 = scheduled(settings, "beta2")
+    if callable(beta2):
+        beta2 = per_step(beta2)
+        transformation = following(lambda count: make(_with(settings, {"beta2": beta2(count)}), rate))
+    else:
+        transformation = make(settings, rate)
     if settings.gradient_clip is None:
         return transformation
     return optax.chain(optax.clip_by_global_norm(settings.gradient_clip), transformation)
 
 
-def _with(config: Config, traced: Mapping[str, jax.Array]) -> Any:
-    """Return the config's settings, some of them traced, which a `Config` does not take."""
-    return types.SimpleNamespace(**{**vars(config), **traced})
+def scheduled(settings: Any, name: str) -> Any:
+    """Return a setting's value: a number, or a schedule of the step where it has a final value.
+
+    Args:
+        settings: a checked config, or its settings with some of them traced.
+        name: name of a setting with another one, ``final_NAME``, beside it.
+    """
+    first, last = getattr(settings, name), getattr(settings, f"final_{name}")
+    return first if last is None else toward(last, first, partial(_decay, settings))
+
+
+def _decay(settings: Any, difference: Any) -> Schedule:
+    """Return the schedule by which a difference falls to 0 (constant: it does not)."""
+    return SCHEDULES[settings.learning_rate_schedule](difference, settings.decay_steps or 1)
+
+
+def _with(settings: Any, others: Mapping[str, Any]) -> Any:
+    """Return settings with others in their place, such as traced ones, which a `Config` does not take."""
+    return types.SimpleNamespace(**{**vars(settings), **others})
 
 
 def augmentation(config: Config) -> Any:
     """Make the composition of the augmentations in ``config.augment``; None if it lists none."""
-    kinds = [AUGMENTATIONS[kind](config) for kind in config.augment]
+    settings = _with(config, {"augment_p": scheduled(config, "augment_p")})
+    kinds = [AUGMENTATIONS[kind](settings) for kind in config.augment]
     return augment.compose(*kinds) if kinds else None
 
 
@@ -207,7 +234,7 @@ def train_step(
         generator=generator,
         discriminator=discriminator,
         loss=pieces.loss or LOSSES[config.loss],
-        penalty=pieces.penalty or PENALTIES[config.penalty](settings.penalty_weight),
+        penalty=pieces.penalty or PENALTIES[config.penalty](scheduled(settings, "penalty_weight")),
         augment=pieces.augment or augmentation(config),
         dtype=PRECISIONS[config.precision],
     )

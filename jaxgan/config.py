@@ -30,6 +30,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 POSITIVE: dict[str, Any] = {"within": (0, None), "open_ends": (True, False)}
+SCHEDULED: dict[str, Any] = {"learning_rate_schedule": ("constant",)}  # where a final value is idle
 ADAMS = {"optimizer": ("adam", "optimistic_adam")}
 COUNT: dict[str, Any] = {"within": (1, None)}
 NOT_NEGATIVE: dict[str, Any] = {"within": (0, None)}
@@ -129,6 +130,12 @@ class Config:
         idle={"penalty": ("none",)},
         **NOT_NEGATIVE,
     )
+    final_penalty_weight: float | None = _game(
+        None,
+        "the penalty's weight at the end of the schedule; None: it stays",
+        idle={"penalty": ("none",)} | SCHEDULED,
+        **NOT_NEGATIVE,
+    )
     augment: tuple[str, ...] = _game(
         (),
         "augmentations of what the discriminator sees, with commas between; none for none",
@@ -138,6 +145,13 @@ class Config:
     )
     augment_p: float = _game(
         0.2, "probability of each of bgc's transformations", only={"augment": ("bgc",)}, within=(0, 1)
+    )
+    final_augment_p: float | None = _game(
+        None,
+        "bgc's probability at the end of the schedule; None: it stays",
+        only={"augment": ("bgc",)},
+        idle=SCHEDULED,
+        within=(0, 1),
     )
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(
@@ -189,13 +203,22 @@ class Config:
         2e-4, "the discriminator's step size", sweep="together", **POSITIVE
     )
     learning_rate_schedule: str = _optimizer(
-        "constant", "schedule of both learning rates over generator updates", choices=names.SCHEDULES
+        "constant",
+        "schedule over generator updates of both learning rates, and of what has a final value",
+        choices=names.SCHEDULES,
     )
     decay_steps: int | None = _optimizer(
         None,
-        "generator updates until a linear or cosine schedule reaches zero",
-        idle={"learning_rate_schedule": ("constant",)},
+        "generator updates until the schedule reaches the final values",
+        idle=SCHEDULED,
         **COUNT,
+    )
+    final_learning_rate_share: float = _optimizer(
+        0.0,
+        "share of both learning rates at the end of the schedule; 1: they stay",
+        sweep="together",
+        idle=SCHEDULED,
+        **NOT_NEGATIVE,
     )
     gradient_clip: float | None = _optimizer(None, "largest global norm of a gradient", **POSITIVE)
     beta1: float = _optimizer(
@@ -207,6 +230,9 @@ class Config:
         sweep="together",
         only=ADAMS,
         **DECAY,
+    )
+    final_beta2: float | None = _optimizer(
+        None, "beta2 at the end of the schedule; None: it stays", only=ADAMS, idle=SCHEDULED, **DECAY
     )
     momentum: float = _optimizer(
         0.0, "sgd and rmsprop: momentum", only={"optimizer": ("sgd", "rmsprop")}, **DECAY
@@ -388,9 +414,9 @@ class Config:
         config._check_together()
         config.game.check(config)
         for name in config.without_effect():
-            other, values = next(iter((INFO[name].only or INFO[name].idle).items()))
+            other, needed = config._without(name)[0]
             value, has = _text(getattr(config, name)), _text(getattr(config, other))
-            needs = f": it needs {' or '.join(values)}" if INFO[name].only else ""
+            needs = f": it needs {' or '.join(map(str, needed))}" if needed else ""
             raise UserError(f"`{name}` {value} has no effect with `{other}` {has}{needs}")
         return config
 
@@ -414,16 +440,18 @@ class Config:
     def without_effect(self) -> list[str]:
         """Return the names of the settings that differ from their default, but have no effect."""
         names = [name for name, info in INFO.items() if getattr(self, name) != DEFAULTS[name]]
-        return [name for name in names if not self._has_effect(name)]
+        return [name for name in names if self._without(name)]
 
-    def _has_effect(self, name: str) -> bool:
+    def _without(self, name: str) -> list[tuple[str, tuple[Any, ...]]]:
+        """Return the settings that leave a setting without effect, each with the values that it needs."""
+
         def chosen(other: str) -> set[Any]:
             value = getattr(self, other)
             return set(value) if isinstance(value, tuple) else {value}
 
         info = INFO[name]
-        needed = all(set(values) & chosen(other) for other, values in info.only.items())
-        return needed and not any(set(values) & chosen(other) for other, values in info.idle.items())
+        lacking = [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]
+        return lacking + [(other, ()) for other, of in info.idle.items() if set(of) & chosen(other)]
 
     def without_dead(self, default: "Config") -> "Config":
         """Return the config with each setting of `default` that has no effect at its own default.

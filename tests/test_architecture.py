@@ -30,7 +30,7 @@ MAY_IMPORT = {
         "sampling", "state",
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
-    "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "state", "step"},
+    "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "schedules", "state", "step"},
     "export": {"games", "images", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config"},
     "config": {"names", "rules"},
@@ -52,6 +52,7 @@ MAY_IMPORT = {
     "losses": set(),
     "penalties": set(),
     "augment": set(),
+    "schedules": set(),
     "images": set(),
     "system": set(),
     "__init__": {

@@ -74,6 +74,103 @@ def test_both_players_schedules_follow_the_generator_updates(d_steps):
         np.testing.assert_allclose(rates, expected, atol=1e-6, err_msg=player)
 
 
+SHARES = {  # of the way that is left, at the steps 0, N/2, N and 2N
+    "linear": [1.0, 0.5, 0.0, 0.0],
+    "cosine": [1.0, 0.5, 0.0, 0.0],
+    "half_cosine_burn_in": [1.0, 0.5, 0.0, 0.0],
+}
+QUARTER = {"linear": 0.75, "cosine": (1 + 0.5**0.5) / 2, "half_cosine_burn_in": (1 + 0.5**0.5) / 2}
+
+
+@pytest.mark.parametrize("schedule", SHARES)
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("beta2", 0.9, 0.99),
+        ("penalty_weight", 2.0, 0.0),
+        ("augment_p", 0.0, 0.55),
+        ("penalty_weight", 0.1, 3.0),
+    ],
+)
+def test_a_value_goes_to_its_final_one_in_decay_steps_and_stays_there(schedule, name, first, last):
+    config = Config(learning_rate_schedule=schedule, decay_steps=8, **{name: first, f"final_{name}": last})
+    value = build.scheduled(config, name)
+    got = [value(jnp.int32(step)) for step in (0, 2, 4, 8, 16)]
+    left = np.insert(SHARES[schedule], 1, QUARTER[schedule])
+    np.testing.assert_allclose(got, last + (first - last) * left, rtol=1e-6, atol=1e-7)
+
+
+def test_a_value_without_a_final_one_is_the_number_itself():
+    config = Config(learning_rate_schedule="cosine", decay_steps=8, penalty_weight=3.0)
+    assert build.scheduled(config, "penalty_weight") == 3.0
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_rates_without_a_final_share_are_optaxs_bit_for_bit(schedule):
+    config = Config(learning_rate_schedule=schedule, decay_steps=7, optimizer="sgd")
+    theirs = {
+        "constant": optax.constant_schedule(3e-4),
+        "linear": optax.linear_schedule(3e-4, 0.0, 7),
+        "cosine": optax.cosine_decay_schedule(3e-4, 7),
+    }[schedule]
+    ours, theirs = build.optimizer(config, 3e-4), optax.sgd(theirs)
+    states = ours.init(jnp.ones(())), theirs.init(jnp.ones(()))
+    for _ in range(9):
+        (a, first), (b, second) = (
+            jax.jit(tx.update)(jnp.ones(()), state) for tx, state in zip((ours, theirs), states, strict=True)
+        )
+        states = first, second
+        assert a == b
+
+
+@pytest.mark.parametrize("d_steps", [1, 3])
+def test_rates_and_beta2_of_both_players_go_to_their_final_values(d_steps):
+    """Adam by hand, as PyTorch computes it: the bias correction has the present beta2."""
+    config = Config(
+        learning_rate_schedule="half_cosine_burn_in",
+        decay_steps=2,
+        final_learning_rate_share=0.25,
+        beta1=0.0,
+        beta2=0.9,
+        final_beta2=0.99,
+        d_steps=d_steps,
+    )
+    for player, updates in (("generator", 1), ("discriminator", d_steps)):
+        tx = build.optimizer(config, 0.1, updates_per_step=updates)
+        state, second = tx.init(jnp.zeros(2)), np.zeros(2)
+        for count in range(4 * updates):
+            gradient = np.array([1.0, -3.0]) * (1 + count)
+            left = (1.0, 0.5, 0.0, 0.0)[count // updates]
+            beta2, rate = 0.99 - 0.09 * left, 0.1 * (0.25 + 0.75 * left)
+            second = beta2 * second + (1 - beta2) * gradient**2
+            expected = -rate * gradient / np.sqrt(second / (1 - beta2 ** (count + 1)))
+            update, state = tx.update(jnp.asarray(gradient), state)
+            np.testing.assert_allclose(update, expected, rtol=1e-5, err_msg=f"{player} {count}")
+
+
+def test_a_penalty_and_an_augmentation_follow_the_step():
+    config = Config(
+        penalty="r1",
+        penalty_weight=1.0,
+        final_penalty_weight=0.1,
+        augment="bgc",
+        augment_p=0.0,
+        final_augment_p=1.0,
+        learning_rate_schedule="linear",
+        decay_steps=10,
+        hidden=(4,),
+    ).check()
+    penalty = build.experiment(config, DIGITS).step.game.penalty
+    images = jnp.ones((2, 2))
+    values = [penalty(lambda x: x.sum(1), images, images, step=step)[0] for step in (0, 5, 10, 20)]
+    np.testing.assert_allclose(values, [1.0, 0.55, 0.1, 0.1], rtol=1e-6)  # gamma / 2 * |(1, 1)|^2
+    keys = jax.random.split(jax.random.key(0), 4)
+    images = jnp.asarray(DIGITS.images[:4], jnp.float32) / 8 - 1
+    augment = jax.jit(build.augmentation(config))
+    assert (augment(images, keys=keys, step=0) == images).all()
+    assert (augment(images, keys=keys, step=10) != images).any((1, 2, 3)).all()
+
+
 def test_gradients_are_clipped_before_the_optimizer():
     tx = build.optimizer(Config(optimizer="sgd", gradient_clip=0.5), 1.0)
     gradients = {"a": jnp.array([3.0, 4.0])}

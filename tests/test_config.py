@@ -35,6 +35,10 @@ BAD = {
     "penalty_weight": [-1.0, NAN, INF],
     "gradient_clip": [0.0, NAN, INF],
     "augment_p": [-0.1, 1.1, NAN],
+    "final_augment_p": [-0.1, 1.1],
+    "final_beta2": [1.0],
+    "final_learning_rate_share": [-0.1, INF],
+    "final_penalty_weight": [-1.0, NAN],
     "decay_steps": [0],
     "seed": [-1, 2**32],
 }
@@ -54,6 +58,26 @@ def test_a_schedule_needs_its_own_length():
     with pytest.raises(UserError, match="cosine learning rate needs `decay_steps`"):
         Config(learning_rate_schedule="cosine").check()
     Config(learning_rate_schedule="cosine", decay_steps=10).check()
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "half_cosine_burn_in"])
+@pytest.mark.parametrize(
+    ("final", "lacking", "with_what"),
+    [
+        ({"final_learning_rate_share": 0.25}, {}, ""),
+        ({"final_beta2": 0.99}, {"optimizer": "sgd"}, "`optimizer` sgd: it needs adam or optimistic_adam"),
+        ({"final_penalty_weight": 0.1, "penalty": "r1"}, {"penalty": "none"}, "`penalty` none"),
+        ({"final_augment_p": 0.5, "augment": "bgc"}, {"augment": "color"}, "`augment` color: it needs bgc"),
+    ],
+)
+def test_a_final_value_needs_a_schedule_and_what_it_is_a_value_of(final, lacking, with_what, schedule):
+    name, length = next(iter(final)), {"learning_rate_schedule": schedule, "decay_steps": 10}
+    Config(**final, **length).check()
+    with pytest.raises(UserError, match=f"`{name}` .* has no effect with `learning_rate_schedule` constant$"):
+        Config(**final).check()
+    if lacking:
+        with pytest.raises(UserError, match=f"`{name}` .* has no effect with {with_what}$"):
+            Config(**{**final, **lacking}, **length).check()
 
 
 def test_the_stream_of_images_is_limited_to_what_its_index_can_count():
