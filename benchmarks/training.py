@@ -17,6 +17,10 @@ NETWORKS = {
     "mlp": Config(network="mlp", image_size=28, channels=1, batch_size=128),
     "dcgan_28": Config(network="dcgan", image_size=28, channels=1, batch_size=64, width=32),
     "dcgan_32": Config(network="dcgan", image_size=32, channels=3, batch_size=64, width=64),
+    "resnet_32": Config(network="resnet", image_size=32, channels=3, batch_size=16, width=128),
+    "r3gan_32": Config(network="r3gan", image_size=32, channels=3, batch_size=16, width=128),
+    "stylegan2_32": Config(network="stylegan2", image_size=32, channels=3, batch_size=16, width=64),
+    "biggan_32": Config(network="biggan", image_size=32, channels=3, batch_size=16, width=32),
 }
 
 

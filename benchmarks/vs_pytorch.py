@@ -27,7 +27,7 @@ from tables import Table
 from training import NETWORKS as LIBRARY
 
 IMAGES = 4096
-NETWORKS = LIBRARY | {
+NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
     "dcgan_64": Config(network="dcgan", image_size=64, channels=3, batch_size=64, width=64),
     "sngan_32": Config(image_size=32, channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
 }

@@ -40,9 +40,10 @@ def plain_linen(
     layer = context.module
     if type(layer) not in PLAIN or context.method_name != "__call__":
         return call(*args, **kwargs)
-    names = {field.name for field in dataclasses.fields(layer)} - {"parent", "name"}
-    settings = {name: getattr(layer, name) for name in names}
-    return PLAIN[type(layer)](**settings, parent=layer.scope)(*args, **kwargs)
+    linens = PLAIN[type(layer)]
+    names = {field.name for field in dataclasses.fields(layer)} & {f.name for f in dataclasses.fields(linens)}
+    settings = {name: getattr(layer, name) for name in names - {"parent", "name"}}
+    return linens(**settings, parent=layer.scope)(*args, **kwargs)
 
 
 def main() -> None:
