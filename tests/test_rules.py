@@ -63,7 +63,7 @@ def test_options_are_replaced_by_their_names():
             lambda: Config(game=InfoGAN(categories=(5, 0))),
             "`categories` takes numbers of at least 2 and .* 0",
         ),
-        (lambda: Config(game=InfoGAN(categories=10**11)), "at most 2,147,483,647, got 100,000,000,000"),
+        (lambda: Config(game=InfoGAN(categories=(10**11,))), "at most 2,147,483,647, got 100,000,000,000"),
         (lambda: Config(game=InfoGAN(continuous_codes=-1)), "`continuous_codes` must be 0 or a positive"),
         (lambda: Config(game=InfoGAN(information_weight=float("nan"))), "or a positive number, got nan"),
         (lambda: Config(game=ACGAN(class_weight=-1), conditional=True), "`class_weight` must be 0 or a pos"),
@@ -110,7 +110,7 @@ def test_a_family_that_cannot_learn_the_data_says_so_in_a_sentence(name):
         build.experiment(config, build.dataset(config))
 
 
-@pytest.mark.parametrize("game", [InfoGAN(categories=2_000_000_000), InfoGAN(continuous_codes=10**12)])
+@pytest.mark.parametrize("game", [InfoGAN(categories=(2_000_000_000,)), InfoGAN(continuous_codes=10**12)])
 def test_codes_that_no_memory_holds_are_refused_in_a_sentence(game):
     config = Config(game=game).check()
     with pytest.raises(UserError, match=r"needs at least .* GB of memory"):
