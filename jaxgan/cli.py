@@ -24,6 +24,7 @@ from jaxgan.data.classes import class_numbers
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
+from jaxgan.representation.encode import codes_file
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
@@ -296,7 +297,7 @@ def encode(
                 raise UserError(f"`{name}` {value} has no effect without `train`")
     elif out is None and (split is not None or n is not None):
         raise UserError("`split` and `n` choose the images of `out`, which is not given")
-    file, notes = representation.output_file(out or "codes.npz"), tuple[str, ...]()
+    file, notes = codes_file(out or "codes.npz"), tuple[str, ...]()
     if train:
         count = 2000 if steps is None else steps
         fitted = representation.train_encoder(run, data, steps=count, seed=seed, data_dir=data_dir)

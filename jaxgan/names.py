@@ -186,8 +186,8 @@ OPTIMIZERS: dict[str, Callable[[Any, optax.Schedule], optax.GradientTransformati
 SCHEDULES: dict[str, Callable[[Any, int], optax.Schedule]] = {  # all but the first fall to 0 in some steps
     "constant": lambda value, steps: optax.constant_schedule(value),
     "linear": lambda value, steps: optax.linear_schedule(value, 0.0, steps),
-    "cosine": lambda value, steps: optax.cosine_decay_schedule(value, steps),
-    "half_cosine_burn_in": lambda value, steps: optax.cosine_decay_schedule(value, steps),  # R3GAN's name
+    "cosine": optax.cosine_decay_schedule,
+    "half_cosine_burn_in": optax.cosine_decay_schedule,  # R3GAN's name of the same
 }
 
 PRECISIONS = {"float32": None, "bfloat16": jnp.bfloat16}

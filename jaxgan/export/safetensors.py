@@ -56,8 +56,8 @@ class Network(NamedTuple):
 
     Attributes:
         module: the module.
-        variables: its variables.
-        description: what its JSON says.
+        variables: the module's variables.
+        description: content of the network's JSON.
     """
 
     module: nn.Module
@@ -81,7 +81,7 @@ def write(folder: Path, role: Role, variables: Variables, description: Mapping[s
     Args:
         folder: folder of the files, made if missing.
         role: what the network is for.
-        variables: its variables.
+        variables: the network's variables.
         description: content of the JSON.
     """
     arrays = {name: np.asarray(leaf, order="C") for name, leaf in named_leaves(variables).items()}

@@ -38,9 +38,9 @@ class Head(NamedTuple):
     """One head.
 
     Attributes:
-        name: its name, such as "category_0".
-        kind: what its numbers mean, one of `KINDS`.
-        length: how many numbers it reads.
+        name: the head's name, such as "category_0".
+        kind: what the numbers mean, one of `KINDS`.
+        length: the number of numbers that the head reads.
     """
 
     name: str

@@ -146,7 +146,7 @@ def _slices(images: jax.Array, *, kernel: Filter, axis: int, materialize: bool) 
     Args:
         images: array of any rank.
         kernel: the filter.
-        axis: its axis, not the last one.
+        axis: the axis to filter along, not the last one.
         materialize: whether to write the padded images to memory. Otherwise XLA:CPU tests for each pixel and
             tap whether it lies outside, which takes four times as long.
     """

@@ -13,7 +13,7 @@ beside the networks what a simple method makes of the same pixels: k-means or PC
 
 from jaxgan.representation.anomalies import Anomalies, anomalies
 from jaxgan.representation.cluster import Clusters, cluster
-from jaxgan.representation.encode import Codes, encode, output_file
+from jaxgan.representation.encode import Codes, encode
 from jaxgan.representation.fit_encoder import FittedEncoder, train_encoder
 from jaxgan.representation.probe import Probe, probe
 from jaxgan.representation.reader import Reader, open_data, open_reader
@@ -34,7 +34,6 @@ __all__ = [
     "encode",
     "open_data",
     "open_reader",
-    "output_file",
     "probe",
     "reduce",
     "table",

@@ -72,7 +72,7 @@ def encode(
     Raises:
         UserError: if something cannot be done; one sentence says why.
     """
-    file, n = output_file(out), converted("n", n, int | None)
+    file, n = codes_file(out), converted("n", n, int | None)
     if n is not None and n < 1:
         raise UserError(f"`n` must be at least 1, got {n}")
     require_devices()
@@ -96,7 +96,7 @@ def encode(
     return codes
 
 
-def output_file(out: str | Path) -> Path:
+def codes_file(out: str | Path) -> Path:
     """Return the file that codes are written to.
 
     Raises:

@@ -114,9 +114,9 @@ def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network 
 
     Args:
         path: where the run is.
-        maker: its generator.
-        judge: its discriminator, or None.
-        coder: its encoder, or None.
+        maker: the run's generator.
+        judge: the run's discriminator, or None.
+        coder: the run's encoder, or None.
 
     Raises:
         UserError: if they do not fit each other, or make no images.

@@ -116,7 +116,7 @@ class Linear(NamedTuple):
 
     Attributes:
         model: scikit-learn's logistic regression.
-        strength: its C, the inverse of the penalty's weight.
+        strength: the inverse of the penalty's weight, scikit-learn's C.
     """
 
     model: Any

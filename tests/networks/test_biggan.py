@@ -6,6 +6,9 @@ from scipy import stats
 
 from counting import pair_counts, parameter_count, shapes
 from golden_networks import assert_golden
+from jaxgan import export
+from jaxgan.config import Config
+from jaxgan.names import FAMILIES
 from jaxgan.networks import biggan
 from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
@@ -202,6 +205,17 @@ def test_fields_that_do_not_fit_are_refused_in_a_sentence(make, message):
         ),
         (lambda: biggan.for_images((2,), 4), r"a BigGAN takes images \[height, width, channels\], got \[2\]"),
         (lambda: biggan.for_images((8, 8, 1), 0), "`width` of a BigGAN is at least 1, got 0"),
+        (
+            lambda: FAMILIES["biggan"].make(Config(latent_dim=4), (64, 64, 3), None),
+            "`latent_dim` of a BigGAN for 64x64 images is at least 5, a number for the base .*, got 4",
+        ),
+        (
+            lambda: export.check_truncation(
+                0.5,
+                {"network": "biggan", "latent_dim": 6, "inputs": {"prior": [["normal", 4], ["one_hot", 2]]}},
+            ),
+            "`truncation` 0.5 of a BigGAN takes normal latents, and this generator has normal 4, one_hot 2",
+        ),
     ],
 )
 def test_what_a_user_asks_of_the_family_is_answered_in_a_sentence(call, message):
