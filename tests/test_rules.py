@@ -191,7 +191,7 @@ def test_a_grid_has_a_category_a_column_and_a_sweep_below():
 def test_a_run_of_a_game_is_evaluated_while_it_trains_and_after(name, tmp_path, digits_cnn):
     options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": ("kid",), "steps": 2}
     folder = tmp_path / "run"
-    train.run(Config(game=GAMES[name](), conditional=name == "acgan", **TINY | options, workdir=folder))
+    train.run(Config(game=GAMES[name](), conditional=name == "acgan", **TINY | options, workdir=str(folder)))
     (row,) = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
     report = evaluate.evaluate(folder, metrics="kid", n=60)
     prior = export.prior_of(export.read_description(folder))

@@ -13,7 +13,7 @@ from jaxgan.games import Game, Turn
 from jaxgan.games.accumulate import mean_of_parts
 from jaxgan.networks import mlp
 from jaxgan.step import make_train_step
-from modes import KEY, STEPS, difference, on_one_device
+from modes import KEY, difference, on_one_device
 
 DENSE = "dense, R1, three critic steps"
 
@@ -33,7 +33,7 @@ DENSE = "dense, R1, three critic steps"
 def test_a_batch_in_parts_gives_the_same_numbers(game, mode):
     state, step, batch_at, stored = modes.make(game, modes.axis_of(mode), accumulate=4)
     run = modes.adapted(mode, step, parallel.batch_mesh())
-    for t in range(STEPS):
+    for t in range(modes.steps_of(game)):
         state, metrics = run(state, batch_at(stored, t), KEY)
     assert difference((state, metrics), on_one_device(game)) < 1e-5
 

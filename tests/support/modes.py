@@ -109,6 +109,11 @@ def make(name, axis_name=None, *, batch_size=None, **options):
     return state, step, batch_at, {"image": jnp.asarray(images)}
 
 
+def steps_of(name):
+    """Return the number of steps after which a case is compared."""
+    return 1 if name in DCGANS else STEPS
+
+
 def adapted(mode, step, mesh):
     adapters = {"one": parallel.jit, "jit": partial(parallel.jit, mesh=mesh)}
     adapters |= {"shard_map": partial(parallel.shard_map, mesh=mesh)}
@@ -132,7 +137,7 @@ def train(name, mode, devices=1):
     run = adapted(
         mode, dataclasses.replace(step, update=counted), parallel.batch_mesh(jax.devices()[:devices])
     )
-    for t in range(1 if name in DCGANS else STEPS):
+    for t in range(steps_of(name)):
         before, (state, metrics) = state, run(state, batch_at(stored, t), KEY)
         assert t == 0 or before.generator.step.is_deleted(), "not donated"
     assert len(traces) == 1, f"traced {len(traces)} times"
