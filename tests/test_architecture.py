@@ -16,8 +16,12 @@ ROOT = Path(jaxgan.__file__).parent
 # From the top of the house to its ground. A room may import itself and `system`; what else it may is listed.
 MAY_IMPORT = {
     "cli": {
-        "build", "config", "data", "evaluate", "export", "prior", "recipes", "representation", "run", "sampling", "sweep",
+        "build", "config", "data", "evaluate", "explain", "export", "prior", "recipes", "representation", "run", "sampling", "sweep",
         "train", "__init__",
+    },
+    "explain": {
+        "data", "evaluate", "export", "features", "games", "images", "metrics", "networks", "prior", "representation",
+        "sampling", "state",
     },
     "representation": {
         "build", "config", "data", "evaluate", "export", "games", "images", "metrics", "names", "networks", "parallel",
