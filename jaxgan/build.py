@@ -18,6 +18,7 @@ from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_rows, part
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
+from jaxgan.games.heads import parts
 from jaxgan.names import (
     AUGMENTATIONS,
     FAMILIES,
@@ -296,6 +297,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)
+        _check_heads(step, shapes, image_shape, num_classes)
         if pieces.generator is not None:
             _try_to_draw(generator, shapes, num_classes)
     except Exception as error:  # the pieces say what does not fit; the code of one's own may raise anything
@@ -327,6 +329,19 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
             *_traps(step, pieces, shapes, image_shape, num_classes),
         ),
     )
+
+
+def _check_heads(step: Step, shapes: GANState, image_shape: tuple[int, ...], num_classes: int | None) -> None:
+    """Raise `ValueError` unless the discriminator reads as many numbers as its game and the classes need."""
+    heads = step.game.heads(num_classes)
+    if not heads:
+        return
+
+    def read(variables, images):
+        output: Any = step.game.discriminator.apply(variables, images, None, train=False)
+        return parts(heads, step.game.verdict(output, len(images)).read)
+
+    jax.eval_shape(read, shapes.discriminator.variables, _two(image_shape))
 
 
 def _size_notes(config: Config, pieces: Pieces, image_shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from jaxgan.representation.encode import codes_file
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
-from jaxgan.system.command_line import Positional, argument, call, parse_all
+from jaxgan.system.command_line import Positional, argument, call, parse_all, positional
 from jaxgan.system.errors import UserError, exits, with_flags
 from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
@@ -259,7 +259,8 @@ def _compared(function: Callable[..., Any]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(*args: Any, **options: Any) -> None:
-        output.write(with_flags(representation.table(function(*args, **options).comparison)))
+        found = function(*args, **options)
+        output.write(with_flags(representation.table(found.comparison), positional(function)))
 
     return command
 
@@ -312,7 +313,7 @@ def encode(
         output.write(f"{shapes} in {codes.file}")
         notes += codes.notes
     for note in dict.fromkeys(notes):
-        output.write(f"note: {with_flags(note)}")
+        output.write(f"note: {with_flags(note, positional(encode))}")
 
 
 def data(
@@ -417,7 +418,8 @@ def main(args: list[str] | None = None) -> None:
         "data": data,
         "sweep": sweep,
     }
-    with exits(OSError):
+    named = commands.get(args[0] if args else "", main)
+    with exits(OSError, positional=positional(named)):
         call(commands, program="jaxgan", description=__doc__ or "", args=args)
 
 

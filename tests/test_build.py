@@ -14,6 +14,7 @@ from jaxgan.build import Pieces
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES, LOSSES, OPTIMIZERS
 from jaxgan.networks import mlp
+from jaxgan.rules import ACGAN
 from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
 
@@ -392,3 +393,14 @@ def test_a_size_that_does_not_suit_the_family_is_noted():
     (note,) = build.experiment(config, dataset).notes
     assert "with `image_size` 72x72 they begin at 9x9" in note
     assert build.experiment(config.replace(network="mlp"), dataset).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("game", "heads", "right"), [(ACGAN(), 5, 10), (ACGAN(), 11, 10), (ACGAN(discriminative=True), 10, 20)]
+)
+def test_own_heads_read_as_many_numbers_as_there_are_classes(game, heads, right):
+    config = Config(batch_size=4, hidden=4, conditional=True, game=game).check()
+    own = Pieces(discriminator=mlp.Discriminator((4,), heads=(heads,)))
+    sentence = rf"the heads read {right} numbers, and the discriminator reads \[{heads}\]"
+    with pytest.raises(UserError, match=sentence):
+        build.experiment(config, data.digits(), own)

@@ -20,6 +20,7 @@ from jaxgan.export.generator import GENERATOR
 from jaxgan.export.modules import describe, rebuild
 from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
 from jaxgan.state import Variables
+from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
 FORMAT_VERSION = 1
@@ -80,8 +81,14 @@ def has_encoder(path: str | Path) -> bool:
 
 
 def is_trained_afterwards(path: str | Path) -> bool:
-    """Return whether the encoder at a path was trained for a finished generator, and not by the game."""
-    return "trained" in read_json(path, ENCODER)
+    """Return whether the encoder at a path was trained for a finished generator, and not by the game.
+
+    A damaged description is no game's: every save of a run writes that anew.
+    """
+    try:
+        return "trained" in read_json(path, ENCODER)
+    except UserError:
+        return True
 
 
 def read_encoder(path: str | Path, encoder: nn.Module | None = None) -> Network:

@@ -32,6 +32,7 @@ from jaxgan.system.random import pinned
 from jaxgan.system.settings import converted
 
 ALL = "all"
+LABELS = 1000  # where nothing else is asked for
 COMPONENTS = 64  # of the PCA of pixels
 FITTED = 10_000  # training images that the PCA and the untrained network's statistics come from
 VALIDATING = 0.2  # share of the labels that chooses C
@@ -76,7 +77,7 @@ def probe(
     run: Positional[Path],
     data: Positional[str | None] = None,
     *,
-    labels: str = "1000",
+    labels: str | None = None,
     draws: int = 5,
     n: int = 10_000,
     seed: int = 0,
@@ -92,7 +93,8 @@ def probe(
         run: a run's folder, or an exported generator.
         data: images with labels: "digits", the name of a TFDS data set, a folder or an .npz; None for those
             that the run was trained on.
-        labels: the number of training images whose label is used, or "all".
+        labels: the number of training images whose label is used, or "all"; None for 1,000, or for all where
+            there are fewer.
         draws: the number of times that other labels are drawn, >= 1; "all" labels are drawn once.
         n: the largest number of images to test with.
         seed: the seed of the draws, of the held-out half and of the untrained discriminator.
@@ -105,7 +107,7 @@ def probe(
     Raises:
         UserError: if something cannot be done; one sentence says why.
     """
-    count = _label_count(labels)
+    count = LABELS if labels is None else _label_count(labels)
     draws, seed, n = converted("draws", draws, int), check_seed(seed), most_images(n)
     if draws < 1:
         raise UserError(f"`draws` must be at least 1, got {draws}")
@@ -128,6 +130,8 @@ def probe(
         raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
     file = output_file(run, out, "probe.json")
+    if labels is None and len(train.images) <= LABELS:
+        count = None
     _check_labels(np.asarray(train.labels), count)
     found = probe_images(
         representations_of(reader, read_discriminator(folder_of(reader.path)), train.images, seed=seed),

@@ -1,9 +1,10 @@
 """The command line. The only file that knows tyro."""
 
 import dataclasses
+import inspect
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import tyro
@@ -91,6 +92,12 @@ def call(
         args=_expanded(args),
         config=(tyro.conf.PositionalRequiredArgs,),
     )
+
+
+def positional(command: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the arguments that a command takes by their place."""
+    hints = typing.get_type_hints(inspect.unwrap(command), include_extras=True)
+    return tuple(name for name, hint in hints.items() if Positional in getattr(hint, "__metadata__", ()))
 
 
 def _group(default: Any, group: str, infos: dict[str, Info]) -> type:

@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jaxgan.system import output
 
@@ -40,9 +40,18 @@ class UserError(ValueError):
         return ""
 
 
-def with_flags(text: str) -> str:
-    """Return a message with each argument as the command line spells it: "`image_size`" is --image-size."""
-    return re.sub(r"`([a-z]\w*)`", lambda match: "--" + match[1].replace("_", "-"), text)
+def with_flags(text: str, positional: Collection[str] = ()) -> str:
+    """Return a message with each argument as the command line spells it: "`image_size`" is --image-size.
+
+    Args:
+        text: a message.
+        positional: arguments that a command takes by their place; "`data`" is DATA.
+    """
+
+    def spelled(match: re.Match[str]) -> str:
+        return match[1].upper() if match[1] in positional else "--" + match[1].replace("_", "-")
+
+    return re.sub(r"`([a-z]\w*)`", spelled, text)
 
 
 def choose(argument: str, name: str, known: Iterable[str]) -> str:
@@ -73,24 +82,27 @@ def plain(name: str) -> str:
 
 
 @contextlib.contextmanager
-def exits(*failures: type[Exception]) -> Iterator[None]:
+def exits(*failures: type[Exception], positional: Collection[str] = ()) -> Iterator[None]:
     """End the program with one sentence, and without a traceback, where the body raises an expected error.
 
     Args:
         failures: exceptions whose message says enough (exit code 1). `UserError` (2) and Ctrl-C (130) are
             always among them.
+        positional: arguments that the program takes by their place.
     """
     try:
         yield
     except UserError as error:
         advice = error.advice(sys.argv)
-        output.write(f"error: {with_flags(str(error))}" + (f"\n{advice}" if advice else ""), error=True)
+        output.write(
+            f"error: {with_flags(str(error), positional)}" + (f"\n{advice}" if advice else ""), error=True
+        )
         sys.exit(USER_ERROR)
     except BrokenPipeError:  # whoever read the help, or a table, has seen enough
         output.silence(sys.stdout)
         sys.exit(0)
     except failures as error:
-        output.write(f"error: {with_flags(str(error))}", error=True)
+        output.write(f"error: {with_flags(str(error), positional)}", error=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         output.write("interrupted", error=True)

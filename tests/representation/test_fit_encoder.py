@@ -104,6 +104,13 @@ def test_a_conditional_generator_gets_an_encoder_of_its_family(tmp_path):
     assert reader.reconstruct(digits.images[:3], digits.labels[:3]).shape == (3, *SHAPE)
 
 
+def test_a_damaged_encoder_is_replaced(tmp_path):
+    write(tmp_path, discriminator=mlp.Discriminator((7,)))
+    (tmp_path / "encoder.json").write_text('{"format_ver')
+    representation.train_encoder(tmp_path, "digits", steps=1, quiet=True)
+    assert json.loads((tmp_path / "encoder.json").read_text())["trained"]["steps"] == 1
+
+
 def test_a_loss_that_is_not_finite_writes_nothing(tmp_path):
     write(tmp_path, discriminator=mlp.Discriminator((7,)))
     before = files_of(tmp_path)

@@ -102,6 +102,11 @@ def test_the_command_compares_and_writes(run):
     assert len(content["protocol"]["accuracies"]["pixels"]) == 2
 
 
+def test_all_labels_are_used_where_there_are_fewer_than_the_usual_number(run):
+    protocol = probe(run).comparison.protocol
+    assert (protocol["labels"], protocol["draws"]) == (120, 1)
+
+
 def test_a_run_with_an_encoder_has_a_row_of_its_codes(run, monkeypatch):
     of_run = reader(run, encode=lambda images, labels=None: floats(images)[:, 0, :, 0])
     data = {None: reals(TRAIN.images, TRAIN.classes)}

@@ -18,6 +18,11 @@ def test_the_command_line_prints_an_argument_as_its_option(message, printed):
     assert with_flags(message) == printed
 
 
+def test_an_argument_that_a_command_takes_by_its_place_has_no_dashes():
+    message = "name the images with `data`, and their part with `split`"
+    assert with_flags(message, ("run", "data")) == "name the images with DATA, and their part with --split"
+
+
 @pytest.mark.parametrize(("error", "code"), [(UserError, 2), (OSError, 1)])
 def test_a_program_ends_with_one_sentence_and_its_exit_code(error, code, capsys):
     with pytest.raises(SystemExit) as ended, exits(OSError):
