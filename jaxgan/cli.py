@@ -21,6 +21,7 @@ from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
+from jaxgan.export.command import export_to
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
@@ -316,6 +317,12 @@ def encode(
         output.write(f"note: {with_flags(note, positional(encode))}")
 
 
+@functools.wraps(export_to)
+def export_(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
+    folder = export_to(*args, **options)
+    output.write(f"{', '.join(sorted(file.name for file in folder.iterdir()))} in {folder}")
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -414,6 +421,7 @@ def main(args: list[str] | None = None) -> None:
         "probe": _compared(representation.probe),
         "anomalies": _compared(representation.anomalies),
         "reduce": _compared(representation.reduce),
+        "export": export_,
         "check": check,
         "data": data,
         "sweep": sweep,

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "schedules", "state", "step"},
-    "export": {"games", "images", "names", "networks", "prior", "sampling", "state"},
+    "export": {"games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config"},
     "config": {"names", "rules"},
     "names": {"augment", "losses", "networks", "penalties", "rules", "updates"},

@@ -150,19 +150,25 @@ def generating(network: Network) -> Callable[..., jax.Array]:
         latents, labels = _inputs(latents, labels, latent_dim, network.num_classes)
         if truncation is None:
             return draw(network.variables, latents, labels)
-        _check_truncation(truncation, type(network.module), network.description)
+        check_truncation(truncation, network.description, type(network.module))
         return draw(network.variables, latents, labels, truncation=truncation)
 
     return generate
 
 
-def check_truncation(truncation: float, description: Mapping[str, Any]) -> None:
-    """Raise `UserError` for a truncation that the described generator has not, or that is out of range."""
-    if description["network"] in FAMILIES:
-        _check_truncation(truncation, FAMILIES[description["network"]].generator, description)
+def check_truncation(
+    truncation: Any, description: Mapping[str, Any], kind: type[nn.Module] | None = None
+) -> None:
+    """Raise `UserError` for a truncation that the described generator has not, or that is out of range.
 
-
-def _check_truncation(truncation: Any, kind: type[nn.Module], description: Mapping[str, Any]) -> None:
+    Args:
+        truncation: the truncation.
+        description: content of the generator's ``config.json``.
+        kind: the class of its module; None for that of its family. A custom module alone is not judged.
+    """
+    if kind is None and description["network"] not in FAMILIES:
+        return
+    kind = kind or FAMILIES[description["network"]].generator
     if not truncates(kind):
         names = [name for name, family in FAMILIES.items() if truncates(family.generator)]
         own = [name for name, family in FAMILIES.items() if kind is family.generator]

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from jaxgan.export.hub import local_copy
 from jaxgan.state import Variables, named_leaves, with_leaves
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_atomically, write_json
@@ -165,7 +166,7 @@ def files_of(path: str | Path, role: Role) -> tuple[Path, Path]:
     Raises:
         UserError: if the path is neither a folder nor a ``.safetensors`` file.
     """
-    file: Path = converted("path", path, Path)
+    file: Path = local_copy(path) or converted("path", path, Path)
     if file.is_dir():
         folder = file / "export" if (file / "export" / role.description).exists() else file
         return folder / role.description, folder / role.weights

@@ -18,6 +18,7 @@ References:
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -30,12 +31,14 @@ from jaxtyping import Array, Float
 from jaxgan.layers.kernels import primitives
 from jaxgan.layers.kernels.lowerings import POINT, Window
 from jaxgan.layers.linen import refuse_lacking
+from jaxgan.layers.plain import is_plain
 
 Images = Float[Array, "batch height width channel"]
 Kernel = Float[Array, "rows columns channel feature"]
 Features = Float[Array, "batch vertical horizontal feature"]
 Strides = int | Sequence[int] | None  # of rows and columns, or of both; None: 1
 Padding = str | int | Sequence[Any]  # a name, or pixels: an integer, or one or (before, after) of each axis
+_lax_conv = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 _WRAPPED = {"CIRCULAR": "wrap", "REFLECT": "reflect"}  # names of padding, and their names in jnp.pad
 
 
@@ -76,6 +79,9 @@ def conv(
     if isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(images.shape[1:3], taps, strides, padding)
     window = _window(images.shape[1:3], taps, strides, padding)
+    if is_plain():
+        pads: Any = padding
+        return _lax_conv(images, kernel, strides, pads, feature_group_count=feature_group_count)
     if feature_group_count > 1:
         images, kernel = (_groups_first(x, feature_group_count) for x in (images, kernel))
         features = jnp.moveaxis(primitives.conv(images, kernel, window=window), 0, 3)
@@ -117,6 +123,8 @@ def conv_transpose(
     image = [stride * (size - 1) + 2 + sum(pad) - taps for size, taps, stride, pad in axes]
     if any(isinstance(size, int) and size < 1 for size in image):
         raise ValueError(f"padding {padding!r} leaves nothing of features {tuple(image)}")
+    if is_plain():
+        return _lax_conv(images, kernel, (1, 1), pads, lhs_dilation=strides)
     adjoint = [(taps - 1 - low, taps - 1 - high) for _, taps, _, (low, high) in axes]
     window = _window(image, taps, strides, adjoint)
     return primitives.conv_input_grad(images[None], _adjoint(kernel)[None], window=window)[0]

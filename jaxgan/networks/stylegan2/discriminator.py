@@ -88,12 +88,14 @@ class Discriminator(nn.Module):
         for block, (_, _, channels) in enumerate(sizes[1:]):
             outputs = self._block(outputs, channels, f"block{block}")
             activations.append(outputs)
-        group = self.group_size if train else math.gcd(self.group_size, len(images))
+        count = images.shape[0]
+        alone = not isinstance(count, int)  # an exported function's batch has any size: each image is a group
+        group = self.group_size if train else 1 if alone else math.gcd(self.group_size, count)
         outputs = MinibatchStddev(group)(outputs)
         width = sizes[-1][2]
         outputs = scaled_leaky_relu(EqualizedConv(width, (3, 3), name="last_conv")(outputs))
         activations.append(outputs)
-        last = EqualizedDense(width, name="last_dense")(outputs.reshape(len(outputs), -1))
+        last = EqualizedDense(width, name="last_dense")(outputs.reshape(count, -1))
         last = scaled_leaky_relu(last)
         read = heads(self.heads, last, lambda layer, inputs: layer(inputs))
         logits = self._logits(last, labels)

@@ -127,7 +127,7 @@ class Synthesis(nn.Module):
 
         height, width, channels = self.sizes[0]
         start = self.param("constant", nn.initializers.normal(1.0), (height, width, channels))
-        features = jnp.broadcast_to(start.astype(ws.dtype)[None], (len(ws), *start.shape))
+        features = jnp.broadcast_to(start.astype(ws.dtype)[None], (ws.shape[0], *start.shape))
         images, place = [], 0
         for block, (_, _, channels) in enumerate(self.sizes):
             if block == 0:

@@ -1,0 +1,71 @@
+"""``jaxgan export``: whole folders, and one sentence for what cannot be done."""
+
+import json
+
+import pytest
+
+from exported_families import write
+from jaxgan import cli
+from jaxgan.export.command import export_to
+from jaxgan.system.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mine")
+    write(folder / "export", "mlp", 3)
+    return folder
+
+
+def test_stablehlo_is_written_into_a_new_folder(run, tmp_path, capsys):
+    cli.main(["export", str(run), "--to", "stablehlo", "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().out == f"config.json, generator.stablehlo, use.py in {tmp_path / 'out'}\n"
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert config["takes"][1] == {"name": "labels", "shape": ["B"], "dtype": "int32"}
+    assert config["returns"] == ["images"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_the_hubs_folder_has_the_networks_samples_and_the_card(run, tmp_path):
+    folder = export_to(run, to="hub", out=tmp_path / "hub", license="MIT")
+    assert {"README.md", "samples.png", "config.json", "generator.safetensors", "encoder.json"} <= {
+        file.name for file in folder.iterdir()
+    }
+    text = (folder / "README.md").read_text()
+    assert f"# {run.name}\n" in text
+    assert 'license: "mit"' in text
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "`to` is missing: there are stablehlo, onnx, hub"),
+        ({"to": "tflite"}, "`to` tflite is unknown"),
+        ({"to": "hub"}, "`license` is missing"),
+        ({"to": "hub", "license": "my own\nlicense"}, "`license` is an identifier"),
+        ({"to": "hub", "license": "mit", "uint8": True}, "leave out what changes one"),
+        ({"to": "stablehlo", "license": "mit"}, "`license` is of the Hub"),
+        ({"to": "stablehlo", "layout": "nchw"}, "`layout` nchw is of ONNX"),
+        ({"to": "stablehlo", "network": "critic"}, "`network` critic is unknown"),
+    ],
+)
+def test_mistakes_write_nothing(run, tmp_path, options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        export_to(run, out=tmp_path / "out", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_files_is_left_alone(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"must be a new folder, and .*out holds files"):
+        export_to(run, to="stablehlo", out=tmp_path / "out")
+    with pytest.raises(UserError, match="is a file"):
+        export_to(run, to="stablehlo", out=tmp_path / "out/mine.txt")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_a_run_that_was_never_saved_is_said(tmp_path):
+    with pytest.raises(UserError, match="no exported generator"):
+        export_to(tmp_path, to="stablehlo")
+    assert not list(tmp_path.iterdir())
