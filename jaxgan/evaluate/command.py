@@ -152,7 +152,11 @@ def evaluate(
         if TRAINED_ON_FAKES in names:
             train, unseen = (_with_the_generators_classes(subject, each) for each in (train, unseen))
     folder = converted("out", out, Path | None) or (
-        folder_of(subject.path) if subject.pictures is None else None
+        None
+        if subject.pictures is not None
+        else Path()
+        if export.is_address(path)
+        else folder_of(subject.path)
     )
     if folder is not None:
         require_writable(folder)

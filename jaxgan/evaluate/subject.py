@@ -58,6 +58,7 @@ def subject_at(path: Path, against: str | None) -> Subject:
     Raises:
         UserError: if there is nothing, or nothing that can be measured.
     """
+    path = export.local_copy(path) or path
     if not path.exists():
         raise UserError(f"there is no run, no folder and no file at {path}")
     if not _is_run(path):
@@ -207,6 +208,7 @@ def _is_run(path: Path) -> bool:
 
 def folder_of(path: Path) -> Path:
     """Return the folder of a run or an exported generator."""
+    path = export.local_copy(path) or path
     return path if path.is_dir() else path.parent
 
 

@@ -35,6 +35,7 @@ from jaxgan.export.generator import (
     read_generator,
     save_generator,
 )
+from jaxgan.export.hub import is_address, local_copy
 from jaxgan.export.safetensors import Network
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "goes_with",
     "has_discriminator",
     "has_encoder",
+    "is_address",
     "is_exported",
     "is_trained_afterwards",
     "judges_pairs",
@@ -56,6 +58,7 @@ __all__ = [
     "load_discriminator",
     "load_encoder",
     "load_generator",
+    "local_copy",
     "prior_of",
     "read_description",
     "read_discriminator",

@@ -62,6 +62,11 @@ images = generate({arguments})  # [16, {shape}], float in [-1, 1]
 """
 
 
+def is_address(path: str | Path) -> bool:
+    """Return whether a path means a repository of the Hub."""
+    return str(path).startswith("hf:")
+
+
 def local_copy(path: str | Path) -> Path | None:
     """Return the folder of a repository of the Hub, which is fetched first; None for another kind of path.
 
@@ -72,7 +77,7 @@ def local_copy(path: str | Path) -> Path | None:
         UserError: if the address is none, if huggingface_hub is missing, or if nothing can be fetched.
     """
     text = str(path)
-    if not text.startswith("hf:"):
+    if not is_address(path):
         return None
     match = ADDRESS.fullmatch(text)
     if match is None or ".." in text or any(part.startswith((".", "-")) for part in text[3:].split("/")):

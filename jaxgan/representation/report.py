@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.evaluate.subject import folder_of
+from jaxgan.export import is_address
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import NoRoomError, finite, require_writable, write_atomically, write_json
 from jaxgan.system.output import aligned
@@ -58,14 +59,16 @@ def output_file(run: Path, out: Any, default: str) -> Path:
 
     Args:
         run: the run's folder, or an exported generator.
-        out: the file that the user names; None for one of the default's name in the run's folder.
+        out: the file that the user names; None for one of the default's name in the run's folder, or in the
+            current folder where the run is a repository of the Hub.
         default: name of the file, whose suffix `out` must have too.
 
     Raises:
         UserError: if `out` has another suffix or is a folder, or if its folder takes no files.
     """
     suffix = Path(default).suffix
-    file = converted("out", out, Path | None) or folder_of(run) / default
+    folder = Path() if is_address(run) else folder_of(run)
+    file = converted("out", out, Path | None) or folder / default
     if file.suffix.lower() != suffix:
         raise UserError(f"`out` must end in {suffix}, got {file}")
     if file.is_dir():

@@ -1,14 +1,16 @@
 """The Hub: a card that its own library reads, and generators from its cache."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 
 from exported_families import inputs, write
-from jaxgan import export
+from jaxgan import cli, export, representation
 from jaxgan.export.hub import card, local_copy
+from jaxgan.representation.report import output_file
 from jaxgan.system.errors import UserError
 
 METRIC = {
@@ -94,3 +96,12 @@ def test_a_hostile_address_is_refused(address):
 def test_other_paths_are_no_addresses(tmp_path):
     assert local_copy(tmp_path) is None
     assert local_copy("hfolder") is None
+
+
+def test_the_command_line_takes_a_repository(cache, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["sample", "hf://somebody/digits", "--n", "4", "--out", "made.npz"])
+    assert "4 images of step 7 in made.npz" in capsys.readouterr().out
+    assert output_file("hf:/somebody/digits", None, "probe.json") == Path("probe.json")
+    reader = representation.open_reader("hf://somebody/digits")
+    assert reader.generate(inputs(None)[0]).shape == (3, 16, 16, 3)
