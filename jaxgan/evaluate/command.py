@@ -151,13 +151,8 @@ def evaluate(
         )
         if TRAINED_ON_FAKES in names:
             train, unseen = (_with_the_generators_classes(subject, each) for each in (train, unseen))
-    folder = converted("out", out, Path | None) or (
-        None
-        if subject.pictures is not None
-        else Path()
-        if export.is_address(path)
-        else folder_of(subject.path)
-    )
+    home = Path() if export.is_address(path) else folder_of(subject.path)
+    folder = converted("out", out, Path | None) or (home if subject.pictures is None else None)
     if folder is not None:
         require_writable(folder)
     reports, nearest = [], None
