@@ -318,6 +318,15 @@ class Config:
     tensorboard: bool = _folder(
         False, "write for TensorBoard too (pip install tensorboardX)", practical=True, sweep="never"
     )
+    track: tuple[str, ...] = _folder(
+        (),
+        "trackers that get the metrics as well, with commas between (pip install them); none for none",
+        choices=names.TRACKERS,
+        multiple=True,
+        read=_listed,
+        practical=True,
+        sweep="never",
+    )
     profile: bool = _folder(
         False, "write a jax.profiler trace of a few steps to the run folder", practical=True, sweep="never"
     )
@@ -382,8 +391,9 @@ class Config:
             object.__setattr__(self, name, value)
         if isinstance(self.image_size, int):
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
-        if self.augment == ("none",):
-            object.__setattr__(self, "augment", ())
+        for name in ("augment", "track"):
+            if getattr(self, name) == ("none",):
+                object.__setattr__(self, name, ())
         # The older name of bgc, which does not adapt.
         renamed = tuple("bgc" if plain(name) == "ada" else name for name in self.augment)
         object.__setattr__(self, "augment", renamed)
@@ -434,6 +444,9 @@ class Config:
             raise UserError("`distributed` takes `devices` all and `parallel` auto")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
+        for tracker in self.track:
+            if importlib.util.find_spec(tracker) is None:
+                raise UserError(f"`track` {tracker} needs the package {tracker}: pip install {tracker}")
         if (self.steps + 1) * self.images_per_step >= 2**32:
             raise UserError("`steps` x `batch_size` x `d_steps` is limited to 2**32 images in all")
 

@@ -62,6 +62,9 @@ AUGMENTATIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+TRACKERS = ("trackio", "wandb")  # `jaxgan.run.trackers`
+
+
 class Family(NamedTuple):
     """A network family.
 

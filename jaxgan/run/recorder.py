@@ -24,6 +24,7 @@ from jaxgan.images import to_uint8
 from jaxgan.run import cost, figures, nan
 from jaxgan.run.pace import Pace
 from jaxgan.run.run import Run
+from jaxgan.run.trackers import Tracker
 from jaxgan.state import GANState, Variables
 from jaxgan.system import processes
 from jaxgan.system.errors import with_flags
@@ -32,6 +33,7 @@ from jaxgan.system.progress import Progress
 
 ROWS, COLUMNS = 8, 10
 MOST_CLASS_COLUMNS = 16
+TENSORBOARD = "TensorBoard"
 POINTS = 2500  # generated points in a scatter plot
 
 
@@ -79,9 +81,14 @@ class Recorder:
         )
         self.marks: dict[str, int] = {}
         self._failed: set[str] = set()
-        make_board = partial(_Board, self.path / "tb", start)
-        self._board: _Board | None = None
-        self._board = self.attempt("TensorBoard", make_board) if config.tensorboard else None
+        boards: dict[str, Callable[[], Any]] = {
+            name: partial(Tracker, name, self.path, run.folder.settings) for name in config.track
+        }
+        if config.tensorboard:
+            boards[TENSORBOARD] = partial(_Board, self.path / "tb", start)
+        self._boards: dict[str, Any] = {}
+        opened = {name: self.attempt(name, make) for name, make in boards.items()}
+        self._boards = {name: board for name, board in opened.items() if board is not None}
         self._points = run.dataset.images.ndim == 2
         classes = run.experiment.num_classes
         in_columns = classes if classes is not None else run.experiment.step.game.columns
@@ -106,7 +113,7 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.progress.close()
-        self._to_board(lambda board: board.close())
+        self._to_boards(lambda board: board.close())
 
     def attempt(self, what: str, work: Callable[[], Any]) -> Any:
         """Do work that a run can do without; only process 0 does it.
@@ -123,13 +130,14 @@ class Recorder:
                 self.say(f"warning: {what} failed, training goes on ({type(error).__name__}: {error})")
             return None
 
-    def _to_board(self, work: Callable[["_Board"], Any]) -> None:
-        board = self._board
-        if board is not None:
-            self.attempt("TensorBoard", lambda: work(board))
-            if "TensorBoard" in self._failed:
-                self._board = None
-                with contextlib.suppress(OSError):
+    def _to_boards(self, work: Callable[[Any], Any], *, only: Iterable[str] | None = None) -> None:
+        """Do work with TensorBoard's events and each tracker; one that fails is left alone from then on."""
+        for name in [name for name in self._boards if only is None or name in only]:
+            board = self._boards[name]
+            self.attempt(name, partial(work, board))
+            if name in self._failed:
+                del self._boards[name]
+                with contextlib.suppress(Exception):
                     board.close()
 
     @contextlib.contextmanager
@@ -197,7 +205,7 @@ class Recorder:
         config, folder = self._run.config, self._run.folder
         if last or step % config.log_every == 0 or step == config.steps:
             folder.append_metrics(step, values)
-            self._to_board(lambda board: board.add_scalars(values, step))
+            self._to_boards(lambda board: board.add_scalars(values, step))
             folder.log(line)
             self.progress.write_unless_bar(line)
         if images is not None:
@@ -207,9 +215,9 @@ class Recorder:
         """Write the sample grid of one step."""
         name = f"samples/step_{step:08d}.png"
         picture = self.attempt("a picture", lambda: self._write_picture(name, images))
-        if self._board is not None and picture is not None:
+        if TENSORBOARD in self._boards and picture is not None:
             pixels = np.asarray(picture.convert("RGB"))
-            self._to_board(lambda board: board.add_image("samples", pixels, step))
+            self._to_boards(lambda board: board.add_image("samples", pixels, step), only=[TENSORBOARD])
 
     def finish(self, step: int, images: Any) -> None:
         """Write the last sample grid, and an animation of all grids."""
