@@ -15,7 +15,8 @@ SHAPE, LATENT = (16, 16, 3), 12
 def write(folder, name, num_classes):
     """Write generator, discriminator and encoder of a family, with random weights, to a folder."""
     hidden = (8, 8) if name == "mlp" else None
-    config = Config(network=name, width=2, hidden=hidden, latent_dim=LATENT, batch_size=4)
+    width = 8 if name == "r3gan" else 2
+    config = Config(network=name, width=width, hidden=hidden, latent_dim=LATENT, batch_size=4)
     family = FAMILIES[name]
     generator, discriminator = family.make(config, SHAPE, num_classes)
     latents, images, labels = inputs(num_classes)
