@@ -211,6 +211,35 @@ def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
 
 
+def ema_half_life_schedule(
+    half_life: Any, *, batch_size: int, ramp: float | None = None
+) -> Callable[[jax.Array], jax.Array]:
+    """Return the decay of an average whose old weights lose half of their share in a number of images.
+
+    Args:
+        half_life: number of images, >= 0; a number or a schedule of the step. With 0, nothing old is kept.
+        batch_size: images per update.
+        ramp: largest half-life as a share of the images so far, > 0; None for no such limit.
+
+    Returns:
+        ``step -> decay``: ``0.5 ** (batch_size / min(half_life, ramp * step * batch_size))``. With a ramp, it
+        is 0 at step 0, so the average forgets the random start.
+
+    References:
+        Karras et al. 2020, Training Generative Adversarial Networks with Limited Data,
+        https://arxiv.org/abs/2006.06676; the formula is that of the authors' code (``ema_kimg`` and
+        ``ema_rampup`` in training_loop.py of stylegan2-ada-pytorch)
+    """
+
+    def decay(step: jax.Array) -> jax.Array:
+        images = jnp.asarray(half_life(step) if callable(half_life) else half_life, jnp.float32)
+        if ramp is not None:
+            images = jnp.minimum(images, ramp * batch_size * step)
+        return 0.5 ** (batch_size / images)  # of no images: 0.5 ** inf is 0
+
+    return decay
+
+
 def train_step(
     config: Config,
     generator: nn.Module,
@@ -243,8 +272,18 @@ def train_step(
         d_steps=config.d_steps,
         accumulate=config.accumulate,
         update=pieces.update or UPDATES[config.update](settings),
-        ema_decay=ema_schedule(settings.ema_decay),
+        ema_decay=_ema_decay(settings),
+        mirror=config.mirror,
+        fresh_reals=config.fresh_reals,
+        generator_batch=config.generator_batch,
     )
+
+
+def _ema_decay(settings: Any) -> Callable[[jax.Array], jax.Array]:
+    if settings.ema_half_life is None:
+        return ema_schedule(settings.ema_decay)
+    half_life = scheduled(settings, "ema_half_life")
+    return ema_half_life_schedule(half_life, batch_size=settings.batch_size, ramp=settings.ema_ramp)
 
 
 def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> Experiment:
@@ -266,6 +305,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     size, image_shape = len(dataset.images), dataset.images.shape[1:]
     if config.batch_size > size:
         raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
+    if config.mirror and dataset.images.ndim != 4:
+        raise UserError(f"`mirror` flips images, and {dataset.name} holds points")
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
     has_penalty = pieces.penalty is not None or config.penalty != "none"

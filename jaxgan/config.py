@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jaxgan import names
 from jaxgan.rules import Rules
 from jaxgan.system.errors import UserError, choose, plain
-from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting, types_of
+from jaxgan.system.settings import GIVEN, Info, Size, converted, info_of, parse_size, setting, types_of
 
 
 def _devices(text: str) -> int | str:
@@ -72,6 +72,7 @@ class Config:
         None, "1 for gray, 3 for color; None: as the pictures are", practical=True, sweep="same"
     )
     conditional: bool = _data(False, "learn the classes too: both networks are given the labels")
+    mirror: bool = _data(False, "flip each training image left to right with probability 1/2, at each use")
     strict: bool = _data(
         False,
         "refuse a folder with a file that cannot be read, instead of leaving the file out",
@@ -185,11 +186,37 @@ class Config:
     accumulate: int = _training(
         1, "parts of a batch whose gradients are computed one after the other, in less memory", **COUNT
     )
+    fresh_reals: bool = _training(
+        False, "the generator's update takes real images, and labels, of its own (R3GAN)"
+    )
+    generator_batch: int = _training(
+        1, "batches of fakes that the generator's update takes (SNGAN: 2)", **COUNT
+    )
     ema_decay: float = _training(
         0.999,
         "decay per step of the generator's average weights; short at the start",
         sweep="together",
+        idle={"ema_half_life": (GIVEN,)},
         **DECAY,
+    )
+    ema_half_life: float | None = _training(
+        None,
+        "images in which old weights lose half of their share of the average, instead of ema_decay",
+        sweep="together",
+        **NOT_NEGATIVE,
+    )
+    final_ema_half_life: float | None = _training(
+        None,
+        "the half-life at the end of the schedule; None: it stays",
+        only={"ema_half_life": (GIVEN,)},
+        idle=SCHEDULED,
+        **NOT_NEGATIVE,
+    )
+    ema_ramp: float | None = _training(
+        0.05,
+        "largest half-life as a share of the images so far (StyleGAN2: 0.05); None: no such limit",
+        only={"ema_half_life": (GIVEN,)},
+        **POSITIVE,
     )
     seed: int = _training(
         0, "seed of weights, latents and data order", sweep="together", within=(0, 2**32 - 1)
@@ -391,7 +418,7 @@ class Config:
     @property
     def images_per_step(self) -> int:
         """The number of real images that one step takes, over all devices."""
-        return self.batch_size * self.d_steps
+        return self.batch_size * (self.d_steps + self.fresh_reals * self.generator_batch)
 
     def check(self) -> "Config":
         """Return the config with its names spelled as in `jaxgan.names`.
@@ -435,7 +462,7 @@ class Config:
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
         if (self.steps + 1) * self.images_per_step >= 2**32:
-            raise UserError("`steps` x `batch_size` x `d_steps` is limited to 2**32 images in all")
+            raise UserError("`steps` times the real images of a step is limited to 2**32 images in all")
 
     def without_effect(self) -> list[str]:
         """Return the names of the settings that differ from their default, but have no effect."""
@@ -447,7 +474,8 @@ class Config:
 
         def chosen(other: str) -> set[Any]:
             value = getattr(self, other)
-            return set(value) if isinstance(value, tuple) else {value}
+            values = set(value) if isinstance(value, tuple) else {value}
+            return values if value is None else values | {GIVEN}
 
         info = INFO[name]
         lacking = [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]

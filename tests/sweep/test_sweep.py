@@ -364,6 +364,12 @@ def test_members_are_all_combinations_with_all_seeds():
     assert (member.gradient_clip, member.conditional) == (None, False)
 
 
+def test_a_number_and_none_are_two_programs():
+    some = settings.make(ADAM, grid=["ema-half-life=None,100,500"], seeds=2)
+    assert settings.programs(some) == [[0, 1], [2, 3, 4, 5]]
+    assert settings.varied([some[i] for i in (2, 4)]) == ["ema_half_life"]
+
+
 def test_options_of_a_game_vary_like_any_other_setting():
     info = BASE.replace(game=InfoGAN())
     some = settings.make(
