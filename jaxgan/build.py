@@ -18,6 +18,7 @@ from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_rows, part
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
+from jaxgan.games.terms import Adaptive
 from jaxgan.names import (
     AUGMENTATIONS,
     FAMILIES,
@@ -26,7 +27,9 @@ from jaxgan.names import (
     PENALTIES,
     PRECISIONS,
     SCHEDULES,
+    TERMS,
     UPDATES,
+    OfData,
 )
 from jaxgan.sampling import drawing
 from jaxgan.schedules import Schedule, following, toward
@@ -73,6 +76,7 @@ class Pieces(NamedTuple):
 
 NONE = Pieces()
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+ADAPT_EVERY = 4  # steps between updates of an adaptive probability (Karras et al. 2020, section 3.1)
 
 
 class Experiment(NamedTuple):
@@ -199,11 +203,29 @@ def _with(settings: Any, others: Mapping[str, Any]) -> Any:
     return types.SimpleNamespace(**{**vars(settings), **others})
 
 
-def augmentation(config: Config) -> Any:
+def augmentation(config: Any) -> Any:
     """Make the composition of the augmentations in ``config.augment``; None if it lists none."""
+    if config.augment_target is not None:
+        return _adaptive(config)
     settings = _with(config, {"augment_p": scheduled(config, "augment_p")})
     kinds = [AUGMENTATIONS[kind](settings) for kind in config.augment]
     return augment.compose(*kinds) if kinds else None
+
+
+def _adaptive(settings: Any) -> Adaptive:
+    """Make the composition of the augmentations, with a probability that adapts every `ADAPT_EVERY` steps."""
+
+    def composition(p: jax.Array) -> Any:
+        present = _with(settings, {"augment_p": p})
+        return augment.compose(*(AUGMENTATIONS[kind](present) for kind in settings.augment))
+
+    update = partial(
+        augment.ada_update,
+        images=ADAPT_EVERY * settings.batch_size * settings.d_steps,
+        target=settings.augment_target,
+        ramp=1000 * settings.augment_speed,
+    )
+    return Adaptive(composition, augment.sign_statistic, update, ADAPT_EVERY)
 
 
 def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
@@ -247,6 +269,7 @@ def train_step(
     pieces: Pieces = NONE,
     *,
     traced: Mapping[str, jax.Array] = NOTHING,
+    size: int | None = None,
 ) -> Step:
     """Make the config's step.
 
@@ -256,15 +279,18 @@ def train_step(
         discriminator: the discriminator's module.
         pieces: pieces of your own in place of the config's.
         traced: traced weights, EMA decay and the like by the settings' names.
+        size: number of images of the data, which make an epoch; None for one step.
     """
     settings = _with(config, traced)
+    of_data = OfData(max(1, (size or 1) // config.images_per_step))
     game = config.game.tracing(traced).make(
         config.latent_dim,
         generator=generator,
         discriminator=discriminator,
         loss=pieces.loss or LOSSES[config.loss],
         penalty=pieces.penalty or PENALTIES[config.penalty](scheduled(settings, "penalty_weight")),
-        augment=pieces.augment or augmentation(config),
+        augment=pieces.augment or augmentation(settings),
+        terms=tuple(TERMS[name](settings, of_data) for name in config.terms),
         dtype=PRECISIONS[config.precision],
     )
     return make_step(
@@ -333,7 +359,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
         generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
         pieces.check()
-        step = train_step(config, generator, discriminator, pieces)
+        step = train_step(config, generator, discriminator, pieces, size=size)
         g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)

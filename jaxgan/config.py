@@ -46,6 +46,11 @@ _folder = partial(setting, group="run folder")
 _machine = partial(setting, group="machine")
 
 
+def _term(default: float, help: str, *, of: str, limits: Mapping[str, Any] = NOT_NEGATIVE) -> Any:
+    """Make the setting of a number of a term, which members of a sweep may differ in."""
+    return _game(default, help, sweep="together", only={"terms": (of,)}, **limits)
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """All settings of a run.
@@ -145,14 +150,53 @@ class Config:
         read=_listed,
     )
     augment_p: float = _game(
-        0.2, "probability of each of bgc's transformations", only={"augment": ("bgc",)}, within=(0, 1)
+        0.2,
+        "probability of each of bgc's transformations",
+        only={"augment": ("bgc",)},
+        idle={"augment_target": (GIVEN,)},
+        within=(0, 1),
     )
     final_augment_p: float | None = _game(
         None,
         "bgc's probability at the end of the schedule; None: it stays",
         only={"augment": ("bgc",)},
-        idle=SCHEDULED,
+        idle=SCHEDULED | {"augment_target": (GIVEN,)},
         within=(0, 1),
+    )
+    augment_target: float | None = _game(
+        None,
+        "mean sign of the real logits to which bgc's probability adapts, from 0 on (StyleGAN2-ADA: 0.6)",
+        sweep="together",
+        only={"augment": ("bgc",)},
+        within=(-1, 1),
+    )
+    augment_speed: float = _game(
+        500.0,
+        "thousands of images in which the adaptive probability can go from 0 to 1",
+        sweep="together",
+        only={"augment_target": (GIVEN,)},
+        **POSITIVE,
+    )
+    terms: tuple[str, ...] = _game(
+        (),
+        "further losses of either player, with commas between (icr: bcr,zcr); none for none",
+        choices=names.TERMS,
+        multiple=True,
+        read=_listed,
+    )
+    path_length_weight: float = _term(2.0, "weight of path_length", of="path_length")
+    lecam_weight: float = _term(0.3, "weight of lecam", of="lecam")
+    lecam_decay: float = _term(0.99, "decay per step of lecam's running means", of="lecam", limits=DECAY)
+    lecam_start: int = _game(1000, "step from which lecam counts", only={"terms": ("lecam",)}, **NOT_NEGATIVE)
+    bcr_weight: float = _term(10.0, "weight of bcr, of real images and of fakes", of="bcr")
+    zcr_weight: float = _term(20.0, "weight of zcr's part of the discriminator", of="zcr")
+    zcr_generator_weight: float = _term(0.5, "weight of zcr's part of the generator", of="zcr")
+    zcr_noise: float = _term(0.05, "standard deviation of zcr's change of a latent", of="zcr")
+    top_k_decay: float = _term(
+        0.99, "share of top_k's fakes that is left after an epoch", of="top_k", limits={"within": (0, 1)}
+    )
+    top_k_least: float = _term(
+        0.5, "smallest share of a batch's fakes in top_k", of="top_k", limits={"within": (0, 1)}
     )
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(
@@ -411,6 +455,10 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         if self.augment == ("none",):
             object.__setattr__(self, "augment", ())
+        terms = () if self.terms == ("none",) else self.terms
+        names_of = {"icr": ("bcr", "zcr")}
+        listed = [each for name in terms for each in names_of.get(plain(name), (name,))]
+        object.__setattr__(self, "terms", tuple(dict.fromkeys(listed)))
         # The older name of bgc, which does not adapt.
         renamed = tuple("bgc" if plain(name) == "ada" else name for name in self.augment)
         object.__setattr__(self, "augment", renamed)

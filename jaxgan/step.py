@@ -6,7 +6,7 @@ step, so a run can stop and go on at any step.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxgan import updates
 from jaxgan.games.base import Game
 from jaxgan.games.gradients import Players, players
+from jaxgan.games.terms import Adaptive, Term
 from jaxgan.games.turn import Augmentation, Penalty, Turn
 from jaxgan.images import mirrored, to_float
 from jaxgan.state import GANState, Variables
@@ -93,7 +94,9 @@ class Step:
         decay = self.ema_decay(state.step) if callable(self.ema_decay) else self.ema_decay
         ema = _moving_average(state.ema, trained.generator.variables, decay)
         d_means = jax.tree.map(lambda *values: sum(values) / self.d_steps, *d_metrics)
-        return trained.replace(step=state.step + 1, ema=ema), self.game.mean({**d_means, **g_metrics})
+        metrics = self.game.mean({**d_means, **g_metrics})
+        terms, metrics = self.game.next_terms(state.terms, metrics, state.step)
+        return trained.replace(step=state.step + 1, ema=ema, terms=terms), metrics
 
     def _columns(self, turn: int) -> tuple[int, ...]:
         """Return the batches of a turn, by their numbers: the generator's turn is the last.
@@ -113,7 +116,8 @@ def make_train_step(
     loss: Any,
     *,
     penalty: Penalty | None = None,
-    augment: Augmentation | None = None,
+    augment: Augmentation | Adaptive | None = None,
+    terms: Sequence[Term] = (),
     d_steps: int = 1,
     accumulate: int = 1,
     update: updates.Update = updates.alternating,
@@ -135,7 +139,10 @@ def make_train_step(
             discriminator's own pass: those of the real images in ``critic(images)``, those of the fakes in
             ``critic.for_fakes(images)``. So R1's gradient is by the raw image, through the augmentation.
         augment: ``(images, *, keys, step) -> images`` or None; applied to all images that the discriminator
-            sees, with independent random numbers for real and fake images.
+            sees, with independent random numbers for real and fake images. A `jaxgan.games.terms.Adaptive`
+            adapts its probability.
+        terms: further losses of either player (`jaxgan.games.terms`), each of another kind. The state of a
+            step with terms that remember something is made by `jaxgan.init_game`.
         d_steps: number of discriminator updates per generator update, >= 1; they are unrolled, so compiling
             takes longer with each.
         accumulate: number of parts of a batch whose gradients are computed one after the other, >= 1, in less
@@ -168,8 +175,8 @@ def make_train_step(
     """
     check_module("generator", generator)
     check_module("discriminator", discriminator)
-    check_rules(loss, penalty, augment, update)
-    game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype)
+    check_rules(loss, penalty, None if isinstance(augment, Adaptive) else augment, update)
+    game = Game(generator, discriminator, loss, penalty, augment, dtype=dtype, terms=tuple(terms))
     return make_step(
         game,
         d_steps=d_steps,
