@@ -222,6 +222,45 @@ def test_a_run_takes_the_images_that_its_generator_asks_for_besides():
         assert config.images_per_step == images == 4 * build.experiment(config, DIGITS).step.batches
 
 
+def test_terms_are_made_with_their_settings():
+    config = Config(
+        terms="lecam,icr,top_k",
+        lecam_weight=0.2,
+        lecam_start=7,
+        zcr_noise=0.5,
+        top_k_least=0.25,
+        batch_size=64,
+        d_steps=2,
+        hidden=(4,),
+    ).check()
+    lecam, bcr, zcr, top_k = build.experiment(config, DIGITS).step.game.terms
+    assert (lecam.weight, lecam.decay, lecam.start_step) == (0.2, 0.99, 7)
+    assert (zcr.weight, zcr.generator_weight, zcr.noise) == (20.0, 0.5, 0.5)
+    assert (top_k.decay, top_k.least, top_k.epoch_steps) == (0.99, 0.25, 1797 // 128)
+    images = jnp.asarray(DIGITS.images[:64], jnp.float32) / 8 - 1
+    keys = jax.random.split(jax.random.key(0), 64)
+    column = lambda images: images[:, :, 2, 0].sum(1)
+    value = bcr.penalty(column, images, 0 * images, keys=keys, step=0)
+    assert ((value > 0).mean()) > 0.5, "images are moved"
+    whole = bcr.penalty(lambda images: images.shape[0] * jnp.ones(64), images, images, keys=keys, step=0)
+    assert (whole == 0).all()
+
+
+def test_an_adaptive_probability_is_that_of_stylegan2_ada():
+    """``adjust = sign(mean - target) * batch * interval / (ada_kimg * 1000)``, with interval 4."""
+    config = Config(augment="color,bgc", augment_target=0.4, augment_speed=2.0, batch_size=10, hidden=(4,))
+    experiment = build.experiment(config.replace(d_steps=3).check(), DIGITS)
+    adaptive = experiment.step.game.augment
+    assert set(experiment.shapes.terms) == {"augment"}
+    assert adaptive.every == 4
+    np.testing.assert_allclose(adaptive.update(jnp.float32(0.5), 0.41), 0.5 + 10 * 3 * 4 / 2000, rtol=1e-6)
+    np.testing.assert_allclose(adaptive.update(jnp.float32(0.5), 0.39), 0.5 - 10 * 3 * 4 / 2000, rtol=1e-6)
+    images, keys = jnp.asarray(DIGITS.images[:4], jnp.float32) / 8 - 1, jax.random.split(jax.random.key(0), 4)
+    fixed = build.augmentation(config.replace(augment_target=None, augment_p=0.7))
+    adapted = adaptive.augmentation(jnp.float32(0.7))
+    np.testing.assert_allclose(adapted(images, keys=keys), fixed(images, keys=keys), atol=1e-6)
+
+
 NINE = data.from_arrays(np.zeros((300, 9, 9, 1), np.uint8), name="nine")
 RING = data.Dataset("ring", np.zeros((300, 2), np.float32))
 
@@ -238,6 +277,8 @@ def test_what_does_not_fit_is_said_in_one_sentence():
             DIGITS_TWICE,
             "needs `discriminator_norm` none or spectral",
         ),
+        (Config(terms="path_length"), DIGITS, "needs a generator with styles"),
+        (Config(terms="bcr"), RING, r"`mirror` flips images|takes pictures|flips images"),
         (Config(mirror=True), RING, "`mirror` flips images, and ring holds points"),
         (Config(network="r3gan", width=20), DIGITS, "`width` of an R3GAN is a multiple of 8"),
         (Config(network="resnet"), NINE, "9x9 does not allow it: the nearest size is `image_size` 8x8$"),
