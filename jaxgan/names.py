@@ -14,7 +14,16 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.games.terms import BalancedConsistency, LatentConsistency, LeCam, PathLength, Term, TopK
+from jaxgan.games.terms import (
+    BalancedConsistency,
+    Centering,
+    LatentConsistency,
+    LeCam,
+    Orthogonal,
+    PathLength,
+    Term,
+    TopK,
+)
 from jaxgan.images import mirrored
 from jaxgan.networks import biggan, dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
@@ -89,6 +98,10 @@ TERMS: dict[str, Callable[[Any, OfData], Term]] = {
         config.zcr_weight, config.zcr_generator_weight, config.zcr_noise
     ),
     "top_k": lambda config, of_data: TopK(config.top_k_decay, config.top_k_least, of_data.epoch_steps),
+    "centering": lambda config, of_data: Centering(config.centering_weight),
+    "orthogonal": lambda config, of_data: Orthogonal(
+        partial(penalties.orthogonal, weight=config.orthogonal_weight)
+    ),
 }
 
 _moved = augment.diff_augment(policy="translation")

@@ -9,6 +9,8 @@ game. `jaxgan.init_game` makes a state with their memory.
 | `LeCam` | discriminator | distances of logits from the running mean of the other side's |
 | `BalancedConsistency` | discriminator | differences between the logits of images and of changed copies |
 | `LatentConsistency` | both | the difference of neighbors' logits; the likeness of their images |
+| `Centering` | discriminator | the distance of the logits of a real image and a fake from opposite numbers |
+| `Orthogonal` | generator | products of different columns of its kernels |
 | `TopK` | generator | its adversarial loss over the best of its fakes |
 | `Adaptive` | none | nothing: it adapts the augmentation's probability |
 """
@@ -17,6 +19,7 @@ from jaxgan.games.terms.adaptive import Adaptive
 from jaxgan.games.terms.consistency import BalancedConsistency, LatentConsistency
 from jaxgan.games.terms.lecam import LeCam
 from jaxgan.games.terms.path_length import PathLength
+from jaxgan.games.terms.plain import Centering, Orthogonal
 from jaxgan.games.terms.term import Added, Context, Term
 from jaxgan.games.terms.top_k import TopK
 
@@ -24,9 +27,11 @@ __all__ = [
     "Adaptive",
     "Added",
     "BalancedConsistency",
+    "Centering",
     "Context",
     "LatentConsistency",
     "LeCam",
+    "Orthogonal",
     "PathLength",
     "Term",
     "TopK",
