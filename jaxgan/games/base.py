@@ -219,7 +219,8 @@ class Game:
         """The metrics by the panels of a run's curves, those of the terms among them."""
         panels = dict(self.PANELS)
         for term in self.all_terms:
-            panels |= term.PANELS
+            for title, names in term.PANELS.items():
+                panels[title] = (*panels.get(title, ()), *names)
         return panels
 
     def first_terms(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ References:
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import jax
@@ -31,6 +32,7 @@ class BalancedConsistency(Term):
     penalty: Callable[..., jax.Array]
 
     NAME: ClassVar[str] = "bcr"
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"consistency": ("bcr",)})
 
     def discriminator(self, context: Context) -> Added:
         """Return the weighted squared differences of logits."""
@@ -63,6 +65,9 @@ class LatentConsistency(Term):
     noise: Any = 0.05
 
     NAME: ClassVar[str] = "zcr"
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"consistency": ("zcr", "generator_zcr")}
+    )
 
     def __post_init__(self) -> None:
         for name in ("weight", "generator_weight", "noise"):

@@ -39,7 +39,9 @@ class LeCam(Term):
     start_step: int = 1000
 
     NAME: ClassVar[str] = "lecam"
-    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"lecam": ("lecam",)})
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"lecam": ("lecam",), "mean logit": ("lecam_real", "lecam_fake")}
+    )
 
     def __post_init__(self) -> None:
         at_least("weight", self.weight, 0)

@@ -1,7 +1,8 @@
 """Two plain terms: logits that are centered at zero, and kernels that are nearly orthogonal."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import jax
@@ -29,6 +30,7 @@ class Centering(Term):
     weight: Any = 0.01
 
     NAME: ClassVar[str] = "centering"
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"centering": ("centering",)})
 
     def __post_init__(self) -> None:
         at_least("weight", self.weight, 0)
@@ -54,6 +56,7 @@ class Orthogonal(Term):
     penalty: Callable[[Any], jax.Array]
 
     NAME: ClassVar[str] = "orthogonal"
+    PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"orthogonal": ("orthogonal",)})
 
     def generator(self, context: Context) -> Added:
         """Return the penalty of the generator's parameters."""

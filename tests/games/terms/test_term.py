@@ -85,6 +85,10 @@ def test_devices_agree_with_one():
     assert difference(train("shard_map", 2), (state, metrics)) < 1e-5
     assert set(state.terms) == {"lecam", "path_length", "augment"}
     assert {"lecam", "bcr", "zcr", "generator_zcr", "path_length", "augment_p"} <= set(metrics)
+    shown = game_of().panels
+    assert shown["consistency"] == ("bcr", "zcr", "generator_zcr")
+    assert shown["mean logit"] == ("real_logit", "fake_logit", "lecam_real", "lecam_fake")
+    assert {name for names in shown.values() for name in names} <= set(metrics)
     assert float(state.terms["augment"]["p"]) > 0
     assert np.abs(jax.tree.leaves(state.terms)).max() > 1e-3
 
