@@ -333,6 +333,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
     if config.mirror and dataset.images.ndim != 4:
         raise UserError(f"`mirror` flips images, and {dataset.name} holds points")
+    if "bcr" in config.terms and dataset.images.ndim != 4:
+        raise UserError(f"`terms` bcr flips and moves images, and {dataset.name} holds points")
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
     has_penalty = pieces.penalty is not None or config.penalty != "none"

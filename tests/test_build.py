@@ -278,7 +278,7 @@ def test_what_does_not_fit_is_said_in_one_sentence():
             "needs `discriminator_norm` none or spectral",
         ),
         (Config(terms="path_length"), DIGITS, "needs a generator with styles"),
-        (Config(terms="bcr"), RING, r"`mirror` flips images|takes pictures|flips images"),
+        (Config(terms="bcr"), RING, "`terms` bcr flips and moves images, and ring holds points"),
         (Config(mirror=True), RING, "`mirror` flips images, and ring holds points"),
         (Config(network="r3gan", width=20), DIGITS, "`width` of an R3GAN is a multiple of 8"),
         (Config(network="resnet"), NINE, "9x9 does not allow it: the nearest size is `image_size` 8x8$"),
