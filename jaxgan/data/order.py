@@ -35,7 +35,7 @@ def batch_at(
         data: arrays with a common leading dimension N, e.g. ``{"image": ..., "label": ...}``.
         step: the number of the batch.
         seed: uint32 seed of the order.
-        batch_size: the number of images that a step takes, ``B * d_steps``.
+        batch_size: the number of images that a step takes.
 
     Returns:
         The rows of that batch, under the same names.

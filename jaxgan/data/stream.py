@@ -30,7 +30,7 @@ class Stream:
     Args:
         dataset: images and, if conditional, labels.
         seed: uint32 seed of the order.
-        batch_size: the number of images that a step takes, ``B * d_steps``.
+        batch_size: the number of images that a step takes.
         conditional: whether batches have labels.
         start: the first step, >= 0.
         ahead: the number of blocks to gather ahead, >= 1.
@@ -171,7 +171,7 @@ def feed(
     Args:
         dataset: images and, if conditional, labels.
         seed: uint32 seed of the order.
-        batch_size: the number of images that a step takes, ``B * d_steps``.
+        batch_size: the number of images that a step takes.
         conditional: whether batches have labels.
         start: the first step, >= 0.
         device_bytes: the largest size of a data set that is put on the device.

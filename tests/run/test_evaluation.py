@@ -75,6 +75,15 @@ def test_a_row_is_what_the_metric_says_of_the_ema_generator(tmp_path):
         picture.verify()
 
 
+def test_a_run_on_mirrored_images_says_that_its_evaluations_are_not(tmp_path):
+    for mirror in (False, True):
+        options = {"evaluate_every": 5, "mirror": mirror}
+        plan = evaluation_plan.plan(config(tmp_path, **options), PICTURES, CORNERS)
+        assert plan is not None
+        assert plan.protocol.get("mirrored") == (False if mirror else None)
+        assert any("real images that are not flipped" in note for note in plan.notes) == mirror
+
+
 @pytest.mark.slow
 def test_a_run_in_pieces_says_the_same(tmp_path):
     whole = run(tmp_path / "whole", evaluate_every=3).workdir
