@@ -10,6 +10,7 @@ References:
     https://arxiv.org/abs/1705.07874
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxgan.explain.regions import count_of
 from jaxgan.images import to_float
 
-BATCH_SIZE = 256  # images that the critic is shown at a time
+BATCH_SIZES = {"cpu": 64}  # images that the critic is shown at a time: a processor's caches hold few
+LARGE_BATCH = 512  # on other devices
 MOST_NUMBERS = 2**21  # numbers of the images in a batch
 
 Critic = Callable[[Any], Any]
@@ -94,20 +96,6 @@ def ends(critic: Critic, image: Any, references: Any) -> tuple[Float[Array, ""],
     return base, total
 
 
-def drawn(
-    critic: Critic, image: Any, references: Any, regions: Any, key: jax.Array, samples: int
-) -> tuple[Bool[Array, "samples region"], Float[Array, " samples"]]:
-    """Return random coalitions, to which each region belongs by the toss of a coin, and their values.
-
-    Raises:
-        ValueError: for other shapes, or if `samples` is below 2.
-    """
-    if samples < 2:
-        raise ValueError(f"samples must be at least 2, got {samples}")
-    masks = jax.random.bernoulli(key, 0.5, (samples, count_of(regions, np.shape(image))))
-    return masks, coalition_values(critic, image, references, regions, lambda i: masks[i], samples)
-
-
 def checked(image: Any, references: Any) -> tuple[Float[Array, "h w c"], Float[Array, "r h w c"]]:
     """Return an image and its references as floats; one reference becomes a set of one.
 
@@ -141,4 +129,5 @@ def judged(critic: Critic, images: Float[Array, "n h w c"]) -> Float[Array, " n"
 
 def batch_size(image_shape: tuple[int, ...], most: int) -> int:
     """Return how many images of a shape are shown at a time."""
-    return max(1, min(BATCH_SIZE, MOST_NUMBERS // int(np.prod(image_shape)), most))
+    size = BATCH_SIZES.get(jax.default_backend(), LARGE_BATCH)
+    return max(1, min(size, MOST_NUMBERS // math.prod(image_shape), most))

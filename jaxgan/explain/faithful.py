@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxgan.explain.coalitions import Critic, coalition_values, drawn
+from jaxgan.explain.coalitions import Critic, coalition_values
 from jaxgan.explain.regions import count_of
 from jaxgan.images import to_float
 from jaxgan.state import Variables
@@ -63,12 +63,7 @@ def fidelity(
         Yeh et al. 2019, definition 2.1 at the best scale: 1 minus infidelity divided by the variance, for
         coalitions in the place of perturbations.
     """
-    values = _checked(values, image, regions)
-    masks, truth = drawn(critic, image, references, regions, key, samples)
-    with jax.default_matmul_precision("float32"):
-        predicted = masks.astype(jnp.float32) @ values
-    a, b = predicted - predicted.mean(), truth - truth.mean()
-    return jnp.square((a * b).mean()) / (jnp.square(a).mean() * jnp.square(b).mean())
+    return both(critic, image, references, regions, [values], key=key, samples=samples)[0][0]
 
 
 def deletion_gap(
@@ -106,18 +101,38 @@ def deletion_gap(
     References:
         Petsiuk et al. 2018, section 4.2, has the deletion curve.
     """
-    values = _checked(values, image, regions)
-    n = len(values)
-    place = jnp.argsort(jnp.argsort(-values))  # 0 is the largest value
-    places = jnp.stack([n - 1 - place, place])  # smallest first, largest first
+    return both(critic, image, references, regions, [values], key=key, samples=samples)[1][0]
 
-    def left(index: jax.Array) -> jax.Array:
-        return places[index // (n + 1)] >= (index % (n + 1))[:, None]
 
-    curves = coalition_values(critic, image, references, regions, left, 2 * (n + 1)).reshape(2, n + 1)
-    areas = (curves[:, 1:] + curves[:, :-1]).mean(axis=1) / 2
-    _, truth = drawn(critic, image, references, regions, key, samples)
-    return (areas[0] - areas[1]) / truth.std()
+def both(
+    critic: Critic,
+    image: Any,
+    references: Any,
+    regions: Any,
+    several: Any,
+    *,
+    key: Key[Array, ""],
+    samples: int = 256,
+) -> tuple[Float[Array, " k"], Float[Array, " k"]]:
+    """Return `fidelity` and `deletion_gap` of several explanations ``[K, n]``, by one play of coalitions."""
+    several, n = jnp.asarray(several), count_of(regions, np.shape(image))
+    if several.ndim != 2 or several.shape[1] != n:
+        raise ValueError(f"{n} regions have values [{n}], got {list(several.shape[1:])}")
+    if samples < 2:
+        raise ValueError(f"samples must be at least 2, got {samples}")
+    masks = jax.random.bernoulli(key, 0.5, (samples, n))
+    place = jnp.argsort(jnp.argsort(-several, axis=1), axis=1)  # 0 is the largest value
+    gone = jnp.stack([n - 1 - place, place], axis=1)  # smallest first, largest first
+    kept = gone[:, :, None] >= jnp.arange(n + 1)[None, None, :, None]
+    played = jnp.concatenate([masks, kept.reshape(-1, n)])
+    values = coalition_values(critic, image, references, regions, lambda i: played[i], len(played))
+    truth, curves = values[:samples], values[samples:].reshape(-1, 2, n + 1)
+    areas = (curves[..., 1:] + curves[..., :-1]).mean(axis=2) / 2
+    with jax.default_matmul_precision("float32"):
+        predicted = several @ masks.T.astype(jnp.float32)
+    a, b = predicted - predicted.mean(axis=1, keepdims=True), (truth - truth.mean())[None]
+    correlation = jnp.square((a * b).mean(axis=1)) / (jnp.square(a).mean(axis=1) * jnp.square(b).mean())
+    return correlation, (areas[:, 0] - areas[:, 1]) / truth.std()
 
 
 def sensitivity(
@@ -182,10 +197,3 @@ def randomised(module: nn.Module, variables: Variables, key: Key[Array, ""]) -> 
         for each, leaf in zip(keys, map(jnp.asarray, leaves), strict=True)
     ]
     return {**variables, "params": jax.tree.unflatten(tree, drawn_leaves)}
-
-
-def _checked(values: Any, image: Any, regions: Any) -> Float[Array, " region"]:
-    values, n = jnp.asarray(values), count_of(regions, np.shape(image))
-    if values.shape != (n,):
-        raise ValueError(f"{n} regions have values [{n}], got {list(values.shape)}")
-    return values

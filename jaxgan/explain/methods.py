@@ -1,7 +1,6 @@
 """The methods of ``jaxgan explain`` by name, and a program that explains an image and checks that."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +10,7 @@ import numpy as np
 from jaxgan.explain.coalitions import Attribution, Critic
 from jaxgan.explain.critic import critic_of
 from jaxgan.explain.examples import Examples
-from jaxgan.explain.faithful import deletion_gap, fidelity
+from jaxgan.explain.faithful import both
 from jaxgan.explain.gradients import expected_gradients, integrated_gradients
 from jaxgan.explain.lime import lime
 from jaxgan.explain.shapley import shapley
@@ -89,11 +88,7 @@ def explaining(
         if not checked:
             return found
         orders = jnp.stack([found.values, jax.random.permutation(order_key, found.values)])
-        checks = [
-            jax.vmap(partial(check, critic, image, references, regions, key=check_key))(orders)
-            for check in (fidelity, deletion_gap)
-        ]
-        return Explained(found, *checks)
+        return Explained(found, *both(critic, image, references, regions, orders, key=check_key))
 
     def explain_all(variables, examples, references, seed):
         found = []
