@@ -19,6 +19,7 @@ import jaxgan
 from jaxgan import build, export, representation, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
+from jaxgan import explain as explanation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
 from jaxgan.prior import draw_rows
@@ -254,6 +255,11 @@ def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring
     output.write(evaluation.table(evaluation.evaluate(*args, **options)))
 
 
+@functools.wraps(explanation.explain)
+def explain(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
+    output.write(with_flags(explanation.table(explanation.explain(*args, **options))))
+
+
 def _compared(function: Callable[..., Any]) -> Callable[..., None]:
     """Return the command of a function that compares methods; it prints their table."""
 
@@ -413,6 +419,7 @@ def main(args: list[str] | None = None) -> None:
         "probe": _compared(representation.probe),
         "anomalies": _compared(representation.anomalies),
         "reduce": _compared(representation.reduce),
+        "explain": explain,
         "check": check,
         "data": data,
         "sweep": sweep,

@@ -9,10 +9,11 @@ explanation would fail at).
     found = explain.shapley(critic, image, reference, regions, key=jax.random.key(0))
     explain.fidelity(critic, image, reference, regions, found.values, key=jax.random.key(1))
 
-`jaxgan explain` does all of it for a run.
+`explain.explain` is the command `jaxgan explain`, which does all of it for a run.
 """
 
 from jaxgan.explain.coalitions import Attribution
+from jaxgan.explain.command import Explanation, explain, table
 from jaxgan.explain.faithful import deletion_gap, fidelity, randomised, sensitivity
 from jaxgan.explain.gradients import expected_gradients, integrated_gradients
 from jaxgan.explain.lime import lime
@@ -21,8 +22,10 @@ from jaxgan.explain.shapley import shapley
 
 __all__ = [
     "Attribution",
+    "Explanation",
     "deletion_gap",
     "expected_gradients",
+    "explain",
     "fidelity",
     "grid",
     "integrated_gradients",
@@ -30,4 +33,5 @@ __all__ = [
     "randomised",
     "sensitivity",
     "shapley",
+    "table",
 ]

@@ -47,7 +47,9 @@ def test_the_deletion_gap_is_the_area_between_two_curves():
 
 def test_shapley_values_do_better_than_their_opposite_and_than_chance():
     good = shapley(curved, PICTURE, OTHER, REGIONS).values
-    measured = [deletion_gap(curved, PICTURE, OTHER, REGIONS, sign * good, key=KEY).item() for sign in (1, -1)]
+    measured = [
+        deletion_gap(curved, PICTURE, OTHER, REGIONS, sign * good, key=KEY).item() for sign in (1, -1)
+    ]
     assert measured[0] > 0.5
     assert measured[1] == pytest.approx(-measured[0], abs=1e-5)
     assert fidelity(curved, PICTURE, OTHER, REGIONS, good, key=KEY) > 0.7

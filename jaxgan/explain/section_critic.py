@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from jaxgan.explain.attributions import METHODS, Explained, explaining
 from jaxgan.explain.critic import logits_of
 from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, pixels, reals_of, references_of
 from jaxgan.explain.faithful import randomised
-from jaxgan.explain.methods import METHODS, Explained, explaining
 from jaxgan.explain.pictures import heat, strips
 from jaxgan.explain.regions import grid, parse_grid
 from jaxgan.explain.section import Section, Subject
