@@ -28,8 +28,9 @@ def critic_of(network: Network, variables: Variables, label: Any = None, latent:
     Args:
         network: the discriminator, which judges with ``train=False``.
         variables: the discriminator's variables, or others of their shapes.
-        label: the class that the images are judged as, int32 []; None for a network that takes none.
-        latent: the latent that the images are judged with, ``[Z]``; None for a network of images alone.
+        label: the class that the images are judged as, int32 [], which a network without classes is not given.
+        latent: the latent that the images are judged with, ``[Z]``, which a network of images alone is not
+            given.
     """
     return jax.vmap(lambda image: _logit(network, variables, image, label, latent))
 
@@ -41,18 +42,14 @@ def logits_of(network: Network) -> Callable[..., Float[np.ndarray, " n"]]:
         network: the discriminator. Labels and latents that it does not take are left out.
     """
     each = jax.jit(jax.vmap(partial(_logit, network, network.variables)))
-    classes, pairs = network.num_classes is not None, judges_pairs(network)
-
-    def logits(images, labels=None, latents=None):
-        return in_batches(each, images, labels if classes else None, latents if pairs else None)
-
-    return logits
+    return lambda images, labels=None, latents=None: in_batches(each, images, labels, latents)
 
 
 def _logit(
     network: Network, variables: Variables, image: Any, label: Any = None, latent: Any = None
 ) -> Float[Array, ""]:
     """Return the logit of one image."""
+    label = None if network.num_classes is None else label
     image, label, latent = jax.tree.map(lambda each: jnp.asarray(each)[None], (image, label, latent))
     shown = (to_float(image), latent) if judges_pairs(network) else to_float(image)
     output: Any = network.module.apply(variables, shown, label, train=False)

@@ -132,7 +132,7 @@ def _of_explanations(found: Explained, unlearned: np.ndarray) -> dict[str, Any]:
         "fidelity_of_random_values": _mean(found.fidelity[:, 1]),
         "deletion_gap": _mean(found.gap[:, 0]),
         "deletion_gap_of_random_values": _mean(np.abs(found.gap[:, 1])),
-        "rank_correlation_with_random_weights": _mean(np.abs(ranks)),
+        "rank_correlation_with_random_weights": _mean(ranks),
     }
 
 
