@@ -28,7 +28,8 @@ def critic_of(network: Network, variables: Variables, label: Any = None, latent:
     Args:
         network: the discriminator, which judges with ``train=False``.
         variables: the discriminator's variables, or others of their shapes.
-        label: the class that the images are judged as, int32 [], which a network without classes is not given.
+        label: the class that the images are judged as, int32 [], which a network without classes is not
+            given.
         latent: the latent that the images are judged with, ``[Z]``, which a network of images alone is not
             given.
     """

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.explain.section import Subject
 from jaxgan.export import Network, judges_pairs, prior_of
-from jaxgan.images import eight_bits, to_float
+from jaxgan.images import to_float, to_uint8
 from jaxgan.prior import draw_rows
 from jaxgan.representation.reader import labels_for
 from jaxgan.system.errors import UserError
@@ -164,7 +164,7 @@ def nearest(
 
 def pixels(images: Float[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:
     """Return floats as uint8; those outside [-1, 1] are clipped."""
-    return eight_bits(np.clip(images, -1, 1))
+    return np.asarray(to_uint8(jnp.asarray(images)))
 
 
 def _floats(images: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n h w c"]:
