@@ -60,12 +60,15 @@ def activations(
     return listening(module)(variables, latents, labels)
 
 
-def listening(module: nn.Module, path: str | None = None) -> Callable[..., Activations]:
+def listening(
+    module: nn.Module, path: str | None = None, keep: Edit = lambda features: features
+) -> Callable[..., Activations]:
     """Return `activations` of a module as a function that compiles once.
 
     Args:
         module: a generator.
         path: the one layer that is listened to; None for all.
+        keep: ``features -> features``, what to keep of them.
 
     Returns:
         ``(variables, latents, labels=None) -> [(path, features [B, ..., C])]``.
@@ -79,7 +82,7 @@ def listening(module: nn.Module, path: str | None = None) -> Callable[..., Activ
         if not chosen:
             raise unknown_path(path, [call.path for call in found])
         names[:] = [call.path for call in chosen]  # a dict would come back sorted
-        return [call.inputs for call in chosen]
+        return [keep(call.inputs) for call in chosen]
 
     def ordered(variables: Variables, latents: Any, labels: Any = None) -> Activations:
         try:
@@ -94,9 +97,7 @@ def listening(module: nn.Module, path: str | None = None) -> Callable[..., Activ
     return ordered
 
 
-def edited(
-    module: nn.Module, variables: Variables, edits: Mapping[str, Edit]
-) -> Callable[..., jax.Array]:
+def edited(module: nn.Module, variables: Variables, edits: Mapping[str, Edit]) -> Callable[..., jax.Array]:
     """Return a generator whose layers take in something else.
 
     Args:
@@ -141,7 +142,7 @@ def calls(
 def recorded(
     draw: Callable[[], Any], edits: Mapping[str, Edit] | None = None
 ) -> tuple[jax.Array, list[Call]]:
-    """Return the images that a function makes by modules, and the calls of layers with a kernel; see `calls`."""
+    """Return what a function draws by modules, and the calls of layers with a kernel; see `calls`."""
     edits, found, counts = edits or {}, list[Call](), dict[str, int]()
 
     def listen(

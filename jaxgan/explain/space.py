@@ -2,14 +2,14 @@
 
 Most generators are looked at in their latents z. A generator with the two methods ``map`` and ``synthesize``,
 as StyleGAN2 is, is looked at in its intermediate latents w: its directions are straighter there (Karras et
-al. 2020, section 3.2).
+al. 2019, section 4).
 
 A step of size 1 is a standard deviation. Of a normal block of z that is 1, of a uniform block 1 / sqrt(3),
 and of a category 0, because a category has no value in between. Of w it is the root mean square of what its
 numbers deviate from their means.
 
 References:
-    Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, https://arxiv.org/abs/1912.04958
+    Karras et al. 2019, A Style-Based Generator Architecture for GANs, https://arxiv.org/abs/1812.04948
 """
 
 import math
@@ -21,8 +21,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
 from jax.tree_util import Partial
+from jaxtyping import Float, Int
 
 from jaxgan import export
 from jaxgan.explain.inside import recorded
