@@ -1,7 +1,7 @@
 """Directions of the latents that change the images most, found in three ways.
 
 - The **Jacobian**: the eigenvectors of E[J^T J], where J is the derivative of the image by the latents. Its
-  eigenvalues are the squared distances in pixels by which a small step moves the images (Wang and Ponce 2021).
+  eigenvalues are the squared distances by which a small step moves the images (Wang and Ponce 2021).
 - **GANSpace**: the principal components of a layer's activations, brought back to the latents by least
   squares. It looks at what the layer varies in (Harkonen et al. 2020).
 - **SeFa**: the eigenvectors of A A^T, where A is the kernel that the latents meet first. It needs no image at
@@ -10,8 +10,8 @@
 None of the papers' methods says how far its directions move images. `motion` does, and `random_vectors` are
 what to compare with: a direction that moves images no farther than these has found nothing.
 
-All functions take a `scale`, the length of a step of size 1 along each coordinate. A coordinate whose scale is
-0 is kept. The vectors that come back are steps of size 1.
+All functions take a `scale`, the length of a step of size 1 along each coordinate. A coordinate whose scale
+is 0 is kept. The vectors that come back are steps of size 1.
 
 References:
     Wang and Ponce 2021, The Geometry of Deep Generative Image Models, https://arxiv.org/abs/2101.06006
@@ -29,7 +29,7 @@ import numpy as np
 from jax.tree_util import Partial
 from jaxtyping import Float
 
-from jaxgan.explain.space import BATCH_SIZE, batches, in_batches, rows_of
+from jaxgan.explain.space import BATCH_SIZE, batches, in_batches, rows_of, rows_that_fit
 
 LATENTS = 16  # latents whose derivatives are taken together
 _SMALLEST = 1e-10  # an eigenvalue below this share of the largest one is zero
@@ -68,8 +68,10 @@ def metric(
     steps = np.diag(_scale(scale, size)).astype(np.float32)
     free = np.flatnonzero(steps.any(axis=1))
     whole = np.zeros((size, size))
-    width = max(1, 4 * BATCH_SIZE // min(LATENTS, len(latents)))
-    for rows, new in batches(len(latents), LATENTS):
+    shape = jax.eval_shape(generate, latents[:1], rows_of(labels, slice(1))).shape[1:]
+    count = rows_that_fit(shape, min(LATENTS, len(latents)))
+    width = max(1, rows_that_fit(shape, 4 * BATCH_SIZE) // count)
+    for rows, new in batches(len(latents), count):
         weights = (np.arange(len(rows)) < new).astype(np.float32)
         given = rows_of(latents, rows), rows_of(labels, rows), weights
         columns = [
@@ -114,8 +116,21 @@ def jacobian(
     References:
         Wang and Ponce 2021, section 3.
     """
-    scale = _scale(scale, latents.shape[1])
-    return _leading(metric(generate, latents, labels=labels, scale=scale), k, scale)
+    return leading(metric(generate, latents, labels=labels, scale=scale), k, scale=scale)
+
+
+def leading(whole: Any, k: int, *, scale: Any = None) -> Directions:
+    """Return the k leading eigenvectors of a `metric`, as `jacobian` does.
+
+    Args:
+        whole: a metric, ``[Z, Z]``.
+        k: number of directions, at most the number of coordinates that move.
+        scale: the scale that the metric was made with.
+    """
+    scale = _scale(scale, len(whole))
+    values, vectors = _eigen(np.asarray(whole, np.float64))
+    free = int((scale > 0).sum())
+    return Directions(_vectors(vectors.T[: min(k, free)], scale), np.maximum(values[:free], 0))
 
 
 def sefa(kernel: Any, k: int, *, scale: Any = None) -> Directions:
@@ -135,7 +150,7 @@ def sefa(kernel: Any, k: int, *, scale: Any = None) -> Directions:
     """
     scale = _scale(scale, np.shape(kernel)[0])
     scaled = scale[:, None] * np.asarray(kernel, np.float64)
-    return _leading(scaled @ scaled.T, k, scale)
+    return leading(scaled @ scaled.T, k, scale=scale)
 
 
 def pca(activations: Any, latents: Any, k: int, *, scale: Any = None) -> Directions:
@@ -233,13 +248,6 @@ def traverse(
     step, latents = jnp.asarray(direction, jnp.float32)[None], jnp.asarray(latents)
     columns = [in_batches(generate, latents + float(amount) * step, labels) for amount in amounts]
     return np.stack(columns, axis=1)
-
-
-def _leading(matrix: np.ndarray, k: int, scale: np.ndarray) -> Directions:
-    """Return the k leading eigenvectors of a matrix of steps, and its spectrum of coordinates that move."""
-    values, vectors = _eigen(matrix)
-    free = int((scale > 0).sum())
-    return Directions(_vectors(vectors.T[: min(k, free)], scale), np.maximum(values[:free], 0))
 
 
 def _eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

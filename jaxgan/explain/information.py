@@ -31,8 +31,8 @@ def bits(metric: Any, noise: float = GRAY_LEVEL) -> Float[np.ndarray, " latent"]
     """Return the bits that each direction of the latents sends through a noisy image.
 
     The generator counts as the linear map of its mean metric, latents as standard normal, and the noise as
-    normal and independent in each pixel. A direction of eigenvalue v then sends .5 log2(1 + v / noise^2) bits,
-    and all of them together .5 log2 det(I + M / noise^2), their sum. A generator that bends sends less: the
+    normal and independent in each pixel. A direction of eigenvalue v then sends .5 log2(1 + v / noise^2)
+    bits, and all of them together .5 log2 det(I + M / noise^2), their sum. A generator that bends sends less: the
     logarithm of a mean is at least the mean of logarithms.
 
     Args:
@@ -44,7 +44,7 @@ def bits(metric: Any, noise: float = GRAY_LEVEL) -> Float[np.ndarray, " latent"]
         Bits ``[Z]``, the largest first.
 
     References:
-        Cover and Thomas 2006, eq. 9.62 and section 9.4.
+            Cover and Thomas 2006, section 9.4.
     """
     values = np.maximum(np.linalg.eigvalsh(np.asarray(metric, np.float64))[::-1], 0)
     return 0.5 * np.log2(1 + values / noise**2)
@@ -68,8 +68,8 @@ def unit_information(activations: Any, labels: Any, *, bins: int = _BINS) -> Uni
     """Return the mutual information of each unit's activation with the class of the image.
 
     Activations of maps are averaged over the pixels. They are counted in bins of about equal numbers of
-    images; equal activations share a bin. A count from few images is too large on average, and the result says
-    by how much (Roulston 1999).
+    images; equal activations share a bin. A count from few images is too large on average, and the result
+    says by how much (Roulston 1999).
 
     Args:
         activations: ``[N, units]`` or ``[N, H, W, units]``.

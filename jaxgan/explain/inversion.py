@@ -1,13 +1,13 @@
 """From images back to latents: which latents make the images that come nearest.
 
-Each image begins at some latents of the prior and goes downhill from each of them by Adam. The steps become
-shorter along a cosine, and the best end is kept. How near it comes is the answer to two questions. A generator
-that cannot make a real image again has not learned it. And one that makes its training images again better
-than images that it has never seen has memorized (Webster et al. 2019).
+The way to an image begins at some latents of the prior and goes downhill from each of them by Adam. The
+steps become shorter along a cosine, and the best end is kept. How near it comes answers two questions. A
+generator that cannot make a real image again has not learned it. One that makes its training images again
+better than images that it has never seen has memorized (Webster et al. 2019).
 
 References:
-    Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN, https://arxiv.org/abs/1912.04958,
-    section 5: projection of images
+    Karras et al. 2020, Analyzing and Improving the Image Quality of StyleGAN,
+    https://arxiv.org/abs/1912.04958, section 5: projection of images
     Webster et al. 2019, Detecting Overfitting of Deep Generative Networks via Latent Recovery,
     https://arxiv.org/abs/1901.03396
 """
@@ -23,7 +23,7 @@ import optax
 from jax.tree_util import Partial
 from jaxtyping import Float
 
-from jaxgan.explain.space import batches, rows_of
+from jaxgan.explain.space import batches, rows_of, rows_that_fit
 from jaxgan.images import to_float
 
 LEARNING_RATE = 0.1
@@ -70,8 +70,8 @@ def invert(
         images: uint8 or float in [-1, 1], ``[N, H, W, C]``.
         key: a typed key of the beginnings.
         latent_dim: length of a latent vector.
-        features: ``images -> features [B, ...]``, whose distance counts as much as that of pixels, relative to
-            the features' size; None for pixels alone.
+        features: ``images -> features [B, ...]``, whose squared distance counts beside that of pixels, as a
+            share of the features' squared length; None for pixels alone.
         steps: steps of Adam, >= 1.
         restarts: beginnings of each image, >= 1.
         labels: ``[N]`` for a conditional generator, or None.
@@ -91,13 +91,12 @@ def invert(
     units = jnp.ones(latent_dim) if scale is None else jnp.asarray(scale, jnp.float32)
     step, error = _programs(features, steps)
     found = []
-    for part, (rows, new) in enumerate(batches(len(images), max(1, ROWS // restarts))):
+    size = max(1, rows_that_fit(images.shape[1:], ROWS) // restarts)
+    for part, (rows, new) in enumerate(batches(len(images), size)):
         targets, given = to_float(jnp.asarray(images[rows])), rows_of(labels, rows)
-        tries = _TRIES * restarts
-        begin = _beginnings(draw, jax.random.fold_in(key, part), given, len(rows), tries, latent_dim)
-        distances = [error(generate, targets, given, latents) for latents in begin]
-        order = jnp.argsort(jnp.stack(distances), axis=0)[:restarts]
-        start = jnp.take_along_axis(jnp.stack(begin), order[..., None], axis=0).reshape(-1, latent_dim)
+        start = _beginnings(draw, jax.random.fold_in(key, part), given, restarts, (len(rows), latent_dim))
+        distances = jnp.stack([error(generate, targets, given, latents) for latents in start])
+        start = _nearest(start, distances, restarts)
         repeated = jnp.concatenate([targets] * restarts)
         classes = None if given is None else jnp.concatenate([given] * restarts)
         offset = jnp.zeros_like(start)
@@ -107,21 +106,28 @@ def invert(
         latents = start + units[None] * offset
         errors = error(generate, repeated, classes, latents).reshape(restarts, -1)
         best = errors.argmin(axis=0)
-        latents = jnp.take_along_axis(latents.reshape(restarts, len(rows), -1), best[None, :, None], axis=0)[
-            0
-        ]
+        latents = latents.reshape(restarts, len(rows), -1)[best, jnp.arange(len(rows))]
         found.append((np.asarray(latents)[:new], np.asarray(errors.min(axis=0))[:new]))
     return Inversion(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
 def _beginnings(
-    draw: Callable[..., jax.Array] | None, key: jax.Array, labels: Any, count: int, tries: int, size: int
-) -> list[jax.Array]:
-    """Return some latents for each image, ``tries`` arrays ``[count, Z]``."""
-    keys = jax.random.split(key, tries)
+    draw: Callable[..., jax.Array] | None, key: jax.Array, labels: Any, restarts: int, shape: tuple[int, int]
+) -> jax.Array:
+    """Return some latents for each image, ``[tries, count, Z]``."""
+    count, size = shape
+    tries = _TRIES * restarts
     if draw is None:
-        return [jax.random.normal(each, (count, size)) for each in keys]
-    return [draw(each, labels, count) for each in keys]
+        return jax.random.normal(key, (tries, count, size))
+    repeated = None if labels is None else jnp.concatenate([labels] * tries)
+    return draw(key, repeated, tries * count).reshape(tries, count, size)
+
+
+@partial(jax.jit, static_argnums=2)
+def _nearest(start: jax.Array, distances: jax.Array, restarts: int) -> jax.Array:
+    """Return the latents of each image with the smallest distances, ``[restarts * count, Z]``."""
+    order = jnp.argsort(distances, axis=0)[:restarts]
+    return jnp.take_along_axis(start, order[..., None], axis=0).reshape(-1, start.shape[-1])
 
 
 def _optimizer(steps: int) -> optax.GradientTransformation:

@@ -1,7 +1,7 @@
 """What the inversion of images says of memorization.
 
-A generator that has learned the data makes images that it has not been trained on again about as well as those
-that it has. One that has stored its training images makes these again better.
+A generator that has learned the data makes its training images again about as well as images that it has
+not been trained on. One that has stored its training images makes these again better.
 
 References:
     Webster et al. 2019, Detecting Overfitting of Deep Generative Networks via Latent Recovery,
@@ -40,9 +40,7 @@ def memory_of(learned: Any, held_out: Any) -> Memory:
     sets = [np.minimum(np.asarray(psnr, np.float64), MOST) for psnr in (learned, held_out)]
     difference = float(sets[0].mean() - sets[1].mean())
     error = float(np.sqrt(sum(psnr.var(ddof=1) / len(psnr) for psnr in sets)))
-    told = (
-        f"training images come back {difference:+.1f} dB (standard error {error:.1f}) against held-out ones"
-    )
+    told = f"training minus held-out images: {difference:.1f} dB of PSNR (standard error {error:.1f})"
     if difference > max(CLEAR, 2 * error):
         return Memory(difference, error, f"{told}: the generator has memorized some of them")
     return Memory(difference, error, f"{told}: no sign of memorization")

@@ -14,10 +14,7 @@ from jaxgan.export import Network
 from jaxgan.system.errors import UserError, choose
 
 MOST_CLASSES = 8  # classes of which a conditional generator's directions are the mean
-_FIRST, _PER_NUMBER = (
-    1024,
-    4,
-)  # latents of a principal component analysis: at least, and for each of Z numbers
+_LEAST, _PER_NUMBER = 1024, 4  # latents of a principal component analysis: at least, and per number of z
 
 
 def directions_of(
@@ -49,7 +46,7 @@ def _jacobian(generator: Network, space: Space, k: int, key: jax.Array, classes:
 
 
 def _ganspace(generator: Network, space: Space, k: int, key: jax.Array, classes: Any) -> Directions:
-    count = max(_FIRST, _PER_NUMBER * space.size)
+    count = max(_LEAST, _PER_NUMBER * space.size)
     labels = None if classes is None else np.resize(classes, count).astype(np.int32)
     latents = space.draw(key, labels, count)
     features = np.asarray(latents)  # of w, the principal components themselves
@@ -81,9 +78,8 @@ def _within(rows: np.ndarray, labels: Any) -> np.ndarray:
 def _sefa(generator: Network, space: Space, k: int, key: jax.Array, classes: Any) -> Directions:
     del generator, key, classes  # the kernel says it all
     if space.kernel is None:
-        raise UserError(
-            "`method` sefa needs a dense layer that takes in the latents, and this generator has none"
-        )
+        needs = "`method` sefa needs a dense layer that takes in the latents"
+        raise UserError(f"{needs}, and this generator has none")
     return sefa(space.kernel, k, scale=space.scale)
 
 

@@ -28,7 +28,7 @@ def picture(images: Any, *, columns: int) -> Image.Image:
 
 
 def paired(first: Any, second: Any, *, columns: int) -> np.ndarray:
-    """Return two sets of images ``[N, H, W, C]`` so that each row of the first has one of the second below it.
+    """Return two sets of images ``[N, H, W, C]`` so that below each row of the first is one of the second.
 
     The last row is filled up with black images.
     """

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
-from jaxgan.explain.directions import LATENTS, metric, motion, random_vectors, traverse
+from jaxgan.explain.directions import LATENTS, leading, metric, motion, random_vectors, traverse
 from jaxgan.explain.information import bits, effective_dimension
 from jaxgan.explain.methods import METHODS, MOST_CLASSES, directions_of
 from jaxgan.explain.pages import page
@@ -21,10 +22,11 @@ _RANDOM = 32  # random directions that the methods are compared with
 def latents_section(subject: Subject) -> Section:
     """Return what the latents of a run's generator do.
 
-    The numbers have, for z and for a StyleGAN2's w, the effective dimension of the metric's spectrum, the bits
-    that all directions send through noise of one gray level, and how far a step of size 1 moves images along
-    the best direction of each method and along random ones. The picture ``latents.png`` has the strongest
-    directions of the Jacobian in its rows; the image without a step is in the middle.
+    The numbers are those of z, and of a StyleGAN2's w. They have the effective dimension of the metric's
+    spectrum, and the bits that all directions send through noise of one gray level. They say how far a step
+    of size 1 moves images along the best direction of each method, and along random directions. The picture
+    ``latents.png`` has the strongest directions of the Jacobian in its rows; the image without a step is in
+    the middle.
 
     Args:
         subject: the run.
@@ -67,19 +69,17 @@ def _numbers(subject: Subject, space: Space, notes: list[str]) -> tuple[dict[str
     labels = None if generator.num_classes is None else (np.arange(LATENTS) % count).astype(np.int32)
     latents = space.draw(key, labels, LATENTS)
     whole = metric(space.generate, latents, labels=labels, scale=space.scale)
-    steps, strongest = dict[str, float](), None
-    for method in METHODS:
+    found = {"jacobian": leading(whole, DIRECTIONS, scale=space.scale)}
+    for method in [name for name in METHODS if name not in found]:
         try:
-            found = directions_of(generator, space, method, DIRECTIONS, key=key, labels=labels)
+            found[method] = directions_of(generator, space, method, DIRECTIONS, key=key, labels=labels)
         except UserError as error:
             notes.append(str(error))
-            continue
-        strongest = found.vectors if strongest is None else strongest  # the Jacobian's, which come first
-        moved = motion(space.generate, latents, found.vectors[:1], labels=labels)
-        steps[method] = float(moved[0])
-    random = random_vectors(seed_key(subject.seed + 1), _RANDOM, space.scale)
-    moved = motion(space.generate, latents, random, labels=labels)
-    steps["random"] = float(np.sqrt(np.square(moved).mean()))
+    random = random_vectors(jax.random.fold_in(key, 1), _RANDOM, space.scale)
+    first = [each.vectors[:1] for each in found.values()]
+    moved = motion(space.generate, latents, np.concatenate([*first, random]), labels=labels)
+    steps = dict(zip(found, moved.tolist(), strict=False))
+    steps["random"] = float(np.sqrt(np.square(moved[len(found) :]).mean()))
     spectrum = np.maximum(np.linalg.eigvalsh(whole)[::-1], 0)
     sent = bits(whole)
     return {
@@ -91,4 +91,4 @@ def _numbers(subject: Subject, space: Space, notes: list[str]) -> tuple[dict[str
         "spectrum": spectrum.tolist(),
         "unit_step": steps,
         "latents": LATENTS,
-    }, np.asarray(strongest)
+    }, found["jacobian"].vectors

@@ -44,7 +44,7 @@ def units_section(subject: Subject) -> Section:
     """Return what the units of a run's generator are like, and what the images lose without each.
 
     The numbers have the statistics of each hidden layer. In the layer in the middle, each unit is removed by
-    itself: its effects on image, logit and class are there, and its information about the class. The picture
+    itself. Its effects on image, logit and class are there, and its information about the class. The picture
     ``units.png`` has the four units with the largest effect: a row of the images on which each is strongest,
     and below it the same without the unit.
 

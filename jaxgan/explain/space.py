@@ -4,8 +4,8 @@ Most generators are looked at in their latents z. A generator with the two metho
 as StyleGAN2 is, is looked at in its intermediate latents w: its directions are straighter there (Karras et
 al. 2019, section 4).
 
-A step of size 1 is a standard deviation. Of a normal block of z that is 1, of a uniform block 1 / sqrt(3),
-and of a category 0, because a category has no value in between. Of w it is the root mean square of what its
+A step of size 1 is a standard deviation. That is 1 of a normal block of z, 1 / sqrt(3) of a uniform block, and
+0 of a category, which has no values in between. Of w it is the root mean square of what its
 numbers deviate from their means.
 
 References:
@@ -32,6 +32,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
 BATCH_SIZE = 64  # rows that go through a generator at a time
+PIXELS = 2**18  # that are derived, or compared, at a time: those of 256 images of 32x32
 _SCALES = {"normal": 1.0, "uniform": 1 / math.sqrt(3), "one_hot": 0.0}
 _MANY = 1024  # latents that give the spread of w
 
@@ -100,6 +101,11 @@ def batches(count: int, size: int = BATCH_SIZE) -> Iterable[tuple[Int[np.ndarray
         yield np.minimum(np.arange(first, first + size), count - 1), min(size, count - first)
 
 
+def rows_that_fit(image_shape: tuple[int, ...], most: int) -> int:
+    """Return how many images to make at a time: `most` of small ones, and fewer of large ones, at least 1."""
+    return max(1, min(most, PIXELS // math.prod(image_shape[:2])))
+
+
 def rows_of(array: Any, rows: Any) -> jax.Array | None:
     """Return rows of an array; None stays None."""
     return None if array is None else jnp.asarray(array)[rows]
@@ -122,8 +128,11 @@ def _z(generator: Network) -> Space:
     def make(variables: Any, latents: Any, labels: Any = None) -> jax.Array:
         return jnp.asarray(module.apply(variables, latents, labels, train=False))
 
+    drawn = jax.jit(partial(draw_rows, prior), static_argnums=1)
+
     def draw(key: jax.Array, labels: Any, n: int) -> jax.Array:
-        return draw_rows(prior, key, n)
+        del labels  # z knows no class
+        return drawn(key, n)
 
     labels = labels_of(generator, 2)
     kernel = _first_kernel(make, generator.variables, draw(seed_key(0), labels, 2), labels)
@@ -142,10 +151,9 @@ def _w(generator: Network, plain: Space) -> Space:
 
     labels = labels_of(generator, _MANY)
     w = draw(seed_key(0), labels, _MANY)
-    layers = jax.eval_shape(
-        partial(module.apply, train=False, method="map"), generator.variables, plain.draw(seed_key(0), None, 1),
-        None if labels is None else labels[:1],
-    ).shape[1]  # fmt: skip
+    one = plain.draw(seed_key(0), labels, 1), None if labels is None else labels[:1]
+    mapping = partial(module.apply, train=False, method="map")
+    layers = jax.eval_shape(mapping, generator.variables, *one).shape[1]
 
     def make(variables: Any, w: Any, labels: Any = None) -> jax.Array:
         del labels  # w knows the class

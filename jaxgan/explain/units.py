@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float
 
 from jaxgan.explain.information import effective_dimension
 from jaxgan.explain.inside import calls, listening
-from jaxgan.explain.space import batches, rows_of
+from jaxgan.explain.space import batches, rows_of, rows_that_fit
 from jaxgan.state import Variables
 
 SIDE = 8  # rows and columns of pixels that statistics look at
@@ -110,7 +110,7 @@ def hidden_layers(module: nn.Module, variables: Variables, latents: Any, labels:
         latents: ``[N, Z]``, at least 2.
         labels: ``[N]`` or None.
     """
-    listen, parts = listening(module, keep=_thinned), []
+    listen, parts, found = listening(module, keep=_thinned), [], []
     for rows, new in batches(len(latents)):
         found = listen(variables, rows_of(latents, rows), rows_of(labels, rows))
         parts.append([np.asarray(features)[:new] for _, features in found])
@@ -188,8 +188,9 @@ def effects(
     count = len(latents)
     # Unit -1 is none of them: its rows are the images that all others are compared with.
     pairs = np.stack(np.meshgrid([-1, *units], np.arange(count), indexing="ij"), axis=-1).reshape(-1, 2)
+    shape = jax.eval_shape(remove, latents[:1], rows_of(labels, slice(1)), np.zeros(1, np.int32)).shape[1:]
     base, columns = None, []
-    for rows, new in batches(len(pairs), count * max(1, ROWS // count)):
+    for rows, new in batches(len(pairs), count * max(1, rows_that_fit(shape, ROWS) // count)):
         unit, place = pairs[rows].T
         given = rows_of(labels, place)
         images = remove(rows_of(latents, place), given, unit)
@@ -202,11 +203,13 @@ def effects(
         columns.append([column[:new] for column in found])
     found = [np.concatenate(column).reshape(-1, count) for column in zip(*columns, strict=True)]
     image = found.pop(0)[1:].mean(axis=1)
-    logit = None if judge is None else (lambda logits: (logits[1:] - logits[:1]).mean(axis=1))(found.pop(0))
-    category = (
-        None if classify is None else (lambda kinds: (kinds[1:] != kinds[:1]).mean(axis=1))(found.pop(0))
+    logits = None if judge is None else found.pop(0)
+    kinds = None if classify is None else found.pop(0)
+    return Effects(
+        image,
+        None if logits is None else (logits[1:] - logits[:1]).mean(axis=1),
+        None if kinds is None else (kinds[1:] != kinds[:1]).mean(axis=1),
     )
-    return Effects(image, logit, category)
 
 
 def removing(
