@@ -32,8 +32,8 @@ def bits(metric: Any, noise: float = GRAY_LEVEL) -> Float[np.ndarray, " latent"]
 
     The generator counts as the linear map of its mean metric, latents as standard normal, and the noise as
     normal and independent in each pixel. A direction of eigenvalue v then sends .5 log2(1 + v / noise^2)
-    bits, and all of them together .5 log2 det(I + M / noise^2), their sum. A generator that bends sends less: the
-    logarithm of a mean is at least the mean of logarithms.
+    bits, and all of them together .5 log2 det(I + M / noise^2), their sum. It is at least the mean of what
+    the linear maps at single latents send, as the logarithm of a mean is at least the mean of logarithms.
 
     Args:
         metric: E[J^T J] ``[Z, Z]``, as `jaxgan.explain.directions.metric` gives it.
@@ -44,7 +44,7 @@ def bits(metric: Any, noise: float = GRAY_LEVEL) -> Float[np.ndarray, " latent"]
         Bits ``[Z]``, the largest first.
 
     References:
-            Cover and Thomas 2006, section 9.4.
+        Cover and Thomas 2006, section 9.4.
     """
     values = np.maximum(np.linalg.eigvalsh(np.asarray(metric, np.float64))[::-1], 0)
     return 0.5 * np.log2(1 + values / noise**2)

@@ -14,6 +14,7 @@ import numpy as np
 
 MOST = 100.0  # dB that an image counts at most: equal images would have infinity
 CLEAR = 1.0  # dB of difference below which no one sees a difference
+CERTAIN = 3  # standard errors that a difference is to have
 
 
 class Memory(NamedTuple):
@@ -41,6 +42,6 @@ def memory_of(learned: Any, held_out: Any) -> Memory:
     difference = float(sets[0].mean() - sets[1].mean())
     error = float(np.sqrt(sum(psnr.var(ddof=1) / len(psnr) for psnr in sets)))
     told = f"training minus held-out images: {difference:.1f} dB of PSNR (standard error {error:.1f})"
-    if difference > max(CLEAR, 2 * error):
-        return Memory(difference, error, f"{told}: the generator has memorized some of them")
+    if difference > max(CLEAR, CERTAIN * error):
+        return Memory(difference, error, f"{told}: the generator remembers some of them")
     return Memory(difference, error, f"{told}: no sign of memorization")

@@ -54,6 +54,8 @@ def latents_section(subject: Subject) -> Section:
         latent = space.draw(seed_key(subject.seed), labels, 1)
         ways = [traverse(space.generate, latent, vector, AMOUNTS, labels=labels)[0] for vector in vectors]
         pictures["latents.png"] = page(np.concatenate(ways), columns=len(AMOUNTS))
+        if space.name == "w":
+            notes.append("directions are those of the intermediate latents w, one step for all layers")
         if (space.scale == 0).any():
             notes.append("directions move noise and continuous codes; the values of categories are kept")
     if subject.generator.num_classes is not None:

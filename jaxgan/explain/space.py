@@ -4,9 +4,9 @@ Most generators are looked at in their latents z. A generator with the two metho
 as StyleGAN2 is, is looked at in its intermediate latents w: its directions are straighter there (Karras et
 al. 2019, section 4).
 
-A step of size 1 is a standard deviation. That is 1 of a normal block of z, 1 / sqrt(3) of a uniform block, and
-0 of a category, which has no values in between. Of w it is the root mean square of what its
-numbers deviate from their means.
+A step of size 1 is a standard deviation. That is 1 for a normal block of z and 1 / sqrt(3) for a uniform
+block. A category is kept, as it has no values in between: its scale is 0. All numbers of w have one scale,
+the root mean square of their deviations from their means.
 
 References:
     Karras et al. 2019, A Style-Based Generator Architecture for GANs, https://arxiv.org/abs/1812.04948
