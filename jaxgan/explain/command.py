@@ -15,6 +15,9 @@ from jaxgan.explain.examples import GREY, NEAREST, REFERENCES
 from jaxgan.explain.regions import parse_grid
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.section_critic import critic_section
+from jaxgan.explain.section_inversion import inversion_section
+from jaxgan.explain.section_latents import latents_section
+from jaxgan.explain.section_units import units_section
 from jaxgan.export import (
     folder_of,
     has_discriminator,
@@ -41,7 +44,12 @@ from jaxgan.system.settings import converted
 
 CRITIC = "critic"
 NUMBERS = "explain.json"
-SECTIONS: dict[str, Callable[..., Section]] = {CRITIC: critic_section}
+SECTIONS: dict[str, Callable[..., Section]] = {
+    CRITIC: critic_section,
+    "latents": latents_section,
+    "units": units_section,
+    "inversion": inversion_section,
+}
 MOST = 512  # images to look at
 
 
@@ -82,7 +90,7 @@ def explain(
         run: a run's folder, or its export.
         data: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for those that
             the run was trained on.
-        what: the parts, with commas between: critic; None for all.
+        what: the parts, with commas between: critic, latents, units, inversion; None for all.
         method: how a verdict is explained: shapley, lime, integrated or expected (gradients).
         regions: the grid whose blocks get a value each, such as 7x7; None for 7x7, or blocks of two pixels in
             smaller images.

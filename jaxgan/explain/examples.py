@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from jaxgan.evaluate.fakes import random_rows
+from jaxgan.explain.pages import eight_bits
 from jaxgan.explain.section import Subject
 from jaxgan.export import Network, judges_pairs, prior_of
-from jaxgan.images import to_float, to_uint8
+from jaxgan.images import to_float
 from jaxgan.prior import draw_rows
 from jaxgan.representation.reader import labels_for
 from jaxgan.system.errors import UserError
@@ -111,7 +112,7 @@ def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np
         )
     labels = None if shown.labels is None else labels_for(subject.reader, learned)
     if reference == NEAREST:
-        rows = nearest(learned.images, pixels(shown.images), labels=labels, query_labels=shown.labels)
+        rows = nearest(learned.images, eight_bits(shown.images), labels=labels, query_labels=shown.labels)
         if (rows < 0).any():
             which = "" if shown.labels is None else f" of class {shown.labels[rows.argmin()]}"
             raise UserError(
@@ -160,11 +161,6 @@ def nearest(
         rows = np.where(found < best, first + closest, rows)
         best = np.minimum(found, best)
     return rows
-
-
-def pixels(images: Float[np.ndarray, "n h w c"]) -> UInt8[np.ndarray, "n h w c"]:
-    """Return floats as uint8; those outside [-1, 1] are clipped."""
-    return np.asarray(to_uint8(jnp.asarray(images)))
 
 
 def _floats(images: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n h w c"]:

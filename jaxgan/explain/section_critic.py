@@ -14,8 +14,9 @@ from scipy.stats import rankdata
 
 from jaxgan.explain.attributions import METHODS, Explained, explaining
 from jaxgan.explain.critic import logits_of
-from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, pixels, reals_of, references_of
+from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, reals_of, references_of
 from jaxgan.explain.faithful import randomised
+from jaxgan.explain.pages import eight_bits
 from jaxgan.explain.pictures import heat, strips
 from jaxgan.explain.regions import grid, parse_grid
 from jaxgan.explain.section import Section, Subject
@@ -176,7 +177,10 @@ def _verdicts(
     cells = [
         [image, heat(values, regions), compared]
         for image, values, compared in zip(
-            pixels(shown.images), found.attribution.values, pixels(references.mean(axis=1)), strict=True
+            eight_bits(shown.images),
+            found.attribution.values,
+            eight_bits(references.mean(axis=1)),
+            strict=True,
         )
     ]
     right = [*cells[left:], *[[None] * 3] * (2 * left - len(cells))]
@@ -189,7 +193,7 @@ def _attention(
     """Return a row for fakes and one for reals: their mean image, and the mean magnitudes in one scale."""
     largest = max(float(values.max()) for values in attention.values())
     means = {
-        name: pixels(each.images.mean(axis=0, keepdims=True))[0]
+        name: eight_bits(each.images.mean(axis=0, keepdims=True))[0]
         for name, each in examples.items()
         if each is not None
     }
