@@ -119,7 +119,8 @@ def fit(
         x, y = shown - middle[None], values - mean
         weighted = weights[:, None] * x
         gram = weighted.T @ x + ridge / kernel.sum() * jnp.eye(x.shape[1])
+        inverse = jnp.linalg.inv(gram)
         coefficients = jnp.linalg.solve(gram, weighted.T @ y)
         scores = weighted * (y - x @ coefficients)[:, None]
-        error = jnp.linalg.norm(jnp.linalg.solve(gram, scores.T), axis=1)
+        error = jnp.linalg.norm(scores @ inverse, axis=0)
     return LinearFit(coefficients, error, mean - middle @ coefficients)

@@ -173,7 +173,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 def _verdicts(
     shown: Examples, found: Explained, references: np.ndarray, regions: np.ndarray, left: int
 ) -> list[list[Any]]:
-    """Return the rows of critic.png: fake, map, reference; the most fake to the left of the most real."""
+    """Return the rows of critic.png: fake, map, reference; the most fake are on the left."""
     cells = [
         [image, heat(values, regions), compared]
         for image, values, compared in zip(
