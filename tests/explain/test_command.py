@@ -53,7 +53,7 @@ def quick(monkeypatch):
         numbers = {"call": len(given), "missing": float("nan")}
         return Section(numbers, {f"call{len(given)}.png": picture}, [("calls", len(given))], ("a note",))
 
-    monkeypatch.setitem(command.SECTIONS, "critic", section)
+    monkeypatch.setattr(command, "SECTIONS", {"critic": section})
     return given
 
 
