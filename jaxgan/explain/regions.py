@@ -41,10 +41,10 @@ def grid(image_shape: tuple[int, ...], rows: int, columns: int) -> Int[np.ndarra
 
 
 def parse_grid(text: Any, image_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the rows and columns of a text such as "7x7" or "7".
+    """Return the rows and columns of a text such as "7x7" or "7", or of a pair of numbers.
 
     Args:
-        text: the text; None for 7x7, or for what leaves blocks of two pixels in smaller images.
+        text: the text or the pair; None for 7x7, or for what leaves blocks of two pixels in smaller images.
         image_shape: shape of an image.
 
     Raises:
@@ -53,6 +53,7 @@ def parse_grid(text: Any, image_shape: tuple[int, ...]) -> tuple[int, int]:
     height, width = image_shape[:2]
     if text is None:
         return min(7, max(1, height // 2)), min(7, max(1, width // 2))
+    text = "x".join(map(str, text)) if isinstance(text, tuple | list) else text
     match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", str(text))
     if match is None:
         raise UserError(f"`regions` is ROWSxCOLUMNS, such as 7x7, got {text!s:.60}")

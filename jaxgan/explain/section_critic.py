@@ -33,7 +33,7 @@ def critic_section(
     subject: Subject,
     *,
     method: str = "shapley",
-    regions: str | None = None,
+    regions: str | tuple[int, int] | None = None,
     reference: str = "nearest",
     classes: Sequence[int] | None = None,
 ) -> Section:
@@ -42,7 +42,7 @@ def critic_section(
     Args:
         subject: the run; it has a discriminator.
         method: "shapley", "lime", "integrated" or "expected".
-        regions: the grid, such as "7x7"; None for 7x7, or blocks of two pixels in smaller images.
+        regions: the grid, such as "7x7" or (7, 7); None for 7x7, or blocks of two pixels in smaller images.
         reference: what stands where a region is left out. "nearest" is the nearest training image, of the
             same class where the run is conditional, "reals" are several of these, "grey" is a gray image.
         classes: the classes of the fakes of a conditional run; None for those of the real images.

@@ -31,7 +31,7 @@ def test_the_command_line_names_grids():
     assert parse_grid(None, (8, 8, 1)) == (4, 4)
     assert parse_grid(None, (1, 1, 1)) == (1, 1)
     assert parse_grid("3x5", (8, 8, 1)) == (3, 5)
-    assert parse_grid("4", (8, 8, 1)) == (4, 4)
+    assert parse_grid("4", (8, 8, 1)) == parse_grid((4, 4), (8, 8, 1)) == (4, 4)
     for text in ("9x1", "1x9", "0x3", "0"):
         with pytest.raises(UserError, match=r"the images have 8x8 pixels, so a grid has 1x1 to 8x8 regions"):
             parse_grid(text, (8, 8, 1))
