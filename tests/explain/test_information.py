@@ -25,7 +25,9 @@ def test_the_effective_dimension_counts_directions():
 
 def test_a_unit_that_tells_classes_apart_has_all_their_bits_and_noise_has_its_bias():
     labels = np.arange(4000) % 4
-    activations = np.stack([labels + 0.1 * DRAWS.random(4000), DRAWS.normal(size=4000), np.ones(4000)], axis=1)
+    activations = np.stack(
+        [labels + 0.1 * DRAWS.random(4000), DRAWS.normal(size=4000), np.ones(4000)], axis=1
+    )
     found = unit_information(activations, labels)
     assert found.bits[0] == pytest.approx(2, abs=1e-6)
     assert found.bits[1] == pytest.approx(found.bias[1], abs=4e-3)

@@ -70,7 +70,9 @@ def test_an_edit_replaces_what_a_layer_takes_in(shared):
     last = variables["params"]["twice"]
     for path in ("twice", "twice:2"):
         none = edited(module, variables, {path: jnp.zeros_like})(LATENTS).reshape(4, 3)
-        expected = last["bias"] if path == "twice:2" else jnp.tanh(last["bias"]) @ last["kernel"] + last["bias"]
+        expected = (
+            last["bias"] if path == "twice:2" else jnp.tanh(last["bias"]) @ last["kernel"] + last["bias"]
+        )
         np.testing.assert_allclose(none, np.broadcast_to(expected, (4, 3)), rtol=1e-5)
 
 

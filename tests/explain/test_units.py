@@ -90,7 +90,9 @@ def test_each_family_has_hidden_layers(name, num_classes):
     if name != "stylegan2":  # whose first layer is given the latents divided by their length
         assert "Dense_0" not in paths
     last = layers[-1]
-    found = effects(network.module, network.variables, last.paths, LATENTS[:2], None if labels is None else labels[:2])
+    found = effects(
+        network.module, network.variables, last.paths, LATENTS[:2], None if labels is None else labels[:2]
+    )
     assert found.image.shape == last.features.shape[-1:]
     assert found.image.max() > 0
 
@@ -115,11 +117,11 @@ def test_saturation_is_the_share_of_pixels_at_the_ends():
 
 
 def test_dissection_of_planted_masks_gives_1_and_0():
-    masks = np.zeros((10, 8, 8), bool)
+    masks = np.zeros((200, 8, 8), bool)
     masks[:, 2:4, 2:4] = True  # a sixteenth of the pixels
     maps = np.stack([masks, np.roll(masks, 4, axis=1), np.random.default_rng(0).random(masks.shape)], axis=-1)
     found = dissect(maps, masks, quantile=1 - 1 / 16)
     np.testing.assert_array_equal(found[:2], [1, 0])
-    assert found[2] == pytest.approx(1 / 31, abs=0.03)  # by chance: 1 / 16 of a sixteenth is shared
+    assert found[2] == pytest.approx(1 / 31, abs=0.015)  # by chance: 1 / 16 of a sixteenth is shared
     small = maps[:, ::2, ::2]
     assert dissect(small, masks, quantile=1 - 1 / 16)[0] > 0.4  # enlarged maps are soft

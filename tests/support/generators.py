@@ -21,9 +21,7 @@ def module(name, num_classes=None):
     if name == "dcgan":
         return dcgan.Generator(SHAPE, 4, num_classes=num_classes, hidden=(6,))
     if name == "stylegan2":
-        return stylegan2.Generator(
-            SHAPE, channel_base=32, mapping_layers=2, w_dim=6, num_classes=num_classes
-        )
+        return stylegan2.Generator(SHAPE, channel_base=32, mapping_layers=2, w_dim=6, num_classes=num_classes)
     return small_networks.pair(name, num_classes)[0]
 
 
@@ -48,7 +46,11 @@ def network(module, latent_dim=LATENT, num_classes=None, *, variables=None, imag
 @cache
 def of_family(name, num_classes=None):
     """Return the small generator of a family with random weights."""
-    return network(module(name, num_classes), num_classes=num_classes)
+    plain = network(module(name, num_classes), num_classes=num_classes)
+    changed = jax.tree.map(
+        lambda leaf: leaf + 0.05 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape), plain.variables
+    )
+    return plain._replace(variables=changed)  # some kernels begin with zeros
 
 
 def labels_of(network, n):
