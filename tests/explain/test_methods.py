@@ -76,8 +76,8 @@ def test_what_a_generator_has_no_place_for_is_one_sentence():
         directions_of(network, space, "sefa", 2, key=KEY)
     with pytest.raises(UserError, match="`method` pca is unknown: there are jacobian, ganspace, sefa"):
         directions_of(network, space, "pca", 2, key=KEY)
+    single = generators.network(mlp.Generator((2, 2, 1), ()), 3, image_shape=(2, 2, 1))
     with pytest.raises(UserError, match="`method` ganspace needs a hidden layer"):
-        single = generators.network(mlp.Generator((2, 2, 1), ()), 3, image_shape=(2, 2, 1))
         directions_of(single, space_of(single), "ganspace", 2, key=KEY)
     style = generators.of_family("stylegan2")
     with pytest.raises(UserError, match="`method` sefa needs"):

@@ -45,9 +45,8 @@ def test_what_cannot_be_had_is_a_note(subject):
     assert list(section.numbers["removed"]) == ["layer", "unit", "image"]
     assert "there is no discriminator to say what a unit does to the logit" in section.notes
     assert any("nothing names the classes" in note for note in section.notes)
-    for network in (generators.network(Single(), 4),):
-        section = units_section(subject._replace(generator=network))
-        assert section.notes == ("units cannot be shown: the generator has no hidden layer",)
+    section = units_section(subject._replace(generator=generators.network(Single(), 4)))
+    assert section.notes == ("units cannot be shown: the generator has no hidden layer",)
 
 
 def test_classes_are_those_of_a_head_or_of_the_nearest_training_image(subject, tmp_path):
