@@ -16,7 +16,7 @@ from jaxgan.explain.space import in_batches, labels_of, space_of
 from jaxgan.export import read_generator
 from jaxgan.representation.reader import Reader, labels_for, open_data, open_reader
 from jaxgan.representation.report import output_file
-from jaxgan.representation.settings import check_seed, named
+from jaxgan.representation.settings import check_seed, named, taken
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import NoRoomError, finite, write_atomically, write_json
 from jaxgan.system.limits import require_devices
@@ -101,7 +101,7 @@ def project(
         data: the pictures: "digits", the name of a TFDS data set, a folder or an .npz; None for those that
             the run was trained on. Pictures of another size are cut and resized as in training; a note says
             so.
-        n: the largest number of pictures, always the same ones, >= 1.
+        n: the largest number of pictures, always the same ones and in their order, >= 1.
         steps: steps of Adam, >= 1.
         restarts: beginnings of each picture, >= 1.
         split: the split of a TFDS data set or of an .npz with splits; None for "test".
@@ -121,7 +121,7 @@ def project(
     require_devices()
     reader, generator = open_reader(run), read_generator(run)
     space = space_of(generator)
-    reals = open_data(reader, data, split=split, n=n, data_dir=data_dir)
+    reals, _ = taken(open_data(reader, data, split=split, data_dir=data_dir), n)
     labels = labels_for(reader, reals)
     found = inverted(space, reals.images, labels, **options)
     others, notes = _others(reader, data_dir)

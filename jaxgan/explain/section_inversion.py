@@ -15,6 +15,7 @@ from jaxgan.export import Network
 from jaxgan.system.random import seed_key
 
 IMAGES = 16  # of each kind that are inverted, or more if more are to be looked at
+BRIEF = {"steps": 250, "restarts": 2}  # enough to compare kinds; `jaxgan invert` looks longer
 OWN, LEARNED, HELD_OUT = "own fakes", "training images", "held-out images"
 
 
@@ -39,11 +40,13 @@ def inversion_section(subject: Subject) -> Section:
         if reals is not None and (generator.num_classes is None or reals.labels is not None)
     }
     found = {
-        name: inverted(space, images, labels, seed=subject.seed) for name, (images, labels) in kinds.items()
+        name: inverted(space, images, labels, seed=subject.seed, **BRIEF)
+        for name, (images, labels) in kinds.items()
     }
     psnr = {name: np.minimum(each.psnr, MOST) for name, each in found.items()}
     numbers: dict[str, Any] = {
         "space": space.name,
+        **BRIEF,
         "psnr": {name.replace(" ", "_").replace("-", "_"): each.tolist() for name, each in psnr.items()},
     }
     rows: list[tuple[str, str | float]] = [

@@ -64,9 +64,7 @@ def units_section(subject: Subject) -> Section:
     except UserError as error:
         return Section({}, {}, [], (f"units cannot be shown: {error}",))
     if not layers:
-        return Section(
-            {}, {}, [], ("units cannot be shown: the generator has no hidden layer with a kernel",)
-        )
+        return Section({}, {}, [], ("units cannot be shown: the generator has no hidden layer",))
     fakes = in_batches(plain.generate, latents, labels)
     found = {layer.paths[0]: statistics(layer.features) for layer in layers}
     numbers: dict[str, Any] = {
