@@ -29,7 +29,7 @@ from jaxgan.export import (
 from jaxgan.representation.reader import Reader, open_data, reader_of
 from jaxgan.representation.settings import check_seed
 from jaxgan.system.command_line import Positional, argument
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import (
     NoRoomError,
     finite,
@@ -111,9 +111,12 @@ def explain(
     seed, n, names = check_seed(seed), converted("n", n, int), _parts(what)
     if not 1 <= n <= MOST:
         raise UserError(f"`n` must be at least 1 and at most {MOST}, got {n}")
-    for option, value, choices in (("method", method, METHODS), ("reference", reference, REFERENCES)):
-        if value not in choices:
-            raise UserError(f"`{option}` is one of {', '.join(choices)}, got {value!s:.60}")
+    given = {"method": (method, "shapley"), "regions": (regions, None), "reference": (reference, NEAREST)}
+    for option, (value, default) in ({} if CRITIC in names else given | {"class": (class_, None)}).items():
+        if value != default:
+            raise UserError(f"`{option}` {value} has no effect without {CRITIC} in `what`")
+    method = choose("method", converted("method", method, str), METHODS)
+    reference = choose("reference", converted("reference", reference, str), REFERENCES)
     require_devices()
     run = converted("run", run, Path)
     subject, notes = _subject(run, data, n=n, seed=seed, data_dir=data_dir)
@@ -170,10 +173,7 @@ def _parts(what: Any) -> list[str]:
     what = converted("what", what, str | None)
     if what is None:
         return list(SECTIONS)
-    chosen = [name.strip() for name in what.split(",")]
-    for name in chosen:
-        if name not in SECTIONS:
-            raise UserError(f"`what` is some of {', '.join(SECTIONS)}, with commas between, got {name!s:.60}")
+    chosen = [choose("what", name.strip(), SECTIONS) for name in what.split(",")]
     return [name for name in SECTIONS if name in chosen]
 
 

@@ -21,7 +21,7 @@ from jaxgan.explain.pictures import heat, strips
 from jaxgan.explain.regions import grid, parse_grid
 from jaxgan.explain.section import Section, Subject
 from jaxgan.metrics import auroc
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.random import seed_key
 
 ATTENTION = 64  # fakes, and reals, whose values are averaged
@@ -53,9 +53,7 @@ def critic_section(
     Raises:
         UserError: if there is nothing to compare with, or for arguments that mean nothing.
     """
-    for argument, value, choices in (("method", method, METHODS), ("reference", reference, REFERENCES)):
-        if value not in choices:
-            raise UserError(f"`{argument}` is one of {', '.join(choices)}, got {value!s:.60}")
+    method, reference = choose("method", method, METHODS), choose("reference", reference, REFERENCES)
     judge, seed = subject.discriminator, subject.seed
     if judge is None:
         raise UserError(f"{subject.path} has no exported discriminator, so there is no verdict to explain")

@@ -142,9 +142,9 @@ def test_classes_are_those_that_are_named(tmp_path, data, quick):
 
 def test_mistakes_are_one_sentence_and_write_nothing(run, data, quick, tmp_path):
     for options, message in (
-        ({"what": "critic,cat"}, "`what` is some of critic.*, got cat"),
-        ({"method": "gradcam"}, "`method` is one of shapley, lime, integrated, expected, got gradcam"),
-        ({"reference": "blur"}, "`reference` is one of nearest, reals, grey, got blur"),
+        ({"what": "critic,cat"}, "`what` cat is unknown: .*there are critic"),
+        ({"method": "gradcam"}, "`method` gradcam is unknown: there are shapley, lime, integrated, expected"),
+        ({"reference": "blur"}, "`reference` blur is unknown: there are nearest, reals, grey"),
         ({"regions": "9x9"}, "the images have 8x8 pixels, so a grid has 1x1 to 8x8 regions"),
         ({"n": 0}, "`n` must be at least 1"),
         ({"seed": -1}, "`seed` must be at least 0"),
@@ -154,6 +154,11 @@ def test_mistakes_are_one_sentence_and_write_nothing(run, data, quick, tmp_path)
     ):
         with pytest.raises(UserError, match=message):
             explain.explain(run, **{"reference": "grey", **options})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(command.SECTIONS, "latents", None)
+        for option, value in (("method", "lime"), ("regions", "2x2"), ("reference", "grey"), ("class_", "3")):
+            with pytest.raises(UserError, match="has no effect without critic in `what`"):
+                explain.explain(run, what="latents", **{option: value})
     with pytest.raises(UserError, match="there is no run"):
         explain.explain(tmp_path / "nothing")
     for file in (run / "export").glob("discriminator*"):

@@ -159,8 +159,12 @@ def test_rank_correlation_is_spearmans():
 def test_mistakes_are_one_sentence():
     of_run = subject(learned=reals(REALS))
     for changes, options, message in (
-        ({}, {"method": "gradcam"}, "`method` is one of shapley, lime, integrated, expected, got gradcam"),
-        ({}, {"reference": "blur"}, "`reference` is one of nearest, reals, grey, got blur"),
+        (
+            {},
+            {"method": "gradcam"},
+            "`method` gradcam is unknown: there are shapley, lime, integrated, expected",
+        ),
+        ({}, {"reference": "blur"}, "`reference` blur is unknown: there are nearest, reals, grey"),
         ({}, {"regions": "9x9"}, "the images have 8x8 pixels"),
         ({"discriminator": None}, {}, "has no exported discriminator"),
         ({"learned": None}, {}, "name them with `data`"),
