@@ -1,15 +1,19 @@
 """Discriminators of every kind as critics: what they say is what the network says of the image alone."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import small_networks
+from jaxgan.explain import grid, integrated_gradients, shapley
 from jaxgan.explain.critic import critic_of, logits_of
 from jaxgan.export import Network
 from jaxgan.layers import MinibatchStddev
-from jaxgan.networks import mlp
+from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.networks.encoders import PairDiscriminator
 
 SHAPE, LATENT, CLASSES = (4, 4, 1), 3, 5
@@ -93,3 +97,28 @@ def test_uint8_images_are_judged_as_floats():
         judge.variables, jnp.asarray(pixels / np.float32(127.5) - 1), None, train=False
     )
     np.testing.assert_allclose(logits_of(judge)(pixels), expected, atol=1e-5)
+
+
+FAMILIES = {
+    "dcgan": lambda: dcgan.Discriminator(width=4, norm="batch"),
+    "spectral dcgan": lambda: dcgan.Discriminator(width=4, norm="spectral"),
+    **{name: partial(lambda name: small_networks.pair(name)[1], name) for name in small_networks.NAMES},
+    "stylegan2": lambda: stylegan2.Discriminator(channel_base=32, channel_max=4),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_judged_and_explained_one_image_at_a_time(family):
+    module = FAMILIES[family]()
+    images = jnp.asarray(DRAW.uniform(-1, 1, (3, *small_networks.SHAPE)), jnp.float32)
+    variables = module.init(jax.random.key(0), images[:1], train=False)
+    judge = Network(module, variables, {"num_classes": None, "takes": ["image"]})
+    expected = [module.apply(variables, each[None], train=False)[0] for each in images]
+    np.testing.assert_allclose(logits_of(judge)(images), expected, rtol=1e-4, atol=1e-5)
+    critic, regions = critic_of(judge, variables), grid(small_networks.SHAPE, 2, 2)
+    found = shapley(critic, images[0], images[1], regions)
+    assert float(found.residual) == pytest.approx(0, abs=1e-5)
+    assert float(found.total) == pytest.approx(float(expected[0]), rel=1e-4, abs=1e-5)
+    slopes = integrated_gradients(critic, images[0], images[1], regions=regions, steps=32)
+    assert float(slopes.residual) == pytest.approx(0, abs=0.1 * np.abs(slopes.values).sum())
