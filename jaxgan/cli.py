@@ -239,7 +239,7 @@ def interpolate(
     if len(description["image_shape"]) == 1:
         raise UserError(f"{run} makes points, and interpolate draws images")
     longest = steps if video is None else max(steps, explanation.FRAMES)
-    require_memory(rows * longest * _bytes_per_image(description), f"`rows` {rows:,} of {longest:,} images")
+    require_memory(rows * longest * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {longest:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
     prior = export.prior_of(description)
     ends = draw_rows(prior, seed_key(seed), 2 * rows)

@@ -40,8 +40,8 @@ def inversion_section(subject: Subject) -> Section:
         if reals is not None and (generator.num_classes is None or reals.labels is not None)
     }
     found = {
-        name: inverted(space, images, labels, seed=subject.seed, **BRIEF)
-        for name, (images, labels) in kinds.items()
+        name: inverted(space, images, given, seed=subject.seed, **BRIEF)
+        for name, (images, given) in kinds.items()
     }
     psnr = {name: np.minimum(each.psnr, MOST) for name, each in found.items()}
     numbers: dict[str, Any] = {
