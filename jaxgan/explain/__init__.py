@@ -4,7 +4,7 @@ An explanation says what was asked (what does each region add to the verdict?), 
 which stands where a region is left out) and how sure it is (standard errors, and numbers that a wrong
 explanation would fail at).
 
-    critic = load_discriminator("runs/mnist_dcgan")
+    critic = export.load_discriminator("runs/mnist_dcgan")
     regions = explain.grid(image.shape, 7, 7)
     found = explain.shapley(critic, image, reference, regions, key=jax.random.key(0))
     explain.fidelity(critic, image, reference, regions, found.values, key=jax.random.key(1))
