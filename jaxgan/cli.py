@@ -19,6 +19,7 @@ import jaxgan
 from jaxgan import build, export, representation, sampling
 from jaxgan import data as sources
 from jaxgan import evaluate as evaluation
+from jaxgan import explain as explanation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
 from jaxgan.export.command import export_to
@@ -213,6 +214,7 @@ def interpolate(
     truncation: float | None = None,
     out: Path = Path("strip.png"),
     gif: bool = False,
+    video: Path | None = None,
 ) -> None:
     """Walk from one latent to another along the sphere, a walk in each row.
 
@@ -224,35 +226,132 @@ def interpolate(
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         out: a .png.
         gif: write an animation of the walks too, beside the picture.
+        video: an .mp4 or a .gif of the walks, there and back in four seconds; an .mp4 needs jaxgan[video].
     """
     _check_seed(seed)
     if rows < 1 or steps < 2:
         raise UserError(f"`rows` must be at least 1 and `steps` at least 2, got {rows} and {steps}")
     if out.suffix.lower() != ".png":
         raise UserError(f"`out` must end in .png, got {out}")
+    if video is not None:
+        explanation.check_video(video)
     description = export.read_description(run)
     generate = functools.partial(export.load_generator(run), truncation=truncation)
     if len(description["image_shape"]) == 1:
         raise UserError(f"{run} makes points, and interpolate draws images")
-    require_memory(rows * steps * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {steps:,}")
+    longest = steps if video is None else max(steps, explanation.FRAMES)
+    require_memory(rows * longest * _bytes_per_image(description), f"`rows` {rows:,} of `steps` {longest:,}")
     labels = sampling.column_labels(rows, description["num_classes"])
     prior = export.prior_of(description)
     ends = draw_rows(prior, seed_key(seed), 2 * rows)
-    columns = [
-        sampling.sample(generate, prior.between(ends[:rows], ends[rows:], share), labels)
-        for share in np.linspace(0, 1, steps).tolist()
-    ]
+
+    def walks(steps: int) -> list[np.ndarray]:
+        return [
+            sampling.sample(generate, prior.between(ends[:rows], ends[rows:], share), labels)
+            for share in np.linspace(0, 1, steps).tolist()
+        ]
+
+    columns = walks(steps)
     strip = np.stack(columns, axis=1).reshape(-1, *columns[0].shape[1:])
     _write(out, sampling.grid(strip, columns=steps).save)
     if gif:
-        frames = [sampling.grid(column, columns=round(rows**0.5)) for column in columns]
-        _write(out.with_suffix(".gif"), lambda file: sampling.animate([*frames, *frames[-2:0:-1]], file))
-    output.write(f"{rows} walks of step {description['step']:,} in {out}")
+        frames = _there_and_back(columns)
+        _write(out.with_suffix(".gif"), lambda file: sampling.animate(frames, file))
+    if video is not None:
+        shown = _there_and_back(walks(explanation.FRAMES))
+        _write(video, lambda file: explanation.write_video(shown, file))
+    output.write(f"{rows} walks of step {description['step']:,} in {out}{f' and {video}' if video else ''}")
+
+
+def _there_and_back(columns: list[np.ndarray]) -> list[Any]:
+    """Return grids of the walks at each step, and the same backwards."""
+    frames = [sampling.grid(column, columns=round(len(column) ** 0.5)) for column in columns]
+    return [*frames, *frames[-2:0:-1]]
+
+
+@pinned()
+def edit(
+    run: Positional[Path],
+    *,
+    direction: int = 1,
+    amount: str = "-3:3",
+    method: str = "jacobian",
+    n: int = 8,
+    steps: int = 7,
+    class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
+    seed: int = 0,
+    out: Path = Path("edit.png"),
+) -> None:
+    """Move images along a direction of the latents that changes them most, an image in each row.
+
+    Args:
+        run: a run's folder, or an exported generator.
+        direction: number of the direction, from 1 for the strongest.
+        amount: first and last step, in standard deviations of the latents.
+        method: jacobian: what the images change by; ganspace: what a layer varies in; sefa: what the first
+            layer stretches.
+        n: number of images that are moved.
+        steps: number of images of a row, both ends included.
+        class_: classes to draw by name or number, with commas between; None for all of them in turn.
+        seed: seed of the latents.
+        out: a .png.
+    """
+    if out.suffix.lower() != ".png":
+        raise UserError(f"`out` must end in .png, got {out}")
+    classes = _classes(class_, export.read_description(run), run)
+    edited = explanation.edit(
+        run, direction=direction, amount=amount, method=method, n=n, steps=steps, seed=seed,
+        classes=None if class_ is None else classes,
+    )  # fmt: skip
+    _write(out, edited.picture.save)
+    output.write(
+        f"direction {direction} of {edited.space} by {method} in {out}: a step of 1 changes a pixel by "
+        f"{edited.moved:.3f} (RMS), a random one by {edited.random:.3f}"
+    )
+
+
+def invert(
+    run: Positional[Path],
+    pictures: Positional[str | None] = None,
+    *,
+    n: int = 64,
+    steps: int = 400,
+    restarts: int = 4,
+    split: str | None = None,
+    seed: int = 0,
+    data_dir: str | None = None,
+    out: Path | None = None,
+) -> None:
+    """Look for the latents of which a run's generator makes given pictures, and say how near it comes.
+
+    Args:
+        run: a run's folder, or an exported generator.
+        pictures: "digits", the name of a TFDS data set, a folder or an .npz; None for what the run was
+            trained on.
+        n: the largest number of pictures.
+        steps: steps of Adam from each beginning.
+        restarts: beginnings of each picture, of which the best end is kept.
+        split: the split of a TFDS data set or of an .npz with splits; None for "test".
+        seed: seed of the beginnings.
+        data_dir: the folder of TFDS data sets; None for the run's own.
+        out: an .npz with the latents and the PSNR of each picture, beside which a .png shows the pictures and
+            what the generator makes of them, and a .json has the numbers; None for inversion.npz in the run.
+    """
+    lines = explanation.invert_to_files(
+        run, pictures, n=n, steps=steps, restarts=restarts, split=split, seed=seed, data_dir=data_dir, out=out
+    )
+    for line in lines:
+        output.write(with_flags(line))
 
 
 @functools.wraps(evaluation.evaluate)
 def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
     output.write(evaluation.table(evaluation.evaluate(*args, **options)))
+
+
+@functools.wraps(explanation.explain)
+def explain(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
+    output.write(with_flags(explanation.table(explanation.explain(*args, **options))))
 
 
 def _compared(function: Callable[..., Any]) -> Callable[..., None]:
@@ -415,6 +514,8 @@ def main(args: list[str] | None = None) -> None:
         "recipes": recipes,
         "sample": sample,
         "interpolate": interpolate,
+        "edit": edit,
+        "invert": invert,
         "evaluate": evaluate,
         "encode": encode,
         "cluster": _compared(representation.cluster),
@@ -422,6 +523,7 @@ def main(args: list[str] | None = None) -> None:
         "anomalies": _compared(representation.anomalies),
         "reduce": _compared(representation.reduce),
         "export": export_,
+        "explain": explain,
         "check": check,
         "data": data,
         "sweep": sweep,

@@ -54,11 +54,14 @@ def test_sample_makes_a_grid_and_arrays(run_folder, tmp_path, capsys):
 
 def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
     out = tmp_path / "strip.png"
-    cli.main(["interpolate", str(run_folder), "--rows", "3", "--steps", "5", "--out", str(out), "--gif"])
+    walk = ["interpolate", str(run_folder), "--rows", "3", "--steps", "5", "--out", str(out), "--gif"]
+    cli.main([*walk, "--video", str(tmp_path / "walk.gif")])
     with Image.open(out) as strip:
         assert strip.size == (5 * 9 * 14 + 14, 3 * 9 * 14 + 14)  # cells of 8 pixels and a gutter, enlarged
     with Image.open(tmp_path / "strip.gif") as gif:
         assert gif.n_frames == 8  # there and back
+    with Image.open(tmp_path / "walk.gif") as film:
+        assert film.n_frames > 40  # as many whatever the steps; frames that are alike are one
     generate = jaxgan.load_generator(run_folder)
     ends = jaxgan.sampling.draw_latents(jax.random.key(0), 6, 100)
     first = jaxgan.sampling.sample(generate, ends[:3], jnp.arange(3))
@@ -121,6 +124,7 @@ def test_a_truncation_of_zero_draws_one_image(tmp_path, monkeypatch, capsys):
     [
         (["interpolate", "RUN", "--steps", "1"], "--steps at least 2, got 8 and 1"),
         (["interpolate", "RUN", "--out", "strip.gif"], "--out must end in .png"),
+        (["interpolate", "RUN", "--video", "walk.avi"], "--video must end in .mp4 or .gif, got walk.avi"),
         (["interpolate", "nothing"], "there is no run, no folder and no file at nothing"),
         (["data", "prepare", "imagenet"], 'cannot prepare "imagenet", only mnist, fashion_mnist, cifar10'),
         (["data", "prepare", "mnist", "--from", "nowhere", "--data-dir", "tfds"], "nowhere"),

@@ -83,6 +83,40 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
                 temporary.unlink()
 
 
+def replace_folder(folder: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a new folder beside `folder`, then put it in its place: readers see all of it or none.
+
+    What was in the folder is removed. Where that or the writing fails, the folder is as it was before.
+
+    Args:
+        folder: the folder to make or to replace; missing folders above it are made too.
+        write: called with the path of an empty folder.
+
+    Raises:
+        NoRoomError: if the disk is full, whatever `write` raises then.
+    """
+    folder = folder.resolve()  # a link stays a link
+    new, old = (folder.with_name(f".{folder.name}.{os.getpid()}.tmp-{kind}") for kind in ("new", "old"))
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in (new, old):  # of a killed process with the same number
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            new.mkdir()
+            write(new)
+            if folder.exists():
+                folder.rename(old)
+            try:
+                new.rename(folder)
+            except BaseException:
+                if old.exists():
+                    old.rename(folder)
+                raise
+        finally:
+            for left in (new, old):
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8, whatever the locale; bytes of a name that are no text are escaped."""
     path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -262,6 +262,8 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
         ("scaling", "--repetitions 0", "--repetitions must be at least 1"),
         ("vs_pytorch", "--networks dcgan-18", "did you mean dcgan_28"),
         ("vs_pytorch", "--torch-python no/such/python", "no/such/python is no Python that has torch"),
+        ("explain", "--critics mlp", "did you mean mlp_28"),
+        ("explain", "--oracle-python no/such/python", "no/such/python is no Python that has shap and lime"),
     ],
 )
 def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, program, options, message):
@@ -293,6 +295,9 @@ def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, progr
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
             "| mlp      |  bfloat16 |     4 |",
             marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "explain.py", "--critics mlp_28 --rounds 1", "| mlp_28   |    lime |", marks=pytest.mark.slow
         ),
         pytest.param(
             "fault_cost.py",

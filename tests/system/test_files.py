@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 
 from jaxgan.system import files
 from jaxgan.system.errors import UserError
-from jaxgan.system.files import NoRoomError, write_atomically
+from jaxgan.system.files import NoRoomError, replace_folder, write_atomically
 
 
 def mode(path):
@@ -161,3 +161,42 @@ def test_text_is_written_whatever_is_in_it(tmp_path):
     assert (tmp_path / "a").read_bytes() == "rün ".encode() + rb"\udcff"
     files.write_json(tmp_path / "b", {"data": "rün \udcff"})
     assert json.loads((tmp_path / "b").read_bytes()) == {"data": "rün \udcff"}
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "deep" / "folder"
+    for text in ("first", "second"):
+        replace_folder(folder, lambda new, text=text: (new / f"{text}.txt").write_text(text))
+        assert [path.name for path in folder.iterdir()] == [f"{text}.txt"]
+        assert [path.name for path in folder.parent.iterdir()] == ["folder"]
+
+
+def test_a_folder_stays_where_writing_fails(tmp_path):
+    folder = tmp_path / "folder"
+    replace_folder(folder, lambda new: (new / "first.txt").write_text("first"))
+
+    def fail(new):
+        (new / "half.txt").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder(folder, fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert (folder / "first.txt").read_text() == "first"
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    replace_folder(tmp_path / "link", lambda new: (new / "file.txt").write_text("text"))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "file.txt").read_text() == "text"
+
+
+def test_a_full_disk_under_a_folder_is_told(tmp_path):
+    def fail(new):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(NoRoomError, match="folder"):
+        replace_folder(tmp_path / "folder", fail)
+    assert not list(tmp_path.iterdir())

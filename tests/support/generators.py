@@ -1,0 +1,58 @@
+"""A small generator of each family with random weights, as it is read from an export."""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+
+import small_networks
+from jaxgan.export import Network
+from jaxgan.names import FAMILIES
+from jaxgan.networks import dcgan, mlp, stylegan2
+
+SHAPE, LATENT, CLASSES = (8, 8, 1), 5, 3
+NAMES = tuple(FAMILIES)
+
+
+def module(name, num_classes=None):
+    """Return the small generator of a family."""
+    if name == "mlp":
+        return mlp.Generator(SHAPE, (6, 7), num_classes=num_classes)
+    if name == "dcgan":
+        return dcgan.Generator(SHAPE, 4, num_classes=num_classes, hidden=(6,))
+    if name == "stylegan2":
+        return stylegan2.Generator(SHAPE, channel_base=32, mapping_layers=2, w_dim=6, num_classes=num_classes)
+    return small_networks.pair(name, num_classes)[0]
+
+
+def network(module, latent_dim=LATENT, num_classes=None, *, variables=None, image_shape=SHAPE, prior=None):
+    """Return a generator as `export.read_generator` does, with random weights if none are given."""
+    labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+    if variables is None:
+        variables = jax.jit(lambda key: module.init(key, jnp.zeros((1, latent_dim)), labels, train=False))(
+            jax.random.key(0)
+        )
+    description = {
+        "image_shape": list(image_shape),
+        "latent_dim": latent_dim,
+        "num_classes": num_classes,
+        "step": 7,
+    }
+    if prior is not None:
+        description["inputs"] = {"prior": prior}
+    return Network(module, variables, description)
+
+
+@cache
+def of_family(name, num_classes=None):
+    """Return the small generator of a family with random weights."""
+    plain = network(module(name, num_classes), num_classes=num_classes)
+    changed = jax.tree.map(
+        lambda leaf: leaf + 0.05 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape), plain.variables
+    )
+    return plain._replace(variables=changed)  # some kernels begin with zeros
+
+
+def labels_of(network, n):
+    """Return labels for n images of a generator, or None."""
+    return None if network.num_classes is None else jnp.arange(n) % network.num_classes
