@@ -10,7 +10,7 @@ import numpy as np
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.evaluate.reals import Reals
 from jaxgan.explain.information import unit_information
-from jaxgan.explain.inside import calls
+from jaxgan.explain.inside import calls, readable
 from jaxgan.explain.pages import page
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.space import Space, in_batches, labels_of, rows_of, spaces_of
@@ -159,7 +159,8 @@ def _count(subject: Subject, space: Space) -> int:
         return [call.inputs for call in calls(generator.module, variables, latents, labels)[1]]
 
     latents = space.draw(seed_key(0), labels, 1)
-    shapes = jax.eval_shape(features, generator.variables, latents, labels)
+    with readable(generator.module):
+        shapes = jax.eval_shape(features, generator.variables, latents, labels)
     size = 4 * sum(math.prod(each.shape) for each in shapes)
     return max(EFFECTS, min(COUNT, MOST_BYTES // max(size, 1)))
 
