@@ -15,9 +15,9 @@ is 0 is kept. The vectors that come back are steps of size 1.
 
 References:
     Wang and Ponce 2021, The Geometry of Deep Generative Image Models, https://arxiv.org/abs/2101.06006
-    Harkonen et al. 2020, GANSpace, https://arxiv.org/abs/2004.02546, section 2.2
+    Harkonen et al. 2020, GANSpace, https://arxiv.org/abs/2004.02546
     Shen and Zhou 2021, Closed-Form Factorization of Latent Semantics in GANs,
-    https://arxiv.org/abs/2007.06600, eq. 6
+    https://arxiv.org/abs/2007.06600
 """
 
 from collections.abc import Callable, Sequence
@@ -112,9 +112,6 @@ def jacobian(
 
     Returns:
         The `Directions`, with the eigenvalues of `metric`.
-
-    References:
-        Wang and Ponce 2021, section 3.
     """
     return leading(metric(generate, latents, labels=labels, scale=scale), k, scale=scale)
 
@@ -146,7 +143,7 @@ def sefa(kernel: Any, k: int, *, scale: Any = None) -> Directions:
         The `Directions`, with the eigenvalues of A A^T.
 
     References:
-        Shen and Zhou 2021, eq. 6; A is the transpose of the kernel there.
+        Shen and Zhou 2021; A is the transpose of the kernel there.
     """
     scale = _scale(scale, np.shape(kernel)[0])
     scaled = scale[:, None] * np.asarray(kernel, np.float64)
@@ -167,7 +164,7 @@ def pca(activations: Any, latents: Any, k: int, *, scale: Any = None) -> Directi
         have fewer components.
 
     References:
-        Harkonen et al. 2020, eqs. 2 and 3.
+        Harkonen et al. 2020.
     """
     scale = _scale(scale, latents.shape[1])
     rows = np.asarray(activations, np.float64).reshape(len(activations), -1)

@@ -9,10 +9,11 @@ Replacing an input is an intervention: what the generator makes of it shows what
 (Bau et al. 2019).
 
 References:
-    Bau et al. 2019, GAN Dissection, https://arxiv.org/abs/1811.10597, section 3.2 (interventions)
+    Bau et al. 2019, GAN Dissection, https://arxiv.org/abs/1811.10597: interventions
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -85,16 +86,23 @@ def listening(
         return [keep(call.inputs) for call in chosen]
 
     def ordered(variables: Variables, latents: Any, labels: Any = None) -> Activations:
-        try:
+        with readable(module):
             arrays = listen(variables, latents, labels)
-        except jax.errors.UnexpectedTracerError as error:
-            raise UserError(
-                f"{type(module).__name__} calls layers inside of a transformation such as flax.linen.scan, "
-                "where they cannot be listened to"
-            ) from error
         return list(zip(names, arrays, strict=True))
 
     return ordered
+
+
+@contextlib.contextmanager
+def readable(module: nn.Module) -> Iterator[None]:
+    """Raise a `UserError` where the body listens to layers that are inside of a transformation."""
+    try:
+        yield
+    except jax.errors.UnexpectedTracerError as error:
+        raise UserError(
+            f"{type(module).__name__} calls layers inside of a transformation such as flax.linen.scan, "
+            "where they cannot be listened to"
+        ) from error
 
 
 def edited(module: nn.Module, variables: Variables, edits: Mapping[str, Edit]) -> Callable[..., jax.Array]:

@@ -129,7 +129,8 @@ def project(
     drawn = space.draw(seed_key(seed), fakes, COMPARED)
     kinds = {OWN: (in_batches(space.generate, drawn, fakes), fakes), **others}
     psnr = {name: _psnr(inverted(space, images, given, **options)) for name, (images, given) in kinds.items()}
-    memory = memory_of(psnr[LEARNED], psnr[HELD_OUT]) if {LEARNED, HELD_OUT} <= set(psnr) else None
+    enough = all(len(psnr.get(name, ())) > 1 for name in (LEARNED, HELD_OUT))
+    memory = memory_of(psnr[LEARNED], psnr[HELD_OUT]) if enough else None
     again = in_batches(space.generate, found.latents, labels)
     both = paired(reals.images[:SHOWN], again[:SHOWN], columns=COLUMNS)
     shown = picture(both, columns=min(COLUMNS, len(reals.images)))

@@ -58,7 +58,7 @@ def inversion_section(subject: Subject) -> Section:
     side = 8
     both = paired(images[: 4 * side], again[: 4 * side], columns=side)
     notes = [] if shown is LEARNED else ["the training images cannot be had: only own fakes were inverted"]
-    if LEARNED in psnr and HELD_OUT in psnr:
+    if all(len(psnr.get(name, ())) > 1 for name in (LEARNED, HELD_OUT)):
         memory = memory_of(psnr[LEARNED], psnr[HELD_OUT])
         numbers["memorization"] = memory._asdict()
         rows.append(("training minus held-out images, dB", memory.difference))

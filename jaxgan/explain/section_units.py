@@ -10,7 +10,7 @@ import numpy as np
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.evaluate.reals import Reals
 from jaxgan.explain.information import unit_information
-from jaxgan.explain.inside import calls
+from jaxgan.explain.inside import calls, readable
 from jaxgan.explain.pages import page
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.space import Space, in_batches, labels_of, rows_of, spaces_of
@@ -77,8 +77,8 @@ def units_section(subject: Subject) -> Section:
         rows.append((f"dead units of {path} (of {each.units})", each.dead))
         rows.append((f"rank of {path} (of {each.units})", each.rank))
     layer, classifier = layers[len(layers) // 2], classifier_of(subject)
-    units = _liveliest(layer)
-    notes = _notes(subject, layer, units, classifier)
+    units, judge = _liveliest(layer), _judge(subject, fakes, labels)
+    notes = _notes(layer, units, judge, classifier)
     few = slice(0, min(EFFECTS, count))
     effect = effects(
         generator.module,
@@ -87,7 +87,7 @@ def units_section(subject: Subject) -> Section:
         latents[few],
         rows_of(labels, few),
         units=units,
-        judge=None if subject.discriminator is None else _judge(subject),
+        judge=judge,
         classify=None if classifier is None else classifier.classify,
     )
     order = np.argsort(-effect.image)
@@ -146,7 +146,12 @@ def _nearest(reals: Reals) -> Callable[[np.ndarray], np.ndarray]:
     return classify
 
 
-def _judge(subject: Subject) -> Callable[[Any, Any], np.ndarray]:
+def _judge(subject: Subject, fakes: np.ndarray, labels: Any) -> Callable[[Any, Any], np.ndarray] | None:
+    """Return the discriminator as a function of images and labels; None where there is none to ask."""
+    try:
+        subject.reader.discriminate(fakes[:1], None if labels is None else labels[:1])
+    except UserError:  # none was exported, or a judge of pairs has no encoder
+        return None
     return lambda images, labels: subject.reader.discriminate(np.asarray(images), labels)
 
 
@@ -159,7 +164,8 @@ def _count(subject: Subject, space: Space) -> int:
         return [call.inputs for call in calls(generator.module, variables, latents, labels)[1]]
 
     latents = space.draw(seed_key(0), labels, 1)
-    shapes = jax.eval_shape(features, generator.variables, latents, labels)
+    with readable(generator.module):
+        shapes = jax.eval_shape(features, generator.variables, latents, labels)
     size = 4 * sum(math.prod(each.shape) for each in shapes)
     return max(EFFECTS, min(COUNT, MOST_BYTES // max(size, 1)))
 
@@ -170,11 +176,11 @@ def _liveliest(layer: Layer) -> np.ndarray:
     return np.sort(np.argsort(-spread, kind="stable")[:MOST_UNITS])
 
 
-def _notes(subject: Subject, layer: Layer, units: np.ndarray, classifier: Classifier | None) -> list[str]:
+def _notes(layer: Layer, units: np.ndarray, judge: Any, classifier: Classifier | None) -> list[str]:
     notes, count = [f"units were removed from what {layer.paths[0]} takes in"], layer.features.shape[-1]
     if len(units) < count:
         notes.append(f"of its {count:,} units the {len(units)} that vary most were removed")
-    if subject.discriminator is None:
+    if judge is None:
         notes.append("there is no discriminator to say what a unit does to the logit")
     if classifier is None:
         notes.append("nothing names the classes of images: what a unit does to them is not known")

@@ -1,8 +1,7 @@
 """The latents that are looked at: their length, how they are drawn, and how far a step of size 1 moves them.
 
-Most generators are looked at in their latents z. A generator with the two methods ``map`` and ``synthesize``,
-as StyleGAN2 is, is looked at in its intermediate latents w: its directions are straighter there (Karras et
-al. 2019, section 4).
+Generators are looked at in their latents z. A StyleGAN2 is looked at in its intermediate latents w first, as
+its directions are straighter there (Karras et al. 2019).
 
 A step of size 1 is a standard deviation. That is 1 for a normal block of z and 1 / sqrt(3) for a uniform
 block. A category is kept, as it has no values in between: its scale is 0. All numbers of w have one scale,
@@ -27,6 +26,7 @@ from jaxtyping import Float, Int
 from jaxgan import export
 from jaxgan.explain.inside import recorded
 from jaxgan.export import Network
+from jaxgan.networks import stylegan2
 from jaxgan.prior import draw_rows
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
@@ -80,8 +80,8 @@ def space_of(generator: Network) -> Space:
 
 
 def has_w(module: nn.Module) -> bool:
-    """Return whether a generator has intermediate latents: methods ``map`` and ``synthesize``."""
-    return all(callable(getattr(type(module), name, None)) for name in ("map", "synthesize"))
+    """Return whether a generator has intermediate latents."""
+    return isinstance(module, stylegan2.Generator)
 
 
 def labels_of(generator: Network, n: int) -> Int[np.ndarray, " n"] | None:
@@ -182,7 +182,11 @@ def _first_kernel(
 
     kernels = []
     numbers = {np.asarray(column).tobytes(): i for i, column in enumerate(np.asarray(latents).T)}
-    for inputs, kernel in first(variables, latents, labels):
+    try:
+        found = first(variables, latents, labels)
+    except jax.errors.UnexpectedTracerError:  # layers in flax.linen.scan and the like cannot be listened to
+        return None
+    for inputs, kernel in found:
         places = [numbers.get(np.ascontiguousarray(column).tobytes()) for column in np.asarray(inputs).T]
         whole = np.zeros((latents.shape[1], kernel.shape[1]), np.float32)
         for row, place in zip(np.asarray(kernel), places, strict=True):

@@ -23,7 +23,7 @@ from jaxgan.state import Variables
 
 SIDE = 8  # rows and columns of pixels that statistics look at
 ROWS = 256  # pairs of a unit and a latent that go through the generator at a time
-QUANTILE = 0.995  # Bau et al. 2019, section 3.1: a unit is active where it is among its top half percent
+QUANTILE = 0.995  # a unit is active where it is among the top half percent of its values
 
 
 class Statistics(NamedTuple):
@@ -254,7 +254,7 @@ def dissect(
         IoU of each unit, 0 to 1, ``[units]``.
 
     References:
-        Bau et al. 2019, eq. 2.
+        Bau et al. 2019.
     """
     maps, masks = np.asarray(maps, np.float32), np.asarray(masks, bool)
     shared = []

@@ -2,12 +2,13 @@ import json
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import generators
 import subjects
-from jaxgan.explain import space_of, units_section
+from jaxgan.explain import latents_section, space_of, units_section
 from jaxgan.explain.section_units import classifier_of
 from jaxgan.games.heads import Head
 
@@ -18,6 +19,19 @@ class Single(nn.Module):
     @nn.compact
     def __call__(self, latents, labels=None, *, train):
         return nn.Dense(64)(latents).reshape(-1, *generators.SHAPE)
+
+
+class Scanned(nn.Module):
+    """A user's generator whose layers are inside of a transformation."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        def body(layer, features, _):
+            return jnp.tanh(layer(features)), None
+
+        scan = nn.scan(body, variable_axes={"params": 0}, split_rngs={"params": True}, length=2)
+        features = scan(nn.Dense(4), latents, None)[0]
+        return jnp.tile(features, (1, 16)).reshape(-1, *generators.SHAPE)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +54,23 @@ def test_units_are_counted_removed_and_shown(subject):
     json.dumps(section.numbers, allow_nan=False)
 
 
-def test_what_cannot_be_had_is_a_note(subject):
-    section = units_section(subject._replace(learned=None, discriminator=None))
+def test_what_cannot_be_had_is_a_note(tmp_path):
+    subject = subjects.subject(tmp_path / "run", discriminator=False)
+    section = units_section(subject)
     assert list(section.numbers["removed"]) == ["layer", "unit", "image"]
     assert "there is no discriminator to say what a unit does to the logit" in section.notes
     assert any("nothing names the classes" in note for note in section.notes)
     section = units_section(subject._replace(generator=generators.network(Single(), 4)))
     assert section.notes == ("units cannot be shown: the generator has no hidden layer",)
+
+
+def test_layers_that_cannot_be_listened_to_are_a_note_and_no_crash(subject):
+    network = generators.network(Scanned(), 4)
+    (note,) = units_section(subject._replace(generator=network)).notes
+    assert note.startswith("units cannot be shown: Scanned calls layers inside of a transformation")
+    section = latents_section(subject._replace(generator=network))
+    assert list(section.numbers["z"]["unit_step"]) == ["jacobian", "random"]
+    assert len(section.notes) == 2
 
 
 def test_classes_are_those_of_a_head_or_of_the_nearest_training_image(subject, tmp_path):
