@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
-from jaxgan.networks import biggan, dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
+from jaxgan.networks import biggan, dcgan, encoders, fastgan, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
 
@@ -124,6 +124,13 @@ def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
 
 
+def _fastgan(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    norm = "batch" if config.discriminator_norm == "batch" else "none"  # all have spectral normalization
+    return fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
+
+
 def _stylegan2(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
@@ -158,6 +165,9 @@ FAMILIES = {
     ),
     "biggan": Family(
         biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")
+    ),
+    "fastgan": Family(
+        fastgan.Generator, fastgan.Discriminator, _fastgan, note_on=partial(sizes.note_on, "a FastGAN")
     ),
     "r3gan": Family(r3gan.Generator, r3gan.Discriminator, _r3gan, note_on=partial(sizes.note_on, "an R3GAN")),
     "stylegan2": Family(stylegan2.Generator, stylegan2.Discriminator, _stylegan2, note_on=stylegan2.note_on),
