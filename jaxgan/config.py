@@ -102,7 +102,7 @@ class Config:
     width: int = _networks(
         64,
         "channels next to the image (r3gan: a multiple of 8; biggan: a quarter or half; fastgan: at 128x128)",
-        only={"network": ("dcgan", "resnet", "biggan", "fastgan", "r3gan", "stylegan2")},
+        only={"network": ("dcgan", "resnet", "sagan", "biggan", "fastgan", "r3gan", "stylegan2")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(

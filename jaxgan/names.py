@@ -107,6 +107,10 @@ def _resnet(
     return resnet.for_images(image_shape, config.width, num_classes=num_classes)
 
 
+def _sagan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    return resnet.for_images(image_shape, config.width, num_classes=num_classes, attentive=True)
+
+
 def _biggan(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
@@ -162,6 +166,9 @@ FAMILIES = {
     ),
     "resnet": Family(
         resnet.Generator, resnet.Discriminator, _resnet, note_on=partial(sizes.note_on, "a ResNet")
+    ),
+    "sagan": Family(
+        resnet.Generator, resnet.Discriminator, _sagan, note_on=partial(sizes.note_on, "a SAGAN")
     ),
     "biggan": Family(
         biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")

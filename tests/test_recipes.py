@@ -27,6 +27,29 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     build.experiment(config.replace(batch_size=2).check(), images)
 
 
+SHAPES = {(28, 28, 1): None, (32, 32, 3): 3, (48, 80, 3): None, (64, 64, 3): 3}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["auto", *RECIPES])
+def test_every_recipe_learns_images_with_and_without_labels(name, shape):
+    classes = SHAPES[shape]
+    config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
+    labels = None if classes is None else np.arange(40) % classes
+    config = config.replace(conditional=classes is not None, batch_size=4)
+    build.experiment(config.check(), from_arrays(np.zeros((40, *shape), np.uint8), labels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sngan", "sagan", "biggan", "stylegan2", "r3gan", "fastgan"])
+def test_the_published_settings_fit_images_of_the_papers_sizes(name):
+    for shape, classes in (((32, 32, 3), None), ((64, 64, 3), 10), ((256, 256, 3), None)):
+        config, _ = choose(name, Facts(shape, 64, classes, "gpu"))
+        labels = None if classes is None else np.arange(64) % 10
+        assert config.conditional == (classes is not None and name in ("sagan", "biggan"))
+        build.experiment(config.check(), from_arrays(np.zeros((64, *shape), np.uint8), labels))
+
+
 @pytest.mark.parametrize("name", ["auto", "mlp"])
 def test_points_have_a_recipe(name):
     config, _ = choose(name, Facts((2,), 1000, None, "cpu"))

@@ -164,7 +164,7 @@ def test_the_family_s_mistakes_are_a_sentence():
     with pytest.raises(UserError, match="`width` of a FastGAN is at least 1, got 0"):
         fastgan.for_images((16, 16, 1), 0)
     with pytest.raises(
-        UserError, match="a FastGAN halves its images .* the nearest size is `image_size` 32x32"
+        UserError, match=r"a FastGAN halves its images .* the nearest size is `image_size` 32x32"
     ):
         FAMILIES["fastgan"].make(Config(network="fastgan"), (33, 33, 3), None)
     with pytest.raises(UserError, match="preset"):

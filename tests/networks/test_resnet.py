@@ -57,6 +57,13 @@ def test_a_pair_for_any_images_that_can_be_halved(size):
     assert min(generator.widths) == (8 if min(size) <= 32 else 4)
     assert min(discriminator.widths) == 4
     pair_counts(generator, discriminator, 5)
+    generator, discriminator = resnet.for_images((*size, 2), 8, num_classes=3, attentive=True)
+    pair_counts(generator, discriminator, 5)
+    assert generator.attention == discriminator.attention
+    assert (generator.attention == ()) == (size == (8, 8))  # which has no maps between base and image
+    for height in generator.attention:
+        assert height <= size[0] / 2
+        assert height**2 * size[1] / size[0] <= 32 * 32
 
 
 def test_the_family_s_widths_grow_into_the_presets():
