@@ -19,6 +19,7 @@ from jaxgan.system.errors import choose as choose_name
 
 FEW = 10_000  # images; discriminators soon overfit to fewer (Zhao et al. 2020, figure 1)
 SMALL = 12  # pixels of the shorter side; fewer leave little room for convolutions
+LARGE = 48  # pixels of the shorter side; a DCGAN smears color pictures of more
 
 
 class Facts(NamedTuple):
@@ -358,13 +359,19 @@ def _auto(facts: Facts) -> tuple[str, dict[str, Any], str]:
     """Return a recipe's name, what to change of its settings, and the reason for both."""
     if len(facts.image_shape) != 3:
         return "mlp", {}, "the data are points"
-    height, width, _ = facts.image_shape
+    height, width, channels = facts.image_shape
     if min(height, width) < SMALL:
         return "mlp", {}, f"{height}x{width} pixels leave little room for convolutions"
-    reason = "convolutions suit images of this size"
-    if facts.platform == "cpu":
-        reason += ", and narrow networks a CPU"
-    if facts.images >= FEW:
-        return "dcgan", {}, reason
-    reason += f"; {facts.images:,} images are few, so the discriminator sees them augmented"
-    return "dcgan", {"augment": ("color", "translation", "cutout")}, reason
+    on_cpu, few = facts.platform == "cpu", facts.images < FEW
+    reasons = []
+    if on_cpu:
+        reasons.append("narrow networks suit a CPU")
+    if few:
+        reasons.append(f"{facts.images:,} images are few, so the discriminator sees them augmented")
+    deep = channels == 3 and _halvings(facts) >= 2 and sizes.note_on("", height, width) is None
+    if deep and min(height, width) >= LARGE and (few or on_cpu):
+        return "fastgan", {}, "; ".join(["its networks learn color pictures in few steps", *reasons])
+    if deep and not few and not on_cpu:
+        return "r3gan", {}, f"{facts.images:,} images suit the networks with the best published scores"
+    changes = {"augment": ("color", "translation", "cutout")} if few else {}
+    return "dcgan", changes, "; ".join(["convolutions suit images of this size", *reasons])
