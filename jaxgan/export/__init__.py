@@ -36,6 +36,7 @@ from jaxgan.export.generator import (
     save_generator,
 )
 from jaxgan.export.safetensors import Network
+from jaxgan.export.standing import with_standing_statistics
 
 __all__ = [
     "CONFIG",
@@ -64,4 +65,5 @@ __all__ = [
     "save_discriminator",
     "save_encoder",
     "save_generator",
+    "with_standing_statistics",
 ]
