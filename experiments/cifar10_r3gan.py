@@ -4,8 +4,8 @@
     python experiments/cifar10_r3gan.py
 
 These are the settings of the paper: 250 million images, the first 20 million of which change the learning
-rates, beta2, gamma and the augmentation. Its average has a half-life that grows from 0; here it is 5
-million images. A step has 138,498 GFLOP by --dry-run. The experiment has not been trained to its end.
+rates, beta2, gamma, the augmentation and the half-life of the average. A step has 138,498 GFLOP by --dry-
+run. The experiment has not been trained to its end.
 
 References:
     Huang et al. 2024, The GAN is dead; long live the GAN! A Modern Baseline GAN,
@@ -30,7 +30,11 @@ CONFIG = Config(
     final_augment_p=0.55,
     batch_size=512,
     steps=488_281,
-    ema_decay=0.999929,
+    mirror=True,
+    fresh_reals=True,
+    ema_half_life=0.0,
+    final_ema_half_life=5e6,
+    ema_ramp=None,
     generator_learning_rate=2e-4,
     discriminator_learning_rate=2e-4,
     final_learning_rate_share=0.25,

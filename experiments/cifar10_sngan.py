@@ -3,8 +3,8 @@
     jaxgan data prepare cifar10              # once; --from FOLDER takes the official archive from there
     python experiments/cifar10_sngan.py      # --conditional for the ten classes
 
-These are the settings of the paper. Its generator's updates have batches of 128, here they have 64. A step
-has 952 GFLOP by --dry-run. The experiment has not been trained to its end.
+These are the settings of the paper. A step has @SNGAN@ GFLOP by --dry-run. The experiment has not been
+trained to its end.
 
 References:
     Miyato et al. 2018, Spectral Normalization for GANs, https://arxiv.org/abs/1802.05957, appendix B
@@ -21,6 +21,7 @@ CONFIG = Config(
     latent_dim=128,
     loss="hinge",
     d_steps=5,
+    generator_batch=2,
     batch_size=64,
     steps=50_000,
     generator_learning_rate=2e-4,

@@ -3,11 +3,10 @@
     jaxgan data prepare cifar10              # once; --from FOLDER takes the official archive from there
     python experiments/cifar10_stylegan2.py  # --conditional for the ten classes
 
-These are the settings for CIFAR-10 of the paper's code, for 100 million images, with four differences. The
+These are the settings for CIFAR-10 of the paper's code, for 100 million images, with three differences. The
 penalty is part of each step, where the code has it in each sixteenth. The discriminator is residual and
-compares four examples; the code's is not and compares 32. Latents are mixed. The probability of an
-augmentation does not adapt. A step has 5,315 GFLOP by --dry-run. The experiment has not been trained to its
-end.
+compares four examples; the code's is not and compares 32. Latents are mixed. A step has 5,315 GFLOP by
+--dry-run. The experiment has not been trained to its end.
 
 References:
     Karras et al. 2020, Training GANs with Limited Data, https://arxiv.org/abs/2006.06676
@@ -24,10 +23,10 @@ CONFIG = Config(
     penalty="r1",
     penalty_weight=0.01,
     augment=("bgc",),
-    augment_p=0.2,
+    augment_target=0.6,
     batch_size=64,
     steps=1_562_500,
-    ema_decay=0.999911,
+    ema_half_life=5e5,
     generator_learning_rate=0.0025,
     discriminator_learning_rate=0.0025,
     beta1=0.0,

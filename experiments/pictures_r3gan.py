@@ -4,10 +4,10 @@
     python experiments/pictures_r3gan.py --data PATH --image-size 256 --width 96 --penalty-weight 150
 
 These are the settings of the paper for FFHQ at 64x64; with --final-penalty-weight 15 the second command has
-those at 256x256. The first 20 million of 100 million images change the learning rates, beta2, gamma and the
-augmentation. Gamma depends on the size, and the paper gives no rule for others. A step at 64x64 has 124,935
-GFLOP by --dry-run. The experiment has not been trained to its end. For a CPU there is jaxgan train --data
-PATH.
+those at 256x256. The first 20 million of 100 million images change the learning rates, beta2, gamma, the
+augmentation and the half-life of the average. Gamma depends on the size, and the paper gives no rule for
+others. A step at 64x64 has 124,935 GFLOP by --dry-run. The experiment has not been trained to its end. For
+a CPU there is jaxgan train --data PATH.
 
     --accumulate 4         a quarter of the memory
     --precision bfloat16   faster on most accelerators
@@ -36,7 +36,11 @@ CONFIG = Config(
     final_augment_p=0.3,
     batch_size=256,
     steps=390_625,
-    ema_decay=0.999645,
+    mirror=True,
+    fresh_reals=True,
+    ema_half_life=0.0,
+    final_ema_half_life=5e5,
+    ema_ramp=None,
     generator_learning_rate=2e-4,
     discriminator_learning_rate=2e-4,
     final_learning_rate_share=0.25,

@@ -18,6 +18,7 @@ from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_rows, part
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
+from jaxgan.games.terms import Adaptive
 from jaxgan.names import (
     AUGMENTATIONS,
     FAMILIES,
@@ -26,7 +27,9 @@ from jaxgan.names import (
     PENALTIES,
     PRECISIONS,
     SCHEDULES,
+    TERMS,
     UPDATES,
+    OfData,
 )
 from jaxgan.sampling import drawing
 from jaxgan.schedules import Schedule, following, toward
@@ -73,6 +76,7 @@ class Pieces(NamedTuple):
 
 NONE = Pieces()
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+ADAPT_EVERY = 4  # steps between updates of an adaptive probability (Karras et al. 2020, section 3.1)
 
 
 class Experiment(NamedTuple):
@@ -199,16 +203,63 @@ def _with(settings: Any, others: Mapping[str, Any]) -> Any:
     return types.SimpleNamespace(**{**vars(settings), **others})
 
 
-def augmentation(config: Config) -> Any:
+def augmentation(config: Any) -> Any:
     """Make the composition of the augmentations in ``config.augment``; None if it lists none."""
+    if config.augment_target is not None:
+        return _adaptive(config)
     settings = _with(config, {"augment_p": scheduled(config, "augment_p")})
     kinds = [AUGMENTATIONS[kind](settings) for kind in config.augment]
     return augment.compose(*kinds) if kinds else None
 
 
+def _adaptive(settings: Any) -> Adaptive:
+    """Make the composition of the augmentations, with a probability that adapts every `ADAPT_EVERY` steps."""
+
+    def composition(p: jax.Array) -> Any:
+        present = _with(settings, {"augment_p": p})
+        return augment.compose(*(AUGMENTATIONS[kind](present) for kind in settings.augment))
+
+    update = partial(
+        augment.ada_update,
+        images=ADAPT_EVERY * settings.batch_size * settings.d_steps,
+        target=settings.augment_target,
+        ramp=1000 * settings.augment_speed,
+    )
+    return Adaptive(composition, augment.sign_statistic, update, ADAPT_EVERY)
+
+
 def ema_schedule(decay: float | jax.Array) -> Callable[[jax.Array], jax.Array]:
     """Return ``min(decay, (1 + t) / (10 + t))``: an average that forgets its random start quickly."""
     return lambda step: jnp.minimum(decay, (1 + step) / (10 + step))
+
+
+def ema_half_life_schedule(
+    half_life: Any, *, batch_size: int, ramp: float | None = None
+) -> Callable[[jax.Array], jax.Array]:
+    """Return the decay of an average whose old weights lose half of their share in a number of images.
+
+    Args:
+        half_life: number of images, >= 0; a number or a schedule of the step. With 0, nothing old is kept.
+        batch_size: images per update.
+        ramp: largest half-life as a share of the images so far, > 0; None for no such limit.
+
+    Returns:
+        ``step -> decay``: ``0.5 ** (batch_size / min(half_life, ramp * step * batch_size))``. With a ramp, it
+        is 0 at step 0, so the average forgets the random start.
+
+    References:
+        Karras et al. 2020, Training Generative Adversarial Networks with Limited Data,
+        https://arxiv.org/abs/2006.06676; the formula is that of the authors' code (``ema_kimg`` and
+        ``ema_rampup`` in training_loop.py of stylegan2-ada-pytorch)
+    """
+
+    def decay(step: jax.Array) -> jax.Array:
+        images = jnp.asarray(half_life(step) if callable(half_life) else half_life, jnp.float32)
+        if ramp is not None:
+            images = jnp.minimum(images, ramp * batch_size * step)
+        return 0.5 ** (batch_size / images)  # of no images: 0.5 ** inf is 0
+
+    return decay
 
 
 def train_step(
@@ -218,6 +269,7 @@ def train_step(
     pieces: Pieces = NONE,
     *,
     traced: Mapping[str, jax.Array] = NOTHING,
+    size: int | None = None,
 ) -> Step:
     """Make the config's step.
 
@@ -227,15 +279,18 @@ def train_step(
         discriminator: the discriminator's module.
         pieces: pieces of your own in place of the config's.
         traced: traced weights, EMA decay and the like by the settings' names.
+        size: number of images of the data, which make an epoch; None for one step.
     """
     settings = _with(config, traced)
+    of_data = OfData(max(1, (size or 1) // config.images_per_step))
     game = config.game.tracing(traced).make(
         config.latent_dim,
         generator=generator,
         discriminator=discriminator,
         loss=pieces.loss or LOSSES[config.loss],
         penalty=pieces.penalty or PENALTIES[config.penalty](scheduled(settings, "penalty_weight")),
-        augment=pieces.augment or augmentation(config),
+        augment=pieces.augment or augmentation(settings),
+        terms=tuple(TERMS[name](settings, of_data) for name in config.terms),
         dtype=PRECISIONS[config.precision],
     )
     return make_step(
@@ -243,8 +298,18 @@ def train_step(
         d_steps=config.d_steps,
         accumulate=config.accumulate,
         update=pieces.update or UPDATES[config.update](settings),
-        ema_decay=ema_schedule(settings.ema_decay),
+        ema_decay=_ema_decay(settings),
+        mirror=config.mirror,
+        fresh_reals=config.fresh_reals,
+        generator_batch=config.generator_batch,
     )
+
+
+def _ema_decay(settings: Any) -> Callable[[jax.Array], jax.Array]:
+    if settings.ema_half_life is None:
+        return ema_schedule(settings.ema_decay)
+    half_life = scheduled(settings, "ema_half_life")
+    return ema_half_life_schedule(half_life, batch_size=settings.batch_size, ramp=settings.ema_ramp)
 
 
 def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> Experiment:
@@ -266,6 +331,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     size, image_shape = len(dataset.images), dataset.images.shape[1:]
     if config.batch_size > size:
         raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
+    if config.mirror and dataset.images.ndim != 4:
+        raise UserError(f"`mirror` flips images, and {dataset.name} holds points")
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
     has_penalty = pieces.penalty is not None or config.penalty != "none"
@@ -292,7 +359,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
         generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
         pieces.check()
-        step = train_step(config, generator, discriminator, pieces)
+        step = train_step(config, generator, discriminator, pieces, size=size)
         g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)
         jax.eval_shape(step, shapes, batch, key)

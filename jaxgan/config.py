@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jaxgan import names
 from jaxgan.rules import Rules
 from jaxgan.system.errors import UserError, choose, plain
-from jaxgan.system.settings import Info, Size, converted, info_of, parse_size, setting, types_of
+from jaxgan.system.settings import GIVEN, Info, Size, converted, info_of, parse_size, setting, types_of
 
 
 def _devices(text: str) -> int | str:
@@ -46,6 +46,11 @@ _folder = partial(setting, group="run folder")
 _machine = partial(setting, group="machine")
 
 
+def _term(default: float, help: str, *, of: str, limits: Mapping[str, Any] = NOT_NEGATIVE) -> Any:
+    """Make the setting of a number of a term, which members of a sweep may differ in."""
+    return _game(default, help, sweep="together", only={"terms": (of,)}, **limits)
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """All settings of a run.
@@ -72,6 +77,7 @@ class Config:
         None, "1 for gray, 3 for color; None: as the pictures are", practical=True, sweep="same"
     )
     conditional: bool = _data(False, "learn the classes too: both networks are given the labels")
+    mirror: bool = _data(False, "flip each training image left to right with probability 1/2, at each use")
     strict: bool = _data(
         False,
         "refuse a folder with a file that cannot be read, instead of leaving the file out",
@@ -144,15 +150,56 @@ class Config:
         read=_listed,
     )
     augment_p: float = _game(
-        0.2, "probability of each of bgc's transformations", only={"augment": ("bgc",)}, within=(0, 1)
+        0.2,
+        "probability of each of bgc's transformations",
+        only={"augment": ("bgc",)},
+        idle={"augment_target": (GIVEN,)},
+        within=(0, 1),
     )
     final_augment_p: float | None = _game(
         None,
         "bgc's probability at the end of the schedule; None: it stays",
         only={"augment": ("bgc",)},
-        idle=SCHEDULED,
+        idle=SCHEDULED | {"augment_target": (GIVEN,)},
         within=(0, 1),
     )
+    augment_target: float | None = _game(
+        None,
+        "mean sign of the real logits to which bgc's probability adapts, from 0 on (StyleGAN2-ADA: 0.6)",
+        sweep="together",
+        only={"augment": ("bgc",)},
+        within=(-1, 1),
+    )
+    augment_speed: float = _game(
+        500.0,
+        "thousands of images in which the adaptive probability can go from 0 to 1",
+        sweep="together",
+        only={"augment_target": (GIVEN,)},
+        **POSITIVE,
+    )
+    terms: tuple[str, ...] = _game(
+        (),
+        "further losses of either player, with commas between (icr: bcr,zcr); none for none",
+        choices=names.TERMS,
+        multiple=True,
+        read=_listed,
+    )
+    path_length_weight: float = _term(2.0, "weight of path_length", of="path_length")
+    lecam_weight: float = _term(0.3, "weight of lecam", of="lecam")
+    lecam_decay: float = _term(0.99, "decay per step of lecam's running means", of="lecam", limits=DECAY)
+    lecam_start: int = _game(1000, "step from which lecam counts", only={"terms": ("lecam",)}, **NOT_NEGATIVE)
+    bcr_weight: float = _term(10.0, "weight of bcr, of real images and of fakes", of="bcr")
+    zcr_weight: float = _term(20.0, "weight of zcr's part of the discriminator", of="zcr")
+    zcr_generator_weight: float = _term(0.5, "weight of zcr's part of the generator", of="zcr")
+    zcr_noise: float = _term(0.05, "standard deviation of zcr's change of a latent", of="zcr")
+    top_k_decay: float = _term(
+        0.99, "share of top_k's fakes that is left after an epoch", of="top_k", limits={"within": (0, 1)}
+    )
+    top_k_least: float = _term(
+        0.5, "smallest share of a batch's fakes in top_k", of="top_k", limits={"within": (0, 1)}
+    )
+    centering_weight: float = _term(0.01, "weight of centering", of="centering")
+    orthogonal_weight: float = _term(1e-4, "weight of orthogonal (its beta)", of="orthogonal")
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(
         "alternating",
@@ -185,11 +232,37 @@ class Config:
     accumulate: int = _training(
         1, "parts of a batch whose gradients are computed one after the other, in less memory", **COUNT
     )
+    fresh_reals: bool = _training(
+        False, "the generator's update takes real images, and labels, of its own (R3GAN)"
+    )
+    generator_batch: int = _training(
+        1, "batches of fakes that the generator's update takes (SNGAN: 2)", **COUNT
+    )
     ema_decay: float = _training(
         0.999,
         "decay per step of the generator's average weights; short at the start",
         sweep="together",
+        idle={"ema_half_life": (GIVEN,)},
         **DECAY,
+    )
+    ema_half_life: float | None = _training(
+        None,
+        "images in which old weights lose half of their share of the average, instead of ema_decay",
+        sweep="together",
+        **NOT_NEGATIVE,
+    )
+    final_ema_half_life: float | None = _training(
+        None,
+        "the half-life at the end of the schedule; None: it stays",
+        only={"ema_half_life": (GIVEN,)},
+        idle=SCHEDULED,
+        **NOT_NEGATIVE,
+    )
+    ema_ramp: float | None = _training(
+        0.05,
+        "largest half-life as a share of the images so far (StyleGAN2: 0.05); None: no such limit",
+        only={"ema_half_life": (GIVEN,)},
+        **POSITIVE,
     )
     seed: int = _training(
         0, "seed of weights, latents and data order", sweep="together", within=(0, 2**32 - 1)
@@ -384,6 +457,10 @@ class Config:
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         if self.augment == ("none",):
             object.__setattr__(self, "augment", ())
+        terms = () if self.terms == ("none",) else self.terms
+        names_of = {"icr": ("bcr", "zcr")}
+        listed = [each for name in terms for each in names_of.get(plain(name), (name,))]
+        object.__setattr__(self, "terms", tuple(dict.fromkeys(listed)))
         # The older name of bgc, which does not adapt.
         renamed = tuple("bgc" if plain(name) == "ada" else name for name in self.augment)
         object.__setattr__(self, "augment", renamed)
@@ -391,7 +468,7 @@ class Config:
     @property
     def images_per_step(self) -> int:
         """The number of real images that one step takes, over all devices."""
-        return self.batch_size * self.d_steps
+        return self.batch_size * (self.d_steps + self.fresh_reals * self.generator_batch)
 
     def check(self) -> "Config":
         """Return the config with its names spelled as in `jaxgan.names`.
@@ -435,7 +512,7 @@ class Config:
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
         if (self.steps + 1) * self.images_per_step >= 2**32:
-            raise UserError("`steps` x `batch_size` x `d_steps` is limited to 2**32 images in all")
+            raise UserError("`steps` times the real images of a step is limited to 2**32 images in all")
 
     def without_effect(self) -> list[str]:
         """Return the names of the settings that differ from their default, but have no effect."""
@@ -447,7 +524,8 @@ class Config:
 
         def chosen(other: str) -> set[Any]:
             value = getattr(self, other)
-            return set(value) if isinstance(value, tuple) else {value}
+            values = set(value) if isinstance(value, tuple) else {value}
+            return values if value is None else values | {GIVEN}
 
         info = INFO[name]
         lacking = [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]

@@ -43,6 +43,22 @@ def to_float(images: jax.Array) -> Float[Array, "*shape"]:
     return images.astype(jnp.promote_types(images.dtype, jnp.float32))
 
 
+def mirrored(images: jax.Array, keys: jax.Array) -> jax.Array:
+    """Return images of which each is flipped left to right with probability 1/2.
+
+    Args:
+        images: ``[B, H, W, C]``.
+        keys: a key for each image, ``[B]``.
+
+    Raises:
+        ValueError: if the images have another number of axes.
+    """
+    if images.ndim != 4:
+        raise ValueError(f"`mirror` flips images [B, H, W, C], got shape {list(images.shape)}")
+    flips = jax.vmap(jax.random.bernoulli)(keys)
+    return jnp.where(flips[:, None, None, None], images[:, :, ::-1], images)
+
+
 def to_uint8(images: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
     """Return images in [-1, 1] as uint8 in [0, 255], rounded; values outside are clipped."""
     return jnp.clip(jnp.round(127.5 * (images + 1)), 0, 255).astype(jnp.uint8)

@@ -9,10 +9,22 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import optax
 
 from jaxgan import augment, losses, penalties, updates
+from jaxgan.games.terms import (
+    BalancedConsistency,
+    Centering,
+    LatentConsistency,
+    LeCam,
+    Orthogonal,
+    PathLength,
+    Term,
+    TopK,
+)
+from jaxgan.images import mirrored
 from jaxgan.networks import biggan, dcgan, encoders, fastgan, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
@@ -26,8 +38,10 @@ __all__ = [
     "PENALTIES",
     "PRECISIONS",
     "SCHEDULES",
+    "TERMS",
     "UPDATES",
     "Family",
+    "OfData",
 ]
 
 LOSSES = {
@@ -60,6 +74,43 @@ AUGMENTATIONS: dict[str, Callable[[Any], Any]] = {
     "cutout": lambda config: augment.diff_augment(policy="cutout"),
     "bgc": lambda config: augment.ada_pipeline(p=config.augment_p),
 }
+
+
+class OfData(NamedTuple):
+    """What a term may depend on besides the settings.
+
+    Attributes:
+        epoch_steps: number of steps in which the data are seen once, >= 1.
+    """
+
+    epoch_steps: int
+
+
+TERMS: dict[str, Callable[[Any, OfData], Term]] = {
+    "path_length": lambda config, of_data: PathLength(config.path_length_weight),
+    "lecam": lambda config, of_data: LeCam(config.lecam_weight, config.lecam_decay, config.lecam_start),
+    "bcr": lambda config, of_data: BalancedConsistency(
+        penalties.consistency(
+            _flipped_and_moved, real_weight=config.bcr_weight, fake_weight=config.bcr_weight
+        )
+    ),
+    "zcr": lambda config, of_data: LatentConsistency(
+        config.zcr_weight, config.zcr_generator_weight, config.zcr_noise
+    ),
+    "top_k": lambda config, of_data: TopK(config.top_k_decay, config.top_k_least, of_data.epoch_steps),
+    "centering": lambda config, of_data: Centering(config.centering_weight),
+    "orthogonal": lambda config, of_data: Orthogonal(
+        partial(penalties.orthogonal, weight=config.orthogonal_weight)
+    ),
+}
+
+_moved = augment.diff_augment(policy="translation")
+
+
+def _flipped_and_moved(images: jax.Array, *, keys: jax.Array, step: Any = 0) -> jax.Array:
+    """Return images flipped left to right with probability 1/2, and moved by up to an eighth."""
+    flips, moves = jax.vmap(jax.random.split, out_axes=1)(keys)
+    return _moved(mirrored(images, flips), keys=moves, step=step)
 
 
 class Family(NamedTuple):

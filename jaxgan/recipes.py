@@ -116,9 +116,9 @@ def _sngan(facts: Facts) -> dict[str, Any]:
     if facts.platform == "cpu":
         settings |= {"width": _narrow(facts, 32), "batch_size": 32, "d_steps": 2, "steps": 4000}
     elif _is_small(facts):
-        settings |= {"width": 128, "batch_size": 64, "d_steps": 5, "steps": 50_000}
+        settings |= {"width": 128, "batch_size": 64, "d_steps": 5, "generator_batch": 2, "steps": 50_000}
     else:
-        settings |= {"width": 64, "batch_size": 64, "d_steps": 5, "steps": 250_000}
+        settings |= {"width": 64, "batch_size": 64, "d_steps": 5, "generator_batch": 2, "steps": 250_000}
     return settings | {"decay_steps": settings["steps"]}
 
 
@@ -171,7 +171,8 @@ def _stylegan2(facts: Facts) -> dict[str, Any]:
         "penalty": "r1",
         "penalty_weight": 0.0002 * pixels / batch_size,
         "batch_size": batch_size,
-        "ema_decay": _decay(batch_size, half_life=batch_size * 10_000 / 32),
+        "mirror": _is_in_color(facts),
+        "ema_half_life": batch_size * 10_000 / 32,
         "generator_learning_rate": 0.0025,
         "discriminator_learning_rate": 0.0025,
         "beta1": 0.0,
@@ -179,7 +180,9 @@ def _stylegan2(facts: Facts) -> dict[str, Any]:
         "steps": 6000 if cpu else 25_000_000 // batch_size,
     }
     if facts.images < FEW:
-        settings |= {"augment": ("bgc",), "augment_p": 0.2}
+        settings |= {"augment": ("bgc",), "augment_target": 0.6}
+    if not cpu and not _is_small(facts):
+        settings |= {"terms": ("path_length",)}
     return settings
 
 
@@ -201,7 +204,11 @@ def _r3gan(facts: Facts) -> dict[str, Any]:
         "augment_p": 0.0,
         "final_augment_p": 0.3,
         "batch_size": batch_size,
-        "ema_decay": _decay(batch_size, half_life=burn_in / 40),
+        "mirror": _is_in_color(facts),
+        "fresh_reals": True,
+        "ema_half_life": 0.0,
+        "final_ema_half_life": burn_in / 40,
+        "ema_ramp": None,
         "generator_learning_rate": 2e-4,
         "discriminator_learning_rate": 2e-4,
         "final_learning_rate_share": 0.25,
@@ -228,6 +235,7 @@ def _fastgan(facts: Facts) -> dict[str, Any]:
         "loss": "hinge",
         "latent_dim": 256,
         "augment": ("color", "translation"),
+        "mirror": _is_in_color(facts),
         "generator_learning_rate": 2e-4,
         "discriminator_learning_rate": 2e-4,
         "beta1": 0.5,
@@ -257,9 +265,9 @@ def _halvings(facts: Facts) -> int:
     return sizes.halvings(*facts.image_shape[:2])
 
 
-def _decay(batch_size: int, *, half_life: float) -> float:
-    """Return the decay per step of an average whose half-life is a number of images."""
-    return 0.5 ** (batch_size / half_life)
+def _is_in_color(facts: Facts) -> bool:
+    """Return whether the images have color, as photographs do, which a mirror leaves as likely as before."""
+    return facts.image_shape[2] == 3
 
 
 def _size(facts: Facts, *, steps: int) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class GANState(flax.struct.PyTreeNode):
         ema: exponential moving average of the generator's parameters and batch statistics, with a copy of
             its other collections; samples are drawn with it.
         latent_dim: length of a latent vector (static).
+        terms: what the game's terms remember, scalars by the terms' names (`jaxgan.games.terms`); empty for a
+            game whose terms remember nothing.
     """
 
     step: Any
@@ -54,6 +56,7 @@ class GANState(flax.struct.PyTreeNode):
     discriminator: TrainState
     ema: Variables
     latent_dim: int = flax.struct.field(pytree_node=False)
+    terms: dict[str, Any] = flax.struct.field(default_factory=dict, kw_only=True)
 
 
 def init_state(
@@ -153,7 +156,8 @@ def init_game(
             game.judged_labels(turn),
             shown,
         )
-        return _init(key, networks, lambda output: game.verdict(output, 1), g_tx, d_tx, size)
+        state = _init(key, networks, lambda output: game.verdict(output, 1), g_tx, d_tx, size)
+        return state.replace(terms=game.first_terms())
 
     return jax.jit(init)(key)
 

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "export": {"games", "images", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
     "config": {"names", "rules"},
-    "names": {"augment", "losses", "networks", "penalties", "rules", "updates"},
+    "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
     "rules": {"games", "networks", "prior"},
     "features": {"data", "images", "layers", "state"},
     "parallel": {"games", "state", "step"},

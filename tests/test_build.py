@@ -193,6 +193,74 @@ def test_the_average_is_short_at_the_start():
     np.testing.assert_allclose([decay(jnp.int32(t)) for t in (0, 1, 1000)], [0.1, 2 / 11, 0.9], rtol=1e-6)
 
 
+def test_a_half_life_is_that_of_the_authors_code():
+    """``ema_nimg = min(ema_kimg * 1000, nimg * rampup)``, ``beta = 0.5 ** (batch / max(ema_nimg, 1e-8))``."""
+
+    def beta(step, half_life, rampup):
+        images = half_life if rampup is None else min(half_life, step * 32 * rampup)
+        return 0.5 ** (32 / max(images, 1e-8))
+
+    for half_life, ramp in ((500.0, 0.05), (500.0, None), (1e5, 0.3)):
+        decay = build.ema_half_life_schedule(half_life, batch_size=32, ramp=ramp)
+        for step in (0, 1, 20, 400, 10**6):
+            np.testing.assert_allclose(decay(jnp.int32(step)), beta(step, half_life, ramp), rtol=1e-5)
+
+
+def test_a_half_life_takes_the_place_of_the_decay_and_may_grow():
+    growing = {"learning_rate_schedule": "linear", "decay_steps": 4, "final_ema_half_life": 800.0}
+    config = Config(ema_half_life=0.0, ema_ramp=None, batch_size=8, hidden=(4,), **growing).check()
+    decay = build.experiment(config, DIGITS).step.ema_decay
+    expected = [0.0, 0.5 ** (8 / 400), 0.5 ** (8 / 800), 0.5 ** (8 / 800)]
+    np.testing.assert_allclose([decay(jnp.int32(t)) for t in (0, 2, 4, 9)], expected, rtol=1e-6)
+
+
+def test_a_run_takes_the_images_that_its_generator_asks_for_besides():
+    for fresh, times, images in ((False, 3, 8), (True, 1, 12), (True, 3, 20)):
+        config = Config(
+            batch_size=4, d_steps=2, fresh_reals=fresh, generator_batch=times, hidden=(4,)
+        ).check()
+        assert config.images_per_step == images == 4 * build.experiment(config, DIGITS).step.batches
+
+
+def test_terms_are_made_with_their_settings():
+    config = Config(
+        terms="lecam,icr,top_k",
+        lecam_weight=0.2,
+        lecam_start=7,
+        zcr_noise=0.5,
+        top_k_least=0.25,
+        batch_size=64,
+        d_steps=2,
+        hidden=(4,),
+    ).check()
+    lecam, bcr, zcr, top_k = build.experiment(config, DIGITS).step.game.terms
+    assert (lecam.weight, lecam.decay, lecam.start_step) == (0.2, 0.99, 7)
+    assert (zcr.weight, zcr.generator_weight, zcr.noise) == (20.0, 0.5, 0.5)
+    assert (top_k.decay, top_k.least, top_k.epoch_steps) == (0.99, 0.25, 1797 // 128)
+    images = jnp.asarray(DIGITS.images[:64], jnp.float32) / 8 - 1
+    keys = jax.random.split(jax.random.key(0), 64)
+    column = lambda images: images[:, :, 2, 0].sum(1)
+    value = bcr.penalty(column, images, 0 * images, keys=keys, step=0)
+    assert ((value > 0).mean()) > 0.5, "images are moved"
+    whole = bcr.penalty(lambda images: images.shape[0] * jnp.ones(64), images, images, keys=keys, step=0)
+    assert (whole == 0).all()
+
+
+def test_an_adaptive_probability_is_that_of_stylegan2_ada():
+    """``adjust = sign(mean - target) * batch * interval / (ada_kimg * 1000)``, with interval 4."""
+    config = Config(augment="color,bgc", augment_target=0.4, augment_speed=2.0, batch_size=10, hidden=(4,))
+    experiment = build.experiment(config.replace(d_steps=3).check(), DIGITS)
+    adaptive = experiment.step.game.augment
+    assert set(experiment.shapes.terms) == {"augment"}
+    assert adaptive.every == 4
+    np.testing.assert_allclose(adaptive.update(jnp.float32(0.5), 0.41), 0.5 + 10 * 3 * 4 / 2000, rtol=1e-6)
+    np.testing.assert_allclose(adaptive.update(jnp.float32(0.5), 0.39), 0.5 - 10 * 3 * 4 / 2000, rtol=1e-6)
+    images, keys = jnp.asarray(DIGITS.images[:4], jnp.float32) / 8 - 1, jax.random.split(jax.random.key(0), 4)
+    fixed = build.augmentation(config.replace(augment_target=None, augment_p=0.7))
+    adapted = adaptive.augmentation(jnp.float32(0.7))
+    np.testing.assert_allclose(adapted(images, keys=keys), fixed(images, keys=keys), atol=1e-6)
+
+
 NINE = data.from_arrays(np.zeros((300, 9, 9, 1), np.uint8), name="nine")
 RING = data.Dataset("ring", np.zeros((300, 2), np.float32))
 
@@ -209,6 +277,9 @@ def test_what_does_not_fit_is_said_in_one_sentence():
             DIGITS_TWICE,
             "needs `discriminator_norm` none or spectral",
         ),
+        (Config(terms="path_length"), DIGITS, "needs a generator with styles"),
+        (Config(terms="bcr"), RING, r"`mirror` flips images|takes pictures|flips images"),
+        (Config(mirror=True), RING, "`mirror` flips images, and ring holds points"),
         (Config(network="r3gan", width=20), DIGITS, "`width` of an R3GAN is a multiple of 8"),
         (Config(network="resnet"), NINE, "9x9 does not allow it: the nearest size is `image_size` 8x8$"),
         (Config(network="dcgan"), RING, r"a DCGAN takes images of shape .*, got \(2,\)"),

@@ -32,6 +32,9 @@ BAD = {
     "beta1": [1.0, -0.1, NAN],
     "beta2": [1.0],
     "ema_decay": [1.0, NAN],
+    "ema_half_life": [-1.0, NAN, INF],
+    "ema_ramp": [0.0],
+    "generator_batch": [0],
     "penalty_weight": [-1.0, NAN, INF],
     "gradient_clip": [0.0, NAN, INF],
     "augment_p": [-0.1, 1.1, NAN],
@@ -78,6 +81,23 @@ def test_a_final_value_needs_a_schedule_and_what_it_is_a_value_of(final, lacking
     if lacking:
         with pytest.raises(UserError, match=f"`{name}` .* has no effect with {with_what}$"):
             Config(**{**final, **lacking}, **length).check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"ema_half_life": 500.0, "ema_decay": 0.99},
+            "`ema_decay` 0.99 has no effect with `ema_half_life` 500",
+        ),
+        ({"ema_ramp": 0.1}, "`ema_ramp` 0.1 has no effect with `ema_half_life` None: it needs a value$"),
+        ({"final_ema_half_life": 9.0}, "`final_ema_half_life` 9.0 has no effect with `ema_half_life` None"),
+        ({"ema_half_life": 9.0, "final_ema_half_life": 9.0}, "`learning_rate_schedule` constant$"),
+    ],
+)
+def test_an_average_has_a_decay_or_a_half_life(changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Config(**changes).check()
 
 
 def test_the_stream_of_images_is_limited_to_what_its_index_can_count():

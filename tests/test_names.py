@@ -11,6 +11,7 @@ import pytest
 from jaxgan import losses, names, train
 from jaxgan.config import Config
 from jaxgan.export import load_generator
+from jaxgan.games.terms import LeCam
 from jaxgan.names import Family
 from jaxgan.networks import mlp
 from jaxgan.system.command_line import parse
@@ -37,6 +38,7 @@ TOYS = {
         lambda weight: lambda critic, real, fake, *, keys, step: weight * critic(real) ** 2,
     ),
     "augment": ("AUGMENTATIONS", lambda config: lambda images, *, keys, step=0: images + 0.1),
+    "terms": ("TERMS", lambda config, of_data: LeCam(config.lecam_weight, start_step=of_data.epoch_steps)),
     "update": ("UPDATES", names.UPDATES["simultaneous"]),
     "optimizer": ("OPTIMIZERS", lambda config, rate: optax.adamw(rate)),
     "learning_rate_schedule": ("SCHEDULES", lambda rate, steps: lambda count: 0.5 * rate),

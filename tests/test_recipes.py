@@ -113,6 +113,7 @@ def test_published_settings_are_the_papers():
 
     sngan = settings("sngan", 32)
     assert (sngan.width, sngan.batch_size, sngan.d_steps, sngan.steps) == (128, 64, 5, 50_000)
+    assert sngan.generator_batch == 2
     assert (sngan.learning_rate_schedule, sngan.decay_steps, sngan.beta2) == ("linear", 50_000, 0.9)
     sagan = settings("sagan", 128)
     assert (sagan.generator_learning_rate, sagan.discriminator_learning_rate) == (1e-4, 4e-4)
@@ -122,15 +123,17 @@ def test_published_settings_are_the_papers():
         stylegan2 = settings("stylegan2", side)
         assert (stylegan2.batch_size, stylegan2.width * side) == (batch_size, base)
         np.testing.assert_allclose(stylegan2.penalty_weight, gamma)
-        np.testing.assert_allclose(stylegan2.ema_decay ** (10_000 / 32), 0.5)  # kimg in half
+        assert (stylegan2.ema_half_life, stylegan2.terms) == (batch_size * 10_000 / 32, ("path_length",))
     for side, gamma, width in ((64, 2, 384), (256, 150, 96)):
         r3gan = settings("r3gan", side)
         np.testing.assert_allclose([r3gan.penalty_weight, r3gan.final_penalty_weight], [gamma, gamma / 10])
         assert (r3gan.width, r3gan.batch_size, r3gan.decay_steps) == (width, 256, 20_000_000 // 256)
-        np.testing.assert_allclose(r3gan.ema_decay ** (500_000 / 256), 0.5)
+        half_lives = r3gan.ema_half_life, r3gan.final_ema_half_life, r3gan.ema_ramp
+        assert (half_lives, r3gan.fresh_reals, r3gan.mirror) == ((0, 500_000, None), True, True)
     assert settings("r3gan", 32).width == 768
     assert (settings("fastgan", 256).width, settings("fastgan", 256).batch_size) == (64, 8)
-    assert settings("stylegan2", 64, images=900).augment == ("bgc",)
+    few = settings("stylegan2", 64, images=900)
+    assert (few.augment, few.augment_target) == (("bgc",), 0.6)
     assert settings("stylegan2", 64).augment == ()
 
 

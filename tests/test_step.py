@@ -58,6 +58,41 @@ class PassLatents(nn.Module):
         return latents * self.param("scale", nn.initializers.ones, ())
 
 
+class WithoutState(nn.Module):
+    """A discriminator that takes labels and ignores them."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        return nn.Dense(1)(images.reshape(len(images), -1))[:, 0]
+
+
+class DiracSum(nn.Module):
+    """D(x) is the sum of x."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        return self.param("psi", nn.initializers.ones, ()) * images.sum(1)
+
+
+class Faint(nn.Module):
+    """A generator of zeros."""
+
+    @nn.compact
+    def __call__(self, latents, labels=None, *, train):
+        return self.param("scale", nn.initializers.zeros, ()) * jnp.ones((len(latents), 2, 4, 1))
+
+
+class Shows(nn.Module):
+    """A discriminator that keeps the last batch with anything in it."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        seen = self.variable("seen", "images", lambda: jnp.zeros((200, *images.shape[1:])))
+        if train:
+            seen.value = jnp.where(images.any(), images, seen.value)
+        return self.param("psi", nn.initializers.ones, ()) * images.sum((1, 2, 3))
+
+
 def make_state(generator, discriminator, *, image_shape, latent_dim=3, tx=None, **options):
     tx = optax.sgd(0.1) if tx is None else tx
     return init_state(
@@ -396,6 +431,71 @@ def test_a_relativistic_loss_gets_the_last_real_images():
     _, metrics = step(state, {"image": jnp.array([[9.0], [1.0], [9.0], [2.0]])}, KEY)
     expected = np.log1p(np.exp(0.5 * np.array([1.0, 2.0]) - 0.4)).mean()
     np.testing.assert_allclose(metrics["generator_loss"], expected, rtol=1e-6)
+
+
+def test_the_generators_update_takes_reals_labels_and_latents_of_its_own():
+    """Of [B, 2 + 3] images, the first two columns are the discriminator's, the others the generator's."""
+    generator = PassLatents()
+    real, label = jax.random.normal(jax.random.key(9), (20, 3)), jnp.arange(20, dtype=jnp.int32)
+    for fresh, columns in ((True, [2, 3, 4]), (False, [1, 1, 1])):
+        seen = []
+
+        def watching(players, state, d_turns, g_turn):
+            seen[:] = [*d_turns, g_turn]
+            return updates.alternating(players, state, d_turns, g_turn)
+
+        options = {"d_steps": 2, "fresh_reals": fresh, "generator_batch": 3, "update": watching}
+        step = make_train_step(generator, WithoutState(), losses.hinge, **options)
+        assert step.batches == (5 if fresh else 2)
+        plain = make_state(generator, WithoutState(), image_shape=(3,))
+        count = 4 * step.batches
+        step(plain, {"image": real[:count], "label": label[:count]}, KEY)
+        table = np.asarray(label[:count]).reshape(4, -1)
+        for turn, wanted in zip(seen, [table[:, 0], table[:, 1], table[:, columns].ravel()], strict=True):
+            np.testing.assert_array_equal(turn.labels, wanted)
+            np.testing.assert_array_equal(turn.real, real[wanted])
+        latents = step.game.inputs(seen[-1], 3)
+        assert len(np.unique(latents, axis=0)) == 12
+
+
+def test_a_generators_batch_is_the_mean_over_all_of_its_fakes():
+    """With constant logits of reals, the loss is the mean over twice as many fakes; SGD on theta by hand."""
+    generator, discriminator = PassLatents(), DiracSum()
+    state = make_state(generator, discriminator, image_shape=(3,), tx=optax.set_to_zero())
+    step = make_train_step(generator, discriminator, losses.wasserstein, generator_batch=2)
+    _, metrics = jax.jit(step)(state, {"image": jnp.zeros((4, 3))}, KEY)
+    _, (_, latent_key) = jax.random.split(jax.random.fold_in(KEY, 0), (2, 2))
+    draw = lambda i: jax.random.normal(jax.random.fold_in(latent_key, i), (3,))
+    latents = jax.vmap(draw)(jnp.arange(8))
+    np.testing.assert_allclose(metrics["generator_loss"], -latents.sum(1).mean(), rtol=1e-5)
+
+
+def test_images_are_mirrored_by_a_coin_of_each_image_in_each_step():
+    state = make_state(Faint(), Shows(), image_shape=(2, 4, 1), tx=optax.set_to_zero())
+    step = jax.jit(make_train_step(Faint(), Shows(), losses.wasserstein, mirror=True))
+    images = jax.random.normal(jax.random.key(1), (200, 2, 4, 1))
+    seen = []
+    for _ in range(2):
+        state, _ = step(state, {"image": images}, KEY)
+        shown = np.asarray(state.discriminator.collections["seen"]["images"])
+        straight = (shown == images).all((1, 2, 3))
+        flipped = (shown == images[:, :, ::-1]).all((1, 2, 3))
+        assert (straight != flipped).all()
+        seen.append(flipped)
+    assert 70 < seen[0].sum() < 130
+    assert 60 < (seen[0] != seen[1]).sum() < 140  # other coins in the next step
+
+
+def test_points_are_not_mirrored_and_counts_are_at_least_one():
+    state = make_state(DiracGenerator(), DiracDiscriminator(), image_shape=(1,))
+    step = make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, mirror=True)
+    with pytest.raises(ValueError, match=r"`mirror` flips images .B, H, W, C., got shape .4, 1."):
+        step(state, {"image": jnp.zeros((4, 1))}, KEY)
+    with pytest.raises(ValueError, match="`generator_batch` must be at least 1, got 0"):
+        make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, generator_batch=0)
+    step = make_train_step(DiracGenerator(), DiracDiscriminator(), losses.hinge, fresh_reals=True)
+    with pytest.raises(ValueError, match="batch of 5 does not divide into the 2 batches of a step"):
+        step(state, {"image": jnp.zeros((5, 1))}, KEY)
 
 
 def test_dropout_works():

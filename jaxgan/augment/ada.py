@@ -100,7 +100,7 @@ def sign_statistic(real_logits: Float[Array, " batch"]) -> Float[Array, ""]:
 
 
 def ada_update(
-    p: Scalar, sign_statistic: Scalar, *, images: int, target: float = 0.6, ramp: int = 500_000
+    p: Scalar, sign_statistic: Scalar, *, images: int, target: Scalar = 0.6, ramp: Scalar = 500_000
 ) -> Float[Array, ""]:
     """Return the next probability: a little higher if the discriminator overfits, else a little lower.
 

@@ -3,6 +3,7 @@
 A game is two networks, a loss pair and, optionally, a penalty and an augmentation. `Game` is the plain GAN;
 another game is a subclass of it. `jaxgan.make_step(game)` makes its step and `jaxgan.init_game` its first
 state. An update rule (`jaxgan.updates`) needs only the gradients of a game (`jaxgan.games.gradients`).
+Further losses that fit any game are its terms (`jaxgan.games.terms`).
 
 | game | what is different |
 |---|---|

@@ -4,9 +4,9 @@ Part i of n holds the examples i, i + n, i + 2n, ...: so each device cuts its ow
 example draws the same random numbers as in the whole batch, so results equal the whole batch's to rounding.
 
 They differ where a layer draws random numbers, as in dropout or StyleGAN2's noise: each part draws its own.
-They differ too where examples depend on each other: batch normalization, relativistic averages and minibatch
-deviation see one part of every n-th example in place of the batch. The running statistics are then the means
-of the parts' statistics.
+They differ too where examples depend on each other: batch normalization, relativistic averages, top-k
+training and minibatch deviation see one part of every n-th example in place of the batch. The running
+statistics are then the means of the parts' statistics.
 """
 
 from collections.abc import Callable

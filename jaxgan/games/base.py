@@ -35,6 +35,7 @@ import jax.numpy as jnp
 
 from jaxgan.games.heads import Head
 from jaxgan.games.modules import has_batch_statistics, on_axis, without_axis
+from jaxgan.games.terms import Adaptive, Term
 from jaxgan.games.turn import (
     Augmentation,
     Penalty,
@@ -62,20 +63,22 @@ class Game:
         discriminator: module ``(images, labels, *, train) -> logits [B]``.
         loss: pair of losses, a `jaxgan.losses.Loss` or anything with its two fields.
         penalty: ``(critic, real, fake, *, keys, step) -> [B]``, or None.
-        augment: ``(images, *, keys, step) -> images``, or None.
+        augment: ``(images, *, keys, step) -> images``, an `Adaptive` one, or None.
         axis_name: mapped axis over which the batch is spread, or None.
         dtype: dtype of the networks' arithmetic in training; None leaves that of parameters and inputs.
         prior: distribution of the latents; None for standard normal ones.
+        terms: further losses of either player, each of another kind.
     """
 
     generator: nn.Module
     discriminator: nn.Module
     loss: Any
     penalty: Penalty | None = None
-    augment: Augmentation | None = None
+    augment: Augmentation | Adaptive | None = None
     axis_name: str | None = None
     dtype: Any = None
     prior: Prior | None = None
+    terms: tuple[Term, ...] = ()
 
     READS: ClassVar[bool] = False
     """Whether the discriminator has further heads: it returns ``(logits, read)`` then."""
@@ -204,6 +207,50 @@ class Game:
         """Return the player's network that makes latents of images, with its variables; None without one."""
         return None
 
+    # -- the terms -----------------------------------------------------------------------------------------
+
+    @property
+    def all_terms(self) -> tuple[Term, ...]:
+        """The terms, and the augmentation if it adapts."""
+        return (*self.terms, self.augment) if isinstance(self.augment, Adaptive) else self.terms
+
+    @property
+    def panels(self) -> dict[str, tuple[str, ...]]:
+        """The metrics by the panels of a run's curves, those of the terms among them."""
+        panels = dict(self.PANELS)
+        for term in self.all_terms:
+            for title, names in term.PANELS.items():
+                panels[title] = (*panels.get(title, ()), *names)
+        return panels
+
+    def first_terms(self) -> dict[str, Any]:
+        """Return what the terms remember before the first step; one without memory has no entry."""
+        memories = {term.NAME: term.start() for term in self.all_terms}
+        return {name: memory for name, memory in memories.items() if memory}
+
+    def next_terms(
+        self, memories: dict[str, Any], metrics: Mapping[str, jax.Array], step: Any
+    ) -> tuple[dict[str, Any], dict[str, jax.Array]]:
+        """Return what the terms remember after a step, and the step's metrics with those of the terms.
+
+        Args:
+            memories: what they remembered before.
+            metrics: the step's metrics, means over everything.
+            step: number of the step.
+        """
+        after, logged = dict(memories), dict(metrics)
+        for term in self.all_terms:
+            if term.NAME in memories:
+                after[term.NAME] = term.remember(memories[term.NAME], metrics, step)
+                logged |= term.report(after[term.NAME])
+        return after, logged
+
+    def augmentation(self, state: GANState) -> Augmentation | None:
+        """Return the augmentation at a state."""
+        if isinstance(self.augment, Adaptive):
+            return self.augment.at(state.terms[self.augment.NAME])
+        return self.augment
+
     # -- what all games share ------------------------------------------------------------------------------
 
     def first_turn(self, batch: Mapping[str, Any]) -> Turn:
@@ -306,9 +353,11 @@ class Game:
         """Refuse pieces that do not fit each other and would silently train wrongly.
 
         Raises:
-            ValueError: if the discriminator has batch normalization and the game a penalty, or if a module
-                has batch normalization and no field ``axis_name`` for the game's mapped axis.
+            ValueError: if the discriminator has batch normalization and the game a penalty, if a module has
+                batch normalization and no field ``axis_name`` for the game's mapped axis, or if a term lacks
+                what it needs.
         """
+        self._check_terms(state)
         if self.penalty is not None and has_batch_statistics(state.discriminator.collections):
             raise ValueError(
                 "a gradient penalty needs a discriminator without batch normalization, "
@@ -323,6 +372,17 @@ class Game:
                 raise ValueError(
                     f"{next(filter(None, lacking))} has batch normalization but no axis_name field: its "
                     f"statistics would differ between devices; give it one and pass it to nn.BatchNorm"
+                )
+
+    def _check_terms(self, state: GANState) -> None:
+        names = [term.NAME for term in self.all_terms]
+        for term in self.all_terms:
+            term.check(self)
+            if names.count(term.NAME) > 1:
+                raise ValueError(f"a game has one term of each kind, got several of {term.NAME}")
+            if term.start() and term.NAME not in state.terms:
+                raise ValueError(
+                    f"the state lacks what {term.NAME} remembers: init_game(key, step.game, ...) makes it"
                 )
 
     def _latents(self, turn: Turn, latent_dim: int) -> jax.Array:
@@ -342,6 +402,6 @@ class Game:
 def _over_devices(examples: jax.Array) -> jax.Array:
     """Spread examples over the mesh that a step is traced for; otherwise each device computes them all."""
     mesh = jax.sharding.get_abstract_mesh()
-    if BATCH_AXIS not in mesh.auto_axes:
+    if BATCH_AXIS not in mesh.auto_axes or len(examples) % mesh.shape[BATCH_AXIS]:
         return examples
     return jax.lax.with_sharding_constraint(examples, jax.sharding.PartitionSpec(BATCH_AXIS))

@@ -9,6 +9,7 @@ import jax
 
 from jaxgan.state import Variables
 
+_TERMS = 2**31  # folded into a turn's key for its terms: far from the numbers of the other keys
 Shown = Any  # what a discriminator judges: images, or a tuple with the images first; leaves are [B, ...]
 Penalty = Callable[..., jax.Array]  # (critic, real, fake, *, keys, step) -> [B]
 Augmentation = Callable[..., jax.Array]  # (images, *, keys, step) -> images
@@ -28,6 +29,7 @@ class UpdateKeys(NamedTuple):
         penalty: key of what a penalty draws for each example.
         augment_real: key of the augmentation of each real image.
         augment_fake: key of the augmentation of each fake.
+        terms: key that the game's terms share; each folds it with its place.
     """
 
     generator: jax.Array
@@ -37,6 +39,7 @@ class UpdateKeys(NamedTuple):
     penalty: jax.Array
     augment_real: jax.Array
     augment_fake: jax.Array
+    terms: jax.Array
 
 
 class Turn(NamedTuple):
@@ -68,7 +71,8 @@ class Turn(NamedTuple):
     @property
     def keys(self) -> UpdateKeys:
         """The keys of this update. Both players' objectives split them here, so they agree."""
-        keys = UpdateKeys(*jax.random.split(self.key, len(UpdateKeys._fields)))
+        count = len(UpdateKeys._fields) - 1
+        keys = UpdateKeys._make([*jax.random.split(self.key, count), jax.random.fold_in(self.key, _TERMS)])
         if self.part[1] == 1:
             return keys
         # A dropout mask is drawn as one block, and parts need different ones.

@@ -39,7 +39,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxgan.layers import BatchNorm, Conv, ConvTranspose, Dense, Noise, encode_labels, heads
@@ -79,11 +78,9 @@ def adaptive_mean_pool(maps: Maps, side: int) -> Float[Array, "batch side side c
         return maps
     for axis in (1, 2):
         size = maps.shape[axis]
-        weights = np.zeros((side, size), np.float32)
-        for pixel in range(side):
-            covered = slice(pixel * size // side, -(-(pixel + 1) * size // side))
-            weights[pixel, covered] = 1 / (covered.stop - covered.start)
-        pooled = jnp.tensordot(jnp.asarray(weights, maps.dtype), maps, axes=(1, axis))
+        covered = [range(i * size // side, -(-(i + 1) * size // side)) for i in range(side)]
+        weights = [[(pixel in pixels) / len(pixels) for pixel in range(size)] for pixels in covered]
+        pooled = jnp.tensordot(jnp.array(weights, maps.dtype), maps, axes=(1, axis))
         maps = jnp.moveaxis(pooled, 0, axis)
     return maps
 

@@ -17,7 +17,7 @@ import optax
 from jaxtyping import Array, Float
 
 
-def orthogonal(params: Any, *, weight: float = 1e-4) -> Float[Array, ""]:
+def orthogonal(params: Any, *, weight: float | jax.Array = 1e-4) -> Float[Array, ""]:
     """Orthogonal regularization without the norms, ``weight * sum |W^T W * (1 - I)|_F^2`` over kernels W.
 
     It makes the output features of a layer orthogonal and does not change their norms. BigGAN applies it to

@@ -35,6 +35,7 @@ from jaxgan.run import early_stopping
 from jaxgan.run.early_stopping import Goal, Row
 from jaxgan.system.errors import UserError
 
+NOT_MIRRORED = "evaluations compare with real images that are not flipped, and training flips them (`mirror`)"
 COORDINATES = "coordinates"  # the name of the extractor of points, whose features are their coordinates
 
 
@@ -115,7 +116,7 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         evidence,
         measure,
         _protocol(config, names, reals, extractor),
-        notes_on(extractor, reals.source),
+        (*notes_on(extractor, reals.source), *[NOT_MIRRORED] * config.mirror),
     )
 
 
@@ -249,4 +250,5 @@ def _protocol(config: Config, names: tuple[str, ...], reals: Reals, extractor: E
         "extractor_hash": extractor.hash,
         "extractor_details": extractor.details,
         "resize": extractor.change(reals.images.shape[1:]),
+        **({"mirrored": False} if config.mirror else {}),  # in no protocol of an older version
     }

@@ -260,7 +260,7 @@ class Recorder:
             save_encoder(folder, *encoder, **common, num_classes=num_classes)
 
     def _plot_curves(self, rows: list[dict[str, Any]]) -> None:
-        panels = self._run.experiment.step.game.PANELS
+        panels = self._run.experiment.step.game.panels
         figures.plot_curves(rows, self.path / "plots/curves.png", panels=panels, marks=self.marks)
 
     def _write_picture(self, name: str, images: Any) -> Image.Image:

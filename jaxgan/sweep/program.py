@@ -164,7 +164,8 @@ class Program:
 
     def _make_step(self, hyper: dict[str, Any]) -> Callable[..., tuple[GANState, Metrics]]:
         generator, discriminator = self._experiment.generator, self._experiment.discriminator
-        inner = build.train_step(self._config, generator, discriminator, traced=hyper)
+        size = len(self._experiment.arrays["image"])
+        inner = build.train_step(self._config, generator, discriminator, traced=hyper, size=size)
         optimizers = build.optimizers(self._config, traced=hyper)
 
         def step(state: Member, batch: Batch, key: jax.Array) -> tuple[Member, Metrics]:

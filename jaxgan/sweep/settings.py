@@ -120,10 +120,13 @@ def varied(members: Sequence[Config]) -> list[str]:
 def programs(members: Sequence[Config]) -> list[list[int]]:
     """Return the members' numbers, grouped by the programs that can train them."""
     groups: dict[Config, list[int]] = {}
-    first = members[0].settings()
-    together = {name: first[name] for name, info in members[0].infos.items() if info.sweep == "together"}
+    together = [name for name, info in members[0].infos.items() if info.sweep == "together"]
+    alike: dict[str, Any] = {}  # the first number of each setting; None is another program than a number
     for i, member in enumerate(members):
-        groups.setdefault(member.replace(**together), []).append(i)
+        values = member.settings()
+        numbers = {name: values[name] for name in together if values[name] is not None}
+        alike = numbers | alike
+        groups.setdefault(member.replace(**{name: alike[name] for name in numbers}), []).append(i)
     return list(groups.values())
 
 

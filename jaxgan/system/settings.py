@@ -17,6 +17,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
 
 Size = int | tuple[int, int]  # pixels: height and width, or one number for both
+GIVEN = "a value"  # in `Info.only` and `Info.idle`: any value of the other setting but None
 
 
 class Info(NamedTuple):

@@ -114,7 +114,7 @@ def train(name, mode="one", devices=1, steps=3, game=None, **options):
     step = make_step(game, ema_decay=0.9, axis_name=modes.axis_of(mode), **options)
     run = modes.adapted(mode, step, parallel.batch_mesh(jax.devices()[:devices]))
     for t in range(steps):
-        batch = data.batch_at(stored_of(name), t, seed=2, batch_size=24 * step.d_steps)
+        batch = data.batch_at(stored_of(name), t, seed=2, batch_size=24 * step.batches)
         state, metrics = run(state, batch, KEY)
     return state, metrics
 
@@ -267,6 +267,29 @@ def test_a_batch_in_parts_gives_the_same_numbers(name):
     if name == "bigan":  # batch normalization sees parts
         game = BiGame(encoders.Bidirectional(G, encoders.DenseEncoder(4, (8,))), Pairs(), game.loss, R1)
     assert difference(train(name, game=game, accumulate=2), train(name, game=game)) < 1e-5
+
+
+OWN = {"mirror": True, "fresh_reals": True, "generator_batch": 2}  # what the generator's turn may take
+
+
+@pytest.mark.parametrize(
+    "mode", ["shard_map", pytest.param("jit", marks=SLOW), pytest.param("pmap", marks=SLOW)]
+)
+@pytest.mark.parametrize("options", [OWN, {"generator_batch": 2, "d_steps": 2}])
+def test_devices_agree_on_batches_of_the_generators_own(options, mode):
+    assert difference(train("acgan", mode, 2, **options), train("acgan", **options)) < 1e-5
+
+
+@pytest.mark.parametrize("options", [OWN, {"generator_batch": 3}])
+def test_parts_agree_on_batches_of_the_generators_own(options):
+    assert difference(train("acgan", accumulate=2, **options), train("acgan", **options)) < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_takes_batches_of_the_generators_own(rule):
+    own = OWN | {"update": RULES[rule], "d_steps": 2, "steps": 2}
+    assert difference(train("plain", "shard_map", 2, **own), train("plain", **own)) < 1e-5
 
 
 @pytest.mark.slow

@@ -44,6 +44,20 @@ def test_a_run_in_two_calls_is_bit_equal_to_one_in_one_call(tmp_path):
     assert_bit_equal(tmp_path, "mlp")
 
 
+def test_what_terms_remember_and_an_adaptive_probability_are_resumed_bit_for_bit(tmp_path):
+    options = {"terms": "lecam,zcr", "lecam_start": 2, "mirror": True, "fresh_reals": True}
+    options |= {"augment": "bgc", "augment_target": -0.9, "augment_speed": 0.2, "steps": 20}
+    options |= {"ema_half_life": 50.0, "sample_every": 100}
+    train_tiny(tiny(tmp_path / "whole", **options))
+    for steps, save_every in ((7, 3), (20, 5)):
+        train_tiny(tiny(tmp_path / "pieces", **options | {"steps": steps, "save_every": save_every}))
+    assert_bit_equal(tmp_path, "mlp")
+    remembered = {name for name in saved_leaves(tmp_path / "whole") if name.startswith("terms")}
+    assert remembered == {"terms/augment/p", "terms/augment/sum", "terms/lecam/real", "terms/lecam/fake"}
+    rows = [json.loads(line) for line in (tmp_path / "whole/metrics.jsonl").read_text().splitlines()]
+    assert len({row["augment_p"] for row in rows}) > 2
+
+
 @pytest.mark.parametrize(("network", "cuts"), CASES)
 def test_a_run_in_pieces_is_bit_equal_to_one_in_one_go(network, cuts, tmp_path, run_program, request):
     experiments = request.config.rootpath / "experiments"

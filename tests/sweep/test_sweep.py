@@ -127,6 +127,29 @@ def test_weights_of_a_game_vary_within_a_program_and_each_member_is_its_single_r
     assert not same(program.member(state, 0).ema, program.member(state, 1).ema)
 
 
+@pytest.mark.slow
+def test_numbers_of_terms_and_a_target_vary_within_a_program(tmp_path):
+    config = BASE.replace(penalty="none", penalty_weight=1.0, hidden=(8,), terms=("lecam", "top_k"))
+    config = config.replace(lecam_start=1, augment=("bgc",), augment_target=0.5, augment_speed=0.1)
+    config = config.replace(ema_half_life=100.0)
+    grid = ["lecam-weight=0.1,5", "top-k-least=0.9,0.3", "augment-target=-0.9,0.9", "ema-half-life=20,500"]
+    some = settings.make(config, grid=[*grid, "top-k-decay=0.5"])
+    assert [len(group) for group in settings.programs(some)] == [16]
+    some, digits = [some[0], some[15]], data.digits()
+    experiment, varying = build.experiment(config.replace(top_k_decay=0.5), digits), settings.varied(some)
+    assert len(varying) == 4
+    population = program.fitting(some[0], varying, experiment, count=2, most=None, devices=jax.devices()[:1])
+    state, _ = advance(population, some, 1, STEPS - 1)
+    for i, member in enumerate(some):
+        alone = member.replace(workdir=str(tmp_path / str(i)), log_every=STEPS, devices=1)
+        wanted = jax.device_get(train.run(alone, dataset=digits).state)
+        got = program.member(state, i)
+        assert got.terms.keys() == wanted.terms.keys() == {"lecam", "augment"}
+        for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(wanted), strict=True):
+            assert np.abs(one - other).max() <= 1e-5 * np.abs(other).max() + 1e-7
+    assert not same(program.member(state, 0).terms, program.member(state, 1).terms)
+
+
 def test_members_are_spread_over_the_devices_and_have_nothing_to_say_to_each_other(three):
     some, population = three
     assert population.size == 4
@@ -362,6 +385,12 @@ def test_members_are_all_combinations_with_all_seeds():
     assert [len(group) for group in settings.programs(sgd)] == [3, 3, 3, 3]  # with momentum, another state
     (member,) = settings.make(BASE, grid=["gradient-clip=None", "conditional=false", "augment=bgc"])
     assert (member.gradient_clip, member.conditional) == (None, False)
+
+
+def test_a_number_and_none_are_two_programs():
+    some = settings.make(ADAM, grid=["ema-half-life=None,100,500"], seeds=2)
+    assert settings.programs(some) == [[0, 1], [2, 3, 4, 5]]
+    assert settings.varied([some[i] for i in (2, 4)]) == ["ema_half_life"]
 
 
 def test_options_of_a_game_vary_like_any_other_setting():
