@@ -3,7 +3,7 @@
     jaxgan data prepare cifar10              # once; --from FOLDER takes the official archive from there
     python experiments/cifar10_sngan.py      # --conditional for the ten classes
 
-These are the settings of the paper. A step has @SNGAN@ GFLOP by --dry-run. The experiment has not been
+These are the settings of the paper. A step has 1,199 GFLOP by --dry-run. The experiment has not been
 trained to its end.
 
 References:
