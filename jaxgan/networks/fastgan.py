@@ -12,7 +12,7 @@ convolutions have spectral normalization and no bias, and batch normalization fo
 | generator's channels | 16 | 8 | 4 | 2 | 2 | 1 | 1/2 | 1/4 | 1/8 |
 | its convolutions | 1 | 2 | 1 | 2 | 1 | 2 | 1 | 2 | 1 |
 | its gate is made of stage | | | | | 0 | 1 | 2 | 3 | |
-| discriminator's channels | | 8 | 4 | 2 | 1 | 1/2 | 1/4 | 1/4 | 1/8 |
+| discriminator's channels | | 8 | 4 | 2 | 1 | 1/2 | 1/4 | 1/8 | |
 
 The channels are in units of `width`, 64 in the paper's code. The discriminator's first convolutions bring
 larger images to stage 6. From 256x256 on, a second judge sees the images at 128x128.
