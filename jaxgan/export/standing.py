@@ -6,7 +6,7 @@ finished generator in training mode, and the averages of their statistics replac
 
 References:
     Brock et al. 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis,
-    https://arxiv.org/abs/1809.11096, appendix C.1
+    https://arxiv.org/abs/1809.11096
 """
 
 from typing import Any

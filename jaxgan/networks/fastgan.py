@@ -30,7 +30,7 @@ discriminator learns to rebuild real images by three decoders, which are not her
 
 References:
     Liu et al. 2021, Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis,
-    https://arxiv.org/abs/2101.04775, section 3 and figures 3 and 4
+    https://arxiv.org/abs/2101.04775
 """
 
 from functools import partial
@@ -89,7 +89,7 @@ class Excitation(nn.Module):
     """Scale the channels of large maps by numbers in (0, 1) that small maps give.
 
     References:
-        Liu et al. 2021, eq. 1: skip-layer channel-wise excitation
+        Liu et al. 2021, skip-layer channel-wise excitation
     """
 
     @nn.compact

@@ -3,7 +3,7 @@
     uv venv golden && uv pip install --python golden/bin/python torch numpy
     golden/bin/python tests/golden/make_fastgan.py
 
-The networks are written from figures 3 and 4 of Liu et al. 2021 and the layer tables of their code, with
+The networks are written from the paper, Liu et al. 2021, and a table of the layers of its code, with
 PyTorch's own convolutions, batch norms, pooling and interpolation. Weights are drawn from the names of jaxgan's
 leaves (tests/support/drawn_weights.py). A transposed convolution of one pixel is the kernel, mirrored as linen's is, times the latents.
 Noise is the fixed image of drawing mode; in training it is left out.
