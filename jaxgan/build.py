@@ -339,7 +339,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     if config.conditional and dataset.labels is None:
         raise UserError(f"`conditional` needs labels, and {dataset.name} has none")
     has_penalty = pieces.penalty is not None or config.penalty != "none"
-    has_batch_norm = (config.network, config.discriminator_norm) == ("dcgan", "batch")
+    has_batch_norm = config.network in ("dcgan", "fastgan") and config.discriminator_norm == "batch"
     if has_penalty and has_batch_norm and pieces.discriminator is None:
         raise UserError(
             f"`penalty` {config.penalty} needs `discriminator_norm` none or spectral: "

@@ -128,6 +128,7 @@ def sample(
     seed: int = 0,
     class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
     truncation: float | None = None,
+    standing_statistics: int | None = None,
     out: Path = Path("samples.png"),
 ) -> None:
     """Make images with a run's exported generator.
@@ -138,6 +139,8 @@ def sample(
         seed: seed of the latents; image i is the same whatever n is.
         class_: classes to draw by name or number, with commas between; None for all of them in turn.
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
+        standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
+            running averages of training; for a generator with batch normalization.
         out: a .png for a grid; a .npz with "images" uint8 [n, H, W, C] (and "labels"); or a new folder for a
             .png of each image, in a folder of its class. A run of points gives a scatter plot, or "images"
             float32 [n, D].
@@ -150,7 +153,10 @@ def sample(
         wants = "end in .png or .npz, or be a new folder"
         raise UserError(f"`out` must {wants}, got {out}{'' if kind else ', which holds files'}")
     description = export.read_description(run)
-    generate = functools.partial(export.load_generator(run), truncation=truncation)
+    network = export.read_generator(run)
+    if standing_statistics is not None:
+        network = export.with_standing_statistics(network, standing_statistics)
+    generate = functools.partial(export.generating(network), truncation=truncation)
     require_memory(n * _bytes_per_image(description), f"`n` {n:,}")
     classes = _classes(class_, description, run)
     labels = None if classes is None else jnp.resize(jnp.array(classes, jnp.int32), (n,))

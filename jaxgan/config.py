@@ -107,8 +107,8 @@ class Config:
     network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
         64,
-        "channels of the layer next to the image (r3gan: a multiple of 8; biggan: a quarter or half of them)",
-        only={"network": ("dcgan", "resnet", "biggan", "r3gan", "stylegan2")},
+        "channels next to the image (r3gan: a multiple of 8; biggan: a quarter or half; fastgan: at 128x128)",
+        only={"network": ("dcgan", "resnet", "sagan", "biggan", "fastgan", "r3gan", "stylegan2")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(
@@ -120,9 +120,9 @@ class Config:
     )
     discriminator_norm: str = _networks(
         "batch",
-        "normalization in the discriminator",
+        "normalization in the discriminator (fastgan: beside its spectral normalization)",
         choices=("batch", "spectral", "none"),
-        only={"network": ("dcgan",)},
+        only={"network": ("dcgan", "fastgan")},
     )
     latent_dim: int = _networks(100, "length of a latent vector", **COUNT)
     precision: str = _networks("float32", "the networks' arithmetic in training", choices=names.PRECISIONS)

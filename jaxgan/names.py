@@ -25,7 +25,7 @@ from jaxgan.games.terms import (
     TopK,
 )
 from jaxgan.images import mirrored
-from jaxgan.networks import biggan, dcgan, encoders, mlp, r3gan, resnet, sizes, stylegan2
+from jaxgan.networks import biggan, dcgan, encoders, fastgan, mlp, r3gan, resnet, sizes, stylegan2
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
 
@@ -161,6 +161,10 @@ def _resnet(
     return resnet.for_images(image_shape, config.width, num_classes=num_classes)
 
 
+def _sagan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
+    return resnet.for_images(image_shape, config.width, num_classes=num_classes, attentive=True)
+
+
 def _biggan(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
@@ -176,6 +180,13 @@ def _biggan(
 
 def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
+
+
+def _fastgan(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    norm = "batch" if config.discriminator_norm == "batch" else "none"  # all have spectral normalization
+    return fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
 
 
 def _stylegan2(
@@ -210,8 +221,14 @@ FAMILIES = {
     "resnet": Family(
         resnet.Generator, resnet.Discriminator, _resnet, note_on=partial(sizes.note_on, "a ResNet")
     ),
+    "sagan": Family(
+        resnet.Generator, resnet.Discriminator, _sagan, note_on=partial(sizes.note_on, "a SAGAN")
+    ),
     "biggan": Family(
         biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")
+    ),
+    "fastgan": Family(
+        fastgan.Generator, fastgan.Discriminator, _fastgan, note_on=partial(sizes.note_on, "a FastGAN")
     ),
     "r3gan": Family(r3gan.Generator, r3gan.Discriminator, _r3gan, note_on=partial(sizes.note_on, "an R3GAN")),
     "stylegan2": Family(stylegan2.Generator, stylegan2.Discriminator, _stylegan2, note_on=stylegan2.note_on),

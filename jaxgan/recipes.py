@@ -1,19 +1,25 @@
 """Recipes: named training settings for any data, each with its source.
 
+On an accelerator a recipe has the settings of its papers. On a CPU it has narrow networks, small batches and
+fewer steps.
+
 A recipe is a function from facts about the data and the machine (`Facts`) to settings. `choose` returns them
 with a line that says which recipe was chosen and why; for "auto" it chooses the recipe. Any option of the
 command line wins over the recipe.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxgan.config import Config
+from jaxgan.networks import sizes
 from jaxgan.system.errors import UserError
 from jaxgan.system.errors import choose as choose_name
 
 FEW = 10_000  # images; discriminators soon overfit to fewer (Zhao et al. 2020, figure 1)
 SMALL = 12  # pixels of the shorter side; fewer leave little room for convolutions
+LARGE = 48  # pixels of the shorter side; a DCGAN smears color pictures of more
 
 
 class Facts(NamedTuple):
@@ -95,6 +101,175 @@ def _wgan_gp(facts: Facts) -> dict[str, Any]:
     }
 
 
+def _sngan(facts: Facts) -> dict[str, Any]:
+    """Miyato et al. 2018; on a CPU with two discriminator updates in place of five."""
+    settings: dict[str, Any] = {
+        "network": "resnet",
+        "loss": "hinge",
+        "latent_dim": 128,
+        "generator_learning_rate": 2e-4,
+        "discriminator_learning_rate": 2e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "learning_rate_schedule": "linear",
+    }
+    if facts.platform == "cpu":
+        settings |= {"width": _narrow(facts, 32), "batch_size": 32, "d_steps": 2, "steps": 4000}
+    elif _is_small(facts):
+        settings |= {"width": 128, "batch_size": 64, "d_steps": 5, "generator_batch": 2, "steps": 50_000}
+    else:
+        settings |= {"width": 64, "batch_size": 64, "d_steps": 5, "generator_batch": 2, "steps": 250_000}
+    return settings | {"decay_steps": settings["steps"]}
+
+
+def _sagan(facts: Facts) -> dict[str, Any]:
+    """Zhang et al. 2019: two learning rates, one discriminator update."""
+    settings: dict[str, Any] = {
+        "network": "sagan",
+        "conditional": _has_classes(facts),
+        "loss": "hinge",
+        "latent_dim": 128,
+        "generator_learning_rate": 1e-4,
+        "discriminator_learning_rate": 4e-4,
+        "beta1": 0.0,
+        "beta2": 0.9,
+    }
+    if facts.platform == "cpu":
+        return settings | {"width": _narrow(facts, 32), "batch_size": 32, "steps": 6000}
+    return settings | {"width": 128 if _is_small(facts) else 64, "batch_size": 256, "steps": 1_000_000}
+
+
+def _biggan(facts: Facts) -> dict[str, Any]:
+    """Small images: BigGAN-PyTorch's settings for CIFAR-10; larger ones: its settings for ImageNet."""
+    small = _is_small(facts)
+    settings: dict[str, Any] = {
+        "network": "biggan",
+        "conditional": _has_classes(facts),
+        "loss": "hinge",
+        "latent_dim": 128 if small else max(120, 20 * (1 + _halvings(facts))),
+        "generator_learning_rate": 2e-4 if small else 1e-4,
+        "discriminator_learning_rate": 2e-4 if small else 4e-4,
+        "beta1": 0.0,
+        "beta2": 0.999,
+    }
+    if facts.platform == "cpu":
+        return settings | {"width": 12 if small else 6, "batch_size": 32, "steps": 6000}
+    if small:
+        return settings | {"width": 64, "batch_size": 50, "d_steps": 4, "ema_decay": 0.9999, "steps": 125_000}
+    return settings | {"width": 96, "batch_size": 256, "ema_decay": 0.9999, "steps": 150_000}
+
+
+def _stylegan2(facts: Facts) -> dict[str, Any]:
+    """The automatic configuration of StyleGAN2-ADA for one device, with R1 at each step."""
+    pixels, side = _pixels(facts), min(facts.image_shape[:2])
+    cpu = facts.platform == "cpu"
+    batch_size = 16 if cpu else max(1, min(4096 // side, 32))
+    settings: dict[str, Any] = {
+        "network": "stylegan2",
+        "width": max(1, (1024 if cpu else 32_768 if _is_small(facts) else 16_384) // side),
+        "latent_dim": 128 if cpu else 512,
+        "penalty": "r1",
+        "penalty_weight": 0.0002 * pixels / batch_size,
+        "batch_size": batch_size,
+        "mirror": _is_in_color(facts),
+        "ema_half_life": batch_size * 10_000 / 32,
+        "generator_learning_rate": 0.0025,
+        "discriminator_learning_rate": 0.0025,
+        "beta1": 0.0,
+        "beta2": 0.99,
+        "steps": 6000 if cpu else 25_000_000 // batch_size,
+    }
+    if facts.images < FEW:
+        settings |= {"augment": ("bgc",), "augment_target": 0.6}
+    if not cpu and not _is_small(facts):
+        settings |= {"terms": ("path_length",)}
+    return settings
+
+
+def _r3gan(facts: Facts) -> dict[str, Any]:
+    """Huang et al. 2024, table 9: the settings for FFHQ, whose gamma depends on the size."""
+    cpu = facts.platform == "cpu"
+    batch_size = 16 if cpu else 256
+    burn_in, images = (100_000, 200_000) if cpu else (20_000_000, 100_000_000)
+    gamma = 2 * (_pixels(facts) / 64**2) ** math.log(150 / 2, 16)  # 2 at 64x64, 150 at 256x256
+    return {
+        "network": "r3gan",
+        "width": _r3gan_width(facts),
+        "latent_dim": 64,
+        "loss": "relativistic",
+        "penalty": "r1_r2",
+        "penalty_weight": gamma,
+        "final_penalty_weight": gamma / 10,
+        "augment": ("bgc",),
+        "augment_p": 0.0,
+        "final_augment_p": 0.3,
+        "batch_size": batch_size,
+        "mirror": _is_in_color(facts),
+        "fresh_reals": True,
+        "ema_half_life": 0.0,
+        "final_ema_half_life": burn_in / 40,
+        "ema_ramp": None,
+        "generator_learning_rate": 2e-4,
+        "discriminator_learning_rate": 2e-4,
+        "final_learning_rate_share": 0.25,
+        "learning_rate_schedule": "half_cosine_burn_in",
+        "decay_steps": burn_in // batch_size,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "final_beta2": 0.99,
+        "steps": images // batch_size,
+    }
+
+
+def _r3gan_width(facts: Facts) -> int:
+    """Return the width next to the image that gives the paper's 768 channels at the base, or 64 on a CPU."""
+    base = 64 if facts.platform == "cpu" else 768
+    return max(8, base // 2 ** max(0, _halvings(facts) - 3))
+
+
+def _fastgan(facts: Facts) -> dict[str, Any]:
+    """Liu et al. 2021, by its code; the decoders are left out."""
+    settings: dict[str, Any] = {
+        "network": "fastgan",
+        "discriminator_norm": "batch",
+        "loss": "hinge",
+        "latent_dim": 256,
+        "augment": ("color", "translation"),
+        "mirror": _is_in_color(facts),
+        "generator_learning_rate": 2e-4,
+        "discriminator_learning_rate": 2e-4,
+        "beta1": 0.5,
+        "beta2": 0.999,
+        "ema_decay": 0.999,
+        "batch_size": 8,
+    }
+    if facts.platform == "cpu":
+        return settings | {"width": 16, "steps": 10_000}
+    return settings | {"width": 64, "steps": 50_000}
+
+
+def _narrow(facts: Facts, width: int) -> int:
+    """Return a width for images of up to 32 pixels, or half of it for larger ones."""
+    return width if _is_small(facts) else width // 2
+
+
+def _is_small(facts: Facts) -> bool:
+    return min(facts.image_shape[:2]) <= 32
+
+
+def _has_classes(facts: Facts) -> bool:
+    return facts.num_classes is not None and facts.num_classes > 1
+
+
+def _halvings(facts: Facts) -> int:
+    return sizes.halvings(*facts.image_shape[:2])
+
+
+def _is_in_color(facts: Facts) -> bool:
+    """Return whether the images have color, as photographs do, which a mirror leaves as likely as before."""
+    return facts.image_shape[2] == 3
+
+
 def _size(facts: Facts, *, steps: int) -> dict[str, Any]:
     """Return width, batch size and steps: the paper's on an accelerator, smaller ones on a CPU."""
     if facts.platform == "cpu":
@@ -124,6 +299,42 @@ RECIPES = {
         "Gulrajani et al. 2017",
         "28x28: 3,000 steps, about 6 minutes on two CPU cores",
         _wgan_gp,
+    ),
+    "sngan": Recipe(
+        "residual networks, spectral normalization, hinge loss",
+        "Miyato et al. 2018",
+        "for an accelerator; on a CPU narrow networks, and 4,000 steps",
+        _sngan,
+    ),
+    "sagan": Recipe(
+        "residual networks with self-attention, spectral normalization in both, two learning rates",
+        "Zhang et al. 2019",
+        "for an accelerator; on a CPU narrow networks, and 6,000 steps",
+        _sagan,
+    ),
+    "biggan": Recipe(
+        "residual networks for classes, latents in chunks",
+        "Brock et al. 2019, by the code of BigGAN-PyTorch, with batches of one device",
+        "for an accelerator; on a CPU narrow networks, and 6,000 steps",
+        _biggan,
+    ),
+    "stylegan2": Recipe(
+        "styles for each convolution, R1 penalty; fewer than 10,000 images are augmented",
+        "Karras et al. 2020, Training GANs with Limited Data, auto",
+        "for an accelerator; on a CPU narrow networks, and 6,000 steps",
+        _stylegan2,
+    ),
+    "r3gan": Recipe(
+        "residual networks without normalization, relativistic loss, R1 and R2",
+        "Huang et al. 2024, table 9",
+        "for an accelerator; on a CPU narrow networks, and 12,500 steps",
+        _r3gan,
+    ),
+    "fastgan": Recipe(
+        "skip-layer excitation, batch and spectral normalization, augmented images",
+        "Liu et al. 2021, without decoders",
+        "64x64: 10,000 steps on a CPU",
+        _fastgan,
     ),
 }
 
@@ -156,13 +367,19 @@ def _auto(facts: Facts) -> tuple[str, dict[str, Any], str]:
     """Return a recipe's name, what to change of its settings, and the reason for both."""
     if len(facts.image_shape) != 3:
         return "mlp", {}, "the data are points"
-    height, width, _ = facts.image_shape
+    height, width, channels = facts.image_shape
     if min(height, width) < SMALL:
         return "mlp", {}, f"{height}x{width} pixels leave little room for convolutions"
-    reason = "convolutions suit images of this size"
-    if facts.platform == "cpu":
-        reason += ", and narrow networks a CPU"
-    if facts.images >= FEW:
-        return "dcgan", {}, reason
-    reason += f"; {facts.images:,} images are few, so the discriminator sees them augmented"
-    return "dcgan", {"augment": ("color", "translation", "cutout")}, reason
+    on_cpu, few = facts.platform == "cpu", facts.images < FEW
+    reasons = []
+    if on_cpu:
+        reasons.append("narrow networks suit a CPU")
+    if few:
+        reasons.append(f"{facts.images:,} images are few, so the discriminator sees them augmented")
+    deep = channels == 3 and _halvings(facts) >= 2 and sizes.note_on("", height, width) is None
+    if deep and min(height, width) >= LARGE and (few or on_cpu):
+        return "fastgan", {}, "; ".join(["its networks learn color pictures in few steps", *reasons])
+    if deep and not few and not on_cpu:
+        return "r3gan", {}, f"{facts.images:,} images suit the networks with the best published scores"
+    changes = {"augment": ("color", "translation", "cutout")} if few else {}
+    return "dcgan", changes, "; ".join(["convolutions suit images of this size", *reasons])

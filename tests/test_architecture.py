@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "schedules", "state", "step"},
     "export": {"games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
-    "recipes": {"config"},
+    "recipes": {"config", "networks"},
     "config": {"names", "rules"},
     "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
     "rules": {"games", "networks", "prior"},

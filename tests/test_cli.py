@@ -147,6 +147,10 @@ def test_a_truncation_of_zero_draws_one_image(tmp_path, monkeypatch, capsys):
         (["sample", "RUN", "--out", "RUN"], ", or be a new folder, got"),
         (["sample", "RUN", "--truncation", "0.5"], "--truncation 0.5 has no effect on a generator of mlp"),
         (["interpolate", "RUN", "--truncation", "1"], "--truncation 1.0 has no effect on a generator of mlp"),
+        (
+            ["sample", "RUN", "--standing-statistics", "16"],
+            "--standing-statistics 16 has no effect on a mlp generator, which has no batch normalization",
+        ),
         (["sample", "RUN", "--class", "10"], "--class 10 is unknown: there are 0 to 9"),
         (["sample", "RUN", "--class", "cat"], "--class cat is unknown: there are 0 to 9"),
         (["sample", "RUN", "--out", "/proc/nowhere/grid.png"], "cannot write --out /proc/nowhere/grid.png"),

@@ -15,8 +15,7 @@ from jaxgan.system.errors import UserError
 PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu"])
-@pytest.mark.parametrize("shape", [(8, 8, 1), (12, 20, 3)])
+@pytest.mark.parametrize(("shape", "platform"), [((8, 8, 1), "cpu"), ((12, 20, 3), "gpu")])
 @pytest.mark.parametrize("name", ["auto", *RECIPES])
 def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     config, line = choose(name, Facts(shape, 40, None, platform))
@@ -27,6 +26,34 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     build.experiment(config.replace(batch_size=2).check(), images)
 
 
+@pytest.mark.parametrize(
+    ("shape", "classes"),
+    [
+        ((28, 28, 1), 3),
+        pytest.param((32, 32, 3), None, marks=pytest.mark.slow),
+        ((48, 80, 3), None),
+        pytest.param((64, 64, 3), None, marks=pytest.mark.slow),
+        pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("name", ["auto", *RECIPES])
+def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes):
+    config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
+    labels = None if classes is None else np.arange(40) % classes
+    config = config.replace(conditional=classes is not None, batch_size=4)
+    build.experiment(config.check(), from_arrays(np.zeros((40, *shape), np.uint8), labels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sngan", "sagan", "biggan", "stylegan2", "r3gan", "fastgan"])
+def test_the_published_settings_fit_images_of_the_papers_sizes(name):
+    for shape, classes in (((32, 32, 3), None), ((64, 64, 3), 10), ((256, 256, 3), None)):
+        config, _ = choose(name, Facts(shape, 64, classes, "gpu"))
+        labels = None if classes is None else np.arange(64) % 10
+        assert config.conditional == (classes is not None and name in ("sagan", "biggan"))
+        build.experiment(config.check(), from_arrays(np.zeros((64, *shape), np.uint8), labels))
+
+
 @pytest.mark.parametrize("name", ["auto", "mlp"])
 def test_points_have_a_recipe(name):
     config, _ = choose(name, Facts((2,), 1000, None, "cpu"))
@@ -35,18 +62,39 @@ def test_points_have_a_recipe(name):
         choose("dcgan", Facts((2,), 1000, None, "cpu"))
 
 
-def test_auto_chooses_by_size_number_and_device_and_says_why():
-    config, line = choose("auto", PHOTOGRAPHS)
-    assert (config.network, config.augment, config.width) == ("dcgan", (), 32)
-    assert (
-        line == "recipe auto: dcgan, since convolutions suit images of this size, and narrow networks a CPU"
-    )
-    config, line = choose("auto", PHOTOGRAPHS._replace(images=300, platform="gpu"))
-    assert (config.augment, config.width) == (("color", "translation", "cutout"), 128)
-    assert "300 images are few" in line
-    config, line = choose("auto", PHOTOGRAPHS._replace(image_shape=(8, 8, 1)))
-    assert (config.network, config.penalty) == ("mlp", "r1")
-    assert "8x8 pixels leave little room" in line
+@pytest.mark.parametrize(
+    ("shape", "images", "platform", "recipe", "clauses"),
+    [
+        (
+            (64, 64, 3),
+            300,
+            "cpu",
+            "fastgan",
+            ["few steps", "narrow networks suit a CPU", "300 images are few"],
+        ),
+        ((64, 64, 3), 50_000, "cpu", "fastgan", ["few steps", "narrow networks suit a CPU"]),
+        ((64, 64, 3), 5000, "gpu", "fastgan", ["few steps", "5,000 images are few"]),
+        ((64, 64, 3), 50_000, "gpu", "r3gan", ["50,000 images suit the networks"]),
+        ((32, 32, 3), 50_000, "cpu", "dcgan", ["convolutions suit", "narrow networks suit a CPU"]),
+        ((32, 32, 3), 300, "gpu", "dcgan", ["convolutions suit", "300 images are few"]),
+        ((28, 28, 1), 60_000, "cpu", "dcgan", ["convolutions suit", "narrow networks suit a CPU"]),
+        ((67, 67, 3), 300, "cpu", "dcgan", ["convolutions suit"]),  # 67 pixels have no half
+        ((418, 418, 3), 300, "cpu", "dcgan", ["convolutions suit"]),  # their half has none
+        ((8, 8, 1), 300, "cpu", "mlp", ["8x8 pixels leave little room"]),
+    ],
+)
+def test_auto_chooses_by_size_number_and_device_and_says_why(shape, images, platform, recipe, clauses):
+    config, line = choose("auto", Facts(shape, images, None, platform))
+    assert line.startswith(f"recipe auto: {recipe}, since ")
+    for clause in clauses:
+        assert clause in line
+    assert ("few, so" in line) == ((images == 300 and recipe != "mlp") or "5,000" in line)
+    assert config.network == recipe
+    if recipe == "dcgan":
+        assert config.augment == (("color", "translation", "cutout") if images == 300 else ())
+        assert config.width == (32 if platform == "cpu" else 64)
+    if recipe == "fastgan":
+        assert (config.augment, config.width) == (("color", "translation"), 16 if platform == "cpu" else 64)
 
 
 def test_wgan_gp_is_the_papers():
@@ -55,6 +103,38 @@ def test_wgan_gp_is_the_papers():
     assert (config.loss, config.penalty, config.penalty_weight) == ("wasserstein", "gradient_penalty", 10.0)
     rates = config.generator_learning_rate, config.discriminator_learning_rate
     assert (config.d_steps, rates, config.beta1, config.beta2) == (5, (1e-4, 1e-4), 0.0, 0.9)
+
+
+def test_published_settings_are_the_papers():
+    """Miyato 2018; Zhang 2019; Karras 2020 (ADA), auto; Huang 2024, table 9, FFHQ; Liu 2021."""
+
+    def settings(name, side, images=50_000):
+        return choose(name, Facts((side, side, 3), images, None, "gpu"))[0].check()
+
+    sngan = settings("sngan", 32)
+    assert (sngan.width, sngan.batch_size, sngan.d_steps, sngan.steps) == (128, 64, 5, 50_000)
+    assert sngan.generator_batch == 2
+    assert (sngan.learning_rate_schedule, sngan.decay_steps, sngan.beta2) == ("linear", 50_000, 0.9)
+    sagan = settings("sagan", 128)
+    assert (sagan.generator_learning_rate, sagan.discriminator_learning_rate) == (1e-4, 4e-4)
+    for side, latents in ((32, 128), (64, 120), (128, 120), (256, 140), (512, 160)):
+        assert settings("biggan", side).latent_dim == latents
+    for side, batch_size, gamma, base in ((64, 32, 0.0256, 16_384), (256, 16, 0.8192, 16_384)):
+        stylegan2 = settings("stylegan2", side)
+        assert (stylegan2.batch_size, stylegan2.width * side) == (batch_size, base)
+        np.testing.assert_allclose(stylegan2.penalty_weight, gamma)
+        assert (stylegan2.ema_half_life, stylegan2.terms) == (batch_size * 10_000 / 32, ("path_length",))
+    for side, gamma, width in ((64, 2, 384), (256, 150, 96)):
+        r3gan = settings("r3gan", side)
+        np.testing.assert_allclose([r3gan.penalty_weight, r3gan.final_penalty_weight], [gamma, gamma / 10])
+        assert (r3gan.width, r3gan.batch_size, r3gan.decay_steps) == (width, 256, 20_000_000 // 256)
+        half_lives = r3gan.ema_half_life, r3gan.final_ema_half_life, r3gan.ema_ramp
+        assert (half_lives, r3gan.fresh_reals, r3gan.mirror) == ((0, 500_000, None), True, True)
+    assert settings("r3gan", 32).width == 768
+    assert (settings("fastgan", 256).width, settings("fastgan", 256).batch_size) == (64, 8)
+    few = settings("stylegan2", 64, images=900)
+    assert (few.augment, few.augment_target) == (("bgc",), 0.6)
+    assert settings("stylegan2", 64).augment == ()
 
 
 def train(*arguments):

@@ -59,6 +59,7 @@ def evaluate(
     n: int | None = None,
     seed: int = 0,
     truncation: float | None = None,
+    standing_statistics: int | None = None,
     extractor: str | None = None,
     inception_weights: Path | None = None,
     efficientnet_weights: Path | None = None,
@@ -82,6 +83,8 @@ def evaluate(
             it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
+        standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
+            running averages of training; for a generator with batch normalization.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a
             small classifier that learns the labels of the real images), inception-2015 or
             efficientnet-lite0; None for the one of the run or of the data set.
@@ -132,6 +135,9 @@ def evaluate(
         raise UserError(f"`truncation` has no effect on pictures, and {subject.path} holds such")
     if truncation is not None:
         export.check_truncation(truncation, subject.description)
+    if standing_statistics is not None and subject.pictures is not None:
+        raise UserError(f"`standing_statistics` has no effect on pictures, and {subject.path} holds such")
+    make_fakes = partial(_fakes, subject, seed=seed, truncation=truncation, standing=standing_statistics)
     require_devices()
     data_dir = converted("data_dir", data_dir, str | None) or subject.settings.get("data_dir")
     source = source_of(subject, against)
@@ -170,7 +176,7 @@ def evaluate(
             data_dir=data_dir,
             **_network(subject, extractor, inception_weights, efficientnet_weights, download),
         )
-        fakes = _fakes(subject, real, count, seed, truncation)
+        fakes = make_fakes(real, count)
         with _finite(subject):
             report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
         reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
@@ -178,7 +184,7 @@ def evaluate(
             nearest = nearest_picture(fakes, train, network)
     if TRAINED_ON_FAKES in names and train is not None and unseen is not None:
         shuffled = rows_of(train, random_rows(len(train.images), len(train.images)))
-        fakes = _fakes(subject, shuffled, n or len(train.images), seed, truncation)
+        fakes = make_fakes(shuffled, n or len(train.images))
         with _finite(subject):
             reports.append(trained_on_fakes_report(fakes, train, unseen))
     report = joined(reports)
@@ -263,10 +269,12 @@ def _finite(subject: Subject) -> Iterator[None]:
         raise UserError(f"{subject.path}: {error}") from error
 
 
-def _fakes(subject: Subject, real: Reals, n: int, seed: int, truncation: float | None) -> Fakes:
+def _fakes(
+    subject: Subject, real: Reals, n: int, *, seed: int, truncation: float | None, standing: int | None
+) -> Fakes:
     """Return n images to measure, with the labels of the real images where there are classes."""
     if subject.pictures is None:
-        return _fakes_of_run(subject.path, subject.description, real, n, seed, truncation)
+        return _fakes_of_run(subject, real, n, seed=seed, truncation=truncation, standing=standing)
     fakes = from_dataset(subject.pictures, n)._replace(protocol={"images": subject.pictures.name})
     notes = (*subject.pictures.notes, *fakes.notes)
     if fakes.count < n:
@@ -275,13 +283,15 @@ def _fakes(subject: Subject, real: Reals, n: int, seed: int, truncation: float |
 
 
 def _fakes_of_run(
-    path: Path, description: dict[str, Any], real: Reals, n: int, seed: int, truncation: float | None
+    subject: Subject, real: Reals, n: int, *, seed: int, truncation: float | None, standing: int | None
 ) -> Fakes:
-    num_classes = description["num_classes"]
-    generate = export.load_generator(path)
+    path, description = subject.path, subject.description
+    num_classes, network = description["num_classes"], export.read_generator(path)
+    if standing is not None:
+        network = export.with_standing_statistics(network, standing)
     require_memory(4 * n * description["latent_dim"], f"`n` {n:,}")
     fakes = from_generator(
-        generate,
+        export.generating(network),
         latent_dim=description["latent_dim"],
         prior=export.prior_of(description),
         n=n,
@@ -289,7 +299,8 @@ def _fakes_of_run(
         seed=seed,
         truncation=truncation,
     )
-    protocol = {"generator": str(path), "weights": "EMA", "batch_norm": "running averages"}
+    statistics = "running averages" if standing is None else f"standing statistics of {standing} batches"
+    protocol = {"generator": str(path), "weights": "EMA", "batch_norm": statistics}
     protocol["step"] = description["step"]
     if num_classes is not None:
         same = real.num_classes == num_classes

@@ -37,6 +37,7 @@ from jaxgan.export.generator import (
 )
 from jaxgan.export.hub import is_address, local_copy
 from jaxgan.export.safetensors import Network
+from jaxgan.export.standing import with_standing_statistics
 
 __all__ = [
     "CONFIG",
@@ -67,4 +68,5 @@ __all__ = [
     "save_discriminator",
     "save_encoder",
     "save_generator",
+    "with_standing_statistics",
 ]

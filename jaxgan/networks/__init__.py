@@ -5,15 +5,15 @@ Each family has a `Generator` and a `Discriminator` with the two signatures that
     Generator(...)(latents [B, Z], labels [B] or None, *, train) -> images [B, H, W, C]
     Discriminator(...)(images [B, H, W, C], labels [B] or None, *, train) -> logits [B]
 
-`resnet`, `biggan`, `r3gan` and `stylegan2` also have ``preset(name, *, num_classes=None)``, a pair of the
-sizes in a paper. `resnet`, `biggan` and `r3gan` have ``for_images(image_shape, width, *, num_classes=None)``,
-a pair for any images that can be halved.
+`resnet`, `biggan`, `fastgan`, `r3gan` and `stylegan2` also have ``preset(name, *, num_classes=None)``, a pair
+of the sizes in a paper. All of these but `stylegan2` have
+``for_images(image_shape, width, *, num_classes=None)``, a pair for any images that can be halved.
 
 Your own modules with these signatures work everywhere in the library. A generator whose call has an argument
 ``truncation``, a number in [0, 1], can be truncated by all commands that draw.
 """
 
 from jaxgan import layers
-from jaxgan.networks import biggan, dcgan, mlp, r3gan, resnet, stylegan2
+from jaxgan.networks import biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2
 
-__all__ = ["biggan", "dcgan", "layers", "mlp", "r3gan", "resnet", "stylegan2"]
+__all__ = ["biggan", "dcgan", "fastgan", "layers", "mlp", "r3gan", "resnet", "stylegan2"]

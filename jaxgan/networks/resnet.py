@@ -239,7 +239,7 @@ def halving_blocks(
 
 Networks = tuple[Generator, Discriminator]
 _SIZES = {"sngan32": 32, "sngan48": 48, "sngan64": 64, "sngan128": 128, "sagan128": 128}
-_SAGAN: dict[str, Any] = {"attention": (32,), "spectral": True}
+_LARGEST_ATTENTION = 32 * 32  # pixels
 
 
 def preset(name: str, *, num_classes: int | None = None) -> Networks:
@@ -254,13 +254,14 @@ def preset(name: str, *, num_classes: int | None = None) -> Networks:
     """
     name = choose("preset", name, _SIZES)
     size = _SIZES[name]
-    generator, discriminator = for_images((size, size, 3), 128 if size == 32 else 64, num_classes=num_classes)
-    if name == "sagan128":
-        return generator.clone(**_SAGAN), discriminator.clone(hidden="out", **_SAGAN)
-    return generator, discriminator
+    return for_images(
+        (size, size, 3), 128 if size == 32 else 64, num_classes=num_classes, attentive=name == "sagan128"
+    )
 
 
-def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | None = None) -> Networks:
+def for_images(
+    image_shape: tuple[int, ...], width: int, *, num_classes: int | None = None, attentive: bool = False
+) -> Networks:
     """Return networks for images of any size that can be halved, scaled as the papers scale theirs.
 
     Images of up to 32 pixels have as many channels everywhere, 2 `width` in the generator and `width` in the
@@ -271,6 +272,9 @@ def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | N
         image_shape: ``(height, width, channels)`` of one image.
         width: channels next to the image; 128 makes SNGAN at 32x32, and 64 at 48x48, 64x64 and 128x128.
         num_classes: number of classes; None for unconditional networks.
+        attentive: whether the networks are SAGAN's. These have spectral normalization in the generator too,
+            wide blocks in the discriminator, and attention on the largest maps of at most 32x32 pixels and
+            half the image's height.
 
     Raises:
         UserError: if the images cannot be halved.
@@ -283,7 +287,16 @@ def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | N
         generator, discriminator = doubled[count::-1], doubled
         base_is_even = all(side % 2 ** (count + 1) == 0 for side in image_shape[:2])
         down = count + (count < 5 and base_is_even)
-    return (
+    pair = (
         Generator(image_shape, generator, num_classes),
         Discriminator(discriminator, down, num_classes=num_classes),
+    )
+    if not attentive:
+        return pair
+    area = math.prod(image_shape[:2])
+    halved = [block for block in range(1, count) if area // 4**block <= _LARGEST_ATTENTION]
+    attention = tuple(image_shape[0] // 2**block for block in halved[:1])
+    return (
+        pair[0].clone(attention=attention, spectral=True),
+        pair[1].clone(attention=attention, hidden="out"),
     )

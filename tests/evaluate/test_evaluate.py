@@ -13,6 +13,7 @@ from PIL import Image
 from jaxgan import cli, data, evaluate, export, features, metrics, sampling
 from jaxgan.evaluate import command, reals
 from jaxgan.features import extractor
+from jaxgan.networks import dcgan
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import NoRoomError
 
@@ -67,6 +68,23 @@ def test_a_run_is_measured_as_by_calls_of_the_metrics(run, digits_cnn, capsys):
     assert "FID-digits-cnn" in out
     assert "class  fid" in out
     assert "note: per class: real_features: " in out  # few of a class
+
+
+def test_standing_statistics_change_the_fakes_and_stand_in_the_protocol(tmp_path, digits_cnn):
+    module = dcgan.Generator((8, 8, 1), 2)
+    variables = jax.jit(lambda: module.init(jax.random.key(0), jax.numpy.zeros((1, 6)), train=False))()
+    options = {"image_shape": (8, 8, 1), "latent_dim": 6, "num_classes": None, "step": 1}
+    export.save_generator(tmp_path / "dcgan", module, variables, **options)
+
+    def measured(*more):
+        given = ("--against", "digits", "--metrics", "kid", "--n", "100", "--out", str(tmp_path))
+        cli.main(["evaluate", str(tmp_path / "dcgan"), *given, *more])
+        record = json.loads((tmp_path / "metric-kid.json").read_text())
+        return record["protocol"]["batch_norm"], record["results"][0]["value"]
+
+    before, after = measured(), measured("--standing-statistics", "2")
+    assert (before[0], after[0]) == ("running averages", "standing statistics of 2 batches")
+    assert before[1] != after[1]
 
 
 def test_any_function_of_latents_can_be_measured():

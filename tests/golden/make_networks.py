@@ -217,12 +217,12 @@ MADE = {  # the networks of golden_networks.py
 }
 
 
-def write(file_name, made):
+def write(file_name, made, *, images=(16, 8, 3)):
     """Write the outputs and gradients of networks, ``name -> (function, options)``, into a file."""
     file, golden = Path(__file__).with_name(file_name), {}
     for name, (network, options) in made.items():
         for mode in ("train", "draw"):
-            inputs = torch.from_numpy(inputs_of(name).astype(np.float64)).requires_grad_()
+            inputs = torch.from_numpy(inputs_of(name, images).astype(np.float64)).requires_grad_()
             outputs = network(inputs, train=mode == "train", **options)
             (outputs * torch.from_numpy(weights_of_outputs(tuple(outputs.shape)))).sum().backward()
             golden[f"{name}/{mode}/outputs"] = outputs.detach().numpy().astype(np.float32)

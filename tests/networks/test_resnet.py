@@ -57,6 +57,14 @@ def test_a_pair_for_any_images_that_can_be_halved(size):
     assert min(generator.widths) == (8 if min(size) <= 32 else 4)
     assert min(discriminator.widths) == 4
     pair_counts(generator, discriminator, 5)
+    generator, discriminator = resnet.for_images((*size, 2), 8, num_classes=3, attentive=True)
+    pair_counts(generator, discriminator, 5)
+    assert generator.attention == discriminator.attention
+    halved_once = size in ((8, 8), (218, 178))  # there are no maps between base and image
+    assert (generator.attention == ()) == halved_once
+    for height in generator.attention:
+        assert height <= size[0] / 2
+        assert height**2 * size[1] / size[0] <= 32 * 32
 
 
 def test_the_family_s_widths_grow_into_the_presets():

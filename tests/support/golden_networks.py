@@ -1,4 +1,4 @@
-"""Inputs of the networks of tests/golden/make_networks.py and make_biggan.py, and the comparison of ours with them."""
+"""Inputs of the networks of tests/golden/make_*.py that are drawn by name, and the comparison of ours with them."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from drawn_weights import draw_leaf
 LABELS = [0, 2, 1, 2]
 
 
-def inputs_of(name):
+def inputs_of(name, images=(16, 8, 3)):
     """Return the latents or images that a network is given."""
-    shape = (4, 5) if "generator" in name else (4, 16, 8, 3)
+    shape = (4, 5) if "generator" in name else (4, *images)
     return np.random.default_rng(len(name)).standard_normal(shape, np.float32)
 
 
@@ -20,14 +20,14 @@ def weights_of_outputs(shape):
     return np.random.default_rng(len(shape)).standard_normal(shape)
 
 
-def assert_golden(name, module, file="networks.npz"):
+def assert_golden(name, module, file="networks.npz", *, images=(16, 8, 3), modes=("train", "draw")):
     """Compare outputs and gradients by the inputs with the stored ones, in training and in drawing mode."""
     import jax
     import jax.numpy as jnp
 
     from jaxgan.state import named_leaves, with_leaves
 
-    inputs = jnp.asarray(inputs_of(name))
+    inputs = jnp.asarray(inputs_of(name, images))
     labels = None if module.num_classes is None else jnp.array(LABELS)
     like = jax.eval_shape(lambda key: module.init(key, inputs, labels, train=False), jax.random.key(0))
     leaves = {path: jnp.asarray(draw_leaf(path, leaf.shape)) for path, leaf in named_leaves(like).items()}
@@ -38,10 +38,10 @@ def assert_golden(name, module, file="networks.npz"):
         return jnp.sum(outputs * weights_of_outputs(outputs.shape).astype(np.float32)), outputs
 
     def both(inputs):
-        return [jax.value_and_grad(weighted, has_aux=True)(inputs, train) for train in (True, False)]
+        return [jax.value_and_grad(weighted, has_aux=True)(inputs, mode == "train") for mode in modes]
 
     with np.load(Path(__file__).parents[1] / "golden" / file) as golden:
-        for mode, ((_, outputs), gradient) in zip(("train", "draw"), jax.jit(both)(inputs), strict=True):
+        for mode, ((_, outputs), gradient) in zip(modes, jax.jit(both)(inputs), strict=True):
             for what, ours in (("outputs", outputs), ("gradient", gradient)):
                 theirs = golden[f"{name}/{mode}/{what}"]
                 scale = max(1.0, np.abs(theirs).max())

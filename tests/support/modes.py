@@ -75,6 +75,8 @@ DCGANS = {  # with kinks: compared after one step
         dcgan.Generator((8, 8, 1), 8), dcgan.Discriminator(8, "spectral"), penalty=R1
     ),
     "ResNet, R1": Case(*small_networks.pair("resnet"), penalty=R1, batch_size=24),
+    "BigGAN, hinge": Case(*small_networks.pair("biggan"), losses.hinge, batch_size=24),
+    "FastGAN, R1": Case(*small_networks.pair("fastgan"), losses.hinge, R1, batch_size=24),
     "R3GAN, R1 and R2": Case(
         *small_networks.pair("r3gan"), losses.relativistic, penalties.r1_r2(gamma=1.0), batch_size=24
     ),

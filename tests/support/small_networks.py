@@ -1,9 +1,9 @@
 """Small networks of the families with residual blocks, for tests of all that trains them."""
 
-from jaxgan.networks import biggan, r3gan, resnet
+from jaxgan.networks import biggan, fastgan, r3gan, resnet
 
 SHAPE = (8, 8, 1)
-NAMES = ("resnet", "biggan", "r3gan")
+NAMES = ("resnet", "biggan", "fastgan", "r3gan")
 
 
 def pair(name, num_classes=None):
@@ -16,5 +16,8 @@ def pair(name, num_classes=None):
         return biggan.Generator(SHAPE, 4, (2, 2), num_classes, shared=3), biggan.Discriminator(
             4, (1, 1), 1, num_classes
         )
+    if name == "fastgan":
+        discriminator = fastgan.Discriminator(2, 1, small=False, norm="none", num_classes=num_classes)
+        return fastgan.Generator(SHAPE, 1, 1, num_classes), discriminator
     fields = {"widths": (8, 8), "groups": (2, 2), "blocks": 1, "num_classes": num_classes}
     return r3gan.Generator(SHAPE, **fields), r3gan.Discriminator(**fields)
