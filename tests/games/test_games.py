@@ -28,17 +28,19 @@ from jaxgan.games import (
     DiscriminativeClassGame,
     Game,
     InfoGame,
+    PairedGame,
     Play,
     Prior,
     Turn,
     Verdict,
+    degradations,
     objectives,
 )
 from jaxgan.images import to_float
 from jaxgan.networks import encoders
 from jaxgan.networks.encoders import Bidirectional
 from modes import difference
-from smooth import DenseDiscriminator, DenseGenerator
+from smooth import DenseDiscriminator, DenseGenerator, PatchPairs, Translator
 
 SHAPE, KEY, TX = (8, 8, 1), jax.random.key(5), optax.sgd(0.02)
 PRIOR = Prior((("normal", 4), ("one_hot", 3), ("uniform", 2)))
@@ -92,8 +94,17 @@ GAMES = {
     "acgan": ClassGame(Conditional(), Heads(3), losses.hinge, R1, on_fakes=True),
     "adc": DiscriminativeClassGame(Conditional(), Heads(6), losses.non_saturating, R1),
     "bigan": BiGame(encoders.Bidirectional(G, Encoder()), Pairs(), losses.non_saturating, R1),
+    "paired": PairedGame(
+        Translator(),
+        PatchPairs(),
+        losses.non_saturating,
+        R1,
+        degrade=degradations.denoising(noise=0.3),
+        reconstruction_weight=3.0,
+        adversarial_weight=0.5,
+    ),
 }
-SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None}
+SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None, "paired": 0}
 STORED = {
     "image": jnp.asarray(np.random.default_rng(1).integers(0, 256, (50, *SHAPE), np.uint8)),
     "label": jnp.arange(50, dtype=jnp.int32) % 3,
@@ -184,7 +195,28 @@ def paper_bigan(game, real, labels, z, judge, make, encode):
     return d_value, g_value
 
 
-PAPERS = {"infogan": paper_infogan, "acgan": paper_acgan, "adc": paper_adc, "bigan": paper_bigan}
+def paper_paired(game, real, labels, x, judge, make, read_of):
+    """pix2pix: x is what the image y is made of."""
+
+    def d_value(d, g):  # eq. 1, over all patches
+        r, f = judge(d, (real, x)), judge(d, (make(g, x), x))
+        return -(jax.nn.log_sigmoid(r) + jax.nn.log_sigmoid(-f)).mean()
+
+    def g_value(g, d):  # eqs. 3 and 4, with the non-saturating form of section 3.3
+        made = make(g, x)
+        error = jnp.abs(real - made).mean()
+        return -0.5 * jax.nn.log_sigmoid(judge(d, (made, x))).mean() + 3.0 * error
+
+    return d_value, g_value
+
+
+PAPERS = {
+    "infogan": paper_infogan,
+    "acgan": paper_acgan,
+    "adc": paper_adc,
+    "bigan": paper_bigan,
+    "paired": paper_paired,
+}
 
 
 @pytest.mark.parametrize("name", PAPERS)
@@ -231,7 +263,7 @@ RULES = {
     "symplectic": updates.symplectic(weight=0.1),
     "unrolled": updates.unrolled(steps=2, learning_rate=0.1),
 }
-NEW = ("infogan", "acgan", "adc", "bigan")
+NEW = ("infogan", "acgan", "adc", "bigan", "paired")
 SLOW = pytest.mark.slow
 
 
@@ -239,7 +271,7 @@ SLOW = pytest.mark.slow
     ("name", "mode"),
     [
         pytest.param(name, mode, marks=() if (name, mode) in FAST else SLOW)
-        for FAST in [{("bigan", "shard_map"), ("infogan", "jit")}]
+        for FAST in [{("bigan", "shard_map"), ("infogan", "jit"), ("paired", "shard_map")}]
         for name in NEW
         for mode in ("jit", "shard_map", "pmap")
     ],
@@ -274,7 +306,8 @@ def test_a_batch_in_parts_gives_the_same_numbers(name):
 def test_a_population_is_its_members(name):
     """Weights of the games may be traced."""
     stored, game = stored_of(name), GAMES[name]
-    fields = [field for field in ("weight",) if hasattr(game, field)]
+    weights = ("weight", "reconstruction_weight", "adversarial_weight")
+    fields = [field for field in weights if hasattr(game, field)]
 
     def step_of(weight):
         return make_step(dataclasses.replace(game, **dict.fromkeys(fields, weight)))

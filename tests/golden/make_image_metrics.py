@@ -1,7 +1,7 @@
 """Make image_metrics.npz: images, and what scikit-image says of them. jaxgan is not imported.
 
-    uv venv golden && uv pip install --python golden/bin/python scikit-image==0.26.0
-    golden/bin/python tests/golden/make_image_metrics.py
+uv venv golden && uv pip install --python golden/bin/python scikit-image==0.26.0
+golden/bin/python tests/golden/make_image_metrics.py
 """
 
 from importlib.metadata import version
