@@ -84,6 +84,10 @@ class Rules:
         """The folder of the sources, where pairs lie in two folders."""
         return None
 
+    def degradation(self) -> degradations.Degradation | None:
+        """Return how a source is made of an image; None if nothing makes it."""
+        return None
+
     def networks(
         self,
         family: Any,
@@ -327,6 +331,10 @@ class Paired(Rules):
         """The folder of the sources, where pairs lie in two folders."""
         return self.source
 
+    def degradation(self) -> degradations.Degradation | None:
+        """Return how a source is made of an image; None if the data are pairs."""
+        return _DEGRADATIONS[self.degrade](self)
+
     def check(self, config: Any) -> None:
         """Refuse options that do not go together."""
         if self.source is not None and not self.learns_pairs:
@@ -356,7 +364,7 @@ class Paired(Rules):
         """Return a translator and a discriminator of patches; the family has no part in it."""
         if len(image_shape) != 3:
             raise UserError(f"the game {self.NAME} makes images, and these data are points {image_shape}")
-        degrade = _DEGRADATIONS[self.degrade](self)
+        degrade = self.degradation()
         if degrade is not None:
             source_shape = jax.eval_shape(
                 lambda: degrade(jnp.zeros((1, *image_shape)), keys=seed_key(0)[None])
@@ -392,7 +400,7 @@ class Paired(Rules):
     def make(self, latent_dim: int, **parts: Any) -> Game:
         """Return the game."""
         return PairedGame(
-            degrade=_DEGRADATIONS[self.degrade](self),
+            degrade=self.degradation(),
             reconstruction_weight=self.reconstruction_weight,
             adversarial_weight=self.adversarial_weight,
             shows_source=self.judge_source,

@@ -289,6 +289,18 @@ def _read(
         return _fault(root / name, error)
 
 
+def read_picture(root: Path, channels: int, name: str) -> np.ndarray | str:
+    """Return a picture's pixels in its own size, uint8 ``[H, W, channels]``, or in words why it has none.
+
+    Args:
+        root: the folder.
+        channels: 3 for color, 1 for gray.
+        name: the picture's path below it.
+    """
+    pixels = _read(root, None, channels, name)
+    return pixels if isinstance(pixels, str) else pixels[0]
+
+
 def _fault(path: Path, error: Exception) -> str:
     """Return in words why a file cannot be read."""
     status = _status(path)

@@ -37,6 +37,7 @@ from jaxgan.export.generator import (
     read_generator,
     save_generator,
     source_shape_of,
+    weights_of,
 )
 from jaxgan.export.safetensors import Network
 from jaxgan.export.translator import Translator, load_translator, translating
@@ -73,4 +74,5 @@ __all__ = [
     "save_generator",
     "source_shape_of",
     "translating",
+    "weights_of",
 ]

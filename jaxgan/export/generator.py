@@ -242,6 +242,11 @@ def folder_of(path: str | Path) -> Path:
     return files_of(path, GENERATOR)[1].parent
 
 
+def weights_of(path: str | Path) -> Path:
+    """Return the file of the weights of the exported generator at a path."""
+    return files_of(path, GENERATOR)[1]
+
+
 def is_exported(path: str | Path) -> bool:
     """Return whether a path is a run with an exported generator, its export folder, or a file of weights."""
     path = Path(path)

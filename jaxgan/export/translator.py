@@ -3,10 +3,10 @@
 A translator is the generator of a paired game, in the same files (`jaxgan.export.generator`). A tile is
 translated with more of the picture around it than is kept. Where the network looks no farther than that
 (`reach`), the tiles put together are the whole image. A network that looks at its whole source, such as one
-with instance normalization, makes something else of a tile: its tiles overlap more, and fade into each other.
+with instance normalization, makes something else of a tile: its tiles fade into each other, and differ from
+the whole image.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +14,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import UInt8
 
 from jaxgan.export.generator import read_generator, source_shape_of
 from jaxgan.export.safetensors import Network
-from jaxgan.images import to_float
+from jaxgan.images import to_float, to_uint8
 from jaxgan.system.errors import UserError
 from jaxgan.system.settings import converted
 
-TILE = 256  # height and width of a tile that is kept, in pixels of the source
-FADE = 64  # pixels over which the tiles of a network without a reach fade into each other
+TILE = 512  # height and width of a tile in pixels of the image; the memory of a translation grows with it
+LEAST = 64  # the smallest default of a tile in pixels of the source
+FADE = 64  # half of the pixels over which the tiles of a network without a reach fade into each other
 
 
 class Translator:
@@ -69,81 +70,94 @@ class Translator:
             raise ValueError(f"sources have shape [B, h, w, {channels}], got {list(sources.shape)}")
         return self._draw(self._variables, to_float(sources))
 
-    def in_tiles(self, source: Any, *, tile: int = TILE) -> Float[np.ndarray, "height width channel"]:
-        """Return the image of one source, made tile by tile in the memory of one tile.
+    def in_tiles(self, source: Any, *, tile: int | None = None) -> UInt8[np.ndarray, "height width channel"]:
+        """Return the image of one source as uint8, made tile by tile in the memory of one tile.
 
         Args:
             source: uint8, or float in [-1, 1], ``[h, w, C]``.
-            tile: height and width of a tile in pixels of the source, >= 1. A source that is no larger is
-                translated as a whole.
+            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make about
+                512 pixels of the image.
 
         Returns:
             The image. Where the network has a `reach`, it is that of the whole source, to rounding.
+
+        Raises:
+            ValueError: if a tile has no pixel, or the source is of another shape or kind.
         """
+        if tile is None:
+            tile = max(LEAST, TILE // self.scale)
         if tile < 1:
             raise ValueError(f"a tile has at least one pixel, got {tile}")
         height, width, _ = source.shape
-        if max(height, width) <= tile:
-            return np.asarray(self(source[None])[0])
         margin = FADE if self.reach is None else self.reach
-        margin = -(-margin // self._stride) * self._stride  # a tile begins where the network's strides do
-        tile = -(-tile // self._stride) * self._stride
-        fades = self.reach is None
-        total = weights = np.zeros(())
-        for piece in _tiles((height, width), tile, margin):
-            image = np.asarray(self(source[None, piece.rows, piece.columns])[0])
-            if not total.shape:
-                total = np.zeros((height * self.scale, width * self.scale, image.shape[2]), np.float32)
-                weights = np.zeros((*total.shape[:2], 1), np.float32) if fades else weights
-            place = self._enlarged((piece.rows, piece.columns))
+        margin, tile = (-(-size // self._stride) * self._stride for size in (margin, tile))
+        pieces = [
+            (rows, columns)
+            for rows in _windows(height, tile, margin, self._stride)
+            for columns in _windows(width, tile, margin, self._stride)
+        ]
+        if len(pieces) == 1:
+            return np.asarray(to_uint8(self(source[None])))[0]
+        fades, shape = self.reach is None, (height * self.scale, width * self.scale)
+        image = weights = np.zeros(())
+        for rows, columns in pieces:
+            made = self(source[None, rows.seen, columns.seen])[0]
+            if not image.shape:
+                image = np.zeros((*shape, made.shape[2]), np.float32 if fades else np.uint8)
+                weights = np.zeros((*shape, 1), np.float32) if fades else weights
             if fades:
-                weight = piece.weight(self.scale, (height, width), margin)
-                total[place] += weight * image
+                place = _times(rows.seen, self.scale), _times(columns.seen, self.scale)
+                across = rows.weights(height, self.scale, margin)
+                along = columns.weights(width, self.scale, margin)
+                weight = (across[:, None] * along[None, :])[..., None]
+                image[place] += weight * np.asarray(made)
                 weights[place] += weight
             else:
-                kept = self._enlarged(piece.kept)
-                inside = tuple(
-                    slice(k.start - p.start, k.stop - p.start) for k, p in zip(kept, place, strict=True)
-                )
-                total[kept] = image[inside]
-        return total / weights if fades else total
-
-    def _enlarged(self, place: tuple[slice, slice]) -> tuple[slice, slice]:
-        """Return the place in the image of a place in the source."""
-        rows, columns = (slice(part.start * self.scale, part.stop * self.scale) for part in place)
-        return rows, columns
+                place = _times(rows.kept, self.scale), _times(columns.kept, self.scale)
+                image[place] = np.asarray(to_uint8(made[rows.inside(self.scale), columns.inside(self.scale)]))
+        return np.asarray(to_uint8(jnp.asarray(image / weights))) if fades else image
 
 
-class _Tile(NamedTuple):
-    """A tile of a source: what is translated, and what of it is kept."""
+class _Window(NamedTuple):
+    """A part of one axis of a source: what is translated, and what of it is kept."""
 
-    rows: slice
-    columns: slice
-    kept: tuple[slice, slice]
+    seen: slice
+    kept: slice
 
-    def weight(self, scale: int, size: tuple[int, int], margin: int) -> np.ndarray:
-        """Return weights of the tile's pixels that fall to the sides that other tiles overlap."""
-        axes = []
-        for part, whole in zip((self.rows, self.columns), size, strict=True):
-            places = (np.arange((part.stop - part.start) * scale) + 0.5) / scale
-            low = 1.0 if part.start == 0 else np.minimum(1, places / (2 * margin))
-            high = 1.0 if part.stop == whole else np.minimum(1, places[::-1] / (2 * margin))
-            axes.append((low * high * np.ones(len(places))).astype(np.float32))
-        return (axes[0][:, None] * axes[1][None, :])[..., None]
+    def inside(self, scale: int) -> slice:
+        """Return where in the image of what is seen the kept part lies."""
+        return _times(slice(self.kept.start - self.seen.start, self.kept.stop - self.seen.start), scale)
+
+    def weights(self, side: int, scale: int, margin: int) -> np.ndarray:
+        """Return weights that fall to the sides where other windows overlap."""
+        count = (self.seen.stop - self.seen.start) * scale
+        rise = np.minimum(1, (np.arange(count) + 0.5) / (2 * margin * scale))
+        low = np.ones(count) if self.seen.start == 0 else rise
+        high = np.ones(count) if self.seen.stop == side else rise[::-1]
+        return (low * high).astype(np.float32)
 
 
-def _tiles(size: tuple[int, int], tile: int, margin: int) -> Iterator[_Tile]:
-    """Yield the tiles of a source, all of one size where it is large enough, so that one program does."""
-    axes = []
-    for side in size:
-        parts = []
-        for first in range(0, side, tile):
-            last = min(first + tile, side)
-            parts.append((slice(max(0, first - margin), min(side, last + margin)), slice(first, last)))
-        axes.append(parts)
-    for rows, kept_rows in axes[0]:
-        for columns, kept_columns in axes[1]:
-            yield _Tile(rows, columns, (kept_rows, kept_columns))
+def _times(part: slice, scale: int) -> slice:
+    return slice(part.start * scale, part.stop * scale)
+
+
+def _windows(side: int, tile: int, margin: int, stride: int) -> list[_Window]:
+    """Return the windows along an axis; nearly all are of one length, so that few programs are compiled.
+
+    Each keeps its tile, with the margin to both sides or the edge of the source. The last ones are moved
+    inside of the source. All begin where the network's strides do.
+    """
+    length = tile + 2 * margin
+    if side <= length:
+        return [_Window(slice(0, side), slice(0, side))]
+    windows = []
+    for first in range(0, side, tile):
+        last = min(first + tile, side)
+        start = min(max(0, first - margin), side - length)
+        start -= start % stride
+        stop = side if last == side else min(side, max(start + length, last + margin))
+        windows.append(_Window(slice(start, stop), slice(first, last)))
+    return windows
 
 
 def load_translator(path: str | Path, generator: nn.Module | None = None) -> Translator:
