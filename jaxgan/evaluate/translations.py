@@ -95,7 +95,12 @@ def translated(subject: Subject, real: Reals, seed: int) -> Made:
     degrade = config_of(subject.settings).game.degradation()
     images, baseline = [], []
     kind = BICUBIC if translator.scale > 1 else SOURCE
-    protocol = {"translator": str(subject.path), "weights": "EMA", "baseline": kind}
+    protocol: dict[str, Any] = {
+        "translator": str(subject.path),
+        "step": subject.description["step"],
+        "weights": "EMA",
+        "baseline": kind,
+    }
     protocol |= {"seed": seed} if degrade is not None else {}
     with counting("translations", count, "images") as bar:
         for first in range(0, count, BATCH_SIZE):

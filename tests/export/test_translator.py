@@ -28,6 +28,9 @@ def saved(folder, name):
     module, scale = NETWORKS[name]
     variables = module.init(KEY, jnp.zeros((1, 8, 8, 1)), train=False)
     variables = jax.tree.map(lambda x: 3 * x, variables)
+    last = sorted(variables["params"])[-1] if name != "translator_srresnet" else "Conv_3"
+    kernel = variables["params"][last]["kernel"]
+    variables["params"][last]["kernel"] = kernel + 0.1 * jax.random.normal(KEY, kernel.shape)
     image_shape = (8 * scale, 8 * scale, 3)
     common = {"image_shape": image_shape, "latent_dim": 0, "num_classes": None, "step": 7}
     export.save_generator(folder, module, variables, **common, source_shape=(8, 8, 1))
@@ -44,8 +47,8 @@ def test_it_is_read_again_and_takes_any_size(name, tmp_path):
     sources = RNG.integers(0, 256, (2, 9, 14, 1)).astype(np.uint8)
     floats = sources.astype(np.float32) / 127.5 - 1
     expected = module.apply(variables, jnp.asarray(floats), train=False)
-    np.testing.assert_allclose(translate(sources), expected, atol=1e-5)
-    np.testing.assert_allclose(translate(floats), expected, atol=1e-5)
+    np.testing.assert_allclose(translate(sources), expected, atol=1e-4)
+    np.testing.assert_allclose(translate(floats), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(41, 33), (30, 64), (20, 12)])

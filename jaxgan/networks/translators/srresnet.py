@@ -5,13 +5,18 @@
 | source | a 9x9 convolution to 64, parametric ReLU |
 | middle | 16 residual blocks of two 3x3 convolutions, a 3x3 convolution, plus what the first layer made |
 | up | for each doubling a 3x3 convolution to 256, whose channels become pixels, parametric ReLU |
-| image | a 9x9 convolution, tanh |
+| image | a 9x9 convolution |
 
-The paper has batch normalization in the middle. Lim et al. 2017 leave it out, which is the default here.
+The paper has batch normalization in the middle. Lim et al. 2017 leave it out, which is the default here. The
+last layer begins with zeros, and its result is added to the source, enlarged by repeating its pixels (as in
+Kim et al. 2016): so the network begins there, and learns what to change. Images are clipped to [-1, 1] where
+they are drawn, and not in training, where a clipped pixel would learn nothing.
 
 References:
     Ledig et al. 2017, Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network,
     https://arxiv.org/abs/1609.04802, figure 4
+    Kim et al. 2016, Accurate Image Super-Resolution Using Very Deep Convolutional Networks,
+    https://arxiv.org/abs/1511.04587, section 3.1
     Lim et al. 2017, Enhanced Deep Residual Networks for Single Image Super-Resolution,
     https://arxiv.org/abs/1707.02921
 """
@@ -80,7 +85,7 @@ class SRResNet(nn.Module):
     def __call__(
         self, sources: Float[Array, "batch height width source"], labels: Any = None, *, train: bool
     ) -> Float[Array, "batch new_height new_width channel"]:
-        """Return images in [-1, 1]."""
+        """Return images, in [-1, 1] unless `train`."""
         refuse_labels(labels)
         bend = partial(nn.PReLU, negative_slope_init=0.25)
 
@@ -96,7 +101,18 @@ class SRResNet(nn.Module):
             init = sub_pixel_init(nn.initializers.lecun_normal(), factor)
             enlarged = Conv(self.width * factor**2, (_INNER, _INNER), kernel_init=init)(maps)
             maps = bend()(to_pixels(enlarged, factor))
-        return jnp.tanh(Conv(self.channels, (_OUTER, _OUTER))(maps))
+        change = Conv(self.channels, (_OUTER, _OUTER), kernel_init=nn.initializers.zeros_init())(maps)
+        images = _enlarged(sources, self.scale, self.channels) + change
+        return images if train else jnp.clip(images, -1, 1)
+
+
+def _enlarged(sources: jax.Array, scale: int, channels: int) -> jax.Array:
+    """Return sources enlarged by repeating their pixels; in another number of channels, their mean."""
+    if sources.shape[-1] != channels:
+        sources = jnp.repeat(sources.mean(axis=-1, keepdims=True), channels, axis=-1)
+    for axis in (1, 2):
+        sources = jnp.repeat(sources, scale, axis=axis)
+    return sources
 
 
 def factors(scale: int) -> list[int]:

@@ -44,7 +44,7 @@ def test_any_size_is_translated(name, size):
     assert images.shape == (2, scale * size[0], scale * size[1], 3)
     assert np.abs(images).max() <= 1
     assert set(variables) == {"params"}  # no running averages
-    again = module.apply(variables, sources[1:], train=True)
+    again = module.apply(variables, sources[1:], train=False)
     np.testing.assert_allclose(again, images[1:], atol=1e-5)  # an image does not depend on the others
 
 
@@ -60,17 +60,29 @@ def test_padding_repeats_the_edge_and_is_cropped_again(name):
 @pytest.mark.parametrize("module", [SRResNet(1, 1, 3, 2), SRResNet(1, 6, 3, 1), SRResNet(1, 4, 3, 0)])
 def test_a_pixel_looks_no_farther_than_its_reach(module):
     size = 2 * module.reach + 3
-    sources = jax.random.normal(KEY, (1, size, size, 1))
+    sources = 0.1 * jax.random.normal(KEY, (1, size, size, 1))
     variables = module.init(KEY, sources, train=False)
+    variables = jax.tree.map(lambda x: x + 0.01, variables)  # the last layer begins with zeros
     middle = size // 2 * module.scale
 
     def pixels(sources):
-        images = module.apply(variables, sources, train=False)
+        images = module.apply(variables, sources, train=True)
         return images[:, middle : middle + module.scale, middle : middle + module.scale].sum()
 
     seen = np.abs(np.asarray(jax.grad(pixels)(sources)))[0, :, :, 0] > 0
     reached = np.abs(np.argwhere(seen) - size // 2).max()
     assert module.reach - 1 <= reached <= module.reach
+
+
+def test_an_srresnet_begins_as_its_source_and_is_clipped_where_it_draws():
+    module = SRResNet(3, 2, 2, 0)
+    sources = jax.random.uniform(KEY, (1, 2, 3, 1), minval=-1)
+    images, variables = module.init_with_output(KEY, sources, train=False)
+    large = np.kron(np.asarray(sources)[0, :, :, 0], np.ones((2, 2)))
+    np.testing.assert_allclose(images[0], np.repeat(large[..., None], 3, axis=2), atol=1e-7)
+    shifted = jax.tree.map(lambda x: x + 1, variables)
+    assert np.abs(module.apply(shifted, sources, train=True)).max() > 2
+    assert np.abs(module.apply(shifted, sources, train=False)).max() <= 1
 
 
 def test_dropout_is_noise_of_training_alone():
