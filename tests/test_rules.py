@@ -257,8 +257,8 @@ def test_a_run_of_pairs_is_resumed_exactly_diagnosed_and_exported(tmp_path):
     assert (tmp_path / "parts/samples/step_00000003.png").exists()
     with pytest.raises(UserError, match="not of latents"):
         representation.open_reader(tmp_path / "parts")
+    other = PAIRS._replace(sources=PAIRS.sources[::-1])
     with pytest.raises(UserError, match="sources are others"):
-        other = PAIRS._replace(sources=PAIRS.sources[::-1])
         train.run(config.replace(workdir=str(tmp_path / "parts"), steps=4), dataset=other)
 
 
