@@ -410,8 +410,6 @@ class Config:
             _check_range(name, value, info)
         for name, info in info_of(type(self.game)).items():
             _check_range(name, getattr(self.game, name), info)
-            if info.choices is not None:
-                spelled[name] = choose(name, getattr(self.game, name), info.choices)
         config = self.replace(**spelled)
         config._check_together()
         config.game.check(config)

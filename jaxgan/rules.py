@@ -37,7 +37,7 @@ from jaxgan.networks import translators
 from jaxgan.networks.encoders import Bidirectional, PairDiscriminator
 from jaxgan.networks.patches import NORMS, PatchDiscriminator, layers_for
 from jaxgan.prior import Prior
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import expanded
 from jaxgan.system.random import seed_key
 from jaxgan.system.settings import converted, info_of, setting, types_of
@@ -69,7 +69,10 @@ class Rules:
     def __post_init__(self) -> None:
         types = types_of(type(self))
         for name, info in info_of(type(self)).items():
-            object.__setattr__(self, name, converted(name, getattr(self, name), types[name], info))
+            value = converted(name, getattr(self, name), types[name], info)
+            if info.choices is not None:
+                value = choose(name, value, info.choices)
+            object.__setattr__(self, name, value)
 
     def check(self, config: Any) -> None:
         """Raise `UserError` if the options do not fit each other or the other settings."""

@@ -88,6 +88,8 @@ class Translator:
             tile = max(LEAST, TILE // self.scale)
         if tile < 1:
             raise ValueError(f"a tile has at least one pixel, got {tile}")
+        if source.ndim != 3:
+            raise ValueError(f"a source has shape [h, w, {self.source_shape[2]}], got {list(source.shape)}")
         height, width, _ = source.shape
         margin = FADE if self.reach is None else self.reach
         margin, tile = (-(-size // self._stride) * self._stride for size in (margin, tile))
