@@ -11,6 +11,7 @@ state. An update rule (`jaxgan.updates`) needs only the gradients of a game (`ja
 | `ClassGame` | the discriminator tells the classes apart instead of being given them: ACGAN |
 | `DiscriminativeClassGame` | the same, and it tells the reals of a class from its fakes: ADC |
 | `BiGame` | an encoder maps images to latents, and the discriminator judges pairs of both |
+| `CycleGame` | two translators between two sets that are no pairs, with a judge of each: CycleGAN |
 | `PairedGame` | the generator makes an image of a source image, and the discriminator judges both together |
 """
 
@@ -18,6 +19,7 @@ from jaxgan.games import degradations
 from jaxgan.games.base import Game
 from jaxgan.games.bidirectional import BiGame
 from jaxgan.games.classes import ClassGame, DiscriminativeClassGame
+from jaxgan.games.cycle import CycleGame
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
 from jaxgan.games.paired import PairedGame
@@ -28,6 +30,7 @@ __all__ = [
     "BiGame",
     "ClassGame",
     "Critic",
+    "CycleGame",
     "DiscriminativeClassGame",
     "Game",
     "InfoGame",

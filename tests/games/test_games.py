@@ -25,6 +25,7 @@ from jaxgan import (
 from jaxgan.games import (
     BiGame,
     ClassGame,
+    CycleGame,
     DiscriminativeClassGame,
     Game,
     InfoGame,
@@ -39,6 +40,7 @@ from jaxgan.games import (
 from jaxgan.images import to_float
 from jaxgan.networks import encoders
 from jaxgan.networks.encoders import Bidirectional
+from jaxgan.networks.translators import Cycle, Judges
 from modes import difference
 from smooth import DenseDiscriminator, DenseGenerator, PatchPairs, Translator
 
@@ -87,6 +89,15 @@ class Pairs(nn.Module):
         return nn.Dense(1)(jnp.tanh(nn.Dense(16)(flat)))[:, 0]
 
 
+class ImagePatches(nn.Module):
+    """A smooth judge of patches."""
+
+    @nn.compact
+    def __call__(self, images, labels=None, *, train):
+        maps = jnp.tanh(nn.Conv(4, (3, 3), strides=(2, 2))(images))
+        return nn.Conv(1, (3, 3))(maps).reshape(len(maps), -1)
+
+
 G = DenseGenerator(SHAPE)
 GAMES = {
     "plain": Game(G, DenseDiscriminator(), losses.non_saturating, R1),
@@ -103,8 +114,16 @@ GAMES = {
         reconstruction_weight=3.0,
         adversarial_weight=0.5,
     ),
+    "cycle": CycleGame(
+        Cycle(Translator(), Translator()),
+        Judges(ImagePatches(), ImagePatches()),
+        losses.least_squares,
+        R1,
+        cycle_weight=2.5,
+        identity_weight=1.25,
+    ),
 }
-SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None, "paired": 0}
+SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None, "paired": 0, "cycle": 0}
 STORED = {
     "image": jnp.asarray(np.random.default_rng(1).integers(0, 256, (50, *SHAPE), np.uint8)),
     "label": jnp.arange(50, dtype=jnp.int32) % 3,
@@ -112,6 +131,8 @@ STORED = {
 
 
 def stored_of(name):
+    if name == "cycle":
+        return {"image": STORED["image"], "source": 255 - STORED["image"][::-1] // 2}
     return STORED if name in ("acgan", "adc") else {"image": STORED["image"]}
 
 
@@ -210,12 +231,36 @@ def paper_paired(game, real, labels, x, judge, make, read_of):
     return d_value, g_value
 
 
+def paper_cycle(game, real, labels, x, judge, make, read_of):
+    """CycleGAN: y is in no relation to x. All terms are quarters of the paper's."""
+    y, back = real, partial(make, method="back_again")
+
+    def judges(d, images, sources):
+        return jnp.split(judge(d, (images, sources)), 2, axis=1)
+
+    def d_value(d, g):  # eq. 1 for both, by least squares (section 4), halved as in the authors' code
+        (ry, rx), (fy, fx) = judges(d, y, x), judges(d, make(g, x), back(g, y))
+        of_y = (((ry - 1) ** 2).mean() + (fy**2).mean()) / 2
+        return (of_y + (((rx - 1) ** 2).mean() + (fx**2).mean()) / 2) / 2
+
+    def g_value(g, d):  # eqs. 2 and 3, lambda 10, and L_identity
+        l1 = lambda a, b: jnp.abs(a - b).mean()
+        fy, fx = judges(d, make(g, x), back(g, y))
+        adversarial = ((fy - 1) ** 2).mean() + ((fx - 1) ** 2).mean()
+        cycle = l1(back(g, make(g, x)), x) + l1(make(g, back(g, y)), y)
+        identity = l1(make(g, y), y) + l1(back(g, x), x)
+        return (adversarial + 10 * cycle + 5 * identity) / 4
+
+    return d_value, g_value
+
+
 PAPERS = {
     "infogan": paper_infogan,
     "acgan": paper_acgan,
     "adc": paper_adc,
     "bigan": paper_bigan,
     "paired": paper_paired,
+    "cycle": paper_cycle,
 }
 
 
@@ -263,7 +308,7 @@ RULES = {
     "symplectic": updates.symplectic(weight=0.1),
     "unrolled": updates.unrolled(steps=2, learning_rate=0.1),
 }
-NEW = ("infogan", "acgan", "adc", "bigan", "paired")
+NEW = ("infogan", "acgan", "adc", "bigan", "paired", "cycle")
 SLOW = pytest.mark.slow
 
 
@@ -306,7 +351,7 @@ def test_a_batch_in_parts_gives_the_same_numbers(name):
 def test_a_population_is_its_members(name):
     """Weights of the games may be traced."""
     stored, game = stored_of(name), GAMES[name]
-    weights = ("weight", "reconstruction_weight", "adversarial_weight")
+    weights = ("weight", "reconstruction_weight", "adversarial_weight", "cycle_weight")
     fields = [field for field in weights if hasattr(game, field)]
 
     def step_of(weight):

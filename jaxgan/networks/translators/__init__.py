@@ -10,9 +10,10 @@
 
 Translators take sources of any height and width. What their strides do not divide is padded, and cropped
 again. `stride`, `scale` and `reach` of a translator say how a picture can be made in tiles
-(`jaxgan.translate`).
+(`jaxgan.translate`). `Cycle` and `Judges` make one player of two networks each, for CycleGAN.
 """
 
+from jaxgan.networks.translators.cycle import Cycle, Judges
 from jaxgan.networks.translators.resnet import ResNetTranslator
 from jaxgan.networks.translators.srresnet import SRResNet
 from jaxgan.networks.translators.unet import UNet
@@ -20,4 +21,4 @@ from jaxgan.networks.translators.unet import UNet
 TRANSLATORS = {"unet": UNet, "resnet": ResNetTranslator, "srresnet": SRResNet}
 """The translators by their names in a config."""
 
-__all__ = ["TRANSLATORS", "ResNetTranslator", "SRResNet", "UNet"]
+__all__ = ["TRANSLATORS", "Cycle", "Judges", "ResNetTranslator", "SRResNet", "UNet"]
