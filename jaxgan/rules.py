@@ -282,12 +282,11 @@ class Paired(Rules):
         "folder of the sources, with the names of the pictures in data; None for the .npz's own",
         sweep="same",
     )
-    scale: int = _option(4, "super_resolution: pixels of an image for each of its source", within=(1, 16))
+    scale: int = _option(4, "super_resolution: pixels of an image for each of its source", within=(2, 16))
     hole: float = _option(
         0.5,
         "inpainting: height and width of the hole, as a share of the image's",
-        within=(0, 1),
-        open_ends=(True, True),
+        within=(0.01, 0.99),
     )
     noise: float = _option(0.2, "denoising: deviation of the noise; images lie in [-1, 1]", **NOT_NEGATIVE)
     translator: str = _option(

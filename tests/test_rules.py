@@ -85,7 +85,10 @@ def test_options_are_replaced_by_their_names():
             lambda: Config(game=Paired("coloring", hole=0.3)),
             "`hole` 0.3 has no effect with `degrade` coloring: it needs inpainting",
         ),
-        (lambda: Config(game=Paired("inpainting", hole=1)), "`hole` must be at least 0 and below 1, got 1.0"),
+        (
+            lambda: Config(game=Paired("inpainting", hole=1)),
+            "`hole` must be at least 0.01 and at most 0.99, got 1.0",
+        ),
         (
             lambda: Config(game=Paired("coloring", source="x")),
             "`source` has no effect with `degrade` coloring",

@@ -59,7 +59,8 @@ def load_pairs(
     if not path.is_dir() or source is None:
         raise UserError(
             f'{name} has no pairs: pairs are an .npz with "source" beside "images", or two folders of '
-            "pictures, the second of them named by `source`"
+            "pictures, the second of them named by `source`; the paired game's `degrade` makes the sources "
+            "of any images"
         )
     return _of_folders(name, path, expanded(source), image_size, channels, strict=strict)
 

@@ -4,6 +4,7 @@ The sources are those of the pairs, or made of the real images by the run's own 
 the source itself, enlarged by bicubic interpolation where it is smaller than its image.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from jaxgan.features import Extractor
 from jaxgan.images import judge, to_float, to_uint8
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError
+from jaxgan.system.limits import require_memory
 from jaxgan.system.progress import counting
 from jaxgan.system.random import seed_key
 
@@ -93,6 +95,7 @@ def translated(subject: Subject, real: Reals, seed: int) -> Made:
     """
     translator, count = export.load_translator(subject.path), len(real.images)
     degrade = config_of(subject.settings).game.degradation()
+    require_memory(2 * count * math.prod(subject.image_shape), f"{count:,} translated images")
     images, baseline = [], []
     kind = BICUBIC if translator.scale > 1 else SOURCE
     protocol: dict[str, Any] = {

@@ -133,11 +133,12 @@ def _translated(
     """Return what a translator makes of the sources of the real images, with the same draws each time."""
     batch = {"image": reals.images} if reals.sources is None else {"source": reals.sources}
     count = len(reals.images)
-    inputs = experiment.step.game.inputs_of(batch, key, count, 0)
 
     def made(first: int, size: int) -> np.ndarray:
         rows = np.minimum(np.arange(first, first + size), count - 1)  # one size compiles once
-        judged = judge(generate(inputs[rows], None), "the translated images", generated=True)
+        some = {name: array[rows] for name, array in batch.items()}
+        inputs = experiment.step.game.inputs_of(some, jax.random.fold_in(key, first), size, 0)
+        judged = judge(generate(inputs, None), "the translated images", generated=True)
         return (judged.warn() if first == 0 else judged).eight_bits()
 
     return Fakes(count, made, None, {})
