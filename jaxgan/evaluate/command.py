@@ -154,8 +154,10 @@ def evaluate(
         raise UserError(f"`split` {split}: {source} has no splits")
     if len(subject.image_shape) != 3:
         raise UserError(f"{subject.path}: an image to measure is [H, W, C], got {list(subject.image_shape)}")
-    pairs = translations.pairs_of(subject, source, against, split) if translates else None
-    trained = None if against is not None or pairs is not None else training_images(subject, source, data_dir)
+    unlearned = translations.unseen_images(subject, source, against, split) if translates else None
+    trained = (
+        None if against is not None or unlearned is not None else training_images(subject, source, data_dir)
+    )
     conditional = subject.description.get("num_classes") is not None and _is_folder(source)
     load_split = partial(load, source, subject.image_shape, conditional=conditional, data_dir=data_dir)
     train = unseen = None
@@ -174,14 +176,16 @@ def evaluate(
     reports, nearest, made = [], None, None
     if of_features or pairwise:
         count = N if n is None else n
-        if pairs is not None:
-            real = draw_reals(pairs, count, split=(split or TEST) if splits else None)
+        if unlearned is not None:
+            real = draw_reals(unlearned, count, split=(split or TEST) if splits else None)
         elif trained is not None and not splits:
             real = draw_reals(trained, count)
         else:
             real = load_split(split=split or TEST, n=count)
         real = _same_classes(subject, real)
         if translates:
+            notes = translations.notes_on_images(subject, against, splits=splits)
+            real = real._replace(notes=(*real.notes, *notes))
             with _finite(subject):
                 made = translations.translated(subject, real, seed)
             reports.extend([translations.compare(made, real, pairwise)] * bool(pairwise))

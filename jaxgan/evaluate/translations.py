@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from jaxgan import data, export
-from jaxgan.build import dataset as dataset_of
+from jaxgan import build, data, export
 from jaxgan.config import config_of
+from jaxgan.data.dataset import held_out_rows, part
 from jaxgan.data.sources import has_splits
 from jaxgan.evaluate.fakes import BATCH_SIZE, Fakes, from_images
 from jaxgan.evaluate.reals import Reals
@@ -51,14 +51,19 @@ class Made(NamedTuple):
     fakes: Fakes
 
 
-def pairs_of(subject: Subject, source: str, against: str | None, split: str | None) -> data.Dataset | None:
-    """Return the pairs to measure with; None if the run makes the sources of its images.
+def unseen_images(
+    subject: Subject, source: str, against: str | None, split: str | None
+) -> data.Dataset | None:
+    """Return the real images to measure with, where they are pairs or a run has held them out.
 
     Args:
         subject: a run of the paired game.
         source: the name or the path of the real images.
         against: the real images, if others than the run's are given.
         split: the split of an ``.npz``, if it is given.
+
+    Returns:
+        The images, with their sources if they are pairs; None for images of a source that are no pairs.
 
     Raises:
         UserError: if it is no run, or there are no pairs.
@@ -69,17 +74,27 @@ def pairs_of(subject: Subject, source: str, against: str | None, split: str | No
             "it"
         )
     config = config_of(subject.settings, data=source)
-    if not config.game.learns_pairs:
-        return None
     height, width, channels = subject.image_shape
     load = partial(data.load_pairs, source, image_size=(height, width), channels=channels)
+    if against is None and not has_splits(source):
+        if config.held_out:
+            whole = build.load(config)
+            return part(whole, held_out_rows(len(whole.images), config.held_out), "the held-out images")
+        return build.dataset(config) if config.game.learns_pairs else None
+    if not config.game.learns_pairs:
+        return None
     if has_splits(source):
         return load(split=split or TEST)
-    if against is not None and not source.lower().endswith(".npz"):
+    if not source.lower().endswith(".npz"):
         raise UserError('`against` of a run of pairs is an .npz with "source" beside "images"')
-    if against is not None:
-        return load()
-    return dataset_of(config)
+    return load()
+
+
+def notes_on_images(subject: Subject, against: str | None, *, splits: bool) -> tuple[str, ...]:
+    """Return a line for the reader where a translator is measured on what it was trained on."""
+    if against is not None or splits or subject.settings.get("held_out"):
+        return ()
+    return ("these are the images that it was trained on: train with `held_out` 0.1 to measure on others",)
 
 
 def translated(subject: Subject, real: Reals, seed: int) -> Made:

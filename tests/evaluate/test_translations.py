@@ -68,6 +68,23 @@ def test_by_itself_it_measures_psnr_ssim_and_fid(run, tmp_path, digits_cnn):
     assert set(report.scalars) == names
 
 
+def test_held_out_images_are_measured_or_a_note_says_that_they_were_learned(run, tmp_path):
+    learned = "these are the images that it was trained on: train with `held_out` 0.1 to measure on others"
+    assert learned in evaluate.evaluate(run, metrics="psnr", n=20, out=tmp_path).notes
+    game, folder = Paired("super_resolution", scale=2, **SMALL), tmp_path / "run"
+    train.run(Config(game=game, held_out=0.02, workdir=str(folder), **STEPS))
+    report = evaluate.evaluate(folder, metrics="psnr")
+    assert learned not in report.notes
+    rows = np.random.default_rng(0).permutation(1797)[:36]  # of `held_out_rows`
+    reals = data.digits().images[np.sort(rows)]
+    assert report.protocol["n_real"] == 36
+    sources = degradations.super_resolution(scale=2)(
+        to_float(jnp.asarray(reals)), keys=jax.random.split(jax.random.key(0), 36)
+    )
+    made = np.asarray(to_uint8(export.load_translator(folder)(sources)))
+    assert report.scalars["psnr"] == pytest.approx(metrics.psnr(reals, made).value, abs=1e-3)
+
+
 def test_draws_depend_on_the_seed_and_the_image_alone(tmp_path):
     game = Paired("inpainting", translator="srresnet", **SMALL)
     train.run(Config(game=game, workdir=str(tmp_path / "run"), **STEPS))
