@@ -155,9 +155,8 @@ def evaluate(
     if len(subject.image_shape) != 3:
         raise UserError(f"{subject.path}: an image to measure is [H, W, C], got {list(subject.image_shape)}")
     unlearned = translations.unseen_images(subject, source, against, split) if translates else None
-    trained = (
-        None if against is not None or unlearned is not None else training_images(subject, source, data_dir)
-    )
+    others = against is not None or unlearned is not None
+    trained = None if others else training_images(subject, source, data_dir)
     conditional = subject.description.get("num_classes") is not None and _is_folder(source)
     load_split = partial(load, source, subject.image_shape, conditional=conditional, data_dir=data_dir)
     train = unseen = None

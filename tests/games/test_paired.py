@@ -30,7 +30,7 @@ def first(game, batch):
 def test_pairs_of_the_data_stay_pairs_through_the_discriminators_updates():
     """A source is its image's number, so a wrong partner would show."""
     count = np.arange(24, dtype=np.float32).reshape(-1, 1, 1, 1)
-    batch = {"image": np.tile(count, (1, 8, 8, 1)), "source": np.tile(count, (1, 4, 4, 1))}
+    batch = {"image": jnp.tile(count, (1, 8, 8, 1)), "source": jnp.tile(count, (1, 4, 4, 1))}
     seen = []
 
     def update(players, state, d_turns, g_turn):
