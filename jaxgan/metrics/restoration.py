@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.ndimage import correlate1d
 
 from jaxgan.metrics.result import Result
 
@@ -140,10 +139,12 @@ def ssim(real: Any, made: Any, *, border: int = 0, window: str = "uniform") -> S
     low, high = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
 
     def smooth(images: np.ndarray) -> np.ndarray:
-        for axis in (1, 2):
-            images = correlate1d(images, weights, axis=axis)
-        inside = slice(size // 2, -(size // 2))
-        return images[:, inside, inside]
+        for axis in (1, 2):  # of all places where the window lies inside
+            count = images.shape[axis] - size + 1
+            parts = [slice(tap, tap + count) for tap in range(size)]
+            taps = [images[:, part] if axis == 1 else images[:, :, part] for part in parts]
+            images = np.asarray(sum(weight * tap for weight, tap in zip(weights, taps, strict=True)))
+        return images
 
     def of_images(real: np.ndarray, made: np.ndarray) -> np.ndarray:
         means = smooth(real), smooth(made)
