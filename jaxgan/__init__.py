@@ -27,7 +27,7 @@ from jaxgan import (
     updates,
 )
 from jaxgan.diagnostics import dynamics
-from jaxgan.export import load_generator
+from jaxgan.export import load_generator, load_translator
 from jaxgan.losses import Loss
 from jaxgan.state import GANState, init_game, init_state
 from jaxgan.step import make_step, make_train_step
@@ -50,6 +50,7 @@ __all__ = [
     "init_state",
     "layers",
     "load_generator",
+    "load_translator",
     "losses",
     "make_step",
     "make_train_step",

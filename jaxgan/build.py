@@ -112,7 +112,15 @@ class Experiment(NamedTuple):
 
 
 def load(config: Config) -> data.Dataset:
-    """Load the data set that ``config.data`` names; see `jaxgan.data.load`."""
+    """Load the data set that ``config.data`` names; see `jaxgan.data.load` and `jaxgan.data.load_pairs`."""
+    if config.game.learns_pairs:
+        return data.load_pairs(
+            config.data,
+            config.game.folder_of_sources,
+            image_size=config.image_size,
+            channels=config.channels,
+            strict=config.strict,
+        )
     return data.load(
         config.data,
         image_size=config.image_size,
@@ -134,6 +142,8 @@ def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
         UserError: if it cannot be loaded, or its arrays are no images or points.
     """
     whole = checked(load(config) if whole is None else whole, conditional=config.conditional)
+    if not config.game.learns_pairs:
+        whole = whole._replace(sources=None)
     if not config.held_out:
         return whole
     unseen = held_out_rows(len(whole.images), config.held_out)
@@ -350,6 +360,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
 
     def init(key: jax.Array) -> GANState:
         size = config.latent_dim if step.game.prior is None else None
+        if step.game.SOURCES:
+            size = 0  # no latents
         return init_game(key, step.game, batch, g_tx=g_tx, d_tx=d_tx, latent_dim=size)
 
     arrays = dataset.arrays(config.conditional)
@@ -359,7 +371,10 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     }
     key = jax.eval_shape(lambda: seed_key(0))
     try:
-        generator, discriminator = config.game.networks(family, config, image_shape, num_classes)
+        source_shape = arrays["source"].shape[1:] if "source" in arrays else None
+        generator, discriminator = config.game.networks(
+            family, config, image_shape, num_classes, source_shape
+        )
         generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
         pieces.check()
         step = train_step(config, generator, discriminator, pieces, size=size)
@@ -368,7 +383,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         jax.eval_shape(step, shapes, batch, key)
         _check_heads(step, shapes, image_shape, num_classes)
         if pieces.generator is not None:
-            _try_to_draw(generator, shapes, num_classes)
+            _try_to_draw(generator, shapes, _inputs(step, batch, shapes), num_classes)
     except Exception as error:  # the pieces say what does not fit; the code of one's own may raise anything
         is_own = any(piece is not None for piece in pieces)
         if isinstance(error, ValueError | OverflowError | FlaxError) or (
@@ -395,7 +410,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         num_classes,
         notes=(
             *_size_notes(config, pieces, image_shape),
-            *_traps(step, pieces, shapes, image_shape, num_classes),
+            *_traps(step, pieces, shapes, batch, num_classes),
         ),
     )
 
@@ -422,15 +437,16 @@ def _size_notes(config: Config, pieces: Pieces, image_shape: tuple[int, ...]) ->
 
 
 def _traps(
-    step: Step, pieces: Pieces, shapes: GANState, image_shape: tuple[int, ...], num_classes: int | None
+    step: Step, pieces: Pieces, shapes: GANState, batch: Mapping[str, Any], num_classes: int | None
 ) -> tuple[str, ...]:
     """Return the known traps among one's own networks and in the loss; the library's networks have none."""
-    images, latents, labels = _two(image_shape), _two((shapes.latent_dim,)), _two_labels(num_classes)
+    image_shape = batch["image"].shape[1:]
+    images, labels = _two(image_shape), _two_labels(num_classes)
     notes = ()
     if pieces.generator is not None and len(image_shape) == 3:  # points have no range
         generate = partial(pieces.generator.apply, train=False)
-        notes += traps.of_generator(generate, shapes.ema, latents, labels)
-    if pieces.discriminator is not None:
+        notes += traps.of_generator(generate, shapes.ema, _inputs(step, batch, shapes), labels)
+    if pieces.discriminator is not None and not step.game.SOURCES:
         discriminate = partial(pieces.discriminator.apply, train=False)
         notes += traps.of_discriminator(discriminate, shapes.discriminator.variables, images, labels)
     constrained = (
@@ -450,10 +466,22 @@ def _two_labels(num_classes: int | None) -> jax.ShapeDtypeStruct | None:
     return None if num_classes is None else jax.ShapeDtypeStruct((2,), jnp.int32)
 
 
-def _try_to_draw(generator: nn.Module, shapes: GANState, num_classes: int | None) -> None:
+def _inputs(step: Step, batch: Mapping[str, Any], shapes: GANState) -> jax.ShapeDtypeStruct:
+    """Return the shape of what the generator makes two images of: latents, or sources."""
+
+    def inputs(key: jax.Array) -> Any:
+        two = {name: jnp.zeros((2, *each.shape[1:]), each.dtype) for name, each in batch.items()}
+        return step.game.inputs_of(two, key, 2, shapes.latent_dim)
+
+    return jax.eval_shape(inputs, seed_key(0))
+
+
+def _try_to_draw(
+    generator: nn.Module, shapes: GANState, inputs: jax.ShapeDtypeStruct, num_classes: int | None
+) -> None:
     """Refuse a generator that trains but cannot draw: a run would notice at its first grid of samples."""
-    latents, labels = _two((shapes.latent_dim,)), _two_labels(num_classes)
+    labels = _two_labels(num_classes)
     try:
-        jax.eval_shape(partial(generator.apply, train=False), shapes.ema, latents, labels)
+        jax.eval_shape(partial(generator.apply, train=False), shapes.ema, inputs, labels)
     except FlaxError as error:
         raise UserError(f"the generator must draw with train=False and no random keys: {error}") from error

@@ -27,17 +27,19 @@ from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
 from jaxgan.representation.encode import codes_file
+from jaxgan.rules import GAMES, Rules
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
 from jaxgan.system.command_line import Positional, argument, call, parse_all, positional
-from jaxgan.system.errors import UserError, exits, with_flags
+from jaxgan.system.errors import UserError, choose, exits, with_flags
 from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.progress import write
 from jaxgan.system.random import pinned, seed_key
 from jaxgan.system.settings import setting
 from jaxgan.train import start
+from jaxgan.translate import translate as translate_pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +52,19 @@ class Start:
         group="recipe",
         metavar=f"{{{','.join(['auto', *RECIPES])}}}",
     )
+    game: str = setting(
+        Rules.NAME,
+        "game that is played; its own options are listed with it: jaxgan train --game infogan --help",
+        group="recipe",
+        choices=GAMES,
+    )
 
 
 TRAIN = """Train a GAN on any data by a recipe, into a run folder.
 
     jaxgan train --data PATH --image-size 64
     jaxgan train --data mnist --recipe wgan_gp --steps 1000 --workdir runs/mine
+    jaxgan train --data PICTURES --image-size 64 --game paired --degrade coloring
 
 The same command on the same folder goes on with the run. Any option below wins over the recipe."""
 
@@ -73,7 +82,10 @@ def train(args: list[str]) -> None:
         args: options of `jaxgan.Config`.
     """
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
-    first, config = parse_all([Start(), Config()], **program)
+    with exits():
+        game = GAMES[choose("game", _game_of(args), GAMES)]()
+    first, config, game = parse_all([Start(), Config(), game], **program)
+    config = config.replace(game=game)
     with exits(OSError):
         require_devices()
         dataset = build.load(config)
@@ -82,10 +94,20 @@ def train(args: list[str]) -> None:
         )
         name = re.sub(r"\W+", "_", Path(config.data).stem) or "gan"
         recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
-    config = parse_all([Start(), recipe], **program)[1]
+    _, config, game = parse_all([Start(), recipe.replace(game=Rules()), game], **program)
+    config = config.replace(game=game).without_dead(recipe)
     if not config.quiet:
         write(line)
     start(config, dataset)
+
+
+def _game_of(args: list[str]) -> str:
+    """Return the name of the game that a command line asks for, whose options it may hold."""
+    for option, value in zip(args, [*args[1:], ""], strict=True):
+        name, equals, text = option.partition("=")
+        if name == "--game":
+            return text if equals else value
+    return Rules.NAME
 
 
 def resume(args: list[str]) -> None:
@@ -428,6 +450,30 @@ def export_(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring 
     output.write(f"{', '.join(sorted(file.name for file in folder.iterdir()))} in {folder}")
 
 
+def translate(
+    run: Positional[Path],
+    pictures: Positional[Path],
+    *,
+    out: Path = Path("translated"),
+    tile: int | None = None,
+) -> None:
+    """Make images of a folder of pictures with a run of the paired game.
+
+    Args:
+        run: a run's folder, or an exported translator.
+        pictures: the folder of pictures, searched at every depth.
+        out: the folder of the images, each a .png of its picture's name. What is there already is kept, so
+            the same command goes on where it stopped.
+        tile: height and width in pixels of the tiles in which large pictures are made; None for as many as
+            make about 512 pixels of the image.
+    """
+    translation = translate_pictures(run, pictures, out=out, tile=tile)
+    kept = f", {translation.kept} were there already" if translation.kept else ""
+    output.write(f"{translation.made} images in {translation.out}{kept}")
+    for note in translation.notes:
+        output.write(f"note: {with_flags(note)}")
+
+
 def data(
     action: Positional[Literal["prepare"]],
     name: Positional[str],
@@ -524,6 +570,7 @@ def main(args: list[str] | None = None) -> None:
         "invert": invert,
         "evaluate": evaluate,
         "encode": encode,
+        "translate": translate,
         "cluster": _compared(representation.cluster),
         "probe": _compared(representation.probe),
         "anomalies": _compared(representation.anomalies),

@@ -501,7 +501,7 @@ class Config:
         config.game.check(config)
         for name in config.without_effect():
             other, needed = config._without(name)[0]
-            value, has = _text(getattr(config, name)), _text(getattr(config, other))
+            value, has = _text(getattr(config, name)), _text(config.settings()[other])
             needs = f": it needs {' or '.join(map(str, needed))}" if needed else ""
             raise UserError(f"`{name}` {value} has no effect with `{other}` {has}{needs}")
         return config
@@ -541,7 +541,8 @@ class Config:
 
         info = INFO[name]
         lacking = [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]
-        return lacking + [(other, ()) for other, of in info.idle.items() if set(of) & chosen(other)]
+        lacking += [(other, ()) for other, of in info.idle.items() if set(of) & chosen(other)]
+        return lacking + [("game", ())] * (name in self.game.IDLE)
 
     def without_dead(self, default: "Config") -> "Config":
         """Return the config with each setting of `default` that has no effect at its own default.

@@ -7,21 +7,39 @@ References:
     Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657
     Odena et al. 2017, Conditional Image Synthesis With Auxiliary Classifier GANs,
     https://arxiv.org/abs/1610.09585
+    Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial Networks,
+    https://arxiv.org/abs/1611.07004
     Donahue et al. 2017, Adversarial Feature Learning, https://arxiv.org/abs/1605.09782
 """
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 
-from jaxgan.games import BiGame, ClassGame, DiscriminativeClassGame, Game, InfoGame
+from jaxgan.games import (
+    BiGame,
+    ClassGame,
+    DiscriminativeClassGame,
+    Game,
+    InfoGame,
+    PairedGame,
+    degradations,
+)
+from jaxgan.games.paired import pixels_per_source
+from jaxgan.networks import translators
 from jaxgan.networks.encoders import Bidirectional, PairDiscriminator
+from jaxgan.networks.patches import NORMS, PatchDiscriminator, layers_for
 from jaxgan.prior import Prior
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
+from jaxgan.system.files import expanded
+from jaxgan.system.random import seed_key
 from jaxgan.system.settings import converted, info_of, setting, types_of
 
 _option = partial(setting, group="this game")
@@ -45,18 +63,51 @@ class Rules:
 
     NAME: ClassVar[str] = "gan"
 
+    IDLE: ClassVar[tuple[str, ...]] = ()
+    """The settings of a run that have no effect on this game."""
+
     def __post_init__(self) -> None:
         types = types_of(type(self))
         for name, info in info_of(type(self)).items():
-            object.__setattr__(self, name, converted(name, getattr(self, name), types[name], info))
+            value = converted(name, getattr(self, name), types[name], info)
+            if info.choices is not None:
+                value = choose(name, value, info.choices)
+            object.__setattr__(self, name, value)
 
     def check(self, config: Any) -> None:
         """Raise `UserError` if the options do not fit each other or the other settings."""
 
+    @property
+    def learns_pairs(self) -> bool:
+        """Whether the data are pairs of a source and an image."""
+        return False
+
+    @property
+    def folder_of_sources(self) -> str | None:
+        """The folder of the sources, where pairs lie in two folders."""
+        return None
+
+    def degradation(self) -> degradations.Degradation | None:
+        """Return how a source is made of an image; None if nothing makes it."""
+        return None
+
     def networks(
-        self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
+        self,
+        family: Any,
+        config: Any,
+        image_shape: tuple[int, ...],
+        classes: int | None,
+        source_shape: Shape | None = None,
     ) -> Players:
-        """Return the modules of both players, made of a network family's (`jaxgan.names.Family`)."""
+        """Return the modules of both players, made of a network family's (`jaxgan.names.Family`).
+
+        Args:
+            family: the network family.
+            config: all settings.
+            image_shape: shape of one image.
+            classes: number of classes of a conditional game; None for others.
+            source_shape: shape of one source, where the data are pairs; None for others.
+        """
         return family.make(config, image_shape, classes)
 
     def make(self, latent_dim: int, **parts: Any) -> Game:
@@ -107,7 +158,12 @@ class InfoGAN(Rules):
                 )
 
     def networks(
-        self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
+        self,
+        family: Any,
+        config: Any,
+        image_shape: tuple[int, ...],
+        classes: int | None,
+        source_shape: Shape | None = None,
     ) -> Players:
         """Return the family's networks; the discriminator reads the codes by a layer of its own."""
         generator, discriminator = family.make(config, image_shape, classes)
@@ -142,7 +198,12 @@ class ACGAN(Rules):
             raise UserError("`on_fakes` has no effect with `discriminative`, which classifies both")
 
     def networks(
-        self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
+        self,
+        family: Any,
+        config: Any,
+        image_shape: tuple[int, ...],
+        classes: int | None,
+        source_shape: Shape | None = None,
     ) -> Players:
         """Return the family's conditional generator, and a discriminator that is given no labels."""
         generator, _ = family.make(config, image_shape, classes)
@@ -165,7 +226,12 @@ class BiGAN(Rules):
     pair_width: int = _option(256, "width of the layers that judge an image and a latent", within=(1, None))
 
     def networks(
-        self, family: Any, config: Any, image_shape: tuple[int, ...], classes: int | None
+        self,
+        family: Any,
+        config: Any,
+        image_shape: tuple[int, ...],
+        classes: int | None,
+        source_shape: Shape | None = None,
     ) -> Players:
         """Return the family's generator with its encoder, and a judge of pairs on its discriminator."""
         generator, discriminator = family.make(config, image_shape, classes)
@@ -180,10 +246,174 @@ class BiGAN(Rules):
         return BiGame(**parts)
 
 
+_DEGRADATIONS: dict[str, Callable[["Paired"], degradations.Degradation | None]] = {
+    "none": lambda rules: None,
+    "super_resolution": lambda rules: degradations.super_resolution(scale=rules.scale),
+    "coloring": lambda rules: degradations.coloring(),
+    "inpainting": lambda rules: degradations.inpainting(hole=rules.hole),
+    "denoising": lambda rules: degradations.denoising(noise=rules.noise),
+}
+AUTO = "auto"
+_BLOCKS = {"resnet": 9, "srresnet": 16}  # of the papers
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired(Rules):
+    """The paired game: images of source images, as pix2pix and SRGAN (`jaxgan.games.PairedGame`).
+
+    Its pairs come from the data (`source`), or `degrade` makes the source of each image.
+    """
+
+    NAME: ClassVar[str] = "paired"
+    IDLE: ClassVar[tuple[str, ...]] = (
+        "network",
+        "width",
+        "hidden",
+        "discriminator_norm",
+        "latent_dim",
+        "conditional",
+    )
+
+    degrade: str = _option(
+        "none", "how the source is made of an image; none: the data are pairs", choices=_DEGRADATIONS
+    )
+    source: str | None = _option(
+        None,
+        "folder of the sources, with the names of the pictures in data; None for the .npz's own",
+        sweep="same",
+    )
+    scale: int = _option(4, "super_resolution: pixels of an image for each of its source", within=(2, 16))
+    hole: float = _option(
+        0.5,
+        "inpainting: height and width of the hole, as a share of the image's",
+        within=(0.01, 0.99),
+    )
+    noise: float = _option(0.2, "denoising: deviation of the noise; images lie in [-1, 1]", **NOT_NEGATIVE)
+    translator: str = _option(
+        AUTO,
+        "network that makes the images; auto: srresnet for smaller sources, or else unet",
+        choices=(AUTO, *translators.TRANSLATORS),
+    )
+    translator_width: int = _option(64, "channels of the translator", within=(1, None))
+    blocks: int | None = _option(
+        None, "residual blocks; None: 9 of a resnet, 16 of an srresnet", **NOT_NEGATIVE
+    )
+    dropout: float = _option(
+        0.0,
+        "unet: share of features that are dropped in training (pix2pix: 0.5)",
+        within=(0, 1),
+        open_ends=(False, True),
+    )
+    patch_width: int = _option(64, "channels of the discriminator's first layer", within=(1, None))
+    patch_layers: int | None = _option(
+        None,
+        "convolutions of stride 2 of the discriminator: 1 judges patches of 16x16 pixels, 2 of 34x34, "
+        "3 of 70x70; None: the largest patch that fits",
+        within=(1, None),
+    )
+    patch_norm: str = _option("instance", "normalization in the discriminator", choices=NORMS)
+    judge_source: bool = _option(True, "the discriminator sees the source too")
+    reconstruction_weight: float = _option(100.0, "weight of the mean absolute error", **WEIGHT)
+    adversarial_weight: float = _option(
+        1.0, "weight of the generator's adversarial loss; 0: it learns by the error alone", **WEIGHT
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source is not None:  # a run may go on from another folder
+            object.__setattr__(self, "source", os.path.abspath(expanded(self.source)))
+
+    @property
+    def learns_pairs(self) -> bool:
+        """Whether the data are pairs of a source and an image."""
+        return self.degrade == "none"
+
+    @property
+    def folder_of_sources(self) -> str | None:
+        """The folder of the sources, where pairs lie in two folders."""
+        return self.source
+
+    def degradation(self) -> degradations.Degradation | None:
+        """Return how a source is made of an image; None if the data are pairs."""
+        return _DEGRADATIONS[self.degrade](self)
+
+    def check(self, config: Any) -> None:
+        """Refuse options that do not go together."""
+        if self.source is not None and not self.learns_pairs:
+            raise UserError(f"`source` has no effect with `degrade` {self.degrade}, which makes the sources")
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        for name, other, needed in (
+            ("scale", "degrade", ("super_resolution",)),
+            ("hole", "degrade", ("inpainting",)),
+            ("noise", "degrade", ("denoising",)),
+            ("dropout", "translator", (AUTO, "unet")),
+            ("blocks", "translator", (AUTO, "resnet", "srresnet")),
+        ):
+            value, has = getattr(self, name), getattr(self, other)
+            if value != defaults[name] and has not in needed:
+                raise UserError(
+                    f"`{name}` {value} has no effect with `{other}` {has}: it needs {' or '.join(needed)}"
+                )
+
+    def networks(
+        self,
+        family: Any,
+        config: Any,
+        image_shape: tuple[int, ...],
+        classes: int | None,
+        source_shape: Shape | None = None,
+    ) -> Players:
+        """Return a translator and a discriminator of patches; the family has no part in it."""
+        if len(image_shape) != 3:
+            raise UserError(f"the game {self.NAME} makes images, and these data are points {image_shape}")
+        degrade = self.degradation()
+        if degrade is not None:
+            source_shape = jax.eval_shape(
+                lambda: degrade(jnp.zeros((1, *image_shape)), keys=seed_key(0)[None])
+            ).shape[1:]
+        if source_shape is None:
+            raise UserError(
+                f"the game {self.NAME} learns from pairs: name the folder of sources by `source`, or choose "
+                "how `degrade` makes them"
+            )
+        layers = layers_for(*image_shape[:2]) if self.patch_layers is None else self.patch_layers
+        judge = PatchDiscriminator(self.patch_width, layers, self.patch_norm)
+        return self._translator(image_shape, pixels_per_source(source_shape[:2], image_shape[:2])), judge
+
+    def _translator(self, image_shape: Shape, scale: int) -> nn.Module:
+        """Return the network that makes images of sources."""
+        name = self.translator
+        if name == AUTO:
+            name = "srresnet" if scale > 1 else "unet"
+        if scale > 1 and name != "srresnet":
+            raise UserError(
+                f"`translator` {name} makes images of its source's size, and these are {scale} times as "
+                "large: it needs srresnet"
+            )
+        blocks = _BLOCKS.get(name, 0) if self.blocks is None else self.blocks
+        channels, width = image_shape[2], self.translator_width
+        if name == "srresnet":
+            return translators.SRResNet(channels, scale, width, blocks)
+        if name == "resnet":
+            return translators.ResNetTranslator(channels, width, blocks)
+        depth = max(1, min(translators.unet.MOST_HALVINGS, min(image_shape[:2]).bit_length() - 1))
+        return translators.UNet(channels, width, depth, dropout=self.dropout)
+
+    def make(self, latent_dim: int, **parts: Any) -> Game:
+        """Return the game."""
+        return PairedGame(
+            degrade=self.degradation(),
+            reconstruction_weight=self.reconstruction_weight,
+            adversarial_weight=self.adversarial_weight,
+            shows_source=self.judge_source,
+            **parts,
+        )
+
+
 def _with_heads(discriminator: nn.Module, *widths: int) -> nn.Module:
     if not hasattr(discriminator, "heads"):
         raise UserError(f"{type(discriminator).__name__} has no field `heads`, which this game needs")
     return discriminator.clone(heads=widths)
 
 
-GAMES: dict[str, type[Rules]] = {rules.NAME: rules for rules in (Rules, InfoGAN, ACGAN, BiGAN)}
+GAMES: dict[str, type[Rules]] = {rules.NAME: rules for rules in (Rules, InfoGAN, ACGAN, BiGAN, Paired)}

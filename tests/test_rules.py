@@ -13,7 +13,7 @@ from jaxgan import build, cli, data, evaluate, export, representation, train
 from jaxgan.config import INFO, Config, config_of, upgrade
 from jaxgan.games import BiGame, ClassGame, InfoGame
 from jaxgan.images import to_float
-from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Rules
+from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Paired, Rules
 from jaxgan.system.errors import UserError
 from jaxgan.system.settings import info_of
 
@@ -73,6 +73,37 @@ def test_options_are_replaced_by_their_names():
         (lambda: Config(game=ACGAN(on_fakes=True, discriminative=True), conditional=True), "has no effect"),
         (lambda: Config(game=BiGAN(pair_width=0)), "`pair_width` must be at least 1"),
         (lambda: Config(game="infogan"), "`game` is one of jaxgan.rules"),
+        (
+            lambda: Config(game=Paired(degrade="blur")),
+            "`degrade` blur is unknown: .*there are none, super_res",
+        ),
+        (
+            lambda: Config(game=Paired(scale=2)),
+            "`scale` 2 has no effect with `degrade` none: it needs super_",
+        ),
+        (
+            lambda: Config(game=Paired("coloring", hole=0.3)),
+            "`hole` 0.3 has no effect with `degrade` coloring: it needs inpainting",
+        ),
+        (
+            lambda: Config(game=Paired("inpainting", hole=1)),
+            "`hole` must be at least 0.01 and at most 0.99, got 1.0",
+        ),
+        (
+            lambda: Config(game=Paired("coloring", source="x")),
+            "`source` has no effect with `degrade` coloring",
+        ),
+        (
+            lambda: Config(game=Paired("coloring", translator="unet", blocks=3)),
+            "`blocks` 3 has no effect with `translator` unet",
+        ),
+        (lambda: Config(game=Paired("coloring", adversarial_weight=-1)), "`adversarial_weight` must be 0 or"),
+        (
+            lambda: Config(game=Paired("coloring"), network="dcgan"),
+            "`network` dcgan has no effect with `game` paired",
+        ),
+        (lambda: Config(game=Paired("coloring"), latent_dim=3), "`latent_dim` 3 has no effect with `game`"),
+        (lambda: Config(game=Paired("coloring"), conditional=True), "`conditional` True has no effect with"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(config, sentence):
@@ -103,7 +134,7 @@ def test_every_family_plays_every_game(network, game):
     assert isinstance(experiment.step.game, KINDS[game.NAME])
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", [name for name in GAMES if name != "paired"])
 def test_a_family_that_cannot_learn_the_data_says_so_in_a_sentence(name):
     config = Config(data="ring", network="dcgan", game=GAMES[name](), conditional=name == "acgan").check()
     with pytest.raises(UserError, match=r"a DCGAN takes images of shape .*, got \(2,\)"):
@@ -197,3 +228,99 @@ def test_a_run_of_a_game_is_evaluated_while_it_trains_and_after(name, tmp_path, 
     prior = export.prior_of(export.read_description(folder))
     assert ("normal, not" in report.protocol["latents"]) == (len(prior.blocks) == 1)
     assert np.isfinite([row["kid"], report.scalars["kid"]]).all()
+
+
+PAIRS = data.from_arrays(
+    np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8),
+    sources=np.random.default_rng(1).integers(0, 256, (20, 4, 4, 1), np.uint8),
+)
+SMALL = {"translator_width": 2, "blocks": 0, "patch_width": 2}
+STEPS = {"batch_size": 4, "log_every": 1, "diagnose_every": 1, "quiet": True}
+
+
+def test_a_run_of_pairs_is_resumed_exactly_diagnosed_and_exported(tmp_path):
+    config = Config(game=Paired(**SMALL), **STEPS)
+    whole = train.run(config.replace(workdir=str(tmp_path / "whole"), steps=3), dataset=PAIRS)
+    for steps in (2, 3):
+        parts = train.run(config.replace(workdir=str(tmp_path / "parts"), steps=steps), dataset=PAIRS)
+    jax.tree.map(np.testing.assert_array_equal, *(jax.tree.leaves(each.state.ema) for each in (whole, parts)))
+    rows = [json.loads(line) for line in (tmp_path / "parts/metrics.jsonl").read_text().splitlines()]
+    assert set(experiment_game(config).LINE) <= set(rows[-1])
+    assert len((tmp_path / "parts/diagnostics.jsonl").read_text().splitlines()) == 3
+    description = export.read_description(tmp_path / "parts")
+    assert (description["inputs"], description["latent_dim"]) == ({"source": [4, 4, 1]}, 0)
+    translate = export.load_translator(tmp_path / "parts")
+    made = translate(PAIRS.sources[:2])
+    expected = build.experiment(config.check(), PAIRS).generate(
+        parts.state.ema, to_float(jnp.asarray(PAIRS.sources[:2]))
+    )
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+    judge = export.load_discriminator(tmp_path / "parts")
+    assert judge((made, PAIRS.sources[:2])).shape == (2, 4)
+    assert (tmp_path / "parts/samples/step_00000003.png").exists()
+    with pytest.raises(UserError, match="not of latents"):
+        representation.open_reader(tmp_path / "parts")
+    other = PAIRS._replace(sources=PAIRS.sources[::-1])
+    with pytest.raises(UserError, match="sources are others"):
+        train.run(config.replace(workdir=str(tmp_path / "parts"), steps=4), dataset=other)
+
+
+def experiment_game(config):
+    return build.experiment(config.check(), PAIRS).step.game
+
+
+def test_the_translator_fits_the_sources():
+    images = data.from_arrays(np.zeros((8, 24, 20, 3), np.uint8))
+    cases = {
+        "super_resolution": "SRResNet",
+        "coloring": "UNet",
+        "inpainting": "UNet",
+        "denoising": "UNet",
+    }
+    for degrade, network in cases.items():
+        config = Config(game=Paired(degrade, translator_width=2, patch_width=2), batch_size=4).check()
+        experiment = build.experiment(config, images)
+        assert type(experiment.generator).__name__ == network
+        assert experiment.discriminator.layers == 1
+        assert experiment.shapes.latent_dim == 0
+    unet = build.experiment(Config(game=Paired("coloring", patch_width=2), batch_size=4).check(), images)
+    assert (unet.generator.depth, unet.generator.channels) == (4, 3)
+    blocks = Config(game=Paired("super_resolution", scale=2, blocks=1), batch_size=4).check()
+    assert build.experiment(blocks, images).generator.blocks == 1
+
+
+@pytest.mark.parametrize(
+    ("game", "dataset", "sentence"),
+    [
+        (Paired(), data.digits(), "learns from pairs: name the folder of sources by `source`, or choose"),
+        (
+            Paired(translator="unet"),
+            PAIRS,
+            "`translator` unet makes images of its source's size, and these are 2",
+        ),
+        (Paired("super_resolution", scale=3), data.digits(), "`scale` 3 does not divide images of 8x8"),
+        (Paired("super_resolution", scale=5), PAIRS, "`scale` 5 does not divide"),
+        (Paired("coloring"), data.digits(), "color images of 3 channels, got 1"),
+        (Paired(patch_layers=3), PAIRS, "takes images of at least 24x24 pixels, got 8x8"),
+        (Paired("denoising"), data.from_arrays(np.zeros((20, 2), np.float32)), "these data are points"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(game, dataset, sentence):
+    with pytest.raises(UserError, match=sentence):
+        build.experiment(Config(game=game, batch_size=4).check(), build.dataset(Config(game=game), dataset))
+
+
+def test_jaxgan_train_plays_any_game(capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "start", lambda config, dataset: seen.append(config))
+    cli.train(["--game", "paired", "--degrade", "super-resolution", "--scale", "2", "--data", "digits"])
+    assert (seen[0].game, seen[0].network) == (Paired("super_resolution", scale=2), "mlp")
+    cli.train(["--data=digits", "--game=infogan", "--categories", "5"])
+    assert seen[1].game == InfoGAN(categories=(5,))
+    cli.train(["--data", "digits"])
+    assert seen[2].game == Rules()
+    for arguments in (["--game", "pairs"], ["--degrade", "coloring"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.train([*arguments, "--data", "digits"])
+        assert caught.value.code == 2
+    capsys.readouterr()

@@ -1,12 +1,14 @@
 """Image sources, and the order in which a run sees their images.
 
-`load` turns the name of a source into a `Dataset`: arrays at rest. `batch_at` gathers the batch of a step
+`load` turns the name of a source into a `Dataset`: arrays at rest; `load_pairs` makes one of images and the
+sources that a translator makes them of. `batch_at` gathers the batch of a step
 from arrays on the device. If a data set does not fit on the device, `Stream` gathers the same batches, bit
 for bit, on the host.
 """
 
-from jaxgan.data.dataset import Dataset, first_images, from_arrays
+from jaxgan.data.dataset import Dataset, first_examples, first_images, from_arrays
 from jaxgan.data.order import batch_at, batch_indices
+from jaxgan.data.pairs import load_pairs
 from jaxgan.data.sources import digits, load, prepare
 from jaxgan.data.stream import Feed, Stream
 
@@ -17,8 +19,10 @@ __all__ = [
     "batch_at",
     "batch_indices",
     "digits",
+    "first_examples",
     "first_images",
     "from_arrays",
     "load",
+    "load_pairs",
     "prepare",
 ]

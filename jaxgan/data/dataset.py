@@ -31,6 +31,8 @@ class Dataset(NamedTuple):
         notes: lines for the user, about what was left out or changed.
         class_names: the name of each class, or None where the classes have only numbers.
         content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already.
+        sources: where the data are pairs, the source of each image, ``[N, h, w, c]`` of the images' kind; an
+            image is a whole number of times as large as its source. None for others.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Dataset(NamedTuple):
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     content: str | None = None
+    sources: np.ndarray | None = None
 
     def arrays(self, conditional: bool) -> dict[str, np.ndarray]:
         """Return the arrays that batches are gathered from.
@@ -48,20 +51,23 @@ class Dataset(NamedTuple):
             conditional: whether batches hold labels.
 
         Returns:
-            "image" and, if conditional, "label"; a memory map as a plain view, since its own indexing is
-            slow.
+            "image", of pairs "source", and, if conditional, "label"; a memory map as a plain view, since its
+            own indexing is slow.
 
         Raises:
             ValueError: if labels are asked for and the data set has none.
         """
+        arrays = {"image": np.asarray(self.images)}
+        if self.sources is not None:
+            arrays["source"] = np.asarray(self.sources)
         if not conditional:
-            return {"image": np.asarray(self.images)}
+            return arrays
         if self.labels is None:
             raise ValueError(f"{self.name} has no labels")
-        return {"image": np.asarray(self.images), "label": np.asarray(self.labels)}
+        return {**arrays, "label": np.asarray(self.labels)}
 
 
-def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dataset:
+def from_arrays(images: Any, labels: Any = None, *, sources: Any = None, name: str = "arrays") -> Dataset:
     """Make a data set of your own arrays.
 
     Args:
@@ -69,6 +75,8 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
             points, float ``[N, D]`` of any range.
         labels: integers ``[N]`` or ``[N, 1]``, >= 0, or None; the largest label gives the number of classes.
             Strings are names of classes, which are numbered in their order.
+        sources: of pairs, the source of each image, ``[N, h, w, c]`` of the images' kind. An image is a whole
+            number of times as large as its source, the same along both axes.
         name: the name of the data set.
 
     Returns:
@@ -76,8 +84,12 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
 
     Raises:
         ValueError: for other dtypes or shapes, for values that are not finite or outside [-1, 1], or for
-            labels that do not match the images.
+            labels or sources that do not match the images.
     """
+    if sources is not None:
+        dataset = from_arrays(images, labels, name=name)
+        sources, notes = _sources_like(dataset.images, sources, name)
+        return dataset._replace(sources=sources, notes=(*dataset.notes, *notes))
     subject = f"the images of {name}"
     images, notes = judge(images, subject, at_rest=True)
     if images.ndim == 4:  # points may all be alike
@@ -107,6 +119,35 @@ def from_arrays(images: Any, labels: Any = None, *, name: str = "arrays") -> Dat
     return Dataset(name, images, labels.astype(np.int32), num_classes, notes, class_names)
 
 
+def _sources_like(images: np.ndarray, sources: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return sources that match the images, with notes about them.
+
+    Raises:
+        ValueError: if they do not match.
+    """
+    sources, notes = judge(sources, f"the sources of {name}", at_rest=True)
+    if images.ndim != 4 or sources.ndim != 4:
+        shapes = f"{list(images.shape)} with sources {list(sources.shape)}"
+        raise ValueError(f"pairs are images [N, H, W, C] and sources [N, h, w, c], got {shapes}")
+    if len(images) != len(sources):
+        raise ValueError(f"each image has one source, got {len(images)} images and {len(sources)} sources")
+    if images.dtype != sources.dtype:
+        raise ValueError(f"images and sources are of one dtype, got {images.dtype} and {sources.dtype}")
+    if not is_multiple(images.shape[1:3], sources.shape[1:3]):
+        sizes = [f"{height}x{width}" for height, width in (images.shape[1:3], sources.shape[1:3])]
+        raise ValueError(
+            "an image is a whole number of times as large as its source, "
+            f"got images {sizes[0]} and sources {sizes[1]}"
+        )
+    return sources, notes + oddities(sources, f"the sources of {name}")
+
+
+def is_multiple(image: tuple[int, ...], source: tuple[int, ...]) -> bool:
+    """Return whether an image is a whole number of times as large as its source, the same along both axes."""
+    factor = image[0] // source[0]
+    return factor >= 1 and image == (source[0] * factor, source[1] * factor)
+
+
 def checked(dataset: Any, *, conditional: bool) -> Dataset:
     """Return a data set as `from_arrays` would make it; a caller may have built the `Dataset` directly.
 
@@ -122,7 +163,7 @@ def checked(dataset: Any, *, conditional: bool) -> Dataset:
         raise UserError(f"`dataset` is a Dataset, got {kind}: data.from_arrays(images, labels) makes one")
     labels = dataset.labels if conditional else None
     try:
-        judged = from_arrays(dataset.images, labels, name=dataset.name)
+        judged = from_arrays(dataset.images, labels, sources=dataset.sources, name=dataset.name)
         images, labels, num_classes, notes = judged[1:5]
     except ValueError as error:
         raise UserError(f"{dataset.name} is refused: {error}") from error
@@ -135,7 +176,7 @@ def checked(dataset: Any, *, conditional: bool) -> Dataset:
     before = dataset.images
     if not isinstance(before, np.ndarray) or (before.dtype, before.shape) != (images.dtype, images.shape):
         dataset = dataset._replace(images=images, content=None)  # the checksum was that of other bytes
-    return dataset._replace(notes=tuple(dict.fromkeys((*dataset.notes, *notes))))
+    return dataset._replace(notes=tuple(dict.fromkeys((*dataset.notes, *notes))), sources=judged.sources)
 
 
 def held_out_rows(count: int, share: float) -> np.ndarray:
@@ -167,8 +208,8 @@ def part(dataset: Dataset, rows: np.ndarray, kind: str) -> Dataset:
         UserError: if the copy does not fit the memory.
     """
     require_memory(int(rows.sum()) * dataset.images[0].nbytes, f"{kind} of {dataset.name}")
-    labels = None if dataset.labels is None else dataset.labels[rows]
-    return dataset._replace(images=dataset.images[rows], labels=labels, content=None)
+    labels, sources = (None if each is None else each[rows] for each in (dataset.labels, dataset.sources))
+    return dataset._replace(images=dataset.images[rows], labels=labels, sources=sources, content=None)
 
 
 def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.ndarray:
@@ -193,6 +234,13 @@ def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.
     return images
 
 
+def first_examples(dataset: Dataset, count: int) -> dict[str, np.ndarray]:
+    """Return the images of `first_images`, and their sources where the data are pairs, as a batch."""
+    size = len(dataset.images)
+    rows = np.arange(count) * size // count if size > count else np.arange(size)
+    return {name: array[rows] for name, array in dataset.arrays(conditional=False).items()}
+
+
 def npz_splits(path: Path) -> tuple[str, ...]:
     """Return which of the splits "train", "val" and "test" an ``.npz`` has; () for one of plain "images"."""
     try:
@@ -203,7 +251,7 @@ def npz_splits(path: Path) -> tuple[str, ...]:
     return () if "images" in names else tuple(_arrays_of_splits(names))
 
 
-def read_npz(source: str, path: Path, *, split: str = "train") -> Dataset:
+def read_npz(source: str, path: Path, *, split: str = "train", pairs: bool = False) -> Dataset:
     """Read the images of an ``.npz``, and its labels if it has them.
 
     The arrays are named "images" and "labels"; or "train_images", "val_images", "test_labels" and so on, as
@@ -215,6 +263,8 @@ def read_npz(source: str, path: Path, *, split: str = "train") -> Dataset:
         source: the name of the data set.
         path: the file.
         split: "train", "val" (or "validation") or "test"; a file of plain "images" has no splits.
+        pairs: whether to read the sources of the images too: "source" beside "images", or "train_source" and
+            so on.
 
     Raises:
         UserError: if the file is missing, damaged, lacks the split, or holds pickled objects, or if its
@@ -228,7 +278,7 @@ def read_npz(source: str, path: Path, *, split: str = "train") -> Dataset:
     if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle
         raise UserError(f"{source} is no .npz file")
     try:
-        images, labels, class_names = _images_and_labels(source, path, split)
+        images, labels, class_names, sources = _images_and_labels(source, path, split, pairs)
     except UserError:
         raise
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
@@ -245,7 +295,7 @@ def read_npz(source: str, path: Path, *, split: str = "train") -> Dataset:
     elif labels is not None and labels.ndim == 2:
         labels = labels.reshape(-1)
     try:
-        dataset = from_arrays(images, labels, name=source)
+        dataset = from_arrays(images, labels, sources=sources, name=source)
     except (ValueError, MemoryError) as error:
         raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
     shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
@@ -282,10 +332,10 @@ def _arrays_of_splits(names: Collection[str]) -> dict[str, tuple[str, str]]:
 
 
 def _images_and_labels(
-    source: str, path: Path, split: str
-) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    source: str, path: Path, split: str, pairs: bool
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     with np.load(path, allow_pickle=False) as arrays:
-        names = "images", "labels"
+        names, sources = ("images", "labels"), "source"
         if "images" not in arrays:
             splits = _arrays_of_splits(arrays)
             if not splits:
@@ -294,8 +344,16 @@ def _images_and_labels(
             name = {"validation": "val"}.get(split, split)
             if name not in splits:
                 raise UserError(f'{source} has no split "{split}": it has {", ".join(splits)}')
-            names = splits[name]
+            names, sources = splits[name], f"{name}_source"
+        if pairs and sources not in arrays:
+            raise UserError(f'{source} has no array "{sources}" beside "{names[0]}", and pairs need it')
         with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
             sizes = {member.filename: member.file_size for member in archive.infolist()}
-        require_memory(sum(sizes.get(f"{name}.npy", 0) for name in (*names, "class_names")), source)
-        return arrays[names[0]], arrays.get(names[1]), arrays.get("class_names")
+        read = (*names, "class_names", *[sources] * pairs)
+        require_memory(sum(sizes.get(f"{name}.npy", 0) for name in read), source)
+        return (
+            arrays[names[0]],
+            arrays.get(names[1]),
+            arrays.get("class_names"),
+            arrays[sources] if pairs else None,
+        )

@@ -28,6 +28,9 @@ def fingerprint(dataset: Dataset, *, conditional: bool) -> dict[str, Any]:
         "dtype": str(images.dtype),
         "content": dataset.content or checksum(images),
     }
+    if dataset.sources is not None:
+        sources = np.asarray(dataset.sources)
+        content |= {"sources": list(sources.shape), "source_content": checksum(sources)}
     if conditional and dataset.labels is not None:
         content["labels"] = checksum(np.asarray(dataset.labels, np.int32))
         content["class_names"] = None if dataset.class_names is None else list(dataset.class_names)
@@ -60,6 +63,8 @@ _WORDS = {
     "images": lambda old, new: f"the data were {_count(old)}, and are {_count(new)} now",
     "dtype": lambda old, new: f"the data were {old}, and are {new} now",
     "content": lambda old, new: "the data have the same number and size, but another content",
+    "sources": lambda old, new: f"the sources were {_count(old)}, and are {_count(new)} now",
+    "source_content": lambda old, new: "the images are the same, but their sources are others",
     "labels": lambda old, new: "the images are the same, but their labels are others",
     "class_names": lambda old, new: f"the classes were {in_words(old)}, and are {in_words(new)} now",
 }

@@ -71,11 +71,11 @@ class Listing(NamedTuple):
             runs = sorted(name for name, count in self.runs.items() if count)
             notes.append(
                 f"{_counted(pictures_of_runs, 'picture')} in {_counted(len(runs), 'run folder')} "
-                f"{'are' if pictures_of_runs > 1 else 'is'} left out: {_names(runs)}"
+                f"{'are' if pictures_of_runs > 1 else 'is'} left out: {in_line(runs)}"
             )
         if self.others:
             often = sorted(self.others, key=lambda suffix: (-self.others[suffix], suffix))
-            suffixes = _names(suffix or "without a suffix" for suffix in often)
+            suffixes = in_line(suffix or "without a suffix" for suffix in often)
             count = self.others.total()
             are = "are no pictures that are" if count > 1 else "is no picture that is"
             notes.append(f"{_counted(count, 'file')} {are} read here ({suffixes})")
@@ -166,28 +166,15 @@ def read(
         UserError: if the folder makes no data set.
     """
     contents = listing(folder)
-    key = {
-        "pictures": [pictures.RULE, str(contents.root), contents.files],
-        "image_size": image_size,
-        "channels": channels,
-    }
-    decode = partial(_decode, contents, image_size, channels)
-    images, details = cache.cached(key, decode, count=len(contents.files))
+    images, details = decoded(contents, image_size, channels)
     skipped: dict[str, str] = details["skipped"]
-    notes = []
-    if skipped:
-        names = _names(f"{name} ({fault})" for name, fault in skipped.items())
-        if strict:
-            raise UserError(f"{folder}: {_files(skipped)} cannot be read: {names}")
-        notes.append(f"{_files(skipped)} skipped: {names}")
-    if details["gray"] and images.shape[-1] == 3:
-        notes.append(f"{_files(details['gray'])} converted from gray to color: {_names(details['gray'])}")
+    notes = decoding_notes(folder, images, details, strict=strict)
     notes += contents.notes()
     labels, num_classes, classes = None, None, None
     if conditional:
         labels, classes = _classes(folder, [name for name, _, _ in contents.files if name not in skipped])
         num_classes = len(classes)
-        named = f": {_names(classes, shown=MOST_CLASSES)}"
+        named = f": {in_line(classes, shown=MOST_CLASSES)}"
         if num_classes > MOST_CLASSES:
             first, last = map(_printable, (classes[0], classes[-1]))
             named = f", in the order of their names: {first} is class 0, {last} is class {num_classes - 1}"
@@ -200,6 +187,47 @@ def read(
         "class_names": None if classes is None else tuple(classes),
         "content": details["content"],
     }
+
+
+def decoded(
+    contents: Listing, image_size: tuple[int, int] | None, channels: int | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Return the pictures of a listing that can be read, and what was learned while decoding them.
+
+    Args:
+        contents: the files of a folder.
+        image_size: as for `jaxgan.data.load`.
+        channels: as for `jaxgan.data.load`.
+
+    Returns:
+        Images, and as details ``"skipped"``, in words why a file cannot be read, by its name, ``"gray"``, the
+        names of gray pictures, and ``"content"``, the checksum of the images.
+    """
+    key = {
+        "pictures": [pictures.RULE, str(contents.root), contents.files],
+        "image_size": image_size,
+        "channels": channels,
+    }
+    decode = partial(_decode, contents, image_size, channels)
+    return cache.cached(key, decode, count=len(contents.files))
+
+
+def decoding_notes(folder: Path, images: np.ndarray, details: dict[str, Any], *, strict: bool) -> list[str]:
+    """Return lines for the user about files that were left out or changed.
+
+    Raises:
+        UserError: if `strict`, for a file that was left out.
+    """
+    skipped: dict[str, str] = details["skipped"]
+    notes = []
+    if skipped:
+        names = in_line(f"{name} ({fault})" for name, fault in skipped.items())
+        if strict:
+            raise UserError(f"{folder}: {_files(skipped)} cannot be read: {names}")
+        notes.append(f"{_files(skipped)} skipped: {names}")
+    if details["gray"] and images.shape[-1] == 3:
+        notes.append(f"{_files(details['gray'])} converted from gray to color: {in_line(details['gray'])}")
+    return notes
 
 
 def _decode(
@@ -224,13 +252,13 @@ def _decode(
                 f"{each} is {array.shape[0]}x{array.shape[1]}" for each, array in (first, (name, pixels))
             ]
             raise SeveralSizesError(
-                f"the pictures in {root} have at least 2 sizes ({_names(sizes)}): set `image_size`"
+                f"the pictures in {root} have at least 2 sizes ({in_line(sizes)}): set `image_size`"
             )
         write(pixels)
         if is_gray:
             gray.append(name)
     if first is None:
-        faults = _names(f"{name} ({fault})" for name, fault in skipped.items())
+        faults = in_line(f"{name} ({fault})" for name, fault in skipped.items())
         raise UserError(f"none of the pictures in {root} can be read: {faults}")
     return {"skipped": skipped, "gray": gray}
 
@@ -259,6 +287,18 @@ def _read(
         return pictures.read(root / name, image_size, channels)
     except Exception as error:  # Pillow raises a dozen types for damaged files
         return _fault(root / name, error)
+
+
+def read_picture(root: Path, channels: int, name: str) -> np.ndarray | str:
+    """Return a picture's pixels in its own size, uint8 ``[H, W, channels]``, or in words why it has none.
+
+    Args:
+        root: the folder.
+        channels: 3 for color, 1 for gray.
+        name: the picture's path below it.
+    """
+    pixels = _read(root, None, channels, name)
+    return pixels if isinstance(pixels, str) else pixels[0]
 
 
 def _fault(path: Path, error: Exception) -> str:
@@ -339,7 +379,7 @@ def _classes(folder: Path, names: list[str]) -> tuple[np.ndarray, list[str]]:
     if stray:
         raise UserError(
             f"`conditional` takes the subfolders of {folder} as classes, "
-            f"and {_files(stray)} in none: {_names(stray)}"
+            f"and {_files(stray)} in none: {in_line(stray)}"
         )
     classes, labels = np.unique([name.split("/")[0] for name in names], return_inverse=True)
     return labels.astype(np.int32), classes.tolist()
@@ -353,7 +393,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count > 1)}"
 
 
-def _names(names: Iterable[str], *, shown: int = SHOWN) -> str:
+def in_line(names: Iterable[str], *, shown: int = SHOWN) -> str:
     """Return the first names in one line, and the number of the others."""
     names = list(names)
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""

@@ -72,6 +72,19 @@ def read(
         return _read(without_text, image_size, channels)
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return height and width of a picture file as `read` would return them; its pixels are not decoded.
+
+    Raises:
+        Exception: of many types, for a damaged file or a file of another kind.
+    """
+    with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
+        size = image.height, image.width
+        if image.format == "TIFF":  # Pillow has turned its size already
+            return size
+        return size[::-1] if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8) else size
+
+
 def _read(
     file: BinaryIO, image_size: tuple[int, int] | None, channels: int | None
 ) -> tuple[np.ndarray, bool]:

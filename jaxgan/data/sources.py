@@ -88,9 +88,9 @@ def load(
     if source in MIXTURES:
         return mixture(source)
     if source == "digits":
-        return _fitted(digits(), image_size, channels)
+        return fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":
-        return _fitted(read_npz(source, path, split=split), image_size, channels)
+        return fitted(read_npz(source, path, split=split), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
         raise UserError(f'{source} is a file, but neither a folder of pictures nor an .npz with "images"')
     if is_tfds(source):
@@ -241,7 +241,7 @@ def _digits() -> np.ndarray:
     return np.column_stack([scans.data, scans.target])
 
 
-def _fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int | None) -> Dataset:
+def fitted(dataset: Dataset, image_size: tuple[int, int] | None, channels: int | None) -> Dataset:
     """Return a data set whose images have the given size and channels."""
     images = dataset.images
     if (image_size or images.shape[1:3]) == images.shape[1:3] and channels in (None, images.shape[-1]):

@@ -15,7 +15,6 @@ import optax
 from jaxgan.games.base import Game
 from jaxgan.games.turn import Turn
 from jaxgan.images import to_float
-from jaxgan.prior import draw_rows
 from jaxgan.state import GANState, TrainState, Variables
 from jaxgan.updates import Players, joint_gradients
 
@@ -31,9 +30,10 @@ def make_probe(players: Players, game: Game) -> Probe:
         game: the step's game, ``step.game``.
 
     Returns:
-        ``probe(state, images, labels, key) -> findings``: scalars that describe the present networks, not the
-        average one. ``images`` are ``[2 n, ...]``, n >= 2, and ``labels`` int32 ``[2 n]`` or None. The
-        findings of each player:
+        ``probe(state, images, labels, key, sources=None) -> findings``: scalars that describe the present
+        networks, not the average one. ``images`` are ``[2 n, ...]``, n >= 2, ``labels`` int32 ``[2 n]`` or
+        None, and ``sources`` the images' ``[2 n, ...]`` where the data are pairs. The findings of each
+        player:
 
         - ``*_update_ratio``: the length of its next update over the length of its weights;
         - ``*_gradient_norm``: the length of its gradient;
@@ -55,13 +55,21 @@ def make_probe(players: Players, game: Game) -> Probe:
         McCandlish et al. 2018, section 2.2, for the noise.
     """
 
-    def probe(state: GANState, images: jax.Array, labels: jax.Array | None, key: jax.Array) -> Findings:
+    def probe(
+        state: GANState,
+        images: jax.Array,
+        labels: jax.Array | None,
+        key: jax.Array,
+        sources: jax.Array | None = None,
+    ) -> Findings:
         images = to_float(images)
         half = len(images) // 2
         first_key, second_key, latent_key = jax.random.split(key, 3)
 
         def cut(part: slice) -> dict[str, jax.Array]:
             batch = {"image": images[part]}
+            if sources is not None:
+                batch["source"] = to_float(sources[part])
             return batch if labels is None else {**batch, "label": labels[part]}
 
         first, second = (
@@ -81,12 +89,12 @@ def make_probe(players: Players, game: Game) -> Probe:
             statistics = _gradient_statistics(getattr(state, name), gradients, others)
             findings |= {f"{name}_{statistic}": value for statistic, value in statistics.items()}
         turn, size = Turn(cut(slice(half)), latent_key, latent_key), state.latent_dim
-        latents = (
+        inputs = (
             jax.random.normal(latent_key, (half, size), jnp.float32)
-            if game.prior is None
-            else draw_rows(game.prior, latent_key, half)
+            if game.prior is None and not game.SOURCES
+            else game.inputs_of(turn.batch, latent_key, half, size)
         )
-        real, fake = game.shown(state.generator.variables, turn.real, latents, turn.labels)
+        real, fake = game.shown(state.generator.variables, turn.real, inputs, turn.labels)
         real_images, fake_images = (jax.tree.leaves(shown)[0] for shown in (real, fake))
         findings["diversity"] = spread(fake_images) / jnp.maximum(spread(real_images), 1e-12)
         variables, labels = state.discriminator.variables, game.judged_labels(turn)

@@ -10,6 +10,7 @@ from typing import Any
 from jaxgan import data, export, features
 from jaxgan.data.fingerprint import in_words
 from jaxgan.data.sources import BUILT_IN, has_splits, is_tfds
+from jaxgan.evaluate import translations
 from jaxgan.evaluate.fakes import Fakes, from_dataset, from_generator, random_rows
 from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import (
@@ -24,6 +25,7 @@ from jaxgan.evaluate.report import Report, joined, measure, table, trained_on_fa
 from jaxgan.evaluate.scores import (
     MEMORISATION,
     METRICS,
+    OF_PAIRS,
     TRAINED_ON_FAKES,
     WITH_TRAINING_SET,
     split_names,
@@ -46,6 +48,7 @@ from jaxgan.system.settings import PLAIN, converted
 
 OWN = features.OWN
 N = 10_000  # fakes, and real images at most
+DEFAULTS, OF_TRANSLATORS = ("fid", "kid", "prdc"), ("psnr", "ssim", "fid")
 LISTED = PLAIN._replace(read=lambda text: tuple(text.split(",")))
 
 
@@ -55,7 +58,7 @@ def evaluate(
     *,
     against: str | None = None,
     split: str | None = None,
-    metrics: str = "fid,kid,prdc",
+    metrics: str | None = None,
     n: int | None = None,
     seed: int = 0,
     truncation: float | None = None,
@@ -71,14 +74,16 @@ def evaluate(
     """Measure generated images against real ones.
 
     Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
-    trained_on_fakes.
+    trained_on_fakes; of a run of the paired game, psnr and ssim too, beside those of the sources, enlarged by
+    bicubic interpolation where they are smaller.
 
     Args:
         path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
         against: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for
             those that the run was trained on.
         split: the split of a TFDS data set or of an .npz with splits; None for "test".
-        metrics: names of metrics, separated by commas.
+        metrics: names of metrics, separated by commas; None for fid, kid and prdc, or for psnr, ssim and fid
+            of a run of the paired game.
         n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
             it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
@@ -105,7 +110,8 @@ def evaluate(
     Raises:
         UserError: if something cannot be done; one sentence says why.
     """
-    names = split_names(",".join(converted("metrics", metrics, tuple[str, ...], LISTED)))
+    asked = converted("metrics", metrics, tuple[str, ...] | None, LISTED)
+    names = split_names(",".join(asked or DEFAULTS))
     n, seed, download = (
         converted("n", n, int | None),
         converted("seed", seed, int),
@@ -117,6 +123,15 @@ def evaluate(
         raise UserError(f"`n` must be at least 2, got {n}")
     if held_out is not None and not set(names) & set(WITH_TRAINING_SET):
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
+    subject = subject_at(converted("path", path, Path), against)
+    translates = export.source_shape_of(subject.description) is not None
+    if translates and asked is None:
+        names = OF_TRANSLATORS
+    if (pairwise := [name for name in names if name in OF_PAIRS]) and not translates:
+        raise UserError(
+            f"`metrics` {','.join(pairwise)} compares an image with the one that it should be, and "
+            f"{subject.path} makes no images of sources"
+        )
     of_features = tuple(name for name in names if name in METRICS)
     options = {"extractor": extractor, "inception_weights": inception_weights, "download": download or None}
     options["efficientnet_weights"] = efficientnet_weights
@@ -124,7 +139,6 @@ def evaluate(
         raise UserError(
             f"`{given[0]}` has no effect with `metrics` {','.join(names)}, which takes no features"
         )
-    subject = subject_at(converted("path", path, Path), against)
     if TRAINED_ON_FAKES in names and subject.num_classes is None:
         cure = ": train with `conditional`" if subject.pictures is None else ""
         raise UserError(
@@ -146,7 +160,9 @@ def evaluate(
         raise UserError(f"`split` {split}: {source} has no splits")
     if len(subject.image_shape) != 3:
         raise UserError(f"{subject.path}: an image to measure is [H, W, C], got {list(subject.image_shape)}")
-    trained = None if against is not None else training_images(subject, source, data_dir)
+    unlearned = translations.unseen_images(subject, source, against, split) if translates else None
+    others = against is not None or unlearned is not None
+    trained = None if others else training_images(subject, source, data_dir)
     conditional = subject.description.get("num_classes") is not None and _is_folder(source)
     load_split = partial(load, source, subject.image_shape, conditional=conditional, data_dir=data_dir)
     train = unseen = None
@@ -161,27 +177,39 @@ def evaluate(
     folder = converted("out", out, Path | None) or (home if subject.pictures is None else None)
     if folder is not None:
         require_writable(folder)
-    reports, nearest = [], None
-    if of_features:
+    reports, nearest, made = [], None, None
+    if of_features or pairwise:
         count = N if n is None else n
-        if trained is not None and not splits:
+        if unlearned is not None:
+            real = draw_reals(unlearned, count, split=(split or TEST) if splits else None)
+        elif trained is not None and not splits:
             real = draw_reals(trained, count)
         else:
             real = load_split(split=split or TEST, n=count)
         real = _same_classes(subject, real)
-        network = features.get(
-            source=source,
-            dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
-            download=download,
-            data_dir=data_dir,
-            **_network(subject, extractor, inception_weights, efficientnet_weights, download),
-        )
-        fakes = make_fakes(real, count)
-        with _finite(subject):
-            report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
-        reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
-        if MEMORISATION in names and train is not None:
-            nearest = nearest_picture(fakes, train, network)
+        if translates:
+            notes = translations.notes_on_images(subject, against, splits=splits)
+            real = real._replace(notes=(*real.notes, *notes))
+            with _finite(subject):
+                made = translations.translated(subject, real, seed)
+            reports.extend([translations.compare(made, real, pairwise)] * bool(pairwise))
+        if of_features:
+            network = features.get(
+                source=source,
+                dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
+                download=download,
+                data_dir=data_dir,
+                **_network(subject, extractor, inception_weights, efficientnet_weights, download),
+            )
+            fakes = make_fakes(real, count) if made is None else made.fakes
+            with _finite(subject):
+                report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
+            reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
+            if made is not None:
+                of_baseline = [name for name in of_features if name not in WITH_TRAINING_SET]
+                reports.append(translations.beside(made, real, network, tuple(of_baseline)))
+            if MEMORISATION in names and train is not None:
+                nearest = nearest_picture(fakes, train, network)
     if TRAINED_ON_FAKES in names and train is not None and unseen is not None:
         shuffled = rows_of(train, random_rows(len(train.images), len(train.images)))
         fakes = make_fakes(shuffled, n or len(train.images))

@@ -84,6 +84,11 @@ def from_generator(
     return Fakes(n, batch, labels, {"latents": drawn, **options, **source})
 
 
+def from_images(images: UInt8[np.ndarray, "n h w c"], protocol: dict[str, Any]) -> Fakes:
+    """Return images that are there already as the images to measure."""
+    return Fakes(len(images), lambda first, size: images[first : first + size], None, protocol)
+
+
 def from_dataset(dataset: Dataset, n: int) -> Fakes:
     """Return n images of a data set as the images to measure, or all if it has fewer.
 

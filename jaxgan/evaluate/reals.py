@@ -32,6 +32,7 @@ class Reals(NamedTuple):
         num_classes: the number of classes of the data set, or None.
         notes: lines that say how the images were changed, or what is odd about them.
         class_names: the name of each class, or None.
+        sources: uint8 ``[N, h, w, c]``, the source of each image, where the data are pairs; None for others.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Reals(NamedTuple):
     num_classes: int | None
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
+    sources: UInt8[np.ndarray, "n _ _ _"] | None = None
 
 
 def load(
@@ -118,7 +120,8 @@ def draw_reals(dataset: Dataset, n: int | None = None, *, split: str | None = No
     labels = None if dataset.labels is None else np.asarray(dataset.labels)[rows]
     notes += oddities(images, subject)
     drawn, names = Judged(images[rows]).eight_bits(), dataset.class_names
-    return Reals(dataset.name, split, drawn, labels, dataset.num_classes, notes, names)
+    sources = None if dataset.sources is None else Judged(np.asarray(dataset.sources)[rows]).eight_bits()
+    return Reals(dataset.name, split, drawn, labels, dataset.num_classes, notes, names, sources)
 
 
 def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:

@@ -25,6 +25,8 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.files import finite, write_json
 from jaxgan.system.output import aligned
 
+BASELINES = ("bicubic", "source")  # what is measured beside a translator's images, as "bicubic_psnr"
+
 
 class Report(NamedTuple):
     """Everything that was measured, and how.
@@ -180,8 +182,8 @@ def write(report: Report, folder: Path) -> list[Path]:
 def table(report: Report) -> str:
     """Return the report as lines for a terminal."""
     rows = [
-        (result.name, number, f"{getattr(result, number):.6g}", _settings(result))
-        for results in report.results.values()
+        (_title(name, result), number, f"{getattr(result, number):.6g}", _settings(result))
+        for name, results in report.results.items()
         for result in results
         for number in result.measured
     ]
@@ -194,6 +196,12 @@ def table(report: Report) -> str:
         rows = [(names[label] if names else str(label), *row) for label, row in cells.items()]
         lines += ["", *aligned([("class", *columns), *rows])]
     return "\n".join([*lines, *(f"note: {note}" for note in report.notes)])
+
+
+def _title(name: str, result: Result) -> str:
+    """Return the name of a result; that of a baseline says whose it is."""
+    baseline = next((each for each in BASELINES if name.startswith(f"{each}_")), None)
+    return result.name if baseline is None else f"{result.name} of {baseline}"
 
 
 def _settings(result: Result) -> str:

@@ -82,7 +82,10 @@ METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {
     "memorisation": _memorisation,
 }
 
-NAMES = (*METRICS, TRAINED_ON_FAKES)  # what `jaxgan evaluate` measures; the last takes images, no features
+OF_PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], Result]] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
+"""Metrics of a translator: each of its images with the image that it should be."""
+
+NAMES = (*METRICS, TRAINED_ON_FAKES, *OF_PAIRS)  # what `jaxgan evaluate` measures
 MEMORISATION = "memorisation"
 WITH_TRAINING_SET = (MEMORISATION, TRAINED_ON_FAKES)
 PER_CLASS = ("fid", "kid", "prdc")

@@ -1,13 +1,15 @@
 """The trained networks of a run as files that other programs read: generator, discriminator and encoder.
 
 Each network is two plain files: its variables, and a description. `load_generator`, `load_discriminator` and
-`load_encoder` make functions of them; `read_generator` and the like give the module and its variables.
+`load_encoder` make functions of them, and `load_translator` one of a generator that makes images of pictures;
+`read_generator` and the like give the module and its variables.
 """
 
 from jaxgan.export.discriminator import (
     Judgment,
     has_discriminator,
     judges_pairs,
+    judges_sources,
     judging,
     load_discriminator,
     read_discriminator,
@@ -34,16 +36,20 @@ from jaxgan.export.generator import (
     read_description,
     read_generator,
     save_generator,
+    source_shape_of,
+    weights_of,
 )
 from jaxgan.export.hub import is_address, local_copy
 from jaxgan.export.safetensors import Network
 from jaxgan.export.standing import with_standing_statistics
+from jaxgan.export.translator import Translator, load_translator, translating
 
 __all__ = [
     "CONFIG",
     "WEIGHTS",
     "Judgment",
     "Network",
+    "Translator",
     "check_truncation",
     "encoding",
     "folder_of",
@@ -55,10 +61,12 @@ __all__ = [
     "is_exported",
     "is_trained_afterwards",
     "judges_pairs",
+    "judges_sources",
     "judging",
     "load_discriminator",
     "load_encoder",
     "load_generator",
+    "load_translator",
     "local_copy",
     "prior_of",
     "read_description",
@@ -68,5 +76,8 @@ __all__ = [
     "save_discriminator",
     "save_encoder",
     "save_generator",
+    "source_shape_of",
+    "translating",
+    "weights_of",
     "with_standing_statistics",
 ]

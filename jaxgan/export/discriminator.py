@@ -17,6 +17,7 @@ from jaxgan.export.generator import checked_latents
 from jaxgan.export.modules import describe, rebuild
 from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, write
 from jaxgan.games.heads import Head, heads_of, readings
+from jaxgan.games.paired import enlarged
 from jaxgan.images import to_float
 from jaxgan.state import Variables
 from jaxgan.system.random import seed_key
@@ -29,7 +30,7 @@ DISCRIMINATOR = Role(
     (FORMAT_VERSION,),
     "{path} has no exported discriminator: the same training command, run again, writes it",
 )
-IMAGE, LATENTS = "image", "latents"
+IMAGE, LATENTS, SOURCE = "image", "latents", "source"
 
 
 class Judgment(NamedTuple):
@@ -56,6 +57,7 @@ def save_discriminator(
     step: int,
     heads: Sequence[Head] = (),
     pairs: bool = False,
+    source_shape: tuple[int, ...] | None = None,
 ) -> None:
     """Write a discriminator so that `load_discriminator` gives it back.
 
@@ -69,16 +71,19 @@ def save_discriminator(
         step: training step of the variables.
         heads: what its further heads read; empty if it returns logits alone.
         pairs: whether it judges pairs ``(images, latents)`` in the place of images.
+        source_shape: shape of one source, where it judges pairs ``(images, sources)``; None for others.
     """
+    takes = [IMAGE, LATENTS] if pairs else [IMAGE] if source_shape is None else [IMAGE, SOURCE]
     description = {
         "format_version": FORMAT_VERSION,
         **describe(discriminator, DISCRIMINATOR.name),
-        "takes": [IMAGE, LATENTS] if pairs else [IMAGE],
+        "takes": takes,
         "image_shape": list(image_shape),
         "num_classes": num_classes,
         "latent_dim": latent_dim,
         "heads": [head._asdict() for head in heads],
         "step": step,
+        **({} if source_shape is None else {"source_shape": list(source_shape)}),
     }
     write(folder, DISCRIMINATOR, variables, description)
 
@@ -93,18 +98,26 @@ def judges_pairs(network: Network) -> bool:
     return network.description["takes"] == [IMAGE, LATENTS]
 
 
+def judges_sources(network: Network) -> bool:
+    """Return whether a discriminator judges pairs of an image and its source."""
+    return network.description["takes"] == [IMAGE, SOURCE]
+
+
 def read_discriminator(path: str | Path, discriminator: nn.Module | None = None) -> Network:
     """Return a trained discriminator as module and variables; see `load_discriminator`."""
 
     def prepare(description: dict[str, Any]) -> tuple[nn.Module, Any]:
         image_shape, num_classes = tuple(description["image_shape"]), description["num_classes"]
         module = discriminator or rebuild(description, DISCRIMINATOR.name, image_shape, num_classes)
-        if description["takes"] not in ([IMAGE], [IMAGE, LATENTS]):
+        if description["takes"] not in ([IMAGE], [IMAGE, LATENTS], [IMAGE, SOURCE]):
             raise ValueError(f"it takes {description['takes']!r:.60}")
         labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
         shown: Any = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
-        if len(description["takes"]) == 2:
+        if description["takes"] == [IMAGE, LATENTS]:
             shown = shown, jax.ShapeDtypeStruct((1, description["latent_dim"]), jnp.float32)
+        if description["takes"] == [IMAGE, SOURCE]:  # sources are shown at the images' size
+            height, width, channels = *image_shape[:2], tuple(description["source_shape"])[2]
+            shown = shown, jax.ShapeDtypeStruct((1, height, width, channels), jnp.float32)
         init = partial(module.init_with_output, train=False)
         output, variables = jax.eval_shape(init, seed_key(0), shown, labels)
         heads = heads_of(description["heads"])
@@ -128,7 +141,9 @@ def load_discriminator(path: str | Path, discriminator: nn.Module | None = None)
     Returns:
         ``discriminate(images [B, H, W, C], labels=None) -> logits [B]``, or a `Judgment` where the
         discriminator has further heads. Images are uint8, or float in [-1, 1]; a BiGAN's discriminator takes
-        the pair ``(images, latents [B, Z])`` in their place. Labels are int32 [B] if it is given labels.
+        the pair ``(images, latents [B, Z])`` in their place, and that of a paired game ``(images, sources)``.
+        A discriminator of patches returns the logits of all of them, ``[B, n]``. Labels are int32 [B] if it
+        is given labels.
 
     Raises:
         UserError: if no discriminator can be read, or if the weights do not fit the network.
@@ -139,6 +154,7 @@ def load_discriminator(path: str | Path, discriminator: nn.Module | None = None)
 def judging(network: Network) -> Callable[..., Any]:
     """Return the function that `load_discriminator` returns of a discriminator that was read."""
     heads, pairs = heads_of(network.description["heads"]), judges_pairs(network)
+    source_shape = network.description.get("source_shape")
 
     @jax.jit
     def judge(variables: Any, shown: Any, labels: Any) -> Any:
@@ -155,6 +171,13 @@ def judging(network: Network) -> Callable[..., Any]:
                 raise ValueError("this discriminator judges pairs (images, latents)")
             images, latents = images
             latents = checked_latents(latents, network.description["latent_dim"])
+        if source_shape is not None:
+            if not isinstance(images, tuple) or len(images) != 2:
+                raise ValueError("this discriminator judges pairs (images, sources)")
+            images, sources = images
+            sources = checked_images(sources, tuple(source_shape))
+            images = checked_images(images, network.image_shape)
+            return judge(network.variables, (images, enlarged(sources, images.shape[1:3])), None)
         images = checked_images(images, network.image_shape)
         if latents is not None and latents.shape[0] != images.shape[0]:
             raise ValueError(f"{images.shape[0]} images come with {latents.shape[0]} latents")

@@ -1,5 +1,6 @@
 """A trained generator: ``generator.safetensors`` with the EMA variables, and ``config.json``."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.export.modules import describe, rebuild
-from jaxgan.export.safetensors import Network, Role, checked_labels, files_of, read, read_json, write
+from jaxgan.export.safetensors import (
+    MOST_VALUES,
+    Network,
+    Role,
+    checked_labels,
+    files_of,
+    read,
+    read_json,
+    write,
+)
 from jaxgan.names import FAMILIES
 from jaxgan.networks import biggan
 from jaxgan.prior import Prior, normal
@@ -21,7 +31,7 @@ from jaxgan.system.random import seed_key
 from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
-WITH_INPUTS = 2  # the format of a generator whose latents are not standard normal: it has "inputs" too
+WITH_INPUTS = 2  # the format of a generator whose inputs are no standard normal latents: it has "inputs" too
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR = Role(
     "generator",
@@ -44,8 +54,9 @@ def save_generator(
     class_names: Sequence[str] | None = None,
     data: Mapping[str, Any] | None = None,
     prior: Prior | None = None,
+    source_shape: tuple[int, ...] | None = None,
 ) -> None:
-    """Write a generator so that `load_generator` gives it back.
+    """Write a generator so that `load_generator`, or `load_translator`, gives it back.
 
     Args:
         folder: folder of the two files, made if missing.
@@ -58,6 +69,7 @@ def save_generator(
         class_names: name of each class, if the classes have names.
         data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
         prior: distribution of the latents; None for standard normal ones.
+        source_shape: shape of one source that a translator was trained on; None for a generator of latents.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -71,7 +83,26 @@ def save_generator(
     }
     if prior is not None and prior != normal(latent_dim):
         description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
+    if source_shape is not None:
+        description |= {"format_version": WITH_INPUTS, "inputs": {"source": list(source_shape)}}
     write(folder, GENERATOR, variables, description)
+
+
+def source_shape_of(description: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of one source of an exported translator; None for a generator of latents."""
+    inputs = description.get("inputs")
+    if not isinstance(inputs, dict) or "source" not in inputs:
+        return None
+    return tuple(inputs["source"])
+
+
+def refuse_translator(description: Mapping[str, Any]) -> None:
+    """Raise `UserError` for a translator in the place of a generator of latents."""
+    if source_shape_of(description) is not None:
+        raise UserError(
+            "this generator makes images of pictures, not of latents: jaxgan translate RUN PICTURES, or "
+            "export.load_translator, gives it some"
+        )
 
 
 def prior_of(description: Mapping[str, Any]) -> Prior:
@@ -80,6 +111,7 @@ def prior_of(description: Mapping[str, Any]) -> Prior:
     Raises:
         UserError: if the description has none that makes sense.
     """
+    refuse_translator(description)
     inputs = description.get("inputs")
     try:
         prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])
@@ -110,8 +142,11 @@ def read_generator(path: str | Path, generator: nn.Module | None = None) -> Netw
         image_shape, num_classes = tuple(description["image_shape"]), description["num_classes"]
         module = generator or rebuild(description, GENERATOR.name, image_shape, num_classes)
         labels = None if num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
-        latents = jax.ShapeDtypeStruct((1, description["latent_dim"]), jnp.float32)
-        return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), latents, labels)
+        source_shape = source_shape_of(description)
+        if source_shape is not None and (len(source_shape) != 3 or math.prod(source_shape) > MOST_VALUES):
+            raise ValueError(f"its sources are {source_shape!r:.60}")
+        inputs = jax.ShapeDtypeStruct((1, *(source_shape or (description["latent_dim"],))), jnp.float32)
+        return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), inputs, labels)
 
     return read(path, GENERATOR, prepare)
 
@@ -143,6 +178,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
 
 def generating(network: Network) -> Callable[..., jax.Array]:
     """Return the function that `load_generator` returns of a generator that was read."""
+    refuse_translator(network.description)
     draw = drawing(network.module)
     latent_dim = network.description["latent_dim"]
 
@@ -210,6 +246,11 @@ def checked_latents(latents: Any, latent_dim: int) -> jax.Array:
 def folder_of(path: str | Path) -> Path:
     """Return the folder that holds the exported generator at a path, and the networks beside it."""
     return files_of(path, GENERATOR)[1].parent
+
+
+def weights_of(path: str | Path) -> Path:
+    """Return the file of the weights of the exported generator at a path."""
+    return files_of(path, GENERATOR)[1]
 
 
 def is_exported(path: str | Path) -> bool:

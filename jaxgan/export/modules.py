@@ -13,6 +13,8 @@ import flax.linen as nn
 from jaxgan.names import FAMILIES
 from jaxgan.networks import dcgan
 from jaxgan.networks.encoders import PairDiscriminator
+from jaxgan.networks.patches import PatchDiscriminator
+from jaxgan.networks.translators import TRANSLATORS
 from jaxgan.system.errors import UserError
 
 CUSTOM = "custom"
@@ -31,7 +33,11 @@ def classes(role: str) -> dict[str, type[nn.Module]]:
     field = "encoder_class" if role == "encoder" else role
     named = {name: getattr(family, field) for name, family in FAMILIES.items()}
     named = {name: kind for name, kind in named.items() if kind is not None}
-    return named | ({"pair": PairDiscriminator} if role == "discriminator" else {})
+    if role == "generator":
+        return named | {f"translator_{name}": kind for name, kind in TRANSLATORS.items()}
+    if role == "discriminator":
+        return named | {"pair": PairDiscriminator, "patches": PatchDiscriminator}
+    return named
 
 
 def describe(module: nn.Module, role: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _DTYPES = {
 }
 _PICKLED = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".npy", ".npz", ".joblib")
 _MOST_BYTES = 2**18  # largest size of a description: thousands of class names fit
-_MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
+MOST_VALUES = 2**26  # largest size of an image, and of a latent vector
 
 
 class Role(NamedTuple):
@@ -151,7 +151,7 @@ def read(path: str | Path, role: Role, prepare: Callable[[dict[str, Any]], tuple
 def check_sizes(description: Mapping[str, Any]) -> None:
     """Raise an error unless a description has an image and a latent of reasonable size."""
     image_shape, latent_dim = tuple(description["image_shape"]), description["latent_dim"]
-    if math.prod(image_shape) > _MOST_VALUES or latent_dim > _MOST_VALUES:
+    if math.prod(image_shape) > MOST_VALUES or latent_dim > MOST_VALUES:
         raise ValueError(f"images {image_shape} of {latent_dim} latent numbers are beyond reason")
 
 

@@ -12,13 +12,18 @@ Further losses that fit any game are its terms (`jaxgan.games.terms`).
 | `ClassGame` | the discriminator tells the classes apart instead of being given them: ACGAN |
 | `DiscriminativeClassGame` | the same, and it tells the reals of a class from its fakes: ADC |
 | `BiGame` | an encoder maps images to latents, and the discriminator judges pairs of both |
+| `CycleGame` | two translators between two sets that are no pairs, with a judge of each: CycleGAN |
+| `PairedGame` | the generator makes an image of a source image, and the discriminator judges both together |
 """
 
+from jaxgan.games import degradations
 from jaxgan.games.base import Game
 from jaxgan.games.bidirectional import BiGame
 from jaxgan.games.classes import ClassGame, DiscriminativeClassGame
+from jaxgan.games.cycle import CycleGame
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
+from jaxgan.games.paired import PairedGame
 from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
 from jaxgan.prior import Prior
 
@@ -26,14 +31,17 @@ __all__ = [
     "BiGame",
     "ClassGame",
     "Critic",
+    "CycleGame",
     "DiscriminativeClassGame",
     "Game",
     "InfoGame",
+    "PairedGame",
     "Play",
     "Players",
     "Prior",
     "Turn",
     "UpdateKeys",
     "Verdict",
+    "degradations",
     "players",
 ]

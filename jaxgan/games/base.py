@@ -14,7 +14,7 @@ and nothing else, so every rule plays every game.
 | `judged_labels` | the labels that the discriminator is given | the batch's |
 | `adversary` | the generator's adversarial loss | the loss pair's |
 | `discriminator_losses`, `generator_losses` | further terms, one number for each example | none |
-| `draw`, `shown` | the same outside of training | images; reals and fakes |
+| `inputs_of`, `draw`, `shown` | the same outside of training | latents; images; reals and fakes |
 | `heads`, `read` | what the networks know of images | nothing |
 | `lay_out`, `grid` | what a grid of samples shows | samples |
 | `generator_of`, `encoder_of` | the networks of the generator's player | the generator |
@@ -46,7 +46,7 @@ from jaxgan.games.turn import (
     Verdict,
     View,
 )
-from jaxgan.prior import Prior, normal
+from jaxgan.prior import Prior, draw_rows, normal
 from jaxgan.state import GANState, Variables, cure_of_logits
 from jaxgan.system.pieces import check_array
 from jaxgan.system.random import seed_key
@@ -88,6 +88,12 @@ class Game:
 
     GIVES_LABELS: ClassVar[bool] = True
     """Whether the discriminator is given the batch's labels."""
+
+    SOURCES: ClassVar[bool] = False
+    """Whether the generator is fed images, the sources, in the place of latents."""
+
+    PANES: ClassVar[int] = 1
+    """The number of images that a grid of samples shows of each sample."""
 
     PAIRS: ClassVar[bool] = False
     """Whether the discriminator judges pairs of an image and a latent in the place of images."""
@@ -147,6 +153,17 @@ class Game:
         """Return what the generator minimizes besides its adversarial loss: ``[B]`` by name."""
         return dict(play.losses)
 
+    def inputs_of(self, batch: Mapping[str, Any], key: jax.Array, count: int, latent_dim: int) -> Any:
+        """Return what the generator is fed outside of training; row i depends on the key and on i.
+
+        Args:
+            batch: real examples by name, ``[count, ...]`` each; the plain game does not look at them.
+            key: a typed key.
+            count: number of rows.
+            latent_dim: length of a latent vector.
+        """
+        return draw_rows(self.prior or normal(latent_dim), key, count)
+
     def draw(self, variables: Variables, inputs: Any, labels: jax.Array | None = None) -> Any:
         """Return images of the generator in drawing mode."""
         return self.generator.apply(variables, inputs, labels, train=False)
@@ -181,6 +198,11 @@ class Game:
         return {}
 
     @property
+    def judges_sources(self) -> bool:
+        """Whether the discriminator is shown the source beside the image."""
+        return False
+
+    @property
     def columns(self) -> int | None:
         """The number of columns that a grid of samples has by itself; None for any."""
         return None
@@ -189,13 +211,16 @@ class Game:
         """Return latents of a grid of samples so that its places show what the latents mean."""
         return latents
 
-    def grid(self, images: Any, labels: Any, columns: int) -> Callable[[Variables, Any], Any]:
+    def grid(
+        self, images: Any, labels: Any, columns: int, inputs: Any = None
+    ) -> Callable[[Variables, Any], Any]:
         """Return a function ``(variables, samples) -> what a grid of these samples shows``.
 
         Args:
             images: as many real images as there are samples, in the rows of a grid.
             labels: the labels of these images, or None.
             columns: number of columns of the grid.
+            inputs: what the samples are made of.
         """
         return lambda variables, samples: samples
 
@@ -388,7 +413,7 @@ class Game:
     def _latents(self, turn: Turn, latent_dim: int) -> jax.Array:
         """Return a latent for each example of the turn."""
         prior = self.prior or normal(latent_dim)
-        return _over_devices(jax.vmap(prior.draw)(self.example_keys(turn.latent_key, turn)))
+        return over_devices(jax.vmap(prior.draw)(self.example_keys(turn.latent_key, turn)))
 
     def _compute_dtype(self, tree: Any) -> Any:
         """Return floating-point leaves in the dtype of the networks' arithmetic."""
@@ -399,7 +424,7 @@ class Game:
         )
 
 
-def _over_devices(examples: jax.Array) -> jax.Array:
+def over_devices(examples: jax.Array) -> jax.Array:
     """Spread examples over the mesh that a step is traced for; otherwise each device computes them all."""
     mesh = jax.sharding.get_abstract_mesh()
     if BATCH_AXIS not in mesh.auto_axes or len(examples) % mesh.shape[BATCH_AXIS]:

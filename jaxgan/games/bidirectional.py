@@ -86,7 +86,9 @@ class BiGame(Game):
         """Return the latents of images, ``[B, Z]``, in drawing mode."""
         return self.generator.apply(variables, images, labels, train=False, method="encode")
 
-    def grid(self, images: Any, labels: Any, columns: int) -> Callable[[Variables, Any], Any]:
+    def grid(
+        self, images: Any, labels: Any, columns: int, inputs: Any = None
+    ) -> Callable[[Variables, Any], Any]:
         """Return a function that puts reals and their reconstructions into the upper half of a grid.
 
         A row of real images is followed by the row of what the generator makes of their latents.

@@ -88,7 +88,7 @@ class Play(NamedTuple):
     Attributes:
         real: what the discriminator is shown as real.
         fake: what it is shown as fake, of the same shapes.
-        inputs: what the generator was fed: latents ``[B, Z]``.
+        inputs: what the generator was fed: latents ``[B, Z]``, or sources.
         losses: the player's own terms, ``[B]`` each, by name. In the discriminator's turn they are not used.
     """
 

@@ -11,6 +11,7 @@ from jaxgan.layers.convolution import Conv, ConvTranspose
 from jaxgan.layers.dense import Dense
 from jaxgan.layers.equalized import EqualizedConv, EqualizedDense, scaled_leaky_relu
 from jaxgan.layers.heads import ProjectionHead, heads
+from jaxgan.layers.instance_norm import InstanceNorm
 from jaxgan.layers.labels import encode_labels
 from jaxgan.layers.minibatch_stddev import MinibatchStddev
 from jaxgan.layers.modulation import ModulatedConv, modulated_conv
@@ -18,6 +19,7 @@ from jaxgan.layers.noise import Noise, example_keys
 from jaxgan.layers.resampling import blur, downsample, upsample
 from jaxgan.layers.residual import ResidualBlock
 from jaxgan.layers.spectral_norm import SpectralNorm
+from jaxgan.layers.sub_pixel import sub_pixel_init, to_pixels
 from jaxgan.layers.vector_batch_norm import VectorBatchNorm
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Dense",
     "EqualizedConv",
     "EqualizedDense",
+    "InstanceNorm",
     "MinibatchStddev",
     "ModulatedConv",
     "Noise",
@@ -43,5 +46,7 @@ __all__ = [
     "heads",
     "modulated_conv",
     "scaled_leaky_relu",
+    "sub_pixel_init",
+    "to_pixels",
     "upsample",
 ]

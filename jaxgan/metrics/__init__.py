@@ -1,8 +1,8 @@
 """How good are the fakes? Features in, numbers out.
 
-Every metric is a pure function of features `[N, d]` of real and of fake examples; any network may have
-computed the features. A metric computes in float64 on the host. It returns a frozen dataclass with the
-numbers and with the protocol of the measurement:
+Most metrics are pure functions of features `[N, d]` of real and of fake examples; any network may have
+computed the features. `psnr`, `ssim` and `dice` compare images, or masks, pair by pair. A metric computes in
+float64 on the host. It returns a frozen dataclass with the numbers and with the protocol of the measurement:
 
     print(metrics.frechet_distance(real_features, fake_features, extractor_name="digits-cnn"))
     FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
@@ -28,6 +28,7 @@ from jaxgan.metrics.precision_recall import (
     density_coverage,
     precision_recall,
 )
+from jaxgan.metrics.restoration import Dice, Psnr, Ssim, dice, psnr, ssim
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ClassCoverage",
     "Clustering",
     "DensityCoverage",
+    "Dice",
     "Diversity",
     "FrechetDistance",
     "FrechetDistanceInfinity",
@@ -44,12 +46,15 @@ __all__ = [
     "ModeCoverage",
     "Moments",
     "PrecisionRecall",
+    "Psnr",
     "ShiftedSums",
     "SlicedWasserstein",
+    "Ssim",
     "auroc",
     "class_coverage",
     "clustering",
     "density_coverage",
+    "dice",
     "diversity",
     "frechet_distance",
     "frechet_distance_infinity",
@@ -58,6 +63,8 @@ __all__ = [
     "memorisation",
     "mode_coverage",
     "precision_recall",
+    "psnr",
     "shifted_sums",
     "sliced_wasserstein",
+    "ssim",
 ]

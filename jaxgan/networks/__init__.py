@@ -9,11 +9,25 @@ Each family has a `Generator` and a `Discriminator` with the two signatures that
 of the sizes in a paper. All of these but `stylegan2` have
 ``for_images(image_shape, width, *, num_classes=None)``, a pair for any images that can be halved.
 
+`translators` make images of images, and `patches` has a discriminator of patches; both go with the paired
+game (`jaxgan.games.PairedGame`).
+
 Your own modules with these signatures work everywhere in the library. A generator whose call has an argument
 ``truncation``, a number in [0, 1], can be truncated by all commands that draw.
 """
 
 from jaxgan import layers
-from jaxgan.networks import biggan, dcgan, fastgan, mlp, r3gan, resnet, stylegan2
+from jaxgan.networks import biggan, dcgan, fastgan, mlp, patches, r3gan, resnet, stylegan2, translators
 
-__all__ = ["biggan", "dcgan", "fastgan", "layers", "mlp", "r3gan", "resnet", "stylegan2"]
+__all__ = [
+    "biggan",
+    "dcgan",
+    "fastgan",
+    "layers",
+    "mlp",
+    "patches",
+    "r3gan",
+    "resnet",
+    "stylegan2",
+    "translators",
+]

@@ -50,6 +50,8 @@ class Diagnosis:
             self._images = jnp.asarray(dataset.images[rows_of_data])
             labels = dataset.labels if config.conditional else None
             self._labels = None if labels is None else jnp.asarray(labels[rows_of_data])
+            sources = dataset.sources
+            self._sources = None if sources is None else jnp.asarray(sources[rows_of_data])
             players = experiment.players
             probe = diagnostics.make_probe(players, experiment.step.game)
             self._probe = jax.jit(probe)
@@ -88,7 +90,7 @@ class Diagnosis:
         if self._every is None or step % self._every:
             return []
         key = jax.random.fold_in(self._run.keys.diagnosis, step)
-        look = partial(self._probe, state, self._images, self._labels, key)
+        look = partial(self._probe, state, self._images, self._labels, key, self._sources)
         findings = self._recorder.attempt("a look for trouble", look)
         return [] if findings is None else [partial(self._record, step, findings)]
 

@@ -16,7 +16,7 @@ from jaxgan.data import Dataset
 from jaxgan.data.mixtures import MIXTURES
 from jaxgan.data.sources import has_splits, spelled
 from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
-from jaxgan.evaluate.fakes import fake_outputs, random_rows
+from jaxgan.evaluate.fakes import Fakes, fake_outputs, random_rows
 from jaxgan.evaluate.reals import (
     Reals,
     draw_reals,
@@ -29,6 +29,7 @@ from jaxgan.evaluate.reals import (
 from jaxgan.evaluate.scores import Evidence, scalars, split_names
 from jaxgan.features import Extractor, Outputs
 from jaxgan.features.classifiers import why_not_own
+from jaxgan.images import judge
 from jaxgan.metrics import mode_coverage
 from jaxgan.metrics.result import Result
 from jaxgan.run import early_stopping
@@ -87,14 +88,20 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         labelled = with_labels(dataset, config)
         source, data_dir = dataset.name, config.data_dir
         extractor = features.get(**_choice(config), source=source, dataset=labelled, data_dir=data_dir)
-    if has_splits(dataset.name) and dataset.name == spelled(config.data):
+    is_own = dataset.name != spelled(config.data) or config.game.learns_pairs
+    if has_splits(dataset.name) and not is_own:
         shape = dataset.images.shape[1:]
         reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
     else:
         reals = draw_reals(dataset, config.evaluate_n)
+    translates = config.game.learns_pairs or config.game.degradation() is not None
     real = real_outputs(reals, extractor)
 
     def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
+        if experiment.step.game.SOURCES:
+            return Evidence(
+                real, fake_outputs(_translated(experiment, generate, reals, key), extractor), extractor
+            )
         labels = labels_like(reals, config.evaluate_n, experiment.num_classes)
         latent_dim, prior = experiment.shapes.latent_dim, experiment.step.game.prior
         fakes = from_generator(
@@ -108,16 +115,34 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
     _rehearse(config, names, Evidence(real, real, extractor), measure)
     return EvaluationPlan(
         config.evaluate_every,
-        config.evaluate_n,
+        len(reals.images) if translates else config.evaluate_n,
         len(reals.images),
         names,
         goal,
         extractor.name,
         evidence,
         measure,
-        _protocol(config, names, reals, extractor),
+        _protocol(config, names, reals, extractor)
+        | ({"latents": None, "n_fake": len(reals.images)} if translates else {}),
         (*notes_on(extractor, reals.source), *[NOT_MIRRORED] * config.mirror),
     )
+
+
+def _translated(
+    experiment: Experiment, generate: Callable[..., jax.Array], reals: Reals, key: jax.Array
+) -> Fakes:
+    """Return what a translator makes of the sources of the real images, with the same draws each time."""
+    batch = {"image": reals.images} if reals.sources is None else {"source": reals.sources}
+    count = len(reals.images)
+
+    def made(first: int, size: int) -> np.ndarray:
+        rows = np.minimum(np.arange(first, first + size), count - 1)  # one size compiles once
+        some = {name: array[rows] for name, array in batch.items()}
+        inputs = experiment.step.game.inputs_of(some, jax.random.fold_in(key, first), size, 0)
+        judged = judge(generate(inputs, None), "the translated images", generated=True)
+        return (judged.warn() if first == 0 else judged).eight_bits()
+
+    return Fakes(count, made, None, {})
 
 
 def _plan_of_points(config: Config, dataset: Dataset, names: tuple[str, ...], goal: Goal) -> EvaluationPlan:

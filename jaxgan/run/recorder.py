@@ -94,17 +94,21 @@ class Recorder:
         in_columns = classes if classes is not None else run.experiment.step.game.columns
         fits = in_columns is not None and in_columns <= MOST_CLASS_COLUMNS
         self._columns = in_columns if in_columns is not None and fits else COLUMNS
-        count = POINTS if self._points else ROWS * self._columns
         game, latent_dim = run.experiment.step.game, run.experiment.shapes.latent_dim
-        latents = sampling.draw_latents(run.keys.grid, count, latent_dim, game.prior)
-        self._latents = latents if self._points else game.lay_out(latents, self._columns)
+        count = POINTS if self._points else ROWS // game.PANES * self._columns
         self._labels = sampling.column_labels(count, classes)
         self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
         shown = np.resize(self._reals, (count, *self._reals.shape[1:]))  # there may be fewer
+        examples = {"image": shown}
+        if run.dataset.sources is not None:
+            examples = data.first_examples(run.dataset, count)
+            examples = {name: np.resize(x, (count, *x.shape[1:])) for name, x in examples.items()}
+        inputs = game.inputs_of(examples, run.keys.grid, count, latent_dim)
+        self._inputs = inputs if self._points else game.lay_out(inputs, self._columns)
         self._grid = (
             (lambda variables, samples: samples)
             if self._points
-            else game.grid(shown, self._labels, self._columns)
+            else game.grid(shown, self._labels, self._columns, self._inputs)
         )
         self.attempt("a picture", lambda: self._write_picture("reals.png", self._reals))
 
@@ -181,7 +185,7 @@ class Recorder:
         """Start to compute the sample grid's images with the EMA generator; nothing waits for them."""
         if not self._writes:
             return None
-        return self._grid(ema, self._run.experiment.generate(ema, self._latents, self._labels))
+        return self._grid(ema, self._run.experiment.generate(ema, self._inputs, self._labels))
 
     def call_ended(
         self, step: int, steps: int, metrics: dict[str, jax.Array], images: Any, last: bool = False
@@ -243,6 +247,7 @@ class Recorder:
             "latent_dim": experiment.shapes.latent_dim,
             "step": step,
         }
+        source_shape = tuple(self._inputs.shape[1:]) if game.SOURCES else None
         generator, variables = game.generator_of(experiment.generator, networks.ema)
         save_generator(
             folder,
@@ -251,6 +256,7 @@ class Recorder:
             **common,
             num_classes=num_classes,
             prior=game.prior,
+            source_shape=source_shape,
             class_names=None if num_classes is None else self._run.dataset.class_names,
             data=self._run.folder.settings.get("fingerprint"),
         )
@@ -262,6 +268,7 @@ class Recorder:
             num_classes=num_classes if game.GIVES_LABELS else None,
             heads=game.heads(num_classes),
             pairs=game.PAIRS,
+            source_shape=source_shape if game.judges_sources else None,
         )
         encoder = game.encoder_of(experiment.generator, networks.ema)
         if encoder is not None:

@@ -68,3 +68,21 @@ class ConvDiscriminator(nn.Module):
             norm = BatchNorm(use_running_average=not train, momentum=0.9, axis_name=self.axis_name)
             features = norm(features)
         return apply(Dense(1), jnp.tanh(features).reshape(len(features), -1))[:, 0]
+
+
+class Translator(nn.Module):
+    """A smooth translator of images that keeps their size."""
+
+    @nn.compact
+    def __call__(self, sources, labels=None, *, train):
+        assert labels is None
+        return jnp.tanh(Conv(1, (3, 3))(jnp.tanh(Conv(4, (3, 3))(sources))))
+
+
+class PatchPairs(nn.Module):
+    """A smooth judge of patches of (images, sources)."""
+
+    @nn.compact
+    def __call__(self, shown, labels=None, *, train):
+        maps = jnp.tanh(Conv(4, (3, 3), strides=(2, 2))(jnp.concatenate(shown, axis=-1)))
+        return Conv(1, (3, 3))(maps).reshape(len(maps), -1)

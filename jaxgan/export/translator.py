@@ -1,0 +1,185 @@
+"""A trained translator as a function of pictures of any size; large ones are made in tiles.
+
+A translator is the generator of a paired game, in the same files (`jaxgan.export.generator`). A tile is
+translated with more of the picture around it than is kept. Where the network looks no farther than that
+(`reach`), the tiles put together are the whole image. A network that looks at its whole source, such as one
+with instance normalization, makes something else of a tile: its tiles fade into each other, and differ from
+the whole image.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import UInt8
+
+from jaxgan.export.generator import read_generator, source_shape_of
+from jaxgan.export.safetensors import Network
+from jaxgan.images import to_float, to_uint8
+from jaxgan.system.errors import UserError
+from jaxgan.system.settings import converted
+
+TILE = 512  # height and width of a tile in pixels of the image; the memory of a translation grows with it
+LEAST = 64  # the smallest default of a tile in pixels of the source
+FADE = 64  # half of the pixels over which the tiles of a network without a reach fade into each other
+
+
+class Translator:
+    """A function ``(sources [B, h, w, C]) -> images [B, H, W, C]`` in [-1, 1] of one exported translator.
+
+    Args:
+        network: the translator's module, variables and description.
+
+    Attributes:
+        source_shape: shape of the sources that it was trained on.
+        scale: pixels of an image for each of its source, along each axis.
+        reach: the number of a source's pixels, to each side, on which a pixel of the image depends; None if
+            it depends on the whole source.
+    """
+
+    def __init__(self, network: Network):
+        source_shape = source_shape_of(network.description)
+        if source_shape is None:
+            raise UserError(
+                "this run makes images of latents and does not translate pictures: the paired game trains "
+                "one that does"
+            )
+        module: Any = network.module
+        self.source_shape = source_shape
+        self.scale: int = getattr(module, "scale", network.image_shape[0] // source_shape[0])
+        self.reach: int | None = getattr(module, "reach", None)
+        self._stride: int = getattr(module, "stride", 1)
+        self._variables = network.variables
+        self._draw = jax.jit(lambda variables, sources: module.apply(variables, sources, train=False))
+
+    def __call__(self, sources: Any) -> jax.Array:
+        """Return the images of sources.
+
+        Args:
+            sources: uint8, or float in [-1, 1], ``[B, h, w, C]``, of any height and width.
+
+        Raises:
+            ValueError: for other shapes or kinds.
+        """
+        sources = jnp.asarray(sources)
+        channels = self.source_shape[2]
+        if sources.ndim != 4 or sources.shape[3] != channels or 0 in sources.shape:
+            raise ValueError(f"sources have shape [B, h, w, {channels}], got {list(sources.shape)}")
+        return self._draw(self._variables, to_float(sources))
+
+    def in_tiles(self, source: Any, *, tile: int | None = None) -> UInt8[np.ndarray, "height width channel"]:
+        """Return the image of one source as uint8, made tile by tile in the memory of one tile.
+
+        Args:
+            source: uint8, or float in [-1, 1], ``[h, w, C]``.
+            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make about
+                512 pixels of the image.
+
+        Returns:
+            The image. Where the network has a `reach`, it is that of the whole source, to rounding.
+
+        Raises:
+            ValueError: if a tile has no pixel, or the source is of another shape or kind.
+        """
+        if tile is None:
+            tile = max(LEAST, TILE // self.scale)
+        if tile < 1:
+            raise ValueError(f"a tile has at least one pixel, got {tile}")
+        if source.ndim != 3:
+            raise ValueError(f"a source has shape [h, w, {self.source_shape[2]}], got {list(source.shape)}")
+        height, width, _ = source.shape
+        margin = FADE if self.reach is None else self.reach
+        margin, tile = (-(-size // self._stride) * self._stride for size in (margin, tile))
+        pieces = [
+            (rows, columns)
+            for rows in _windows(height, tile, margin, self._stride)
+            for columns in _windows(width, tile, margin, self._stride)
+        ]
+        if len(pieces) == 1:
+            return np.asarray(to_uint8(self(source[None])))[0]
+        fades, shape = self.reach is None, (height * self.scale, width * self.scale)
+        image = weights = np.zeros(())
+        for rows, columns in pieces:
+            made = self(source[None, rows.seen, columns.seen])[0]
+            if not image.shape:
+                image = np.zeros((*shape, made.shape[2]), np.float32 if fades else np.uint8)
+                weights = np.zeros((*shape, 1), np.float32) if fades else weights
+            if fades:
+                place = _times(rows.seen, self.scale), _times(columns.seen, self.scale)
+                across = rows.weights(height, self.scale, margin)
+                along = columns.weights(width, self.scale, margin)
+                weight = (across[:, None] * along[None, :])[..., None]
+                image[place] += weight * np.asarray(made)
+                weights[place] += weight
+            else:
+                place = _times(rows.kept, self.scale), _times(columns.kept, self.scale)
+                image[place] = np.asarray(to_uint8(made[rows.inside(self.scale), columns.inside(self.scale)]))
+        return np.asarray(to_uint8(jnp.asarray(image / weights))) if fades else image
+
+
+class _Window(NamedTuple):
+    """A part of one axis of a source: what is translated, and what of it is kept."""
+
+    seen: slice
+    kept: slice
+
+    def inside(self, scale: int) -> slice:
+        """Return where in the image of what is seen the kept part lies."""
+        return _times(slice(self.kept.start - self.seen.start, self.kept.stop - self.seen.start), scale)
+
+    def weights(self, side: int, scale: int, margin: int) -> np.ndarray:
+        """Return weights that fall to the sides where other windows overlap."""
+        count = (self.seen.stop - self.seen.start) * scale
+        rise = np.minimum(1, (np.arange(count) + 0.5) / (2 * margin * scale))
+        low = np.ones(count) if self.seen.start == 0 else rise
+        high = np.ones(count) if self.seen.stop == side else rise[::-1]
+        return (low * high).astype(np.float32)
+
+
+def _times(part: slice, scale: int) -> slice:
+    return slice(part.start * scale, part.stop * scale)
+
+
+def _windows(side: int, tile: int, margin: int, stride: int) -> list[_Window]:
+    """Return the windows along an axis; nearly all are of one length, so that few programs are compiled.
+
+    Each keeps its tile, with the margin to both sides or the edge of the source. The last ones are moved
+    inside of the source. All begin where the network's strides do.
+    """
+    length = tile + 2 * margin
+    if side <= length:
+        return [_Window(slice(0, side), slice(0, side))]
+    windows = []
+    for first in range(0, side, tile):
+        last = min(first + tile, side)
+        start = min(max(0, first - margin), side - length)
+        start -= start % stride
+        stop = side if last == side else min(side, max(start + length, last + margin))
+        windows.append(_Window(slice(start, stop), slice(first, last)))
+    return windows
+
+
+def load_translator(path: str | Path, generator: nn.Module | None = None) -> Translator:
+    """Return a run's trained translator as a function of pictures of any size.
+
+    Args:
+        path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
+            beside it.
+        generator: the module, for a translator that is not one of jaxgan's.
+
+    Returns:
+        ``translate(sources [B, h, w, C]) -> images [B, H, W, C]`` in [-1, 1], with the EMA weights. Sources
+        are uint8, or float in [-1, 1]. Its ``in_tiles(source)`` makes the image of one large picture.
+
+    Raises:
+        UserError: if there is no translator, or if the weights do not fit the network.
+    """
+    return translating(read_generator(converted("path", path, Path), generator))
+
+
+def translating(network: Network) -> Translator:
+    """Return the function that `load_translator` returns of a translator that was read."""
+    return Translator(network)
