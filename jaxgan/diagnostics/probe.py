@@ -38,8 +38,7 @@ def make_probe(players: Players, game: Game) -> Probe:
         - ``*_update_ratio``: the length of its next update over the length of its weights;
         - ``*_gradient_norm``: the length of its gradient;
         - ``*_gradient_noise``: the squared distance between the gradients of two half batches over the sum of
-        their
-          squared lengths: 0 if they agree, 1 if they are noise, at most 2;
+          their squared lengths: 0 if they agree, 1 if they are noise, at most 2;
         - ``*_dead_units``: the share of units whose weights have a gradient of exactly zero.
 
         The findings of both:
@@ -48,8 +47,7 @@ def make_probe(players: Players, game: Game) -> Probe:
         - ``real_logit``, ``fake_logit``: the discriminator's mean logits;
         - ``diversity``: the mean distance between two fakes over that between two reals;
         - ``rank``: the number of directions of the discriminator's last features on fakes over that on reals,
-        both
-          by the participation ratio.
+          both by the participation ratio.
 
     References:
         McCandlish et al. 2018, section 2.2, for the noise.
