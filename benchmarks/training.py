@@ -20,6 +20,8 @@ NETWORKS = {
     "resnet_32": Config(network="resnet", image_size=32, channels=3, batch_size=16, width=128),
     "r3gan_32": Config(network="r3gan", image_size=32, channels=3, batch_size=16, width=128),
     "stylegan2_32": Config(network="stylegan2", image_size=32, channels=3, batch_size=16, width=64),
+    "sagan_32": Config(network="sagan", image_size=32, channels=3, batch_size=16, width=64),
+    "fastgan_64": Config(network="fastgan", image_size=64, channels=3, batch_size=8, width=32),
     "biggan_32": Config(network="biggan", image_size=32, channels=3, batch_size=16, width=32),
 }
 

@@ -238,6 +238,7 @@ SMALL = {"translator_width": 2, "blocks": 0, "patch_width": 2}
 STEPS = {"batch_size": 4, "log_every": 1, "diagnose_every": 1, "quiet": True}
 
 
+@pytest.mark.slow
 def test_a_run_of_pairs_is_resumed_exactly_diagnosed_and_exported(tmp_path):
     config = Config(game=Paired(**SMALL), **STEPS)
     whole = train.run(config.replace(workdir=str(tmp_path / "whole"), steps=3), dataset=PAIRS)

@@ -169,16 +169,19 @@ def _w(generator: Network, plain: Space) -> Space:
 def _first_kernel(
     make: Callable[..., Any], variables: Any, latents: jax.Array, labels: Any
 ) -> np.ndarray | None:
-    """Return the rows of dense kernels that are multiplied by the latents themselves, ``[Z, k]``, or None.
+    """Return the rows of kernels that are multiplied by the latents themselves, ``[Z, k]``, or None.
 
-    A layer may take in labels beside the latents, or a part of the latents only. So its inputs are compared
-    with the latents, number by number.
+    These are kernels of dense layers, and of convolutions of a single pixel. A layer may take in labels
+    beside the latents, or a part of the latents only. So its inputs are compared with the latents, number by
+    number.
     """
 
     @jax.jit
     def first(variables: Any, latents: Any, labels: Any) -> list[tuple[jax.Array, jax.Array]]:
         found = recorded(lambda: make(variables, latents, labels))[1]
-        return [(call.inputs, call.kernel) for call in found if call.inputs.ndim == call.kernel.ndim == 2]
+        pairs = [(call.inputs, call.kernel) for call in found]
+        pairs = [_as_matrices(*pair) for pair in pairs]
+        return [pair for pair in pairs if pair is not None]
 
     kernels = []
     numbers = {np.asarray(column).tobytes(): i for i, column in enumerate(np.asarray(latents).T)}
@@ -195,3 +198,12 @@ def _first_kernel(
         if whole.any():
             kernels.append(whole)
     return np.concatenate(kernels, axis=1) if kernels else None
+
+
+def _as_matrices(inputs: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array] | None:
+    """Return what a layer takes in, ``[B, C]``, and its kernel, ``[C, k]``; None if it sees many pixels."""
+    if inputs.ndim == kernel.ndim == 2:
+        return inputs, kernel
+    if inputs.ndim == kernel.ndim == 4 and inputs.shape[1:3] == (1, 1):
+        return inputs[:, 0, 0], jnp.moveaxis(kernel, 2, 0).reshape(kernel.shape[2], -1)
+    return None

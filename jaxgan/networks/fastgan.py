@@ -291,7 +291,7 @@ class Discriminator(nn.Module):
 
         def judge(maps: jax.Array, name: str) -> jax.Array:
             logits = apply(_conv(1, (4, 4), padding="VALID", name=name), maps)
-            return logits.reshape(len(images), -1)
+            return logits.reshape(images.shape[0], -1)
 
         maps = images
         for i in range(self.stem):

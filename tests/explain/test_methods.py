@@ -23,7 +23,8 @@ class NoDense(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("name", "num_classes"), [*((name, None) for name in generators.NAMES), ("mlp", 3), ("stylegan2", 3)]
+    ("name", "num_classes"),
+    [*(pytest.param(*case.values, None, marks=case.marks) for case in generators.SLOWLY), ("mlp", 3)],
 )
 def test_each_family_has_directions_by_every_method(name, num_classes):
     network = generators.of_family(name, num_classes)

@@ -14,7 +14,7 @@ KEY = jax.random.key(0)
 
 
 @pytest.mark.parametrize("num_classes", [None, 3])
-@pytest.mark.parametrize("name", generators.NAMES)
+@pytest.mark.parametrize("name", generators.SLOWLY)
 def test_the_images_of_a_space_are_those_of_the_generator(name, num_classes):
     network = generators.of_family(name, num_classes)
     labels = generators.labels_of(network, 5)

@@ -50,7 +50,7 @@ def test_image_and_source_are_augmented_by_the_same_draws():
     game = dataclasses.replace(SMALL, augment=augment.diff_augment(policy="translation"))
     image = jnp.arange(64.0).reshape(1, 8, 8, 1).repeat(5, axis=0) / 64
     turn = Turn({"image": image}, jax.random.key(1), jax.random.key(2))
-    see_real, _ = objectives._views(game, turn, turn.keys, 0)
+    see_real, _ = objectives._views(game, turn, turn.keys, first(SMALL, {"image": PIXELS, "source": SOURCES}))
     one, two = see_real((image, image))
     np.testing.assert_array_equal(one, two)
     assert np.abs(one - image).max() > 0

@@ -108,6 +108,7 @@ def test_kernels_begin_narrow_and_scales_about_one():
             assert name.rpartition("/")[2] in ("kernel", "scale", "bias", "strength"), name
 
 
+@pytest.mark.slow
 def test_an_image_s_logit_is_the_mean_of_its_patches_and_the_second_judge_sees_means_of_pixels():
     discriminator = fastgan.Discriminator(2, 2, norm="none")
     images = jax.random.normal(jax.random.key(0), (3, 32, 16, 1))

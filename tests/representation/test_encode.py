@@ -56,7 +56,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(run, tmp_path, capsys,
     for arguments, sentence in (
         ([tmp_path / "plain", "digits"], "DATA --train` trains one"),
         ([run, "digits", "--out", "codes.txt"], "--out must end in .npz or .csv"),
-        ([run], "--data is missing"),
+        ([run], "DATA is missing"),
         ([run, "digits", "--split", "test"], "digits has no splits"),
         ([run, "digits", "--n", "0"], "--n must be at least 1"),
         ([run, "digits", "--steps", "3"], "--steps 3 has no effect without --train"),

@@ -44,6 +44,7 @@ def test_a_run_in_two_calls_is_bit_equal_to_one_in_one_call(tmp_path):
     assert_bit_equal(tmp_path, "mlp")
 
 
+@pytest.mark.slow
 def test_what_terms_remember_and_an_adaptive_probability_are_resumed_bit_for_bit(tmp_path):
     options = {"terms": "lecam,zcr", "lecam_start": 2, "mirror": True, "fresh_reals": True}
     options |= {"augment": "bgc", "augment_target": -0.9, "augment_speed": 0.2, "steps": 20}

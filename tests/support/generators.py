@@ -4,6 +4,7 @@ from functools import cache
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 import small_networks
 from jaxgan.export import Network
@@ -12,6 +13,9 @@ from jaxgan.networks import dcgan, mlp, stylegan2
 
 SHAPE, LATENT, CLASSES = (8, 8, 1), 5, 3
 NAMES = tuple(FAMILIES)
+SLOWLY = [  # every family; those that compile for long among the slow tests
+    pytest.param(name, marks=[] if name in ("mlp", "dcgan") else [pytest.mark.slow]) for name in NAMES
+]
 
 
 def module(name, num_classes=None):
