@@ -1,10 +1,8 @@
 """``jaxgan export``: a run's networks in the forms that other programs take."""
 
 import json
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,14 @@ import numpy as np
 
 from jaxgan import sampling
 from jaxgan.export import hub
-from jaxgan.export.generator import folder_of, generating, prior_of, read_generator
+from jaxgan.export.generator import folder_of, generating, prior_of, read_generator, source_shape_of
 from jaxgan.export.onnx import LAYOUTS, write_onnx
 from jaxgan.export.portable import Portable, read_portable
 from jaxgan.export.stablehlo import write_stablehlo
 from jaxgan.prior import draw_rows
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError, choose
-from jaxgan.system.files import require_writable, write_json, writing
+from jaxgan.system.files import replace_folder, require_writable, write_json
 from jaxgan.system.random import pinned, seed_key
 
 TARGETS = ("stablehlo", "onnx", "hub")
@@ -77,19 +75,10 @@ def export_to(
         raise UserError(f"`out` must be a new folder, and {folder} {reason}")
     portable = None if to == "hub" else read_portable(run, network, truncation=truncation, uint8=uint8)
     require_writable(folder.absolute().parent)
-    with (
-        writing(folder),
-        tempfile.TemporaryDirectory(dir=folder.absolute().parent, prefix=".export.") as made,
-    ):
-        temporary = Path(made) / "whole"
-        temporary.mkdir()
-        if portable is None:
-            _write_hub(run, temporary, str(license).lower())
-        else:
-            _write_portable(portable, temporary, to, layout)
-        if folder.is_dir():
-            folder.rmdir()  # it is empty
-        os.replace(temporary, folder)
+    if portable is None:
+        replace_folder(folder, lambda new: _write_hub(run, new, str(license).lower()))
+    else:
+        replace_folder(folder, lambda new: _write_portable(portable, new, to, layout))
     return folder
 
 
@@ -112,6 +101,8 @@ def _write_hub(run: Path, folder: Path, license: str) -> None:
     """Write all exported networks of a run, samples and the model card."""
     network = read_generator(run)
     description, source = network.description, folder_of(run)
+    if source_shape_of(description) is not None:
+        raise UserError(f"the Hub's card shows samples of latents, and {run} makes images of pictures")
     for file in sorted(source.iterdir()):
         if re.fullmatch(r"config\.json|(generator|discriminator|encoder)\.(safetensors|json)", file.name):
             shutil.copy(file, folder / file.name)

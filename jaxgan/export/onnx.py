@@ -63,7 +63,7 @@ def write_onnx(portable: Portable, folder: Path, layout: str = "nhwc") -> None:
 
 
 def _images(names: Any) -> list[int]:
-    return [i for i, name in enumerate(names) if name == "images"]
+    return [i for i, name in enumerate(names) if name in ("images", "source")]
 
 
 def _one_or_more(portable: Portable) -> Any:

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgan.export.discriminator import judges_pairs, read_discriminator
+from jaxgan.export.discriminator import judges_pairs, judges_sources, read_discriminator
 from jaxgan.export.encoder import read_encoder
-from jaxgan.export.generator import check_truncation, prior_of, read_generator
+from jaxgan.export.generator import check_truncation, prior_of, read_generator, source_shape_of
 from jaxgan.export.safetensors import Network
 from jaxgan.games.heads import heads_of, readings
+from jaxgan.games.paired import enlarged
 from jaxgan.images import to_uint8
 from jaxgan.system.errors import UserError, choose
 
@@ -85,7 +86,10 @@ def read_portable(
 
 
 def of_generator(network: Network, *, truncation: float | None = None, uint8: bool = False) -> Portable:
-    """Return a generator as a function ``(latents[, labels]) -> (images,)``; see `read_portable`."""
+    """Return a generator as a function ``(latents[, labels]) -> (images,)``; see `read_portable`.
+
+    A translator takes sources in the place of latents.
+    """
     if uint8 and len(network.image_shape) != 3:
         raise UserError("`uint8` is of images, and this generator makes points")
     options: dict[str, Any] = {}
@@ -94,23 +98,30 @@ def of_generator(network: Network, *, truncation: float | None = None, uint8: bo
         options["truncation"] = truncation
     draw = partial(network.module.apply, network.variables, train=False, **options)
 
-    def generate(latents, labels=None):
-        images: Any = draw(latents, labels)
+    def generate(inputs, labels=None):
+        images: Any = draw(inputs, labels)
         return (to_uint8(images) if uint8 else images,)
 
-    latents = Array("latents", (network.description["latent_dim"],), jnp.float32)
-    description = {**network.description, "inputs": {"prior": prior_of(network.description).as_json()}}
     kind = "uint8" if uint8 else "float in [-1, 1]"
-    description |= {"truncation": truncation, "images": kind}
-    return Portable("generator", generate, (latents, *_labels(network)), ("images",), description)
+    description = {**network.description, "truncation": truncation, "images": kind}
+    source_shape = source_shape_of(network.description)
+    if source_shape is None:
+        taken = Array("latents", (network.description["latent_dim"],), jnp.float32)
+        description["inputs"] = {"prior": prior_of(network.description).as_json()}
+    else:
+        taken = Array("source", source_shape, jnp.float32)
+    return Portable("generator", generate, (taken, *_labels(network)), ("images",), description)
 
 
 def of_discriminator(network: Network) -> Portable:
-    """Return a discriminator as a function ``(images[, latents][, labels]) -> (logits, *readings)``."""
+    """Return a discriminator as a function ``(images[, latents | source][, labels]) -> (logits, *reads)``."""
     heads, pairs = heads_of(network.description["heads"]), judges_pairs(network)
+    sources = judges_sources(network)
 
     def judge(images, *others):
         shown = (images, others[0]) if pairs else images
+        if sources:
+            shown = images, enlarged(others[0], images.shape[1:3])
         labels = others[-1] if network.num_classes is not None else None
         output: Any = network.module.apply(network.variables, shown, labels, train=False)
         if not heads:
@@ -120,6 +131,8 @@ def of_discriminator(network: Network) -> Portable:
     inputs = (Array("images", network.image_shape, jnp.float32),)
     if pairs:
         inputs += (Array("latents", (network.description["latent_dim"],), jnp.float32),)
+    if sources:
+        inputs += (Array("source", tuple(network.description["source_shape"]), jnp.float32),)
     outputs = ("logits", *(head.name for head in heads))
     return Portable("discriminator", judge, (*inputs, *_labels(network)), outputs, network.description)
 

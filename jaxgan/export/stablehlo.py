@@ -80,7 +80,7 @@ def _example(array: Array, portable: Portable) -> str:
     """Return NumPy code that makes n examples of an input."""
     if array.name == "labels":
         return f"np.arange(n, dtype=np.int32) % {portable.description['num_classes']}"
-    if array.name == "images":
+    if array.name in ("images", "source"):
         return f"rng.uniform(-1, 1, (n, {', '.join(map(str, array.shape))})).astype(np.float32)"
     inputs = portable.description.get("inputs")
     prior = Prior(inputs["prior"]) if inputs else Prior((("normal", array.shape[0]),))

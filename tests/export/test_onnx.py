@@ -1,5 +1,8 @@
 """ONNX models compute what the networks compute. CI's slow set has the extra `onnx` and onnxruntime."""
 
+from functools import partial
+
+import jax
 import numpy as np
 import pytest
 
@@ -8,6 +11,7 @@ from jaxgan import export
 from jaxgan.export.onnx import model_of
 from jaxgan.export.portable import read_portable
 from jaxgan.names import FAMILIES
+from jaxgan.networks.translators import ResNetTranslator, SRResNet, UNet
 
 onnx = pytest.importorskip("onnx", exc_type=ImportError)
 pytest.importorskip("jax2onnx", exc_type=ImportError)
@@ -55,4 +59,16 @@ def test_a_truncation_is_inside(name, tmp_path):
     latents = inputs(None)[0]
     made = run(model_of(read_portable(tmp_path, truncation=0.5)), [latents])[0]
     expected = export.load_generator(tmp_path)(latents, truncation=0.5)
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("module", [SRResNet(3, 2, 4, 1), UNet(3, 2, 2), ResNetTranslator(3, 2, 1)])
+def test_onnxruntime_agrees_for_every_translator(module, tmp_path):
+    scale = getattr(module, "scale", 1)
+    common = {"image_shape": (8 * scale, 8 * scale, 3), "latent_dim": 0, "num_classes": None, "step": 7}
+    sources = jax.random.uniform(jax.random.key(0), (3, 8, 8, 1), minval=-1.0)
+    variables = jax.jit(partial(module.init, train=False))(jax.random.key(1), sources)
+    export.save_generator(tmp_path, module, variables, **common, source_shape=(8, 8, 1))
+    made = run(model_of(read_portable(tmp_path)), [sources])[0]
+    expected = export.load_translator(tmp_path)(sources)
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)

@@ -3,16 +3,21 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from exported_families import LATENT, SHAPE, inputs, roles, wanted, write
 from jaxgan import export
+from jaxgan.export.command import export_to
 from jaxgan.export.portable import read_portable
 from jaxgan.export.stablehlo import serialized, write_stablehlo
 from jaxgan.names import FAMILIES
+from jaxgan.networks.patches import PatchDiscriminator
+from jaxgan.networks.translators import SRResNet, UNet
 from jaxgan.system.errors import UserError
 
 FAST = ("mlp", "dcgan")
@@ -82,3 +87,30 @@ def test_the_description_says_what_the_function_takes(tmp_path):
     described = read_portable(tmp_path).description
     assert described["inputs"] == {"prior": [["normal", LATENT]]}
     assert json.loads(json.dumps(described))["images"] == "float in [-1, 1]"
+
+
+@pytest.mark.parametrize(
+    "module", [SRResNet(3, 2, 4, 0), pytest.param(UNet(3, 2, 2), marks=pytest.mark.slow)], ids=["sr", "unet"]
+)
+def test_a_translator_takes_sources_and_its_judge_pairs(module, tmp_path):
+    scale = getattr(module, "scale", 1)
+    common = {"image_shape": (8 * scale, 8 * scale, 3), "latent_dim": 0, "num_classes": None, "step": 7}
+    sources = jax.random.uniform(jax.random.key(0), (3, 8, 8, 1), minval=-1.0)
+    variables = jax.jit(partial(module.init, train=False))(jax.random.key(1), sources)
+    export.save_generator(tmp_path, module, variables, **common, source_shape=(8, 8, 1))
+    (images,) = jax.export.deserialize(bytearray(serialized(read_portable(tmp_path)))).call(sources)
+    np.testing.assert_allclose(images, export.load_translator(tmp_path)(sources), atol=1e-5)
+    judge = PatchDiscriminator(width=2, layers=1)
+    shown = images, jnp.zeros((3, *images.shape[1:3], 1))
+    variables = jax.jit(partial(judge.init, train=False))(jax.random.key(2), shown)
+    export.save_discriminator(
+        tmp_path, judge, variables, heads=(), pairs=False, source_shape=(8, 8, 1), **common
+    )
+    portable = read_portable(tmp_path, "discriminator")
+    assert [each.name for each in portable.inputs] == ["images", "source"]
+    (logits,) = jax.export.deserialize(bytearray(serialized(portable))).call(images, sources)
+    expected = export.load_discriminator(tmp_path)((images, sources))
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UserError, match="shows samples of latents"):
+        export_to(tmp_path, to="hub", license="mit", out=tmp_path / "hub")
+    assert not (tmp_path / "hub").exists()
