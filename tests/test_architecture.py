@@ -72,6 +72,9 @@ ONLY_IN = {  # third-party packages with one home
     "sklearn": {"data/sources.py", "representation/shallow.py"},
     "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
+    "flatbuffers": {"export/stablehlo.py"},
+    "jax2onnx": {"export/onnx.py"},
+    "huggingface_hub": {"export/hub.py"},
     "tensorboardX": {"run/recorder.py"},
 }
 PURE = {  # all that a room of pure functions may import besides itself
