@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import re
 import sys
@@ -103,7 +104,7 @@ def train(args: list[str]) -> None:
 
 def _game_of(args: list[str]) -> str:
     """Return the name of the game that a command line asks for, whose options it may hold."""
-    for option, value in zip(args, [*args[1:], ""], strict=True):
+    for option, value in itertools.pairwise([*args, ""]):
         name, equals, text = option.partition("=")
         if name == "--game":
             return text if equals else value

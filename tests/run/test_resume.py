@@ -46,8 +46,8 @@ def test_a_run_in_two_calls_is_bit_equal_to_one_in_one_call(tmp_path):
 
 @pytest.mark.slow
 def test_what_terms_remember_and_an_adaptive_probability_are_resumed_bit_for_bit(tmp_path):
-    options = {"terms": "lecam,zcr", "lecam_start": 2, "mirror": True, "fresh_reals": True}
-    options |= {"augment": "bgc", "augment_target": -0.9, "augment_speed": 0.2, "steps": 20}
+    options = {"terms": ("lecam", "zcr"), "lecam_start": 2, "mirror": True, "fresh_reals": True}
+    options |= {"augment": ("bgc",), "augment_target": -0.9, "augment_speed": 0.2, "steps": 20}
     options |= {"ema_half_life": 50.0, "sample_every": 100}
     train_tiny(tiny(tmp_path / "whole", **options))
     for steps, save_every in ((7, 3), (20, 5)):
