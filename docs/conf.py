@@ -48,6 +48,7 @@ autodoc_typehints = "none"  # the signatures have them already
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 napoleon_google_docstring, napoleon_numpy_docstring, napoleon_use_ivar = True, False, True
+napoleon_attr_annotations = False  # the types hold shapes, whose stars are no markup
 
 PAGES = {  # documents outside this folder, and their pages
     "README.md": "readme",
