@@ -38,6 +38,7 @@ nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_output_stderr = "remove"  # of the kernel, which warns of its own forks
 nb_execution_show_tb = True
 
 autosummary_generate = True
