@@ -11,7 +11,6 @@ alone.
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from step_time import commit
 from tables import Table
-from vs_pytorch import Worker
+from vs_pytorch import Worker, has_modules
 
 HERE = Path(__file__).parent
 CRITICS = ("mlp_28", "dcgan_32")
@@ -105,17 +104,9 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     arguments.methods = [choose("methods", name, PEERS) for name in arguments.methods]
     if arguments.rounds < 1:
         raise UserError("--rounds must be at least 1")
-    if arguments.oracle_python and not _has_peers(arguments.oracle_python):
+    if arguments.oracle_python and not has_modules(arguments.oracle_python, "shap", "lime"):
         raise UserError(f"--oracle-python {arguments.oracle_python} is no Python that has shap and lime")
     return arguments
-
-
-def _has_peers(python: str) -> bool:
-    look = "import sys, importlib.util as u; sys.exit(not (u.find_spec('shap') and u.find_spec('lime')))"
-    try:
-        return subprocess.run([python, "-c", look], check=False).returncode == 0
-    except OSError:
-        return False
 
 
 def main(args: Sequence[str] | None = None) -> None:

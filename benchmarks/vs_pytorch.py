@@ -164,15 +164,16 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         arguments.networks, arguments.precision = [*NETWORKS], [*PRECISIONS]
     if arguments.rounds < 1 or not arguments.seconds > 0:
         raise UserError("--rounds must be at least 1 and --seconds positive")
-    if arguments.torch_python and not _has_torch(arguments.torch_python):
+    if arguments.torch_python and not has_modules(arguments.torch_python, "torch"):
         raise UserError(f"--torch-python {arguments.torch_python} is no Python that has torch")
     return arguments
 
 
-def _has_torch(python: str) -> bool:
-    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
+def has_modules(python: str, *names: str) -> bool:
+    """Return whether a path is a Python that has all of these modules."""
+    look = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
     try:
-        return subprocess.run([python, "-c", look], check=False).returncode == 0
+        return subprocess.run([python, "-c", look, *names], check=False).returncode == 0
     except OSError:
         return False
 

@@ -69,7 +69,7 @@ def rewritten(text: str, source: Path, page: Path) -> str:
 
     Args:
         text: the document.
-        source: its file.
+        source: the document's file.
         page: the file of its page.
     """
 

@@ -75,8 +75,9 @@ def from_arrays(images: Any, labels: Any = None, *, sources: Any = None, name: s
             points, float ``[N, D]`` of any range.
         labels: integers ``[N]`` or ``[N, 1]``, >= 0, or None; the largest label gives the number of classes.
             Strings are names of classes, which are numbered in their order.
-        sources: of pairs, the source of each image, ``[N, h, w, c]`` of the images' kind. An image is a whole
-            number of times as large as its source, the same along both axes.
+        sources: the source of each image, ``[N, h, w, c]``, uint8 or float as the images are; None where the
+            images are no pairs. An image is a whole number of times as large as its source, the same along
+            both axes.
         name: the name of the data set.
 
     Returns:

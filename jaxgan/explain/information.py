@@ -19,8 +19,8 @@ class UnitInformation(NamedTuple):
 
     Attributes:
         bits: mutual information of each unit's activation with the class, ``[units]``, as it is counted.
-        bias: by how much the count is expected to be too large, ``[units]``: units that know nothing have
-            ``bits`` of about their bias.
+        bias: the expected excess of `bits` over the true information, ``[units]``. A unit that knows nothing
+            has about as many bits as its bias.
     """
 
     bits: Float[np.ndarray, " unit"]

@@ -89,8 +89,8 @@ def fit(
     exp(-d^2 / (2 width^2)).
 
     Args:
-        masks: which regions are shown, ``[M, n]``.
-        values: what the critic says of each, ``[M]``.
+        masks: one row of booleans for each coalition, ``[M, n]``; true where a region is shown.
+        values: the critic's value of each coalition, ``[M]``.
         width: width of the kernel, > 0.
         ridge: weight of the squared coefficients, > 0. The intercept is not penalized.
 

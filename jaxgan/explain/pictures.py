@@ -1,7 +1,7 @@
 """Values of regions as colors: blue looks more real than the reference, red more fake, light gray neither.
 
-Red and blue of the same lightness on both sides of a light gray are told apart with every kind of color
-blindness. The colors are those of ColorBrewer's RdBu.
+The colors are those of ColorBrewer's RdBu. People with any kind of color blindness can tell its red from its
+blue.
 """
 
 from collections.abc import Sequence

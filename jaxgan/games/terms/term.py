@@ -32,7 +32,7 @@ class Context(NamedTuple):
         turn: the turn.
         play: what the generator's player did.
         real: the discriminator's verdict on what it was shown as real.
-        fake: its verdict on what it was shown as fake.
+        fake: the discriminator's verdict on what it was shown as fake.
         generator: the generator's variables; in its own turn one differentiates by their ``"params"``.
         discriminator: the discriminator's variables; in its own turn one differentiates by their
             ``"params"``.

@@ -13,7 +13,7 @@ def loss_of(term, memory, real, fake, step):
 
 
 def test_it_is_the_formula_with_the_means_of_the_steps_before():
-    """Three steps by hand: the mean of the first step, then a running one."""
+    """Three steps, written out: the mean of the first step, then a running one."""
     rng = np.random.default_rng(0)
     term, memory = LeCam(weight=0.7, decay=0.8, start_step=1), LeCam().start()
     means = None

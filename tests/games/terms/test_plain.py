@@ -24,7 +24,7 @@ def test_pairs_of_logits_are_centered():
 
 
 def test_a_step_goes_down_the_gradient_of_the_kernels():
-    """4 beta W (W^T W with a zero diagonal), by hand, for each kernel."""
+    """The gradient is 4 beta W (W^T W with a zero diagonal), of each kernel."""
     beta, rate, after = 0.01, 0.5, []
     for terms in ((), (Orthogonal(partial(penalties.orthogonal, weight=beta)),)):
         networks = mlp.Generator((2, 2, 1), (5,)), mlp.Discriminator((3,))
