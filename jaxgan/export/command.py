@@ -11,6 +11,8 @@ import numpy as np
 
 from jaxgan import sampling
 from jaxgan.export import hub
+from jaxgan.export.discriminator import has_discriminator, read_discriminator
+from jaxgan.export.encoder import has_encoder, read_encoder
 from jaxgan.export.generator import folder_of, generating, prior_of, read_generator, source_shape_of
 from jaxgan.export.onnx import LAYOUTS, write_onnx
 from jaxgan.export.portable import Portable, read_portable
@@ -103,6 +105,10 @@ def _write_hub(run: Path, folder: Path, license: str) -> None:
     description, source = network.description, folder_of(run)
     if source_shape_of(description) is not None:
         raise UserError(f"the Hub's card shows samples of latents, and {run} makes images of pictures")
+    if has_discriminator(source):
+        read_discriminator(source)  # nobody wants to share a damaged one
+    if has_encoder(source):
+        read_encoder(source)
     for file in sorted(source.iterdir()):
         if re.fullmatch(r"config\.json|(generator|discriminator|encoder)\.(safetensors|json)", file.name):
             shutil.copy(file, folder / file.name)

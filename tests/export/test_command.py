@@ -36,6 +36,15 @@ def test_the_hubs_folder_has_the_networks_samples_and_the_card(run, tmp_path):
     assert 'license: "mit"' in text
 
 
+@pytest.mark.parametrize("name", ["generator", "discriminator", "encoder"])
+def test_a_damaged_network_is_not_shared(name, tmp_path):
+    file = write(tmp_path / "run", "mlp", None) / f"{name}.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(UserError, match=rf"{name}.safetensors cannot be read"):
+        export_to(tmp_path / "run", to="hub", license="mit", out=tmp_path / "hub")
+    assert [each.name for each in tmp_path.iterdir()] == ["run"]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
