@@ -27,8 +27,7 @@ def test_every_network_fits_the_digits(network, conditional):
     experiment = build.experiment(Config(network=network, conditional=conditional), DIGITS)
     assert experiment.num_classes == (10 if conditional else None)
     assert set(experiment.arrays) == ({"image", "label"} if conditional else {"image"})
-    state = experiment.init(jax.random.key(0))
-    assert jax.eval_shape(lambda: state) == experiment.shapes
+    assert jax.eval_shape(experiment.init, jax.random.key(0)) == experiment.shapes
 
 
 @pytest.mark.slow
@@ -223,6 +222,7 @@ def test_a_run_takes_the_images_that_its_generator_asks_for_besides():
         assert config.images_per_step == images == 4 * build.experiment(config, DIGITS).step.batches
 
 
+@pytest.mark.slow
 def test_terms_are_made_with_their_settings():
     config = Config(
         terms="lecam,icr,top_k",
@@ -247,6 +247,7 @@ def test_terms_are_made_with_their_settings():
     assert (whole == 0).all()
 
 
+@pytest.mark.slow
 def test_an_adaptive_probability_is_that_of_stylegan2_ada():
     """``adjust = sign(mean - target) * batch * interval / (ada_kimg * 1000)``, with interval 4."""
     config = Config(augment="color,bgc", augment_target=0.4, augment_speed=2.0, batch_size=10, hidden=(4,))

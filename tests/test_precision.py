@@ -58,6 +58,7 @@ def test_gradients_point_the_same_way(name):
     assert all(value.dtype == jnp.float32 for value in metrics.values())
 
 
+@pytest.mark.slow
 def test_running_statistics_are_those_of_float32():
     _, full, _ = trained("dcgan")
     _, half, _ = trained("dcgan", dtype=jnp.bfloat16)

@@ -15,7 +15,9 @@ from jaxgan.system.errors import UserError
 PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
 
 
-@pytest.mark.parametrize(("shape", "platform"), [((8, 8, 1), "cpu"), ((12, 20, 3), "gpu")])
+@pytest.mark.parametrize(
+    ("shape", "platform"), [((8, 8, 1), "cpu"), pytest.param((12, 20, 3), "gpu", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", ["auto", *RECIPES])
 def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     config, line = choose(name, Facts(shape, 40, None, platform))
@@ -31,7 +33,7 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     [
         ((28, 28, 1), 3),
         pytest.param((32, 32, 3), None, marks=pytest.mark.slow),
-        ((48, 80, 3), None),
+        pytest.param((48, 80, 3), None, marks=pytest.mark.slow),
         pytest.param((64, 64, 3), None, marks=pytest.mark.slow),
         pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
     ],

@@ -215,6 +215,7 @@ def test_a_grid_has_a_category_a_column_and_a_sweep_below():
     np.testing.assert_array_equal([codes[5, :, 1], codes[4, :, 0]], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["infogan", pytest.param("acgan", marks=pytest.mark.slow), pytest.param("bigan", marks=pytest.mark.slow)],

@@ -74,6 +74,7 @@ def test_slerp_stays_on_the_sphere_and_meets_its_ends():
     np.testing.assert_allclose(sampling.slerp(0 * start, end, 0.3), 0.3 * end, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_the_gradient_of_slerp_is_finite_and_that_of_the_values(dtype):
     """Along an arc it is that of finite differences; between zero or parallel ends it is that of a line."""

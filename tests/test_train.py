@@ -272,6 +272,7 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_knows_its_data_by_content_and_not_by_path(places, monkeypatch):
     monkeypatch.chdir(places / "a")
     folder_run("../run", "pics", steps=4)
@@ -293,6 +294,7 @@ def test_a_run_knows_its_data_by_content_and_not_by_path(places, monkeypatch):
         folder_run("run", "moved/pics", steps=20)
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_version_gets_a_fingerprint(places, capsys):
     folder_run("run", "a/pics", steps=4)
     settings = json.loads(Path("run/config.json").read_text())
@@ -315,6 +317,7 @@ def test_a_run_of_an_older_version_gets_a_fingerprint(places, capsys):
         folder_run("run", "a/pics", steps=16)
 
 
+@pytest.mark.slow
 def test_class_names_are_kept_and_compared(tmp_path):
     for i, name in enumerate(("cat", "dog")):
         save_pictures(tmp_path / "pics" / name, PICTURES.images[i::2])
@@ -327,6 +330,7 @@ def test_class_names_are_kept_and_compared(tmp_path):
         folder_run(tmp_path / "run", tmp_path / "pics", steps=8, conditional=True)
 
 
+@pytest.mark.slow
 def test_held_out_images_are_not_trained_on(tmp_path):
     np.savez(tmp_path / "images.npz", images=PICTURES.images, labels=PICTURES.labels)
     folder_run(tmp_path / "run", tmp_path / "images.npz", steps=4, held_out=0.1)
@@ -377,6 +381,7 @@ def assert_same_run(run, plain):
         assert (run / name).read_bytes() == (plain / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_a_run_is_the_same_whatever_jax_is_told(tmp_path, plain, name):
     with ENVIRONMENTS[name]():
@@ -384,6 +389,7 @@ def test_a_run_is_the_same_whatever_jax_is_told(tmp_path, plain, name):
     assert_same_run(run.workdir, plain)
 
 
+@pytest.mark.slow
 def test_a_run_whose_folder_and_output_know_no_text_is_the_same(tmp_path, plain, monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", out)
@@ -402,6 +408,7 @@ def test_a_run_whose_folder_and_output_know_no_text_is_the_same(tmp_path, plain,
     assert rb"64 images of step 12 in" in out.buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_without_jit_a_run_goes_on_uncompiled(tmp_path, plain):
     train.run(tiny(tmp_path / "run", steps=11), dataset=PICTURES, **SMALL)
     with jax.disable_jit():

@@ -96,6 +96,7 @@ def test_the_dirac_gan_looked_at():
     np.testing.assert_allclose([findings["real_logit"], findings["fake_logit"]], [0, 0.5])
 
 
+@pytest.mark.slow
 def test_a_dead_generator_and_a_collapsed_one_are_seen():
     images = jax.random.normal(KEY, (64, 8, 8, 1))
     modules = mlp.Generator((8, 8, 1), (16,)), mlp.Discriminator((16,))
@@ -239,6 +240,7 @@ def test_a_cure_that_is_in_use_is_not_offered():
     assert alarm.cure == "a larger `penalty_weight` or a smaller `generator_learning_rate`"
 
 
+@pytest.mark.slow
 def test_a_warning_ends_with_its_cause(tmp_path):
     run(tmp_path / "run", 12, 2)
     file = tmp_path / "run/diagnostics.jsonl"

@@ -180,6 +180,7 @@ def test_the_librarys_own_networks_have_no_traps(conditional):
         assert notes_of(Config(conditional=conditional), **own) == ()
 
 
+@pytest.mark.slow
 def test_a_wasserstein_loss_wants_a_constraint():
     wasserstein = Config(loss="wasserstein")
     (note,) = notes_of(wasserstein)
@@ -197,6 +198,7 @@ def test_a_wasserstein_loss_wants_a_constraint():
         assert notes_of(wasserstein, **own) == ()
 
 
+@pytest.mark.slow
 def test_a_run_says_its_traps_once(tmp_path):
     class Sigmoid(mlp.Generator):
         @nn.compact

@@ -33,6 +33,7 @@ def places(tmp_path, monkeypatch):
 QUICK = {"extractor": "digits-cnn", "metrics": ["sliced_wasserstein"], "n": 60}
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_against_what_it_learned_from_any_folder(places, digits_cnn, monkeypatch):
     expected = evaluate.evaluate(places / "run", **QUICK)
     monkeypatch.chdir(places / "b")
@@ -64,6 +65,7 @@ def test_other_data_in_the_same_place_are_refused(places, digits_cnn):
     assert evaluate.evaluate(places / "run", against=places / "a/pics", **QUICK).scalars
 
 
+@pytest.mark.slow
 def test_a_run_of_ones_own_arrays_wants_a_name(tmp_path, digits_cnn):
     dataset = data.from_arrays(DIGITS.images[:40])
     train.run(Config(workdir=tmp_path / "run", steps=2, batch_size=8, hidden=8, quiet=True), dataset=dataset)
@@ -137,6 +139,7 @@ class TestHeldOut:
                 evaluate.evaluate(tmp_path / "fakes.npz", against=source, held_out=held_out, **options)
 
 
+@pytest.mark.slow
 def test_classes_of_other_names_are_not_compared(tmp_path, digits_cnn):
     for kind in ("here", "there"):
         for i, name in enumerate(("cat", "dog") if kind == "here" else ("cat", "fox")):
@@ -159,6 +162,7 @@ def test_the_extractor_of_the_run_is_used_again(tmp_path, digits_cnn):
     assert evaluate.evaluate(run, metrics=("kid",), n=60).protocol["extractor"] == "digits-cnn"
 
 
+@pytest.mark.slow
 def test_a_file_with_splits_is_learned_and_measured_by_them(tmp_path, digits_cnn):
     """MedMNIST's files hold train_images, train_labels, test_images, ..."""
     parts = {"train": slice(0, 200), "val": slice(200, 220), "test": slice(220, 300)}

@@ -49,6 +49,7 @@ def some(images, labels):
 TRAIN, TEST = reals(slice(0, 1200)), reals(slice(1200, None))
 
 
+@pytest.mark.slow
 def test_copies_teach_as_much_as_the_originals_and_wrong_labels_teach_nothing(recipe, own_cache):
     copies = evaluate.trained_on_fakes(some(TRAIN.images, TRAIN.labels), TRAIN, TEST)
     linear = LogisticRegression(max_iter=500).fit(TRAIN.images.reshape(1200, -1) / 255, TRAIN.labels)

@@ -68,6 +68,7 @@ def test_by_itself_it_measures_psnr_ssim_and_fid(run, tmp_path, digits_cnn):
     assert set(report.scalars) == names
 
 
+@pytest.mark.slow
 def test_held_out_images_are_measured_or_a_note_says_that_they_were_learned(run, tmp_path):
     learned = "these are the images that it was trained on: train with `held_out` 0.1 to measure on others"
     assert learned in evaluate.evaluate(run, metrics="psnr", n=20, out=tmp_path).notes
@@ -85,6 +86,7 @@ def test_held_out_images_are_measured_or_a_note_says_that_they_were_learned(run,
     assert report.scalars["psnr"] == pytest.approx(metrics.psnr(reals, made).value, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_draws_depend_on_the_seed_and_the_image_alone(tmp_path):
     game = Paired("inpainting", translator="srresnet", **SMALL)
     train.run(Config(game=game, workdir=str(tmp_path / "run"), **STEPS))
@@ -95,6 +97,7 @@ def test_draws_depend_on_the_seed_and_the_image_alone(tmp_path):
     assert psnr[0] == psnr[1] != psnr[2]
 
 
+@pytest.mark.slow
 def test_pairs_are_measured_on_the_split_that_was_not_learned(pairs, tmp_path):
     file, arrays = pairs
     folder = tmp_path / "run"
@@ -111,6 +114,7 @@ def test_pairs_are_measured_on_the_split_that_was_not_learned(pairs, tmp_path):
     assert (report.protocol["split"], report.protocol["n_real"]) == ("test", 12)
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_while_it_trains(tmp_path, digits_cnn):
     folder = tmp_path / "run"
     options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": ("kid",)}

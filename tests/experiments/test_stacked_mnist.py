@@ -48,6 +48,7 @@ def test_a_run_remembers_how_often_the_penalty_is_computed(stacked_mnist):
     assert labels[1] != labels[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [4, pytest.param(8, marks=pytest.mark.slow)])
 def test_the_networks_start_near_the_data(stacked_mnist, width):
     """At the start pixels have about unit variance, whatever the width, and are centered for each image."""

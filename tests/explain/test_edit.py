@@ -17,6 +17,7 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_images_are_moved_along_the_direction_that_is_asked_for(run, tmp_path, capsys):
     out = tmp_path / "new/edit.png"
     cli.main(

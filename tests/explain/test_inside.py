@@ -86,6 +86,7 @@ def test_a_function_of_activations_compiles_once(shared):
     assert len(traced) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", generators.NAMES)
 def test_each_family_can_be_edited_by_path(name):
     network = generators.of_family(name)

@@ -54,6 +54,7 @@ def test_own_fakes_come_back(module):
     )
 
 
+@pytest.mark.slow
 def test_labels_features_and_kept_coordinates_count():
     def generate(latents, labels):
         return linear(latents) + labels[:, None, None, None].astype(jnp.float32)

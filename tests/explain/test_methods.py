@@ -38,6 +38,7 @@ def test_each_family_has_directions_by_every_method(name, num_classes):
         assert abs(found.vectors[0] @ found.vectors[1]) < 0.99 * space.scale.max() ** 2
 
 
+@pytest.mark.slow
 def test_ganspace_of_w_is_its_principal_components():
     network = generators.of_family("stylegan2")
     space = space_of(network)

@@ -48,6 +48,7 @@ def test_pictures_of_another_size_are_resized_and_that_is_said(run, tmp_path):
     assert any("were cut around their center and resized" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_for_its_training_images_and_held_out_images(digits_run):
     found = explain.project(digits_run, n=4, steps=2, restarts=1)
     assert found.labels.shape == (4,)
@@ -55,6 +56,7 @@ def test_a_run_is_asked_for_its_training_images_and_held_out_images(digits_run):
     assert any("no held-out images" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_stylegan2_has_its_pictures_in_w(tmp_path):
     network = generators.of_family("stylegan2")
     export.save_generator(

@@ -179,6 +179,7 @@ class Diverged(nn.Module):
         return images.sum((1, 2, 3)) * self.param("scale", nn.initializers.constant(jnp.nan), ())
 
 
+@pytest.mark.slow
 def test_a_discriminator_that_diverged_is_one_sentence():
     with pytest.raises(UserError, match="the discriminator of run says NaN or infinity"):
         critic_section(subject(Diverged(), learned=reals(REALS)))

@@ -64,6 +64,7 @@ def test_what_cannot_be_had_is_a_note(tmp_path):
     assert section.notes == ("units cannot be shown: the generator has no hidden layer",)
 
 
+@pytest.mark.slow
 def test_layers_that_cannot_be_listened_to_are_a_note_and_no_crash(subject):
     network = generators.network(Scanned(), 4)
     (note,) = units_section(subject._replace(generator=network)).notes

@@ -78,6 +78,7 @@ def test_hidden_layers_leave_out_latents_and_count_shared_features_once(linear):
     np.testing.assert_allclose(layer.features, LATENTS @ linear[1]["first"], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("name", generators.NAMES)
 def test_each_family_has_hidden_layers(name, num_classes):

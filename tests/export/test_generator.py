@@ -36,14 +36,19 @@ def save(folder, generator, *, num_classes=None, image_shape=(8, 8, 1)):
     ("generator", "num_classes"),
     [
         (mlp.Generator((8, 8, 1), (5, 7)), None),
-        (mlp.Generator((8, 8, 1), squash=False, num_classes=3), 3),
-        (dcgan.Generator((8, 8, 1), 4), None),
         (dcgan.Generator((8, 8, 1), 4, num_classes=3), 3),
-        (small_networks.pair("resnet", 3)[0].clone(attention=(8,), spectral=True), 3),
-        (small_networks.pair("biggan", 3)[0], 3),
-        (small_networks.pair("fastgan", 3)[0], 3),
-        (small_networks.pair("r3gan", 3)[0], 3),
-        (stylegan2.Generator((8, 8, 1), 16, 2, 1, 3, "resnet", mixing=0.5, num_classes=3), 3),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                (mlp.Generator((8, 8, 1), squash=False, num_classes=3), 3),
+                (dcgan.Generator((8, 8, 1), 4), None),
+                (small_networks.pair("resnet", 3)[0].clone(attention=(8,), spectral=True), 3),
+                (small_networks.pair("biggan", 3)[0], 3),
+                (small_networks.pair("fastgan", 3)[0], 3),
+                (small_networks.pair("r3gan", 3)[0], 3),
+                (stylegan2.Generator((8, 8, 1), 16, 2, 1, 3, "resnet", mixing=0.5, num_classes=3), 3),
+            ]
+        ),
     ],
 )
 def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classes):
@@ -62,6 +67,7 @@ def test_what_was_saved_comes_back_as_a_function(tmp_path, generator, num_classe
     assert export.read_description(tmp_path)["step"] == 12
 
 
+@pytest.mark.slow
 def test_a_generator_with_a_truncation_takes_it_and_others_refuse_it(tmp_path):
     module = stylegan2.Generator((8, 8, 1), 16, 2, 1, 3)
     variables = save(tmp_path / "style", module)

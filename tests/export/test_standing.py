@@ -46,6 +46,7 @@ def test_they_are_the_means_of_the_batches_statistics_for_any_decay(momentum):
     np.testing.assert_allclose(standing["var"], np.mean([x.var(0) for x in batches], axis=0), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "num_classes"),
     [(dcgan.Generator((8, 8, 1), 2), None), (small_networks.pair("biggan", 3)[0], 3)],

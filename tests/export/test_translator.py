@@ -37,6 +37,7 @@ def saved(folder, name):
     return module, variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_is_read_again_and_takes_any_size(name, tmp_path):
     module, variables = saved(tmp_path, name)

@@ -119,6 +119,7 @@ def test_a_log_that_cannot_be_written_hides_no_error(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_pictures_plots_and_tensorboard_are_no_reason_to_stop(tmp_path, capsys):
     """Each lies in the way of what would be written."""
     run = tmp_path / "run"

@@ -213,6 +213,7 @@ def spoil(folder):
     return 7
 
 
+@pytest.mark.slow
 def test_a_run_on_pictures_as_they_come_never_stops_in_the_middle(tmp_path, capsys):
     readable = spoil(tmp_path / "pictures")
     config = tiny(tmp_path / "run", data=str(tmp_path / "pictures"), image_size=4, batch_size=4, steps=3)

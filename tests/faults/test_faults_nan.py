@@ -98,6 +98,7 @@ def test_rollback_goes_on_with_other_draws_and_exactly_so_after_a_stop(tmp_path)
     assert ours[4] != theirs[4]
 
 
+@pytest.mark.slow
 def test_rollbacks_are_counted(tmp_path):
     """Without a checkpoint a rollback starts over; the last one that is allowed is the last."""
     config = tiny(tmp_path / "run", save_every=100, on_nan="rollback", rollbacks=2)

@@ -59,6 +59,7 @@ def test_parts_are_every_nth_example_and_all_is_averaged():
     assert collections["count"].dtype == jnp.int32
 
 
+@pytest.mark.slow
 def test_running_statistics_are_those_of_the_parts():
     """Batch normalisation sees parts: their means average to the batch's, their variances do not."""
     state, _, batch_at, stored = modes.make("convolutions, batch norm")

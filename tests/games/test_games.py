@@ -349,6 +349,7 @@ def test_a_batch_in_parts_gives_the_same_numbers(name):
 OWN = {"mirror": True, "fresh_reals": True, "generator_batch": 2}  # what the generator's turn may take
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mode", ["shard_map", pytest.param("jit", marks=SLOW), pytest.param("pmap", marks=SLOW)]
 )
@@ -357,6 +358,7 @@ def test_devices_agree_on_batches_of_the_generators_own(options, mode):
     assert difference(train("acgan", mode, 2, **options), train("acgan", **options)) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [OWN, {"generator_batch": 3}])
 def test_parts_agree_on_batches_of_the_generators_own(options):
     assert difference(train("acgan", accumulate=2, **options), train("acgan", **options)) < 1e-5

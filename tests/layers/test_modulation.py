@@ -56,6 +56,7 @@ def test_scaling_inputs_and_outputs_is_a_kernel_for_each_example(taps, demodulat
     np.testing.assert_allclose(modulated_conv(*factors(taps), **options), want, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("upsample", [False, True])
 def test_gradients_of_second_order_are_those_of_finite_differences(upsample):
     def energy(*arrays):

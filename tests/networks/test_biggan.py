@@ -100,6 +100,7 @@ def initial(module, *inputs):
     return named_leaves(jax.jit(init)(jax.random.key(0)))
 
 
+@pytest.mark.slow
 def test_initial_kernels_are_orthogonal_or_narrow():
     labels = jnp.zeros(2, jnp.int32)
     fields = {"num_classes": 3, "attention": (4,)}
@@ -119,6 +120,7 @@ def test_initial_kernels_are_orthogonal_or_narrow():
             np.testing.assert_allclose(leaf.std(), 0.02, rtol=0.15, err_msg=name)
 
 
+@pytest.mark.slow
 def test_each_chunk_of_the_latents_moves_its_block_alone():
     """A later chunk cannot change the maps of an earlier block."""
     generator = biggan.Generator((16, 16, 1), 4, (2, 2, 2), num_classes=2, shared=3)
@@ -155,6 +157,7 @@ def test_truncated_latents_are_those_that_are_drawn_again():
     assert jnp.isfinite(gradient).all()
 
 
+@pytest.mark.slow
 def test_a_truncation_is_of_the_latents_in_drawing():
     generator = biggan.Generator((8, 8, 1), 4, (1, 1))
     latents = jax.random.normal(jax.random.key(0), (3, 5))

@@ -25,6 +25,7 @@ ACTIVATIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JUDGES)
 def test_heads_are_beside_the_logit_and_change_nothing_else(name):
     plain, headed = JUDGES[name](), JUDGES[name](heads=(5, 7))

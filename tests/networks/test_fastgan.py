@@ -95,6 +95,7 @@ def test_a_pooled_pixel_is_the_mean_of_the_pixels_that_it_covers(shape):
         np.testing.assert_allclose(pooled[:, i, j], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_kernels_begin_narrow_and_scales_about_one():
     generator, discriminator = fastgan.for_images((16, 16, 3), 16, num_classes=3)
     labels = jnp.zeros(2, jnp.int32)

@@ -83,6 +83,7 @@ def test_dcgan_with_a_dense_layer_has_the_layers_of_infogan():
     assert parameter_count(variables) == convolutions + dense + 1025 + 1025 * 128 + 129 * 12
 
 
+@pytest.mark.slow
 def test_dcgan_weights_are_normal_with_deviation_a_fiftieth():
     variables = dcgan.Generator((32, 32, 3)).init(jax.random.key(0), jnp.zeros((1, 100)), train=False)
     for name, leaf in named_leaves(variables["params"]).items():
@@ -120,6 +121,7 @@ def test_labels_matter_and_are_never_dropped(family):
             shapes(module.clone(num_classes=3), inputs)
 
 
+@pytest.mark.slow
 def test_spectral_normalization_bounds_every_layer():
     module = dcgan.Discriminator(8, norm="spectral")
     images = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))

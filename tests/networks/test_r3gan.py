@@ -73,6 +73,7 @@ def test_blocks_begin_as_the_identity(num_classes):
         assert np.abs(outputs[0]).max() > 0
 
 
+@pytest.mark.slow
 def test_initial_gains_are_the_papers():
     """The deviation of each kernel, and the biases, which are 0; networks of six blocks and two networks of eight."""
     generator, discriminator = r3gan.preset("cifar10", num_classes=10)
@@ -98,6 +99,7 @@ def test_initial_gains_are_the_papers():
     assert r3gan.block_gain(8) == pytest.approx((2 / 1.04) ** 0.5 * 8**-0.25)
 
 
+@pytest.mark.slow
 def test_the_pixels_of_images_are_not_limited_and_labels_matter():
     generator, discriminator = small(3)
     latents, labels = 20 * jnp.ones((3, 5)), jnp.array([0, 1, 2])

@@ -73,6 +73,7 @@ def test_the_family_s_widths_grow_into_the_presets():
         assert resnet.for_images(generator.image_shape, width) == (generator, discriminator)
 
 
+@pytest.mark.slow
 def test_initial_kernels_have_the_variance_of_glorot():
     """Uniform with gain 1; 3x3 kernels of blocks have twice this variance, but not the generator's last one."""
     generator, discriminator = resnet.for_images((16, 16, 3), 64)

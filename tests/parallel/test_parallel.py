@@ -29,7 +29,7 @@ AUGMENTED = "R1 and R2 through DiffAugment"
     ("game", "mode"),
     [
         *((DENSE, mode) for mode in MODES),
-        (AUGMENTED, "shard_map"),
+        pytest.param(AUGMENTED, "shard_map", marks=pytest.mark.slow),
         pytest.param(AUGMENTED, "jit", marks=pytest.mark.slow),
         pytest.param(AUGMENTED, "pmap", marks=pytest.mark.slow),
         (BATCH_NORM, "shard_map"),
@@ -68,6 +68,7 @@ def test_many_devices_give_the_numbers_of_one(devices, modes):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "game",
     ["dense", *(pytest.param(game, marks=pytest.mark.slow) for game in ("DiffAugment", "StyleGAN2, R1"))],

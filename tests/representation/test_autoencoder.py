@@ -1,6 +1,7 @@
 """The autoencoder of an encoder and a generator."""
 
 import numpy as np
+import pytest
 
 from jaxgan.networks import dcgan, encoders, mlp
 from jaxgan.representation.autoencoder import train_autoencoder
@@ -14,6 +15,7 @@ def error(twin, images, given=None):
     return ((made - floats(images)) ** 2).mean()
 
 
+@pytest.mark.slow
 def test_it_learns_to_make_images_again_and_depends_on_the_seed_alone():
     networks = encoders.DenseEncoder(2, (16,)), mlp.Generator((4, 4, 1), (16,))
     first = train_autoencoder(*networks, IMAGES, seed=0, steps=1)

@@ -92,6 +92,7 @@ def test_a_linear_generator_is_inverted_and_the_ratio_says_so(tmp_path, capsys):
     np.testing.assert_allclose(fitted.ratio, far / apart, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_conditional_generator_gets_an_encoder_of_its_family(tmp_path):
     write(tmp_path, discriminator=mlp.Discriminator((7,), num_classes=10), classes=10)
     fitted = representation.train_encoder(tmp_path, "digits", steps=3, quiet=True)

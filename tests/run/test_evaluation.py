@@ -112,6 +112,7 @@ def script(monkeypatch):
     return use
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_kept_and_a_nan_never_wins(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: None, 8: 5.0, 10: None, 12: 4.0})
     folder = run(tmp_path / "run", evaluate_every=2, keep=2, save_every=2).workdir
@@ -184,6 +185,7 @@ def test_what_is_missing_of_a_finished_run_is_made_anew(tmp_path, script):
     assert "the generator of step 4, the best, cannot be read" in (folder / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_stops_on_its_target_and_stays_done(tmp_path, script):
     script({2: 9.0, 4: 3.0, 6: 8.0, 8: 2.0, 10: 1.0})
     goal = {"evaluate_every": 2, "stop_at": "fid=3.5"}

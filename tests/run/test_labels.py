@@ -84,6 +84,7 @@ def test_labels_are_readable():
         assert "0x" not in describe(one)
 
 
+@pytest.mark.slow
 def test_labels_are_the_same_in_another_process(run_program, tmp_path):
     program = tmp_path / "labels.py"
     program.write_text(
@@ -115,6 +116,7 @@ def test_a_label_of_ones_own_wins_and_a_long_one_is_cut():
         labels_of({"penalty": scaled(1.0)}, {"update": "mine"})
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_its_own_pieces_only(tmp_path):
     config = Config(
         workdir=str(tmp_path / "run"), steps=1, batch_size=8, hidden=(4,), quiet=True, diagnose_every=None

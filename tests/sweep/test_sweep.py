@@ -150,6 +150,7 @@ def test_numbers_of_terms_and_a_target_vary_within_a_program(tmp_path):
     assert not same(program.member(state, 0).terms, program.member(state, 1).terms)
 
 
+@pytest.mark.slow
 def test_members_are_spread_over_the_devices_and_have_nothing_to_say_to_each_other(three):
     some, population = three
     assert population.size == 4
@@ -179,6 +180,7 @@ def test_a_member_that_diverges_is_frozen_and_the_others_are_not_disturbed(three
     assert same(advance(population, sick, 3, 2)[0], beside)  # however it is cut into calls
 
 
+@pytest.mark.slow
 def test_a_frozen_member_stays_so_where_its_next_step_would_be_finite():
     gan = build.experiment(BASE, data.digits()).init(jax.random.key(0))
     state = program.Member(
@@ -515,6 +517,7 @@ def test_a_script_that_is_no_experiment_is_one_sentence(tmp_path, text, why):
         settings.read_config(file)
 
 
+@pytest.mark.slow
 def test_figures_of_every_kind_of_sweep(tmp_path, drawn_figures):
     names = ("discriminator_loss", "generator_loss", "real_logit", "fake_logit")
     rng = np.random.default_rng(0)
@@ -595,6 +598,7 @@ def test_weights_of_efficientnet_make_a_plan_and_are_the_same_for_all_members(mo
     assert [config.efficientnet_weights for config in asked] == ["one"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_a_version_without_diverged_at_goes_on(three, tmp_path):
     """Members were marked in the generator's counter, by the negative of the step at which they diverged."""
     some, population = three

@@ -37,6 +37,7 @@ def test_the_resize_is_pillows_bicubic(size):
         np.testing.assert_allclose(made[0, ..., channel], expected, atol=0.01)
 
 
+@pytest.mark.slow
 def test_every_block_is_the_other_implementations(drawn):
     network = PUBLISHED[EFFICIENTNET]
     variables = convert(network, drawn, Path("drawn"))

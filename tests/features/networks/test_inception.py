@@ -47,6 +47,7 @@ def test_resize_by_hand():
     np.testing.assert_allclose(resize(row, 6)[0, 5, :, 0], expected)
 
 
+@pytest.mark.slow
 def test_every_block_is_torch_fidelitys():
     network = PUBLISHED[NAME].module
     variables = convert(PUBLISHED[NAME], drawn(), Path("drawn"))
@@ -76,6 +77,7 @@ def test_every_block_is_torch_fidelitys():
     np.testing.assert_allclose(logits, GOLDEN["logits"], atol=1e-5 * np.abs(GOLDEN["logits"]).max())
 
 
+@pytest.mark.slow
 def test_other_weights_carry_their_hash_and_gray_is_color(tmp_path):
     arrays = drawn()
     save_file(arrays, tmp_path / "weights.safetensors")

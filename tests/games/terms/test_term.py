@@ -81,6 +81,7 @@ def train(mode="one", devices=1, steps=3, game=None, **options):
     return state, metrics
 
 
+@pytest.mark.slow
 def test_devices_agree_with_one():
     state, metrics = train()
     assert difference(train("shard_map", 2), (state, metrics)) < 1e-5
@@ -101,6 +102,7 @@ def test_devices_agree_with_one_in_every_mode(mode):
     assert difference(train(mode, 2, game=game), train(game=game)) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_gives_the_same_numbers():
     assert difference(train(accumulate=2), train()) < 1e-5
 

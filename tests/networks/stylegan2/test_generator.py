@@ -69,6 +69,7 @@ def test_truncation_in_training_is_refused(plain):
         module.apply(variables, LATENTS, train=True, truncation=0.5, rngs={"examples": jax.random.key(0)})
 
 
+@pytest.mark.slow
 def test_the_average_of_w_is_that_of_the_batches_means():
     module, variables = made(mixing=0.5)
     ws = module.apply(variables, LATENTS, train=False, method="map")
@@ -105,6 +106,7 @@ def test_without_mixing_training_and_drawing_differ_in_noise_alone():
     assert not np.allclose(first, second, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_two_devices_draw_and_learn_what_one_does():
     module, variables = made(num_classes=3)
     labels = jnp.array([0, 1, 2, 0])

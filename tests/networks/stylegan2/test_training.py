@@ -45,6 +45,7 @@ def assert_close(one, other):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), one, other)
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_gives_the_gradients_of_the_whole():
     modules = networks(noise=False, mixing=0.0)
     state = first_state(*modules)
@@ -52,6 +53,7 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole():
     assert_close(parts, whole)
 
 
+@pytest.mark.slow
 def test_members_of_a_population_are_single_runs():
     modules = networks()
     step = one_step(*modules)

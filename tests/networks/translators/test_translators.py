@@ -57,6 +57,7 @@ def test_padding_repeats_the_edge_and_is_cropped_again(name):
     np.testing.assert_allclose(module.apply(variables, sources, train=False), images[:, :6, :7], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [SRResNet(1, 1, 3, 2), SRResNet(1, 6, 3, 1), SRResNet(1, 4, 3, 0)])
 def test_a_pixel_looks_no_farther_than_its_reach(module):
     size = 2 * module.reach + 3
@@ -85,6 +86,7 @@ def test_an_srresnet_begins_as_its_source_and_is_clipped_where_it_draws():
     assert np.abs(module.apply(shifted, sources, train=False)).max() <= 1
 
 
+@pytest.mark.slow
 def test_dropout_is_noise_of_training_alone():
     module = UNet(1, 2, 5, dropout=0.5)
     sources = jax.random.normal(KEY, (1, 32, 32, 1))
