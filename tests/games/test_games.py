@@ -327,7 +327,7 @@ def test_devices_agree_with_one(name, mode):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NEW)
-@pytest.mark.parametrize("mode", ["one", "shard_map"])
+@pytest.mark.parametrize("mode", [pytest.param("one", marks=pytest.mark.long), "shard_map"])
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_plays_every_game_on_any_device(name, mode, rule):
     state, metrics = train(name, mode, 2, update=RULES[rule], d_steps=2, steps=2)

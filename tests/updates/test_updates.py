@@ -154,8 +154,18 @@ NETWORKS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("networks", NETWORKS)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("name", "networks"),
+    [
+        pytest.param(
+            name,
+            networks,
+            marks=() if name == "consensus" or networks in ("mlp", "spectral") else pytest.mark.long,
+        )
+        for name in RULES
+        for networks in NETWORKS
+    ],
+)
 def test_two_devices_agree_with_one(name, networks):
     """Second derivatives go through the averages over the axis. SGD; in float64, as they amplify rounding."""
     with jax.enable_x64(True):
