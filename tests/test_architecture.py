@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "config": {"names", "rules"},
     "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
     "rules": {"games", "networks", "prior"},
-    "features": {"data", "images", "layers", "state"},
+    "features": {"data", "images", "inert", "layers", "state"},
     "parallel": {"games", "state", "step"},
     "diagnostics": {"games", "images", "prior", "state", "updates"},
     "step": {"games", "images", "state", "updates"},

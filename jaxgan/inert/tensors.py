@@ -161,6 +161,9 @@ class WeightFile:
             return Tensor(arguments[0], *_view(*arguments[1:4]))
         if value.calls("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"):
             return _numpy_array(value.state)
+        if value.calls("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"):
+            content, kind, shape, order = arguments if len(arguments) == 4 else (None,) * 4
+            return _numpy_array((1, shape, kind, order == "F", content))
         if isinstance(value.function, Name) and value.function.name.startswith("_rebuild"):
             raise ValueError(f"it has tensors of a kind that is not read, {value.function}")
         return None
@@ -179,7 +182,7 @@ class WeightFile:
         kind = np.dtype("<u2" if storage.kind == _BFLOAT16 else storage.kind)
         content = storage.parts[storage.key]
         if len(content) < storage.count * kind.itemsize:
-            raise ValueError("a storage is shorter than it says")
+            raise ValueError("a tensor reaches beyond its storage, which is shorter than it says")
         if size == 0:
             values = np.zeros(shape, kind)
         else:
@@ -265,7 +268,7 @@ def _numpy_array(state: Any) -> Tensor:
         content = content.arguments[0]
     if isinstance(content, str):  # bytes of Python 2
         content = content.encode("latin-1")
-    if not isinstance(content, bytes):
+    if not isinstance(content, bytes | bytearray):
         raise ValueError("an array of NumPy has no bytes")
     _, shape, _ = _view(0, shape, shape)
     counted = shape if columns_first else shape[::-1]
