@@ -273,6 +273,20 @@ _ACTIONS: dict[str, _Action] = {
 }
 
 
+def bytes_of(value: Any) -> bytes | None:
+    """Return bytes, also those of the first protocols, which call a codec; None for anything else."""
+    if isinstance(value, Call) and isinstance(value.arguments, tuple):
+        if value.calls("__builtin__.bytes", "builtins.bytes") and not value.arguments:
+            return b""
+        value = value.arguments[0] if value.calls("_codecs.encode") and value.arguments else None
+    if isinstance(value, str):
+        try:
+            return value.encode("latin-1")
+        except UnicodeEncodeError:
+            return None
+    return bytes(value) if isinstance(value, bytes | bytearray) else None
+
+
 def entries_of(value: Any) -> dict[Any, Any] | None:
     """Return the entries of a dictionary, or of an object that would be one; None for anything else."""
     if isinstance(value, dict):

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from jaxgan.inert.pickles import Call, Name, Program
+from jaxgan.inert.pickles import Call, Name, Program, bytes_of
 
 MAGIC = 0x1950A86A20F9469CFC6C  # the first number of the older format
 MOST_BYTES = 8 * 2**30  # of a file
@@ -202,8 +202,12 @@ class WeightFile:
         if not isinstance(value, Call) or not value.calls("torch.storage._load_from_bytes"):
             raise ValueError("a tensor has no storage")
         if id(value) not in self._nested:
-            content = value.arguments[0] if isinstance(value.arguments, tuple) and value.arguments else None
-            found = self._read(content) if isinstance(content, bytes) else None
+            content = (
+                bytes_of(value.arguments[0])
+                if isinstance(value.arguments, tuple) and value.arguments
+                else None
+            )
+            found = None if content is None else self._read(content)
             if not isinstance(found, Storage):
                 raise ValueError("a tensor has no storage")
             self._nested[id(value)] = found
@@ -264,11 +268,8 @@ def _numpy_array(state: Any) -> Tensor:
         order = kind.state[1] if isinstance(kind.state, tuple) and len(kind.state) > 1 else "<"
     if not isinstance(code, str) or code not in _NUMPY_KINDS or order not in ("<", ">", "|", "="):
         raise ValueError("an array of NumPy has a type that is not read")
-    if isinstance(content, Call) and content.calls("_codecs.encode") and content.arguments:
-        content = content.arguments[0]
-    if isinstance(content, str):  # bytes of Python 2
-        content = content.encode("latin-1")
-    if not isinstance(content, bytes | bytearray):
+    content = bytes_of(content)
+    if content is None:
         raise ValueError("an array of NumPy has no bytes")
     _, shape, _ = _view(0, shape, shape)
     counted = shape if columns_first else shape[::-1]
