@@ -6,10 +6,11 @@ something, or make an object, makes a `Call`, which keeps the arguments, the sta
 object would get. Lists, tuples, dictionaries, strings, bytes and numbers are real.
 """
 
+import io
 import pickletools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 MOST_INSTRUCTIONS = 4_000_000  # in one file; the snapshots of the largest networks have some 300,000
 
@@ -73,11 +74,11 @@ class Program:
     def __init__(self, limit: int = MOST_INSTRUCTIONS) -> None:
         self.left = self.limit = limit
 
-    def follow(self, file: BinaryIO, persistent: Callable[[Any], Any] | None = None) -> Any:
+    def follow(self, file: io.BytesIO, persistent: Callable[[Any], Any] | None = None) -> Any:
         """Return what the pickle at the file's position makes, and leave the position behind it.
 
         Args:
-            file: a file in memory, whose ``read(n)`` allocates no more than it holds.
+            file: a file in memory: a read of what a pickle claims takes no more memory than there is content.
             persistent: makes something of a persistent id; None where there are none.
 
         Raises:

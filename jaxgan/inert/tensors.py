@@ -13,7 +13,7 @@ import math
 import struct
 import zipfile
 from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -202,11 +202,8 @@ class WeightFile:
         if not isinstance(value, Call) or not value.calls("torch.storage._load_from_bytes"):
             raise ValueError("a tensor has no storage")
         if id(value) not in self._nested:
-            content = (
-                bytes_of(value.arguments[0])
-                if isinstance(value.arguments, tuple) and value.arguments
-                else None
-            )
+            arguments = value.arguments if isinstance(value.arguments, tuple) else ()
+            content = bytes_of(arguments[0]) if arguments else None
             found = None if content is None else self._read(content)
             if not isinstance(found, Storage):
                 raise ValueError("a tensor has no storage")
@@ -282,7 +279,7 @@ def _numpy_array(state: Any) -> Tensor:
     return Tensor(Storage(kind, math.prod(shape), {"": content}, ""), 0, shape, strides)
 
 
-def _exactly(file: BinaryIO, count: int) -> bytes:
+def _exactly(file: io.BytesIO, count: int) -> bytes:
     content = file.read(count) if count >= 0 else b""
     if len(content) != count:
         raise ValueError("it ends too early")
