@@ -17,6 +17,10 @@ from jaxgan.export.importing.plan import Entry, OtherNetworkError, Plan, Source,
 from jaxgan.networks import biggan
 
 _UNUSED = r".*\.(num_batches_tracked|accumulation_counter)"
+_SYNCHRONIZED = (
+    "the authors' synchronized batch normalization multiplies by its scale in training, and adds it when "
+    "images are drawn; here it always multiplies, so images differ from theirs"
+)
 _SMALL = 32  # pixels up to which two of the discriminator's four blocks halve
 
 
@@ -84,7 +88,9 @@ def generator(source: Source) -> Plan:
         attention=tuple(side * 2 ** (block + 1) for block in attention),
     )
     latent_dim = first * (blocks + 1) if chunk else first
-    return Plan(module, entries, image_shape, latent_dim, classes, _UNUSED)
+    synchronized = "output_layer.0.bn.running_mean" in source
+    notes = (_SYNCHRONIZED,) if synchronized else ()
+    return Plan(module, entries, image_shape, latent_dim, classes, _UNUSED, notes)
 
 
 def discriminator(source: Source, image_shape: tuple[int, ...]) -> Plan:

@@ -154,9 +154,9 @@ def import_weights(
 
 def _read(file: Path) -> tuple[WeightFile, str]:
     """Return the content of a file, and its SHA-256."""
-    if not file.is_file():
-        raise UserError(f"there is no file at {file}")
     try:
+        if not file.is_file():
+            raise UserError(f"there is no file at {file}")
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise UserError(f"{file} is larger than {MOST_BYTES / 2**30:.0f} GiB, the most that is read")

@@ -122,9 +122,9 @@ class Source:
                     f"{setting} of {shown(place) or 'the network'} is {value}, not {known}"
                 )
 
-    def has_setting(self, setting: str, *ignored: Any) -> bool:
-        """Return whether any module has a setting that is none of some values."""
-        return any(each.get(setting) not in (None, False, *ignored) for each in self.settings.values())
+    def has_setting(self, setting: str) -> bool:
+        """Return whether any module has a setting that is neither None nor False."""
+        return any(each.get(setting) not in (None, False) for each in self.settings.values())
 
 
 def check_filters(source: Source, names: str, taps: Iterable[float]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgan import cli, export
+from jaxgan.export.hub import card
 from jaxgan.export.importing import import_weights
 from jaxgan.export.importing.plan import OtherNetworkError, Source
 from jaxgan.export.importing.stylegan2 import generator as stylegan2_plan
@@ -212,3 +213,13 @@ def test_a_damaged_network_replaces_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="`network` is missing"):
         import_weights(SMALL)
+
+
+def test_the_hubs_card_does_not_claim_the_training(imported):
+    text = card(
+        export.read_description(imported.folder),
+        title="x", license="other", settings={}, metrics=[], warnings=[],
+    )  # fmt: skip
+    assert "imported from import_stylegan2_resnet.pkl, weights of https://github.com/NVlabs/" in text
+    assert "(license there: NVIDIA Source Code License" in text
+    assert "trained by jaxgan" not in text
