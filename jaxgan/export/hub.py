@@ -132,7 +132,8 @@ def card(
         task=TASK,
         index=_model_index(title, metrics),
         title=title,
-        networks=f"A {description['network']} generator of {what} [{shape}]{classes}, {_origin(description)}.",
+        networks=f"A {description['network']} generator of {what} [{shape}]{classes}, "
+        f"{_origin(description)}.",
         latents=drawn,
         arguments="latents, [3] * 16" if labelled else "latents",
         shape=shape,

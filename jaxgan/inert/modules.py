@@ -6,7 +6,7 @@ from jaxgan.inert.pickles import Call, entries_of
 from jaxgan.inert.tensors import Tensor, WeightFile
 
 _MOST_DEPTH = 32
-_MOST_LAYERS = 20_000
+_MOST_TENSORS = 4_000  # the largest of the known networks have some 300
 
 Plain = str | int | float | bool | None
 
@@ -37,11 +37,13 @@ def layers_of(file: WeightFile, value: Any) -> Layers | None:
             for name, each in entries.items()
             if isinstance(name, str) and (tensor := file.tensor(each)) is not None
         }
+        if len(tensors) > _MOST_TENSORS:
+            raise ValueError("it has too many tensors")
         return Layers(tensors, {}) if tensors else None
     layers, waiting = Layers({}, {}), [("", value, 0)]
     while waiting:
         place, module, depth = waiting.pop()
-        if depth > _MOST_DEPTH or len(layers.settings) > _MOST_LAYERS:
+        if depth > _MOST_DEPTH or len(layers.settings) > _MOST_TENSORS:
             raise ValueError("its modules hold each other in a circle, or there are too many")
         state = _state_of(module)
         if state is None:  # a module that is not there: PyTorch keeps None
@@ -53,11 +55,11 @@ def layers_of(file: WeightFile, value: Any) -> Layers | None:
             for name, each in (entries_of(state.get(kind)) or {}).items():
                 if (tensor := file.tensor(each)) is not None:
                     layers.tensors[_joined(place, name)] = tensor
-        if len(layers.tensors) > _MOST_LAYERS:
+        if len(layers.tensors) > _MOST_TENSORS:
             raise ValueError("it has too many tensors")
         inner = entries_of(state.get("_modules")) or {}
         waiting += [(_joined(place, name), each, depth + 1) for name, each in reversed(inner.items())]
-        if len(waiting) > _MOST_LAYERS:
+        if len(waiting) > _MOST_TENSORS:
             raise ValueError("its modules hold each other in a circle, or there are too many")
     return layers
 

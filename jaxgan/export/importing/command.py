@@ -12,6 +12,7 @@ from jaxgan.export.discriminator import save_discriminator
 from jaxgan.export.generator import save_generator
 from jaxgan.export.importing import biggan, r3gan, stylegan2
 from jaxgan.export.importing.plan import OtherNetworkError, Plan, Source, variables_of
+from jaxgan.export.safetensors import check_sizes
 from jaxgan.inert import Call, Layers, Name, WeightFile, entries_of, layers_of
 from jaxgan.inert.tensors import MOST_BYTES
 from jaxgan.state import Variables
@@ -70,6 +71,10 @@ class Imported(NamedTuple):
 
     folder: Path
     lines: tuple[str, ...]
+
+
+class _OtherNetwork(UserError):  # noqa: N818 -- a mistake of the user's, told apart from a damaged file
+    """A file is sound, and its network is another one."""
 
 
 class _Found(NamedTuple):
@@ -136,7 +141,7 @@ def import_weights(
                 judge,
                 lambda source: family.discriminator(source, generator.plan.image_shape),
             )
-        except UserError as error:
+        except _OtherNetwork as error:
             if discriminator is not None:
                 raise
             notes.append(f"the discriminator is left out: {error}")
@@ -205,11 +210,16 @@ def _fitted(file: Path, name: str, source: Source, plan_of: Callable[[Source], P
     """Return the network of some layers."""
     try:
         plan = plan_of(source)
+        check_sizes({"image_shape": plan.image_shape, "latent_dim": plan.latent_dim})
         inputs = (plan.latent_dim,) if plan.latent_dim else plan.image_shape
         return _Found(plan, variables_of(source, plan, inputs))
     except OtherNetworkError as error:
-        raise UserError(f"{file} holds another network than jaxgan's {name}: {_one_line(error)}") from error
-    except ValueError as error:  # of a damaged tensor, or of a module that refuses its sizes
+        raise _OtherNetwork(
+            f"{file} holds another network than jaxgan's {name}: {_one_line(error)}"
+        ) from error
+    except (UserError, MemoryError, jax.errors.JaxRuntimeError):
+        raise
+    except Exception as error:  # of a damaged tensor, or of a module with sizes from a foreign file
         raise UserError(f"{file} holds no {name} that can be read: {_one_line(error)}") from error
 
 

@@ -154,7 +154,7 @@ def variables_of(source: Source, plan: Plan, inputs: tuple[int, ...]) -> Variabl
 
     Raises:
         OtherNetworkError: if the file has other layers, or layers of other shapes.
-        ValueError: if a tensor is damaged.
+        ValueError: if a tensor is damaged, or has numbers that are not finite.
     """
     labels = None if plan.num_classes is None else jax.ShapeDtypeStruct((1,), jnp.int32)
     shapes = jax.ShapeDtypeStruct((1, *inputs), jnp.float32)
@@ -184,7 +184,7 @@ def variables_of(source: Source, plan: Plan, inputs: tuple[int, ...]) -> Variabl
                 f"{theirs[0]} has the shape {list(arrays[0].shape)}, where {ours} takes {list(wanted)}"
             )
         if not np.isfinite(leaf).all():
-            raise OtherNetworkError(f"{theirs[0]} has numbers that are not finite")
+            raise ValueError(f"{theirs[0]} has numbers that are not finite")
         leaves[ours] = np.asarray(leaf, np.float32)
     if absent := [name for name in needed if name not in leaves]:
         raise OtherNetworkError(f"it has nothing for {_some(absent)}")

@@ -171,6 +171,25 @@ def test_a_discriminator_of_another_architecture_is_left_out(tmp_path):
     assert not export.has_discriminator(tmp_path / "run")
 
 
+def test_a_damaged_discriminator_is_no_other_one(tmp_path):
+    content, start = SMALL.read_bytes(), SMALL.read_bytes().index(b"fromrgb")
+    place = content.index(b"FloatStorage", start)
+    (tmp_path / "x.pkl").write_bytes(content[:place] + b"FloatStorm__" + content[place + 12 :])
+    with pytest.raises(UserError, match=r"holds no stylegan2 that can be read: .*FloatStorm__"):
+        import_weights(tmp_path / "x.pkl", network="stylegan2", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    content, start = bytearray(SMALL.read_bytes()), SMALL.read_bytes().index(b"G_ema")
+    place = content.index(b"FloatStorage", start)
+    end = content.index(b"\x0a\x00\x00\x00\x00\x00\x00\x00", place)  # ten numbers follow
+    content[end + 8 : end + 12] = b"\x00\x00\xc0\x7f"
+    (tmp_path / "x.pkl").write_bytes(content)
+    with pytest.raises(UserError, match=r"has numbers that are not finite"):
+        import_weights(tmp_path / "x.pkl", network="stylegan2", out=tmp_path / "run")
+
+
 @pytest.fixture
 def source():
     weights = WeightFile(SMALL.read_bytes())
