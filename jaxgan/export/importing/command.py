@@ -73,7 +73,7 @@ class Imported(NamedTuple):
     lines: tuple[str, ...]
 
 
-class _OtherNetwork(UserError):  # noqa: N818 -- a mistake of the user's, told apart from a damaged file
+class _OtherNetworkError(UserError):
     """A file is sound, and its network is another one."""
 
 
@@ -114,47 +114,50 @@ def import_weights(
     if network is None:
         raise UserError(f"`network` is missing: there are {', '.join(FAMILIES)}")
     name = choose("network", network, FAMILIES)
-    family = FAMILIES[name]
-    if out is None:
-        raise UserError("`out` is missing: the folder of the new run")
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise UserError(
-            f"`out` must be a new folder, and {out} {'holds files' if out.is_dir() else 'is a file'}"
-        )
+    family, file, out = FAMILIES[name], Path(file), _new_folder(out)
     weights, digest = _read(file)
-    made, judge = _networks_in(file, weights)
+    made, judge, notes = _networks_in(file, weights)
     origin = {"file": file.name, "sha256": digest, "repository": family.repository, "license": family.license}
     if discriminator is not None:
         if judge is not None:
             raise UserError(f"{file} has a discriminator already: leave out `discriminator`")
-        other, other_digest = _read(discriminator)
-        judge = _networks_in(discriminator, other)[0]
-        origin |= {"discriminator": {"file": discriminator.name, "sha256": other_digest}}
-    generator = _fitted(file, name, made, family.generator)
-    notes = list(generator.plan.notes)
-    judged: _Found | None = None
+        other, other_digest = _read(Path(discriminator))
+        judge = _networks_in(Path(discriminator), other)[0]
+        origin |= {"discriminator": {"file": Path(discriminator).name, "sha256": other_digest}}
+
+    generator, judged = _fitted(file, name, made, family.generator), None
+    notes += generator.plan.notes
     if judge is not None:
         try:
+            shape = generator.plan.image_shape
             judged = _fitted(
-                discriminator or file,
-                name,
-                judge,
-                lambda source: family.discriminator(source, generator.plan.image_shape),
+                Path(discriminator or file), name, judge, lambda source: family.discriminator(source, shape)
             )
-        except _OtherNetwork as error:
+        except _OtherNetworkError as error:
             if discriminator is not None:
                 raise
-            notes.append(f"the discriminator is left out: {error}")
+            notes += (f"the discriminator is left out: {error}",)
     require_writable(out.absolute().parent)
     replace_folder(out, lambda folder: _write(folder / "export", generator, judged, origin))
+    networks = "generator" if judged is None else "generator and discriminator"
     lines = [
-        f"{'generator' if judged is None else 'generator and discriminator'} of {_size(generator)} "
-        f"in {out / 'export'}",
+        f"{networks} of {_size(generator)} in {out / 'export'}",
         f"license: {family.license} ({family.repository}); whoever trained other weights with this program "
         "may have set other terms",
         *(f"note: {note}" for note in dict.fromkeys(notes)),
     ]
     return Imported(out / "export", tuple(lines))
+
+
+def _new_folder(out: Path | None) -> Path:
+    """Return the folder of the new run, which is not there or empty."""
+    if out is None:
+        raise UserError("`out` is missing: the folder of the new run")
+    out = Path(out)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        reason = "holds files" if out.is_dir() else "is a file"
+        raise UserError(f"`out` must be a new folder, and {out} {reason}")
+    return out
 
 
 def _read(file: Path) -> tuple[WeightFile, str]:
@@ -175,8 +178,8 @@ def _read(file: Path) -> tuple[WeightFile, str]:
         raise UserError(f"{file} holds no weights that can be read: {_one_line(error)}") from error
 
 
-def _networks_in(file: Path, weights: WeightFile) -> tuple[Source, Source | None]:
-    """Return the layers of the generator, and of the discriminator if the file has one."""
+def _networks_in(file: Path, weights: WeightFile) -> tuple[Source, Source | None, tuple[str, ...]]:
+    """Return the layers of the generator, those of the discriminator if the file has one, and notes."""
     try:
         entries = entries_of(weights.root) or {}
         made = _first(weights, entries, _GENERATORS) or layers_of(weights, weights.root)
@@ -189,7 +192,10 @@ def _networks_in(file: Path, weights: WeightFile) -> tuple[Source, Source | None
                 f"{file} is a StyleGAN of TensorFlow: legacy.py of stylegan2-ada-pytorch converts it first"
             )
         raise UserError(f"{file} has no generator: a G_ema, or a dictionary of tensors")
-    return Source(weights, made), None if judge is None else Source(weights, judge)
+    notes = ()
+    if _DISCRIMINATORS[0] in entries and _GENERATORS[0] not in entries:
+        notes = ("the file has no average of the generator, G_ema: this is the last one, G",)
+    return Source(weights, made), None if judge is None else Source(weights, judge), notes
 
 
 def _first(weights: WeightFile, entries: dict[Any, Any], names: tuple[str, ...]) -> Layers | None:
@@ -214,7 +220,7 @@ def _fitted(file: Path, name: str, source: Source, plan_of: Callable[[Source], P
         inputs = (plan.latent_dim,) if plan.latent_dim else plan.image_shape
         return _Found(plan, variables_of(source, plan, inputs))
     except OtherNetworkError as error:
-        raise _OtherNetwork(
+        raise _OtherNetworkError(
             f"{file} holds another network than jaxgan's {name}: {_one_line(error)}"
         ) from error
     except (UserError, MemoryError, jax.errors.JaxRuntimeError):

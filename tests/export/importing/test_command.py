@@ -190,6 +190,15 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
         import_weights(tmp_path / "x.pkl", network="stylegan2", out=tmp_path / "run")
 
 
+def test_a_file_without_an_average_says_so(tmp_path):
+    content = SMALL.read_bytes().replace(b"\x05G_ema", b"\x05other")
+    (tmp_path / "x.pkl").write_bytes(content)
+    written = import_weights(tmp_path / "x.pkl", network="stylegan2", out=tmp_path / "run")
+    assert (
+        written.lines[-1] == "note: the file has no average of the generator, G_ema: this is the last one, G"
+    )
+
+
 @pytest.fixture
 def source():
     weights = WeightFile(SMALL.read_bytes())
