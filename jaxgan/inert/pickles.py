@@ -9,7 +9,7 @@ object would get. Lists, tuples, dictionaries, strings, bytes and numbers are re
 import io
 import pickletools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 MOST_INSTRUCTIONS = 4_000_000  # in one file; the snapshots of the largest networks have some 300,000
@@ -74,6 +74,16 @@ class Program:
     def __init__(self, limit: int = MOST_INSTRUCTIONS) -> None:
         self.left = self.limit = limit
 
+    def spend(self, count: int) -> None:
+        """Take some instructions from the allowance, or what takes as long as these.
+
+        Raises:
+            ValueError: if none are left.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise ValueError(f"it has more than {self.limit:,} instructions")
+
     def follow(self, file: io.BytesIO, persistent: Callable[[Any], Any] | None = None) -> Any:
         """Return what the pickle at the file's position makes, and leave the position behind it.
 
@@ -84,12 +94,10 @@ class Program:
         Raises:
             ValueError: if it is no pickle, is damaged, or goes beyond the limit.
         """
-        machine = _Machine(persistent)
+        machine = _Machine(persistent, self.spend)
         try:
             for instruction, argument, _ in pickletools.genops(file):
-                self.left -= 1
-                if self.left < 0:
-                    raise ValueError(f"it has more than {self.limit:,} instructions")
+                self.spend(1)
                 machine.do(instruction.name, argument)
             return machine.pop()
         except (IndexError, TypeError, KeyError, OverflowError, RecursionError, MemoryError) as error:
@@ -99,11 +107,11 @@ class Program:
 class _Machine:
     """The stack, its marks, and the memo."""
 
-    def __init__(self, persistent: Callable[[Any], Any] | None) -> None:
+    def __init__(self, persistent: Callable[[Any], Any] | None, spend: Callable[[int], None]) -> None:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        self.persistent = persistent
+        self.persistent, self.spend = persistent, spend
 
     def do(self, name: str, argument: Any) -> None:
         """Follow one instruction."""
@@ -136,7 +144,9 @@ class _Machine:
 
     def call(self, function: Any, arguments: Any) -> None:
         if isinstance(function, Name) and function == ("collections", "OrderedDict"):
-            self.push(dict(_pairs(arguments)))
+            pairs = arguments[0] if arguments else ()
+            self.spend(len(pairs))  # many dictionaries may be made of one list
+            self.push({_key(key): value for key, value in pairs})
         else:
             self.push(Call(function, arguments))
 
@@ -172,13 +182,6 @@ def _of(value: Any, kind: type) -> Any:
 
 def _key(value: Any) -> Any:
     return value if isinstance(value, (*_PLAIN, Name)) else _Key()
-
-
-def _pairs(arguments: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the pairs of an ordered dictionary's only argument."""
-    for pair in arguments[0] if arguments else ():
-        key, value = pair
-        yield _key(key), value
 
 
 def _name(machine: _Machine, _: Any) -> None:

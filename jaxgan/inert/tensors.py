@@ -91,6 +91,7 @@ class WeightFile:
         self._program = Program()
         self._nested: dict[int, Storage] = {}
         self._bytes_left = len(content)  # of arrays: tensors that share numbers must not add up to more
+        self._nested_left = len(content)  # of files within the file, for the same reason
         self.root = self._read(content)
 
     def _read(self, content: bytes) -> Any:
@@ -204,6 +205,9 @@ class WeightFile:
         if id(value) not in self._nested:
             arguments = value.arguments if isinstance(value.arguments, tuple) else ()
             content = bytes_of(arguments[0]) if arguments else None
+            self._nested_left -= len(content or b"")
+            if self._nested_left < 0:
+                raise ValueError("its tensors claim more numbers than the file holds")
             found = None if content is None else self._read(content)
             if not isinstance(found, Storage):
                 raise ValueError("a tensor has no storage")
@@ -212,14 +216,17 @@ class WeightFile:
 
 
 class _Parts(Mapping):
-    """The storages in a zip, each read when it is asked for."""
+    """The storages in a zip, each read once, when it is asked for."""
 
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         self.archive, self.folder = archive, folder
+        self.read: dict[str, bytes] = {}  # tensors may share a storage
 
     def __getitem__(self, key: str) -> bytes:
         try:
-            return self.archive.read(self.folder + key)
+            if key not in self.read:
+                self.read[key] = self.archive.read(self.folder + key)
+            return self.read[key]
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, KeyError) as error:
             raise ValueError(f"its zip is damaged: {error}") from error
 

@@ -133,6 +133,14 @@ def test_depth_costs_nothing(wrap):
     assert follow(b"N" + wrap * 20_000 + b".") is not None
 
 
+def test_dictionaries_of_one_list_do_not_multiply():
+    pairs = b"](" + b"K\x01K\x02\x86" * 50 + b"e\x85q\x00"
+    content = pairs + b"ccollections\nOrderedDict\nh\x00R0" * 20 + b"N."
+    with pytest.raises(ValueError, match="more than 1,000 instructions"):
+        follow(content, limit=1000)
+    assert follow(content, limit=2000) is None
+
+
 def test_a_circle_is_followed_once():
     (inner,) = circle = follow(b"]q\x00h\x00a.")
     assert inner is circle

@@ -214,6 +214,18 @@ def test_shared_numbers_do_not_add_up():
         weights.array(last)
 
 
+def test_files_within_the_file_do_not_multiply():
+    text = older(storage(600), {"0": (600, 100 * SIX)}).decode("latin-1")  # held once, by the memo
+    calls = [Call("torch.storage/_load_from_bytes", Call("_codecs/encode", text, "latin1")) for _ in range(3)]
+    weights = WeightFile(
+        dumps([Call("torch._utils/_rebuild_tensor_v2", call, 0, (1,), (1,)) for call in calls])
+    )
+    first, second, third = map(weights.tensor, weights.root)
+    assert weights.array(first) == weights.array(first) == 0
+    with pytest.raises(ValueError, match="claim more numbers than the file holds"):
+        [weights.array(second), weights.array(third)]
+
+
 def test_parts_that_overlap_are_refused():
     content = bytearray(zipped(tensor(6, (6,), (1,)), {"0": SIX}))
     entry = content.rindex(b"PK\x01\x02")
