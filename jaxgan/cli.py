@@ -24,6 +24,7 @@ from jaxgan import explain as explanation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
 from jaxgan.export.command import export_to
+from jaxgan.export.importing import import_weights
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
@@ -451,6 +452,12 @@ def export_(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring 
     output.write(f"{', '.join(sorted(file.name for file in folder.iterdir()))} in {folder}")
 
 
+@functools.wraps(import_weights)
+def import_(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
+    for line in import_weights(*args, **options).lines:
+        output.write(line)
+
+
 def translate(
     run: Positional[Path],
     pictures: Positional[Path],
@@ -577,6 +584,7 @@ def main(args: list[str] | None = None) -> None:
         "anomalies": _compared(representation.anomalies),
         "reduce": _compared(representation.reduce),
         "export": export_,
+        "import": import_,
         "explain": explain,
         "check": check,
         "data": data,

@@ -55,6 +55,7 @@ def save_generator(
     data: Mapping[str, Any] | None = None,
     prior: Prior | None = None,
     source_shape: tuple[int, ...] | None = None,
+    imported: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a generator so that `load_generator`, or `load_translator`, gives it back.
 
@@ -70,6 +71,7 @@ def save_generator(
         data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
         prior: distribution of the latents; None for standard normal ones.
         source_shape: shape of one source that a translator was trained on; None for a generator of latents.
+        imported: file, checksum, repository and license of published weights; None for one trained here.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -80,6 +82,7 @@ def save_generator(
         "step": step,
         **({} if class_names is None else {"class_names": list(class_names)}),
         **({} if data is None else {"data": dict(data)}),
+        **({} if imported is None else {"imported": dict(imported)}),
     }
     if prior is not None and prior != normal(latent_dim):
         description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}

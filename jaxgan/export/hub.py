@@ -132,8 +132,8 @@ def card(
         task=TASK,
         index=_model_index(title, metrics),
         title=title,
-        networks=f"A {description['network']} generator of {what} [{shape}]{classes}, trained by jaxgan for "
-        f"{description['step']:,} steps.",
+        networks=f"A {description['network']} generator of {what} [{shape}]{classes}, "
+        f"{_origin(description)}.",
         latents=drawn,
         arguments="latents, [3] * 16" if labelled else "latents",
         shape=shape,
@@ -142,6 +142,15 @@ def card(
         faults="\n".join(f"- {_line(warning)}" for warning in warnings)
         or "The diagnostics of the last step found none, or the run had none.",
     )
+
+
+def _origin(description: Mapping[str, Any]) -> str:
+    """Return who trained a generator: jaxgan, or the authors of published weights."""
+    imported = description.get("imported")
+    if not isinstance(imported, dict):
+        return f"trained by jaxgan for {description['step']:,} steps"
+    file, repository, license = (_line(str(imported.get(key))) for key in ("file", "repository", "license"))
+    return f"imported from {file}, weights of {repository} (license there: {license})"
 
 
 def _model_index(title: str, metrics: list[dict[str, Any]]) -> str:

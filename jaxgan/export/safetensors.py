@@ -171,7 +171,10 @@ def files_of(path: str | Path, role: Role) -> tuple[Path, Path]:
         folder = file / "export" if (file / "export" / role.description).exists() else file
         return folder / role.description, folder / role.weights
     if file.suffix.lower() in _PICKLED:
-        raise UserError(f"{path} may hold code that runs when it is read: only .safetensors files are read")
+        raise UserError(
+            f"{path} may hold code that runs when it is read: only .safetensors files are read "
+            "(published weights go through jaxgan import)"
+        )
     if not file.exists():
         raise UserError(f"there is no run, no folder and no file at {path}")
     if file.suffix.lower() != ".safetensors":
