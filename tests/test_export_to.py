@@ -6,7 +6,7 @@ import pytest
 
 from exported_families import write
 from jaxgan import cli
-from jaxgan.export.command import export_to
+from jaxgan.export_to import export_to
 from jaxgan.system.errors import UserError
 
 
@@ -48,7 +48,7 @@ def test_a_damaged_network_is_not_shared(name, tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "`to` is missing: there are stablehlo, onnx, hub"),
+        ({}, "`to` is missing: there are stablehlo, onnx, web, hub"),
         ({"to": "tflite"}, "`to` tflite is unknown"),
         ({"to": "hub"}, "`license` is missing"),
         ({"to": "hub", "license": "my own\nlicense"}, "`license` is an identifier"),
