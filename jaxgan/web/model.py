@@ -6,7 +6,6 @@ know where the directions are: of a StyleGAN2 they move the intermediate latents
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from jaxgan.explain.methods import directions_of
@@ -56,7 +55,7 @@ def web_model(generator: Network) -> WebModel:
     def run(method: Any, *inputs: Any, **options: Any) -> Any:
         return module.apply(variables, *inputs, train=False, method=method, **options)
 
-    def generate(*inputs: jax.Array) -> tuple[jax.Array, ...]:
+    def generate(*inputs: Any) -> tuple[Any, ...]:
         given = dict(zip((each.name for each in arrays), inputs, strict=True))
         latents, labels, truncation = given["latents"], given.get("labels"), given.get("truncation")
         if has_w(module):

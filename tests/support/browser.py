@@ -121,7 +121,7 @@ def page(profile):
     to_browser, writer = os.pipe()
     reader, from_browser = os.pipe()
     command = [
-        "sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", chromium(), "--headless", "--no-sandbox",
+        "bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash", chromium(), "--headless", "--no-sandbox",
         "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={profile}",
     ]  # fmt: skip
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

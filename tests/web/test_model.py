@@ -1,5 +1,7 @@
 """What a web page runs is the generator, moved along its directions and truncated."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,7 +16,8 @@ from jaxgan.web.model import DIRECTIONS, web_model
 
 def made(folder, classes):
     generator = export.read_generator(write(folder, folder.name, classes))
-    return generator, web_model(generator), export.generating(generator)
+    model = web_model(generator)
+    return generator, model, jax.jit(model.portable.function), export.generating(generator)
 
 
 def names(model):
@@ -22,18 +25,18 @@ def names(model):
 
 
 def test_a_page_draws_what_the_generator_draws_and_moves_it(tmp_path):
-    generator, model, generate = made(tmp_path / "mlp", 3)
+    generator, model, run, generate = made(tmp_path / "mlp", 3)
     latents, _, labels = inputs(3)
     assert names(model) == ["latents", "labels", "amounts"]
     assert model.truncation is None
-    still = model.portable.function(latents, labels, np.zeros((3, DIRECTIONS), np.float32))[0]
+    still = run(latents, labels, np.zeros((3, DIRECTIONS), np.float32))[0]
     np.testing.assert_allclose(still, generate(latents, labels), atol=1e-6)
     space = space_of(generator)
     vectors = directions_of(generator, space, "jacobian", DIRECTIONS, key=seed_key(0)).vectors
     amounts = np.random.default_rng(0).normal(size=(3, DIRECTIONS)).astype(np.float32)
     expected = generate(latents + amounts @ vectors, labels)
     assert np.abs(expected - still).max() > 1e-3
-    np.testing.assert_allclose(model.portable.function(latents, labels, amounts)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(run(latents, labels, amounts)[0], expected, atol=1e-6)
     assert model.portable.specs(5)[2].shape == (5, DIRECTIONS)
 
 
@@ -43,23 +46,22 @@ def test_categories_are_no_directions(tmp_path):
     generator = export.read_generator(folder)
     prior = Prior((("one_hot", LATENT - 2), ("uniform", 2)))
     described = {**generator.description, "inputs": {"prior": prior.as_json()}}
-    model = web_model(generator._replace(description=described))
-    assert model.directions == 2
+    assert web_model(generator._replace(description=described)).directions == 2
     described["inputs"] = {"prior": [["one_hot", LATENT]]}
     model = web_model(generator._replace(description=described))
     assert names(model) == ["latents"]
-    latents = np.eye(LATENT, dtype=np.float32)[:2]
+    latents = jnp.eye(LATENT)[:2]
     expected = export.generating(generator)(latents)
     np.testing.assert_allclose(model.portable.function(latents)[0], expected, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_a_stylegan2_moves_and_is_truncated_in_w(tmp_path):
-    generator, model, generate = made(tmp_path / "stylegan2", 3)
+    generator, model, run, generate = made(tmp_path / "stylegan2", 3)
     latents, _, labels = inputs(3)
     assert names(model) == ["latents", "labels", "amounts", "truncation"]
     assert model.truncation == 1.0
-    run, still = model.portable.function, np.zeros((3, DIRECTIONS), np.float32)
+    still = np.zeros((3, DIRECTIONS), np.float32)
     np.testing.assert_allclose(run(latents, labels, still, 1.0)[0], generate(latents, labels), atol=2e-6)
     half = run(latents, labels, still, 0.5)[0]
     np.testing.assert_allclose(half, generate(latents, labels, truncation=0.5), atol=2e-6)
@@ -75,10 +77,10 @@ def test_a_stylegan2_moves_and_is_truncated_in_w(tmp_path):
 
 @pytest.mark.slow
 def test_a_biggan_is_truncated_in_its_latents(tmp_path):
-    generator, model, generate = made(tmp_path / "biggan", None)
+    generator, model, run, generate = made(tmp_path / "biggan", None)
     latents = inputs(None)[0]
     assert names(model) == ["latents", "amounts", "truncation"]
-    run, still = model.portable.function, np.zeros((3, DIRECTIONS), np.float32)
+    still = np.zeros((3, DIRECTIONS), np.float32)
     np.testing.assert_allclose(run(latents, still, model.truncation)[0], generate(latents), atol=2e-6)
     half = run(latents, still, 0.5)[0]
     np.testing.assert_allclose(half, generate(latents, truncation=0.5), atol=2e-6)
