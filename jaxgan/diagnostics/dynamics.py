@@ -185,6 +185,13 @@ def verdict(eigenvalues: Any, *, tolerance: float = 1e-4) -> Verdict:
     Returns:
         The `Verdict`.
 
+    Examples:
+        >>> from jaxgan import dynamics
+        >>> dynamics.verdict([1j, -1j]).kind  # two players who chase each other in a circle
+        'rotating'
+        >>> print(dynamics.verdict([-0.5 + 1j, -0.5 - 1j]))
+        stable: largest real part -0.5, imaginary/real 2, steps below 0.8 converge
+
     References:
         Mescheder et al. 2017, lemma 4.
     """

@@ -44,6 +44,11 @@ def auroc(scores: Any, is_positive: Any) -> Auroc:
     Raises:
         ValueError: for other shapes, scores that are NaN, or if one of the two kinds is missing.
 
+    Examples:
+        >>> from jaxgan import metrics
+        >>> metrics.auroc([0.1, 0.4, 0.35, 0.8], [False, False, True, True]).value
+        0.75
+
     References:
         Hanley and McNeil 1982, the standard error of the area, with Q1 and Q2 as for exponential scores.
     """

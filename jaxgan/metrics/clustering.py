@@ -54,6 +54,12 @@ def clustering(clusters: Features, labels: Features) -> Clustering:
     Returns:
         Accuracy, purity, normalized mutual information and adjusted Rand index.
 
+    Examples:
+        >>> from jaxgan import metrics
+        >>> result = metrics.clustering([0, 0, 1, 1, 1], [7, 7, 3, 3, 7])
+        >>> result.accuracy
+        0.8
+
     Raises:
         ValueError: if the two are not integers of one shape ``[n]``, n >= 1.
     """
