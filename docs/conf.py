@@ -112,8 +112,8 @@ def write_pages() -> None:
 def write_web_page() -> None:
     """Write the web page of a small generator, which the guide of exports links.
 
-    Its network is in ``web/model.js``. Its runtime comes from ``npm install --prefix docs onnxruntime-web``, or
-    from the cache folder of somebody who has exported a page. Without one, the page says what is missing.
+    Its network is in ``web/model.js``. Its runtime comes from ``npm install --prefix docs onnxruntime-web``,
+    or from the cache folder of somebody who has exported a page. Without one, the page says what is missing.
     """
     folder, dist = HERE / "_extra/web", HERE / "node_modules/onnxruntime-web/dist"
     folder.mkdir(parents=True, exist_ok=True)
