@@ -4,6 +4,7 @@ Documents outside this folder, such as the README, become pages in ``_pages/``, 
 reference has a page for each public module.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -15,6 +16,9 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jaxgan  # noqa: E402 -- it is first made importable
+from jaxgan.system.errors import UserError  # noqa: E402
+from jaxgan.web.runtime import runtime_script  # noqa: E402
+from jaxgan.web.site import page_files  # noqa: E402
 
 project, author, release = "jaxgan", "the jaxgan authors", jaxgan.__version__
 html_title = "jaxgan"
@@ -27,10 +31,11 @@ extensions = [
 ]
 html_theme = "sphinx_book_theme"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True}
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "_extra", "jupyter_execute", "node_modules"]
 default_role = "code"
 templates_path = ["_templates"]
 html_static_path: list[str] = []
+html_extra_path = ["_extra"]
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
@@ -104,6 +109,21 @@ def write_pages() -> None:
             file.write_text(text, encoding="utf-8")
 
 
+def write_web_page() -> None:
+    """Write the web page of a small generator, which the guide of exports links.
+
+    Its network is in ``web/model.js``. Its runtime comes from ``npm install --prefix docs onnxruntime-web``,
+    or from the cache folder of somebody who has exported a page. Without one, the page says what is missing.
+    """
+    folder, dist = HERE / "_extra/web", HERE / "node_modules/onnxruntime-web/dist"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {**page_files(), "model.js": (HERE / "web/model.js").read_bytes()}
+    with contextlib.suppress(UserError):
+        files["runtime.js"] = runtime_script(dist if dist.is_dir() else None)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
 def literal_blocks(lines: list[str]) -> list[str]:
     """Return the docstring of a module with its indented code and its tables as literal blocks."""
     text = []
@@ -135,3 +155,4 @@ def setup(app) -> None:
 
 
 write_pages()
+write_web_page()

@@ -23,8 +23,8 @@ from jaxgan import evaluate as evaluation
 from jaxgan import explain as explanation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
-from jaxgan.export.command import export_to
 from jaxgan.export.importing import import_weights
+from jaxgan.export_to import export_to
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe

@@ -60,7 +60,14 @@ def mirrored(images: jax.Array, keys: jax.Array) -> jax.Array:
 
 
 def to_uint8(images: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
-    """Return images in [-1, 1] as uint8 in [0, 255], rounded; values outside are clipped."""
+    """Return images in [-1, 1] as uint8 in [0, 255], rounded; values outside are clipped.
+
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan.images import to_uint8
+        >>> to_uint8(jnp.array([-1.0, 0.0, 1.0, 1.5]))
+        Array([  0, 128, 255, 255], dtype=uint8)
+    """
     return jnp.clip(jnp.round(127.5 * (images + 1)), 0, 255).astype(jnp.uint8)
 
 

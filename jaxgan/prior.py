@@ -132,6 +132,13 @@ def slerp(
     Returns:
         Latents of the same shape.
 
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan import sampling
+        >>> way = sampling.slerp(jnp.array([[2.0, 0.0]]), jnp.array([[0.0, 2.0]]), 0.5)
+        >>> round(float(jnp.linalg.norm(way)), 4)  # as long as the ends; it is 1.4142 on a straight line
+        2.0
+
     References:
         White 2016, Sampling Generative Networks, https://arxiv.org/abs/1609.04468
     """

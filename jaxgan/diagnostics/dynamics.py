@@ -19,7 +19,7 @@ References:
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +27,12 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Complex, Float
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
 from jaxgan.state import GANState
 from jaxgan.updates import Players, joint_gradients
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator  # slow to import: the functions that use it import it
 
 Field = Callable[[Any], Any]  # parameters of both players -> their velocity, with the same structure
 DENSE = 1024  # the largest number of parameters for a dense Jacobian, which takes seconds then
@@ -82,7 +84,7 @@ def jacobian(field: Field, params: Any) -> Float[Array, "size size"]:
     return jax.jit(lambda: jax.lax.map(column, jnp.eye(flat.size, dtype=flat.dtype), batch_size=COLUMNS).T)()
 
 
-def operator(field: Field, params: Any) -> LinearOperator:
+def operator(field: Field, params: Any) -> "LinearOperator":
     """Return the Jacobian of a field as SciPy's linear operator.
 
     Args:
@@ -92,25 +94,24 @@ def operator(field: Field, params: Any) -> LinearOperator:
     Returns:
         ``[n, n]``: ``@`` is a forward pass (jvp) through the field, ``rmatvec`` a backward pass (vjp).
     """
-    return _Jacobian(field, params)
+    from scipy.sparse.linalg import LinearOperator
 
+    flat, unravel = ravel_pytree(params)
 
-class _Jacobian(LinearOperator):
-    def __init__(self, field: Field, params: Any):
-        self._flat, unravel = ravel_pytree(params)
-        super().__init__(np.dtype(self._flat.dtype), (self._flat.size, self._flat.size))
+    def velocity(flat: Any) -> Any:
+        return ravel_pytree(field(unravel(flat)))[0]
 
-        def velocity(flat: Any) -> Any:
-            return ravel_pytree(field(unravel(flat)))[0]
+    push = jax.jit(lambda at, vector: jax.jvp(velocity, (at,), (vector,))[1])
+    pull = jax.jit(lambda at, vector: jax.vjp(velocity, at)[1](vector)[0])
 
-        self._push = jax.jit(lambda at, vector: jax.jvp(velocity, (at,), (vector,))[1])
-        self._pull = jax.jit(lambda at, vector: jax.vjp(velocity, at)[1](vector)[0])
+    def matvec(x: np.ndarray) -> np.ndarray:
+        return np.asarray(push(flat, jnp.asarray(x.reshape(-1), flat.dtype)))
 
-    def _matvec(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self._push(self._flat, jnp.asarray(x.reshape(-1), self._flat.dtype)))
+    def rmatvec(x: np.ndarray) -> np.ndarray:
+        return np.asarray(pull(flat, jnp.asarray(x.reshape(-1), flat.dtype)))
 
-    def _rmatvec(self, x: np.ndarray) -> np.ndarray:
-        return np.asarray(self._pull(self._flat, jnp.asarray(x.reshape(-1), self._flat.dtype)))
+    make: Any = LinearOperator  # whose annotations know no functions
+    return make((flat.size, flat.size), matvec=matvec, rmatvec=rmatvec, dtype=np.dtype(flat.dtype))
 
 
 def eigenvalues(
@@ -141,7 +142,9 @@ def eigenvalues(
     return values[np.argsort(-values.real)].astype(complex)
 
 
-def _arnoldi(product: LinearOperator, count: int, which: str, start: np.ndarray, steps: int) -> np.ndarray:
+def _arnoldi(product: "LinearOperator", count: int, which: str, start: np.ndarray, steps: int) -> np.ndarray:
+    from scipy.sparse.linalg import ArpackNoConvergence, eigs
+
     try:
         options = {"ncv": min(product.shape[0], max(BASIS, 2 * count + 1)), "maxiter": steps}
         return eigs(product, count, which=which, v0=start, return_eigenvectors=False, **options)
@@ -181,6 +184,13 @@ def verdict(eigenvalues: Any, *, tolerance: float = 1e-4) -> Verdict:
 
     Returns:
         The `Verdict`.
+
+    Examples:
+        >>> from jaxgan import dynamics
+        >>> dynamics.verdict([1j, -1j]).kind  # two players who chase each other in a circle
+        'rotating'
+        >>> print(dynamics.verdict([-0.5 + 1j, -0.5 - 1j]))
+        stable: largest real part -0.5, imaginary/real 2, steps below 0.8 converge
 
     References:
         Mescheder et al. 2017, lemma 4.

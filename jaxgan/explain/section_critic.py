@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from jaxgan.explain.attributions import METHODS, Explained, explaining
 from jaxgan.explain.critic import logits_of
@@ -162,6 +161,8 @@ def _mean(values: Any) -> float:
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's rank correlation; NaN where all values of one are equal."""
+    from scipy.stats import rankdata  # it takes a second to import
+
     ranks = np.stack([rankdata(a), rankdata(b)])
     ranks -= ranks.mean(axis=1, keepdims=True)
     lengths = np.sqrt((ranks**2).sum(axis=1))

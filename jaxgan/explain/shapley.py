@@ -62,6 +62,15 @@ def shapley(
     Raises:
         ValueError: for other shapes, or if a key is missing.
 
+    Examples:
+        >>> import numpy as np
+        >>> from jaxgan import explain
+        >>> critic = lambda images: images[:, 0, 0, 0] + 2 * images[:, 1, 1, 0]  # looks at two pixels
+        >>> image, black = np.ones((2, 2, 1), np.float32), -np.ones((2, 2, 1), np.float32)
+        >>> found = explain.shapley(critic, image, black, explain.grid((2, 2, 1), 2, 2))
+        >>> [round(float(value), 3) for value in found.values]  # by how much each quarter raises it
+        [2.0, 0.0, 0.0, 4.0]
+
     References:
         Lundberg and Lee 2017, eq. 4, with one reference; with several, the mean of their games.
     """

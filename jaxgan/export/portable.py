@@ -25,17 +25,19 @@ ROLES = ("generator", "discriminator", "encoder")
 
 
 class Array(NamedTuple):
-    """A named array of the function, without its batch axis.
+    """A named array of the function.
 
     Attributes:
         name: the array's name, such as "latents".
         shape: the shape of one example.
         dtype: the type of its numbers.
+        batched: whether it has a batch axis, of any length, before those of its shape.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: Any
+    batched: bool = True
 
 
 class Portable(NamedTuple):
@@ -57,7 +59,10 @@ class Portable(NamedTuple):
 
     def specs(self, batch: Any) -> list[jax.ShapeDtypeStruct]:
         """Return the shapes of the inputs for a batch of a size, which may be symbolic."""
-        return [jax.ShapeDtypeStruct((batch, *each.shape), each.dtype) for each in self.inputs]
+        return [
+            jax.ShapeDtypeStruct((batch, *each.shape) if each.batched else each.shape, each.dtype)
+            for each in self.inputs
+        ]
 
 
 def read_portable(

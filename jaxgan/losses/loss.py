@@ -26,6 +26,15 @@ class Loss(_Pair):
         smoothable: whether `one_sided_label_smoothing` may wrap the loss. The discriminator's loss must be a
             term of the real logits plus a term of the fake ones, and must be bounded below when smoothed.
 
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan import losses
+        >>> real, fake = jnp.array([2.0, -1.0]), jnp.array([-3.0, 0.5])
+        >>> losses.hinge.discriminator(real, fake)
+        Array([0. , 3.5], dtype=float32)
+        >>> losses.hinge.generator(real, fake).mean()
+        Array(1.25, dtype=float32)
+
     References:
         Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, eq. 1.
     """

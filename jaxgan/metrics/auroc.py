@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +44,16 @@ def auroc(scores: Any, is_positive: Any) -> Auroc:
     Raises:
         ValueError: for other shapes, scores that are NaN, or if one of the two kinds is missing.
 
+    Examples:
+        >>> from jaxgan import metrics
+        >>> metrics.auroc([0.1, 0.4, 0.35, 0.8], [False, False, True, True]).value
+        0.75
+
     References:
         Hanley and McNeil 1982, the standard error of the area, with Q1 and Q2 as for exponential scores.
     """
+    from scipy.stats import rankdata  # it takes a second to import
+
     scores, flags = np.asarray(scores, np.float64), np.asarray(is_positive)
     if scores.ndim != 1 or scores.shape != flags.shape:
         raise ValueError(

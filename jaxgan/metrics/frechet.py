@@ -81,6 +81,14 @@ def frechet_distance(
     Warns:
         UserWarning: if a set has no more rows than dimensions: its covariance is singular and the bias large.
 
+    Examples:
+        >>> import numpy as np
+        >>> from jaxgan import metrics
+        >>> real = np.random.default_rng(0).normal(size=(100, 2))
+        >>> result = metrics.frechet_distance(real, real + 3.0)  # only the means differ, by 3 along two axes
+        >>> round(result.value, 6)
+        18.0
+
     References:
         Heusel et al. 2017, eq. 6.
     """

@@ -80,6 +80,15 @@ def mode_coverage(samples: Features, centers: Features, *, sigma: float, within:
         ValueError: if samples or centers are not `[N, d]` with the same d, or not finite, or if sigma or
             within is not positive.
 
+    Examples:
+        >>> import numpy as np
+        >>> from jaxgan import metrics
+        >>> centers = np.array([[-1.0, 0.0], [1.0, 0.0]])
+        >>> samples = np.array([[-1.0, 0.1], [-1.1, 0.0], [0.0, 0.0], [-0.9, 0.0]])
+        >>> result = metrics.mode_coverage(samples, centers, sigma=0.1)
+        >>> result.modes, result.high_quality
+        (1, 0.75)
+
     References:
         Srivastava et al. 2017, section 4.1; Lin et al. 2018, section 4.1.
     """

@@ -56,6 +56,14 @@ def r1(*, gamma: Weight = 10.0) -> Penalty:
     Raises:
         ValueError: the penalty raises it (at trace time) if the critic does not return one logit per example.
 
+    Examples:
+        >>> import jax.numpy as jnp
+        >>> from jaxgan import penalties
+        >>> critic = lambda x: 3 * x[:, 0] + 4 * x[:, 1]  # its gradient has length 5
+        >>> x = jnp.zeros((2, 2))
+        >>> penalties.r1(gamma=2.0)(critic, x, x)
+        Array([25., 25.], dtype=float32)
+
     References:
         Mescheder et al. 2018, eq. 9.
     """

@@ -12,9 +12,9 @@ import pytest
 
 from exported_families import LATENT, SHAPE, inputs, roles, wanted, write
 from jaxgan import export
-from jaxgan.export.command import export_to
 from jaxgan.export.portable import read_portable
 from jaxgan.export.stablehlo import serialized, write_stablehlo
+from jaxgan.export_to import export_to
 from jaxgan.names import FAMILIES
 from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import SRResNet, UNet

@@ -1,12 +1,13 @@
 """``jaxgan export``: whole folders, and one sentence for what cannot be done."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from exported_families import write
-from jaxgan import cli
-from jaxgan.export.command import export_to
+from jaxgan import cli, export
+from jaxgan.export_to import export_to
 from jaxgan.system.errors import UserError
 
 
@@ -48,12 +49,16 @@ def test_a_damaged_network_is_not_shared(name, tmp_path):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "`to` is missing: there are stablehlo, onnx, hub"),
+        ({}, "`to` is missing: there are stablehlo, onnx, web, hub"),
         ({"to": "tflite"}, "`to` tflite is unknown"),
         ({"to": "hub"}, "`license` is missing"),
         ({"to": "hub", "license": "my own\nlicense"}, "`license` is an identifier"),
         ({"to": "hub", "license": "mit", "uint8": True}, "leave out what changes one"),
         ({"to": "stablehlo", "license": "mit"}, "`license` is of the Hub"),
+        ({"to": "web"}, "`runtime` is missing, the folder of ONNX Runtime Web: npm install"),
+        ({"to": "web", "runtime": Path("nowhere")}, "`runtime` nowhere has no ort.wasm.min.js"),
+        ({"to": "web", "truncation": 0.5}, "`to` web takes the run's networks as they are"),
+        ({"to": "onnx", "runtime": Path("nowhere")}, "`runtime` is of the web page, and `to` is onnx"),
         ({"to": "stablehlo", "layout": "nchw"}, "`layout` nchw is of ONNX"),
         ({"to": "stablehlo", "network": "critic"}, "`network` critic is unknown"),
     ],
@@ -74,7 +79,41 @@ def test_a_folder_with_files_is_left_alone(run, tmp_path):
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
-def test_a_run_that_was_never_saved_is_said(tmp_path):
+@pytest.mark.parametrize("to", ["stablehlo", "web"])
+def test_a_run_that_was_never_saved_is_said(tmp_path, to):
     with pytest.raises(UserError, match="no exported generator"):
-        export_to(tmp_path, to="stablehlo")
+        export_to(tmp_path, to=to)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("described", "sentence"),
+    [
+        ({"image_shape": [2]}, "this generator makes points, and only generators of images"),
+        ({"inputs": {"source": [8, 8, 1]}}, "makes images of pictures, not of latents"),
+    ],
+)
+def test_what_has_no_web_page_is_said(described, sentence, run, tmp_path, monkeypatch):
+    description = {"image_shape": [8, 8, 1], "latent_dim": 4, "num_classes": None, **described}
+    network = export.Network(None, {}, description)
+    monkeypatch.setattr("jaxgan.export_to.read_generator", lambda run: network)
+    monkeypatch.setattr("jaxgan.export_to.runtime_script", lambda folder: b"")
+    with pytest.raises(UserError, match=sentence):
+        export_to(run, to="web", out=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_custom_module_has_no_web_page(tmp_path):
+    (tmp_path / "config.json").write_text(
+        '{"format_version": 1, "network": "custom", "options": {}, "image_shape": [8, 8, 1], "num_classes": null, '
+        '"latent_dim": 4, "step": 1}'
+    )
+    (tmp_path / "generator.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match="custom"):
+        export_to(tmp_path, to="web", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_page_of_a_repository_needs_a_place():
+    with pytest.raises(UserError, match=r"`out` is missing: hf:.* is on the Hub"):
+        export_to("hf://user/name", to="web")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import replace_folder, require_writable, write_json
 from jaxgan.system.random import pinned, seed_key
+from jaxgan.web.runtime import runtime_script
+from jaxgan.web.site import write_web
 
-TARGETS = ("stablehlo", "onnx", "hub")
+TARGETS = ("stablehlo", "onnx", "web", "hub")
 SAMPLES = 64
 
 
@@ -37,19 +40,22 @@ def export_to(
     truncation: float | None = None,
     uint8: bool = False,
     layout: str = "nhwc",
+    runtime: Path | None = None,
     license: str | None = None,
 ) -> Path:
     """Write a run's network for other programs, into a new folder.
 
     Args:
         run: a run's folder, or an exported generator.
-        to: "stablehlo" for programs with JAX alone, on CPU, GPU and TPU; "onnx" for other languages and
-            browsers; "hub" for a folder to upload to the Hugging Face Hub.
+        to: "stablehlo" for programs with JAX alone, on CPU, GPU and TPU; "onnx" for other languages; "web"
+            for a page that draws images in a browser; "hub" for a folder to upload to the Hugging Face Hub.
         out: the new folder; None for a folder of the target's name in the run's folder.
         network: generator, discriminator or encoder.
         truncation: a truncation that the exported generator always has, 0 to 1.
         uint8: whether the exported generator makes uint8 images; float in [-1, 1] otherwise.
         layout: nhwc for images [B, H, W, C], or nchw for images [B, C, H, W]; of ONNX.
+        runtime: the folder node_modules/onnxruntime-web/dist that npm install onnxruntime-web makes; of the
+            web page. It is given once: what the page takes of it is kept in the cache folder.
         license: the license of the weights, such as apache-2.0; of the Hub.
 
     Returns:
@@ -58,33 +64,61 @@ def export_to(
     Raises:
         UserError: if something cannot be done; one sentence says why, and nothing is written.
     """
+    to, layout = _checked(to, layout, runtime, license)
+    if to in ("hub", "web") and (network != "generator" or truncation is not None or uint8):
+        raise UserError(f"`to` {to} takes the run's networks as they are: leave out what changes one")
+    folder = _new_folder(run, to, out)
+    if to == "hub":
+        write = partial(_write_hub, run, license=str(license).lower())
+    elif to == "web":
+        generator = read_generator(run)
+        write = partial(write_web, generator, title=_title(run), runtime=runtime_script(runtime))
+    else:
+        portable = read_portable(run, network, truncation=truncation, uint8=uint8)
+        write = partial(_write_portable, portable, to=to, layout=layout)
+    require_writable(folder.absolute().parent)
+    replace_folder(folder, lambda new: write(folder=new))
+    return folder
+
+
+def _checked(to: str | None, layout: str, runtime: Path | None, license: str | None) -> tuple[str, str]:
+    """Return target and layout by their own names, where the options go together."""
     if to is None:
         raise UserError(f"`to` is missing: there are {', '.join(TARGETS)}")
     to, layout = choose("to", to, TARGETS), choose("layout", layout, LAYOUTS)
     if layout != LAYOUTS[0] and to != "onnx":
         raise UserError(f"`layout` {layout} is of ONNX, and `to` is {to}")
+    if runtime is not None and to != "web":
+        raise UserError(f"`runtime` is of the web page, and `to` is {to}")
     if license is None and to == "hub":
         raise UserError("`license` is missing: the license of the weights, such as apache-2.0")
     if license is not None and to != "hub":
         raise UserError(f"`license` is of the Hub, and `to` is {to}")
     if license is not None and not re.fullmatch(r"[A-Za-z0-9.+-]+", license):
         raise UserError(f"`license` is an identifier such as apache-2.0 or cc-by-4.0, got {license!r:.60}")
-    if to == "hub" and (network != "generator" or truncation is not None or uint8):
-        raise UserError("the Hub gets all networks of the run as they are: leave out what changes one")
+    return to, layout
+
+
+def _new_folder(run: Path, to: str, out: Path | None) -> Path:
+    """Return the folder to make, which holds nothing yet."""
+    if out is None and hub.is_address(run):
+        raise UserError(f"`out` is missing: {run} is on the Hub, so the new folder needs a place of its own")
     folder = out or (run.parent if run.suffix else run) / to
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         reason = "holds files" if folder.is_dir() else "is a file"
         raise UserError(f"`out` must be a new folder, and {folder} {reason}")
-    portable = None if to == "hub" else read_portable(run, network, truncation=truncation, uint8=uint8)
-    require_writable(folder.absolute().parent)
-    if portable is None:
-        replace_folder(folder, lambda new: _write_hub(run, new, str(license).lower()))
-    else:
-        replace_folder(folder, lambda new: _write_portable(portable, new, to, layout))
     return folder
 
 
-def _write_portable(portable: Portable, folder: Path, to: str, layout: str) -> None:
+def _title(run: Path) -> str:
+    """Return the name of a run, which may be given by its export folder, a file there, or its address."""
+    if hub.is_address(run):
+        return str(run).partition("@")[0].rpartition("/")[2]
+    source = folder_of(run)
+    return (source.parent if source.name == "export" else source).resolve().name
+
+
+def _write_portable(portable: Portable, *, folder: Path, to: str, layout: str) -> None:
     if to == "stablehlo":
         write_stablehlo(portable, folder)
     else:
@@ -99,7 +133,7 @@ def _write_portable(portable: Portable, folder: Path, to: str, layout: str) -> N
     write_json(folder / "config.json", {**portable.description, **told})
 
 
-def _write_hub(run: Path, folder: Path, license: str) -> None:
+def _write_hub(run: Path, *, folder: Path, license: str) -> None:
     """Write all exported networks of a run, samples and the model card."""
     network = read_generator(run)
     description, source = network.description, folder_of(run)
@@ -127,7 +161,7 @@ def _write_hub(run: Path, folder: Path, license: str) -> None:
     settings = _json(home / "config.json") if home != source else {}
     text = hub.card(
         description,
-        title=home.resolve().name,
+        title=_title(run),
         license=license,
         settings=settings,
         metrics=metrics,
