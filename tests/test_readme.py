@@ -22,6 +22,16 @@ def run_block(root, *, containing, file="README.md"):
     return scope
 
 
+BUILT = {
+    "_build",
+    "_extra",
+    "_pages",
+    "api",
+    "jupyter_execute",
+    "node_modules",
+}  # what building the site leaves
+
+
 def documents(root):
     files = [
         root / "README.md",
@@ -29,7 +39,8 @@ def documents(root):
         root / "SECURITY.md",
         root / "benchmarks/README.md",
     ]
-    return [path.relative_to(root).as_posix() for path in [*files, *sorted(root.glob("docs/**/*.md"))]]
+    pages = [path for path in sorted(root.glob("docs/**/*.md")) if not BUILT & set(path.parts)]
+    return [path.relative_to(root).as_posix() for path in [*files, *pages]]
 
 
 def test_one_function_alone(request, capsys):
