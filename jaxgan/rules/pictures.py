@@ -27,7 +27,8 @@ from jaxgan.system.files import expanded
 from jaxgan.system.random import seed_key
 
 AUTO = "auto"
-_BLOCKS = {"resnet": 9, "srresnet": 16}  # of the papers
+_BLOCKS = {"resnet": 9, "srresnet": 16, "rrdb": 23}  # of the papers
+_ENLARGE = ("srresnet", "rrdb")  # the translators of smaller sources
 _LARGE = 256  # pixels from which CycleGAN's translators have 9 blocks (Zhu 2017, section 7.2)
 _FEWER_BLOCKS = 6
 NO_SOURCES = "the game cycle learns two sets of images: name the other one by `source`"
@@ -56,7 +57,7 @@ class Translating(Rules):
     translator_width: int = option(64, "channels of the translator", within=(1, None))
     blocks: int | None = option(
         None,
-        "residual blocks; None: 9 of a resnet (cycle: 6 below 256 pixels), 16 of an srresnet",
+        "residual blocks; None: 9 of a resnet (cycle: 6 below 256 pixels), 16 of an srresnet, 23 of an rrdb",
         **NOT_NEGATIVE,
     )
     dropout: float = option(
@@ -78,7 +79,7 @@ class Translating(Rules):
         """Refuse options that do not go together."""
         self._refuse_idle(
             ("dropout", "translator", (AUTO, "unet")),
-            ("blocks", "translator", (AUTO, "resnet", "srresnet")),
+            ("blocks", "translator", (AUTO, *_BLOCKS)),
         )
 
     def _refuse_idle(self, *needs: tuple[str, str, tuple[str, ...]]) -> None:
@@ -115,7 +116,7 @@ class Translating(Rules):
         if name == AUTO:
             name = "srresnet" if scale > 1 else self.AUTO_IS
             for option_name, value, needed in (
-                ("blocks", self.blocks is not None, ("resnet", "srresnet")),
+                ("blocks", self.blocks is not None, tuple(_BLOCKS)),
                 ("dropout", self.dropout > 0, ("unet",)),
             ):
                 if value and name not in needed:
@@ -123,15 +124,15 @@ class Translating(Rules):
                         f"`{option_name}` {getattr(self, option_name)} has no effect with `translator` auto, "
                         f"which is {name} for these sources: it needs {' or '.join(needed)}"
                     )
-        if scale > 1 and name != "srresnet":
+        if scale > 1 and name not in _ENLARGE:
             raise UserError(
                 f"`translator` {name} makes images of its source's size, and these are {scale} times as "
-                "large: it needs srresnet"
+                f"large: it needs {' or '.join(_ENLARGE)}"
             )
         blocks = self._blocks(name, image_shape) if self.blocks is None else self.blocks
         channels, width = image_shape[2], self.translator_width
-        if name == "srresnet":
-            return translators.SRResNet(channels, scale, width, blocks)
+        if name in _ENLARGE:
+            return translators.TRANSLATORS[name](channels, scale, width, blocks)
         if name == "resnet":
             return translators.ResNetTranslator(channels, width, blocks)
         depth = max(1, min(translators.unet.MOST_HALVINGS, min(image_shape[:2]).bit_length() - 1))
