@@ -93,8 +93,9 @@ class RRDBNet(nn.Module):
         maps = first + convolution(maps)
         for factor in factors(self.scale):
             maps = _bend(convolution(repeated(maps, factor)))
-        last = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros_init())
-        images = enlarged(sources, self.scale, self.channels) + last(_bend(convolution(maps)))
+        maps = _bend(convolution(maps))
+        change = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros_init())(maps)
+        images = enlarged(sources, self.scale, self.channels) + change
         return images if train else jnp.clip(images, -1, 1)
 
     def _dense_block(self, maps: jax.Array) -> jax.Array:
