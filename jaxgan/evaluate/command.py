@@ -129,10 +129,8 @@ def evaluate(
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
     subject = subject_at(converted("path", path, Path), against)
     translates = export.source_shape_of(subject.description) is not None
-    unpaired, direction = (
-        translates and translations.learns_unpaired(subject),
-        choose("direction", direction, export.DIRECTIONS),
-    )
+    unpaired = translates and translations.learns_unpaired(subject)
+    direction = choose("direction", direction, export.DIRECTIONS)
     if translates and asked is None:
         names = OF_UNPAIRED if unpaired else OF_TRANSLATORS
     pairwise = [name for name in names if name in OF_PAIRS]
@@ -145,7 +143,7 @@ def evaluate(
         asks = f"`metrics` {CYCLE}" if CYCLE in names else f"`direction` {direction}"
         raise UserError(f"{asks} is of a run of the game cycle, and {subject.path} is none")
     of_features = tuple(name for name in names if name in METRICS)
-    with_network = of_features or ACCURACY in names
+    with_network = bool(of_features) or ACCURACY in names
     options = {"extractor": extractor, "inception_weights": inception_weights, "download": download or None}
     options["efficientnet_weights"] = efficientnet_weights
     if not with_network and (given := [name for name, value in options.items() if value is not None]):
