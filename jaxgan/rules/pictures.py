@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxgan.data.sources import located
+from jaxgan.data.sources import located, spelled
 from jaxgan.games import CycleGame, Game, PairedGame, degradations
 from jaxgan.games.paired import pixels_per_source
 from jaxgan.networks import translators
@@ -269,7 +269,7 @@ class Cycle(Translating):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.source is not None:  # a run may go on from another folder
-            object.__setattr__(self, "source", located(self.source))
+            object.__setattr__(self, "source", located(spelled(self.source, argument="source")))
 
     @property
     def learns_unpaired(self) -> bool:

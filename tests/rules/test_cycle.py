@@ -171,6 +171,8 @@ def test_names_of_data_sets_and_paths_are_kept_as_they_mean_the_same(sets, monke
     monkeypatch.chdir(sets[0].parent)
     assert Cycle(source="sources.npz").source == str(sets[1])
     assert Cycle(source="MNIST").source == "mnist"
+    with pytest.raises(UserError, match="`source` is empty: give the name of a data set or a path"):
+        Cycle(source=" ")
     config = Config(game=Cycle(source="sources.npz"))
     assert config_of(config.settings()).game == config.game
 
