@@ -28,10 +28,10 @@ CONFIG = Config(
     image_size=16,
     loss="least_squares",
     batch_size=16,
-    generator_learning_rate=5e-4,
+    generator_learning_rate=1e-3,
     discriminator_learning_rate=5e-4,
     steps=3000,
-    game=Cycle(source="digits", translator_width=32, blocks=3, patch_width=32),
+    game=Cycle(source="digits", translator_width=16, blocks=2, patch_width=16),
     workdir="runs/digits_to_mnist_cyclegan",
 )
 CHUNK = 256
