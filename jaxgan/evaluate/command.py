@@ -206,8 +206,10 @@ def evaluate(
             real = real._replace(notes=(*real.notes, *notes))
             with _finite(subject):
                 made = translations.translated(subject, real, seed, direction)
-            reports.extend([translations.compare(made, real, pairwise)] * bool(pairwise))
-            reports.extend([translations.there_and_back(made, real)] * (CYCLE in names))
+            if pairwise:
+                reports.append(translations.compare(made, real, pairwise))
+            if CYCLE in names:
+                reports.append(translations.there_and_back(made, real))
         if with_network:
             network = features.get(
                 source=source,
