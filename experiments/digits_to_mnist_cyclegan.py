@@ -6,7 +6,7 @@
 
 After 841 steps (``--steps 841``, 2 minutes of CPU time), MNIST's classifier reads 62.2 % of the translated
 digits as what they are, and 61.8 % of the untranslated ones. The mean absolute error there and back is 0.078.
-Of the ones, 36 % are read as 8, and of the nines, 44 % as 3. The settings below were not trained to their end.
+Of the ones, 36 % are read as 8, and of the nines, 44 % as 3. The settings were not trained to their end.
 
 The digits are 1,797 scans of 8x8 pixels, enlarged to 16x16; MNIST's 60,000 images are made smaller. Nothing
 says which digit of one set is which of the other: a translator may exchange two of them, and does no worse by
