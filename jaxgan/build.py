@@ -15,7 +15,8 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config
-from jaxgan.data.dataset import checked, held_out_rows, part
+from jaxgan.data.dataset import checked, held_out_part
+from jaxgan.data.order import merged
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
 from jaxgan.games.heads import parts
@@ -32,6 +33,7 @@ from jaxgan.names import (
     UPDATES,
     OfData,
 )
+from jaxgan.rules import NO_SOURCES
 from jaxgan.sampling import drawing
 from jaxgan.schedules import Schedule, following, toward
 from jaxgan.state import GANState, init_game
@@ -92,7 +94,7 @@ class Experiment(NamedTuple):
             for each shape.
         init: ``key -> GANState`` at step 0.
         shapes: the state's shapes and dtypes.
-        arrays: the data as the step takes them: ``"image"`` and, for conditional networks, ``"label"``.
+        arrays: the data as batches are gathered from them (`jaxgan.data.Dataset.arrays`).
         num_classes: number of classes for conditional networks; None otherwise.
         mesh: mesh of the devices that share the batches; None for one device (`jaxgan.run.placement`).
         notes: lines for the user about known traps among the pieces (`jaxgan.diagnostics.traps`).
@@ -112,11 +114,26 @@ class Experiment(NamedTuple):
 
 
 def load(config: Config) -> data.Dataset:
-    """Load the data set that ``config.data`` names; see `jaxgan.data.load` and `jaxgan.data.load_pairs`."""
+    """Load the data set that ``config.data`` names, with the sources that its game needs.
+
+    See `jaxgan.data.load`, `jaxgan.data.load_pairs` and `jaxgan.data.load_unpaired`.
+    """
+    sources = config.game.place_of_sources
+    if config.game.learns_unpaired:
+        if sources is None:
+            raise UserError(NO_SOURCES)
+        return data.load_unpaired(
+            config.data,
+            sources,
+            image_size=config.image_size,
+            channels=config.channels,
+            strict=config.strict,
+            data_dir=config.data_dir,
+        )
     if config.game.learns_pairs:
         return data.load_pairs(
             config.data,
-            config.game.folder_of_sources,
+            sources,
             image_size=config.image_size,
             channels=config.channels,
             strict=config.strict,
@@ -144,11 +161,14 @@ def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
     whole = checked(load(config) if whole is None else whole, conditional=config.conditional)
     if not config.game.learns_pairs:
         whole = whole._replace(sources=None)
+    if not config.game.learns_unpaired:
+        whole = whole._replace(unpaired=None)
     if not config.held_out:
         return whole
-    unseen = held_out_rows(len(whole.images), config.held_out)
-    note = f"{int(unseen.sum()):,} of the {len(unseen):,} images are held out (`held_out`)"
-    return part(whole, ~unseen, "the training images")._replace(notes=(*whole.notes, note))
+    learned = held_out_part(whole, config.held_out, unseen=False)
+    count, unseen = len(whole.images), len(whole.images) - len(learned.images)
+    note = f"{unseen:,} of the {count:,} images are held out (`held_out`)"
+    return learned._replace(notes=(*whole.notes, note))
 
 
 def optimizers(
@@ -367,11 +387,12 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
     arrays = dataset.arrays(config.conditional)
     count = config.images_per_step
     batch = {
-        name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype) for name, array in arrays.items()
+        name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype)
+        for name, array in merged(arrays).items()
     }
     key = jax.eval_shape(lambda: seed_key(0))
     try:
-        source_shape = arrays["source"].shape[1:] if "source" in arrays else None
+        source_shape = batch["source"].shape[1:] if "source" in batch else None
         generator, discriminator = config.game.networks(
             family, config, image_shape, num_classes, source_shape
         )

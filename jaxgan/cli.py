@@ -29,7 +29,7 @@ from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
 from jaxgan.representation.encode import codes_file
-from jaxgan.rules import GAMES, Rules
+from jaxgan.rules import GAMES, Cycle, Rules
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
@@ -60,6 +60,9 @@ class Start:
         group="recipe",
         choices=GAMES,
     )
+    unpaired: bool = setting(
+        False, "data and source are two sets of pictures without pairs: the game cycle", group="recipe"
+    )
 
 
 TRAIN = """Train a GAN on any data by a recipe, into a run folder.
@@ -67,6 +70,7 @@ TRAIN = """Train a GAN on any data by a recipe, into a run folder.
     jaxgan train --data PATH --image-size 64
     jaxgan train --data mnist --recipe wgan_gp --steps 1000 --workdir runs/mine
     jaxgan train --data PICTURES --image-size 64 --game paired --degrade coloring
+    jaxgan train --data PICTURES --source OTHERS --unpaired --image-size 64
 
 The same command on the same folder goes on with the run. Any option below wins over the recipe."""
 
@@ -85,14 +89,18 @@ def train(args: list[str]) -> None:
     """
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
     with exits():
-        game = GAMES[choose("game", _game_of(args), GAMES)]()
+        game = GAMES[_game_of(args)]()
     first, config, game = parse_all([Start(), Config(), game], **program)
     config = config.replace(game=game)
     with exits(OSError):
         require_devices()
         dataset = build.load(config)
         facts = Facts(
-            dataset.images.shape[1:], len(dataset.images), dataset.num_classes, jax.default_backend()
+            dataset.images.shape[1:],
+            len(dataset.images),
+            dataset.num_classes,
+            jax.default_backend(),
+            config.game.NAME,
         )
         name = re.sub(r"\W+", "_", Path(config.data).stem) or "gan"
         recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
@@ -105,11 +113,15 @@ def train(args: list[str]) -> None:
 
 def _game_of(args: list[str]) -> str:
     """Return the name of the game that a command line asks for, whose options it may hold."""
+    asked = Cycle.NAME if "--unpaired" in args else Rules.NAME
     for option, value in itertools.pairwise([*args, ""]):
         name, equals, text = option.partition("=")
         if name == "--game":
-            return text if equals else value
-    return Rules.NAME
+            game = choose("game", text if equals else value, GAMES)
+            if "--unpaired" in args and game != Cycle.NAME:
+                raise UserError(f"`unpaired` is the game {Cycle.NAME}, and `game` is {game}: leave one out")
+            return game
+    return asked
 
 
 def resume(args: list[str]) -> None:
@@ -463,19 +475,21 @@ def translate(
     pictures: Positional[Path],
     *,
     out: Path = Path("translated"),
+    direction: str = "forward",
     tile: int | None = None,
 ) -> None:
-    """Make images of a folder of pictures with a run of the paired game.
+    """Make images of a folder of pictures with a run of the game paired or cycle.
 
     Args:
         run: a run's folder, or an exported translator.
         pictures: the folder of pictures, searched at every depth.
         out: the folder of the images, each a .png of its picture's name. What is there already is kept, so
             the same command goes on where it stopped.
+        direction: forward from sources to images; backward the other way, which the game cycle learns too.
         tile: height and width in pixels of the tiles in which large pictures are made; None for as many as
             make about 512 pixels of the image.
     """
-    translation = translate_pictures(run, pictures, out=out, tile=tile)
+    translation = translate_pictures(run, pictures, out=out, direction=direction, tile=tile)
     kept = f", {translation.kept} were there already" if translation.kept else ""
     output.write(f"{translation.made} images in {translation.out}{kept}")
     for note in translation.notes:

@@ -540,9 +540,9 @@ class Config:
             return values if value is None else values | {GIVEN}
 
         info = INFO[name]
-        lacking = [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]
-        lacking += [(other, ()) for other, of in info.idle.items() if set(of) & chosen(other)]
-        return lacking + [("game", ())] * (name in self.game.IDLE)
+        lacking: list[tuple[str, tuple[Any, ...]]] = [("game", ())] * (name in self.game.IDLE)
+        lacking += [(other, of) for other, of in info.only.items() if not set(of) & chosen(other)]
+        return lacking + [(other, ()) for other, of in info.idle.items() if set(of) & chosen(other)]
 
     def without_dead(self, default: "Config") -> "Config":
         """Return the config with each setting of `default` that has no effect at its own default.

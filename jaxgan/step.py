@@ -84,7 +84,7 @@ class Step:
         if self.mirror:
             whole = Turn(batch, step_key, step_key)
             flips = self.game.example_keys(jax.random.fold_in(step_key, _MIRROR), whole)
-            batch = {**batch, "image": mirrored(batch["image"], flips)}
+            batch |= {name: mirrored(batch[name], flips) for name in ("image", "source") if name in batch}
         keys = jax.random.split(step_key, (self.d_steps + 1, 2))
         turns = []
         for i, (update_key, latent_key) in enumerate(keys):

@@ -15,7 +15,7 @@ from jaxgan import export
 from jaxgan.data import folder as listings
 from jaxgan.data import pictures as files
 from jaxgan.sampling import picture
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import expanded, require_writable, write_atomically, write_json
 from jaxgan.system.limits import require_devices
 from jaxgan.system.progress import counting
@@ -43,7 +43,12 @@ class Translation(NamedTuple):
 
 @pinned()
 def translate(
-    run: Path, pictures: Path, *, out: Path = Path("translated"), tile: int | None = None
+    run: Path,
+    pictures: Path,
+    *,
+    out: Path = Path("translated"),
+    direction: str = "forward",
+    tile: int | None = None,
 ) -> Translation:
     """Make the images of a folder of pictures.
 
@@ -51,6 +56,7 @@ def translate(
         run: a run's folder, or an exported translator.
         pictures: the folder of pictures, searched at every depth.
         out: the folder of the images, outside of that of the pictures.
+        direction: forward from sources to images; backward the other way, which the game cycle learns too.
         tile: height and width in pixels of the tiles in which large pictures are made; None for as many as
             make about 512 pixels of the image.
 
@@ -70,9 +76,10 @@ def translate(
     if out.resolve().is_relative_to(listing.root):
         raise UserError(f"`out` {out} lies inside of {pictures}, whose pictures are translated")
     targets = _targets(listing)
-    record = _record(run)
+    direction = choose("direction", direction, export.DIRECTIONS)
+    record = _record(run, direction)
     require_devices()
-    translator = export.load_translator(run)
+    translator = export.load_translator(run, direction=direction)
     _check_out(out, targets, record)
     require_writable(out)
     write_json(out / RECORD, record)
@@ -119,10 +126,10 @@ def _targets(listing: listings.Listing) -> dict[str, Path]:
     return targets
 
 
-def _record(run: Path) -> dict[str, Any]:
+def _record(run: Path, direction: str) -> dict[str, Any]:
     """Return what tells a translator from others, as JSON can hold it."""
-    description = export.read_description(run)
-    weights = export.weights_of(run)
+    role = export.DIRECTIONS[direction]
+    description, weights = export.read_description(run, role), export.weights_of(run, role)
     try:
         checksum = f"{zlib.crc32(weights.read_bytes()):08x}"
     except OSError as error:

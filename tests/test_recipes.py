@@ -13,12 +13,13 @@ from jaxgan.recipes import RECIPES, Facts, choose
 from jaxgan.system.errors import UserError
 
 PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
+OF_LATENTS = ["auto", *(name for name in RECIPES if name != "cyclegan")]
 
 
 @pytest.mark.parametrize(
     ("shape", "platform"), [((8, 8, 1), "cpu"), pytest.param((12, 20, 3), "gpu", marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("name", ["auto", *RECIPES])
+@pytest.mark.parametrize("name", OF_LATENTS)
 def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     config, line = choose(name, Facts(shape, 40, None, platform))
     config = config.replace(width=4) if config.network == "dcgan" else config
@@ -38,7 +39,7 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
         pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", ["auto", *RECIPES])
+@pytest.mark.parametrize("name", OF_LATENTS)
 def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes):
     config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
     labels = None if classes is None else np.arange(40) % classes
@@ -54,6 +55,17 @@ def test_the_published_settings_fit_images_of_the_papers_sizes(name):
         labels = None if classes is None else np.arange(64) % 10
         assert config.conditional == (classes is not None and name in ("sagan", "biggan"))
         build.experiment(config.check(), from_arrays(np.zeros((64, *shape), np.uint8), labels))
+
+
+def test_two_sets_without_pairs_have_a_recipe():
+    for platform, images, (batch_size, steps) in (("cpu", 5, (5, 4000)), ("gpu", 1000, (1, 200_000))):
+        facts = Facts((128, 128, 3), images, None, platform, "cycle")
+        config, line = choose("auto", facts)
+        assert line == "recipe auto: cyclegan, since the data are two sets without pairs"
+        assert (config.batch_size, config.steps, config.loss) == (batch_size, steps, "least_squares")
+        assert config == choose("cyclegan", facts)[0]
+    with pytest.raises(UserError, match="`recipe` cyclegan is of the game cycle, and `game` is gan"):
+        choose("cyclegan", PHOTOGRAPHS)
 
 
 @pytest.mark.parametrize("name", ["auto", "mlp"])

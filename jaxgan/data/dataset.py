@@ -33,6 +33,8 @@ class Dataset(NamedTuple):
         content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already.
         sources: where the data are pairs, the source of each image, ``[N, h, w, c]`` of the images' kind; an
             image is a whole number of times as large as its source. None for others.
+        unpaired: where the data are two sets without pairs, the other set, the sources, ``[M, h, w, c]`` of
+            the images' kind. None for others.
     """
 
     name: str
@@ -43,23 +45,27 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...] | None = None
     content: str | None = None
     sources: np.ndarray | None = None
+    unpaired: np.ndarray | None = None
 
-    def arrays(self, conditional: bool) -> dict[str, np.ndarray]:
-        """Return the arrays that batches are gathered from.
+    def arrays(self, conditional: bool) -> dict[str, Any]:
+        """Return the arrays that batches are gathered from (`jaxgan.data.batch_at`).
 
         Args:
             conditional: whether batches hold labels.
 
         Returns:
-            "image", of pairs "source", and, if conditional, "label"; a memory map as a plain view, since its
-            own indexing is slow.
+            "image", of pairs "source", and, if conditional, "label"; of two sets without pairs, "unpaired"
+            with a "source" that has an order of its own. A memory map comes as a plain view, since its own
+            indexing is slow.
 
         Raises:
             ValueError: if labels are asked for and the data set has none.
         """
-        arrays = {"image": np.asarray(self.images)}
+        arrays: dict[str, Any] = {"image": np.asarray(self.images)}
         if self.sources is not None:
             arrays["source"] = np.asarray(self.sources)
+        if self.unpaired is not None:
+            arrays["unpaired"] = {"source": np.asarray(self.unpaired)}
         if not conditional:
             return arrays
         if self.labels is None:
@@ -67,7 +73,9 @@ class Dataset(NamedTuple):
         return {**arrays, "label": np.asarray(self.labels)}
 
 
-def from_arrays(images: Any, labels: Any = None, *, sources: Any = None, name: str = "arrays") -> Dataset:
+def from_arrays(
+    images: Any, labels: Any = None, *, sources: Any = None, unpaired: Any = None, name: str = "arrays"
+) -> Dataset:
     """Make a data set of your own arrays.
 
     Args:
@@ -78,6 +86,8 @@ def from_arrays(images: Any, labels: Any = None, *, sources: Any = None, name: s
         sources: the source of each image, ``[N, h, w, c]``, uint8 or float as the images are; None where the
             images are no pairs. An image is a whole number of times as large as its source, the same along
             both axes.
+        unpaired: the sources of a translation without pairs, ``[M, h, w, c]`` of any number and size, uint8
+            or float as the images are; None for one set of images.
         name: the name of the data set.
 
     Returns:
@@ -87,10 +97,16 @@ def from_arrays(images: Any, labels: Any = None, *, sources: Any = None, name: s
         ValueError: for other dtypes or shapes, for values that are not finite or outside [-1, 1], or for
             labels or sources that do not match the images.
     """
+    if sources is not None and unpaired is not None:
+        raise ValueError("`sources` are pairs of the images, and `unpaired` are none: give one of them")
     if sources is not None:
         dataset = from_arrays(images, labels, name=name)
         sources, notes = _sources_like(dataset.images, sources, name)
         return dataset._replace(sources=sources, notes=(*dataset.notes, *notes))
+    if unpaired is not None:
+        dataset = from_arrays(images, labels, name=name)
+        unpaired, notes = _same_kind(dataset.images, unpaired, name)
+        return dataset._replace(unpaired=unpaired, notes=(*dataset.notes, *notes))
     subject = f"the images of {name}"
     images, notes = judge(images, subject, at_rest=True)
     if images.ndim == 4:  # points may all be alike
@@ -126,20 +142,30 @@ def _sources_like(images: np.ndarray, sources: Any, name: str) -> tuple[np.ndarr
     Raises:
         ValueError: if they do not match.
     """
-    sources, notes = judge(sources, f"the sources of {name}", at_rest=True)
-    if images.ndim != 4 or sources.ndim != 4:
-        shapes = f"{list(images.shape)} with sources {list(sources.shape)}"
-        raise ValueError(f"pairs are images [N, H, W, C] and sources [N, h, w, c], got {shapes}")
+    sources, notes = _same_kind(images, sources, name)
     if len(images) != len(sources):
         raise ValueError(f"each image has one source, got {len(images)} images and {len(sources)} sources")
-    if images.dtype != sources.dtype:
-        raise ValueError(f"images and sources are of one dtype, got {images.dtype} and {sources.dtype}")
     if not is_multiple(images.shape[1:3], sources.shape[1:3]):
         sizes = [f"{height}x{width}" for height, width in (images.shape[1:3], sources.shape[1:3])]
         raise ValueError(
             "an image is a whole number of times as large as its source, "
             f"got images {sizes[0]} and sources {sizes[1]}"
         )
+    return sources, notes
+
+
+def _same_kind(images: np.ndarray, sources: Any, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return sources that are of the images' kind, with notes about them.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    sources, notes = judge(sources, f"the sources of {name}", at_rest=True)
+    if images.ndim != 4 or sources.ndim != 4:
+        shapes = f"{list(images.shape)} with sources {list(sources.shape)}"
+        raise ValueError(f"sources [N, h, w, c] go with images [N, H, W, C], got {shapes}")
+    if images.dtype != sources.dtype:
+        raise ValueError(f"images and sources are of one dtype, got {images.dtype} and {sources.dtype}")
     return sources, notes + oddities(sources, f"the sources of {name}")
 
 
@@ -164,7 +190,8 @@ def checked(dataset: Any, *, conditional: bool) -> Dataset:
         raise UserError(f"`dataset` is a Dataset, got {kind}: data.from_arrays(images, labels) makes one")
     labels = dataset.labels if conditional else None
     try:
-        judged = from_arrays(dataset.images, labels, sources=dataset.sources, name=dataset.name)
+        others = {"sources": dataset.sources, "unpaired": dataset.unpaired}
+        judged = from_arrays(dataset.images, labels, **others, name=dataset.name)
         images, labels, num_classes, notes = judged[1:5]
     except ValueError as error:
         raise UserError(f"{dataset.name} is refused: {error}") from error
@@ -177,7 +204,8 @@ def checked(dataset: Any, *, conditional: bool) -> Dataset:
     before = dataset.images
     if not isinstance(before, np.ndarray) or (before.dtype, before.shape) != (images.dtype, images.shape):
         dataset = dataset._replace(images=images, content=None)  # the checksum was that of other bytes
-    return dataset._replace(notes=tuple(dict.fromkeys((*dataset.notes, *notes))), sources=judged.sources)
+    notes = tuple(dict.fromkeys((*dataset.notes, *notes)))
+    return dataset._replace(notes=notes, sources=judged.sources, unpaired=judged.unpaired)
 
 
 def held_out_rows(count: int, share: float) -> np.ndarray:
@@ -195,6 +223,26 @@ def held_out_rows(count: int, share: float) -> np.ndarray:
     rows = np.zeros(count, bool)
     rows[np.random.default_rng(0).permutation(count)[:number]] = True
     return rows
+
+
+def held_out_part(dataset: Dataset, share: float, *, unseen: bool) -> Dataset:
+    """Return the images that are held out of training, or all others; of two sets, such a share of each.
+
+    Args:
+        dataset: the whole data set.
+        share: the share that is held out.
+        unseen: whether to return those that are held out.
+
+    Raises:
+        UserError: as for `held_out_rows`, or if the copy does not fit the memory.
+    """
+    kind = "the held-out images" if unseen else "the training images"
+    some = part(dataset, held_out_rows(len(dataset.images), share) == unseen, kind)
+    if dataset.unpaired is None:
+        return some
+    rows = held_out_rows(len(dataset.unpaired), share) == unseen
+    require_memory(int(rows.sum()) * dataset.unpaired[0].nbytes, f"{kind} of {dataset.name}")
+    return some._replace(unpaired=dataset.unpaired[rows])
 
 
 def part(dataset: Dataset, rows: np.ndarray, kind: str) -> Dataset:
@@ -236,10 +284,14 @@ def first_images(dataset: Dataset, count: int, *, by_class: bool = False) -> np.
 
 
 def first_examples(dataset: Dataset, count: int) -> dict[str, np.ndarray]:
-    """Return the images of `first_images`, and their sources where the data are pairs, as a batch."""
-    size = len(dataset.images)
-    rows = np.arange(count) * size // count if size > count else np.arange(size)
-    return {name: array[rows] for name, array in dataset.arrays(conditional=False).items()}
+    """Return the images of `first_images`, and where there are sources as many of them, as a batch."""
+
+    def spread(array: np.ndarray) -> np.ndarray:
+        size = len(array)
+        return array[np.arange(count) * size // count] if size > count else array[:]
+
+    batch = {name: spread(array) for name, array in dataset._replace(unpaired=None).arrays(False).items()}
+    return batch if dataset.unpaired is None else {**batch, "source": spread(dataset.unpaired)}
 
 
 def npz_splits(path: Path) -> tuple[str, ...]:

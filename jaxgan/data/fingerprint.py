@@ -28,8 +28,9 @@ def fingerprint(dataset: Dataset, *, conditional: bool) -> dict[str, Any]:
         "dtype": str(images.dtype),
         "content": dataset.content or checksum(images),
     }
-    if dataset.sources is not None:
-        sources = np.asarray(dataset.sources)
+    sources = dataset.unpaired if dataset.sources is None else dataset.sources
+    if sources is not None:
+        sources = np.asarray(sources)
         content |= {"sources": list(sources.shape), "source_content": checksum(sources)}
     if conditional and dataset.labels is not None:
         content["labels"] = checksum(np.asarray(dataset.labels, np.int32))

@@ -15,6 +15,7 @@ References:
 """
 
 import math
+import zlib
 from functools import partial
 from typing import Any
 
@@ -27,22 +28,50 @@ _ROUNDS = 16  # with 12, the orders of five images are visibly uneven (tests/dat
 
 @partial(jax.jit, static_argnames="batch_size")
 def batch_at(
-    data: dict[str, jax.Array], step: int | jax.Array, *, seed: int | jax.Array, batch_size: int
+    data: dict[str, Any], step: int | jax.Array, *, seed: int | jax.Array, batch_size: int
 ) -> dict[str, jax.Array]:
     """Return the batch of one step, gathered on the device.
 
     Args:
-        data: arrays with a common leading dimension N, e.g. ``{"image": ..., "label": ...}``.
+        data: arrays with a common leading dimension N, e.g. ``{"image": ..., "label": ...}``. A dict among
+            them is a set of arrays with a length and an order of its own, e.g. ``{"image": ..., "unpaired":
+            {"source": ...}}``.
         step: the number of the batch.
         seed: uint32 seed of the order.
         batch_size: the number of images that a step takes.
 
     Returns:
-        The rows of that batch, under the same names.
+        The rows of that batch under the names of the arrays, of all sets together.
     """
-    size = len(next(iter(data.values())))
-    rows = batch_indices(seed, step, batch_size=batch_size, size=size)
-    return jax.tree.map(lambda values: values[rows], data)
+    batch = {}
+    for own_seed, arrays in sets_of(data, seed, xp=jnp):
+        size = len(next(iter(arrays.values())))
+        rows = batch_indices(own_seed, step, batch_size=batch_size, size=size)
+        batch |= jax.tree.map(lambda values, rows=rows: values[rows], arrays)
+    return batch
+
+
+def sets_of(data: dict[str, Any], seed: Any, *, xp: Any) -> list[tuple[Any, dict[str, Any]]]:
+    """Return the sets of arrays that have an order of their own, each with the seed of its order.
+
+    Args:
+        data: arrays by name, as for `batch_at`.
+        seed: uint32 seed of the order of all arrays that are in no set. Another set's is mixed of it and of
+            the set's name, so that the two orders have nothing to do with each other.
+        xp: `jax.numpy` or `numpy`; the integers are the same.
+    """
+    alone = {name: array for name, array in data.items() if not isinstance(array, dict)}
+    apart = {name: arrays for name, arrays in data.items() if isinstance(arrays, dict)}
+    first = xp.asarray(seed, xp.uint32)
+    return [
+        (seed, alone),
+        *((first ^ np.uint32(zlib.crc32(name.encode())), arrays) for name, arrays in apart.items()),
+    ]
+
+
+def merged(data: dict[str, Any]) -> dict[str, Any]:
+    """Return all arrays of a data set by the names that they have in a batch."""
+    return {name: array for _, arrays in sets_of(data, 0, xp=np) for name, array in arrays.items()}
 
 
 def batch_indices(seed: Any, step: Any, *, batch_size: int, size: int, xp: Any = jnp) -> Any:

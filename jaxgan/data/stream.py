@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgan.data.dataset import Dataset
-from jaxgan.data.order import batch_at, batch_indices
+from jaxgan.data.order import batch_at, batch_indices, merged, sets_of
 
 
 class Stream:
@@ -57,12 +57,12 @@ class Stream:
     ):
         if min(batch_size, ahead, workers) < 1 or start < 0:
             raise ValueError("batch_size, ahead and workers are at least 1, and start at least 0")
-        self._arrays = dataset.arrays(conditional)
-        self._seed = seed
+        self._sets = sets_of(dataset.arrays(conditional), seed, xp=np)
         self._batch_size, self._share = batch_size, share or slice(None)
         self._step = start
         self._ahead = ahead
-        self._steps_per_block = max(1, block_bytes // (batch_size * max(1, self._arrays["image"][0].nbytes)))
+        image_bytes = dataset.images[0].nbytes
+        self._steps_per_block = max(1, block_bytes // (batch_size * max(1, image_bytes)))
         self._first = start // self._steps_per_block  # the block at the head of the queue
         self._blocks: deque[Future[dict[str, np.ndarray]]] = deque()
         self._workers = ThreadPoolExecutor(workers, thread_name_prefix="stream")
@@ -103,7 +103,7 @@ class Stream:
                 self._gather_ahead()
         if len(parts) == 1:
             return parts[0]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self._arrays}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     @property
     def chunk_steps(self) -> int:
@@ -125,10 +125,13 @@ class Stream:
     def _gather(self, block: int) -> dict[str, np.ndarray]:
         # Positions of the endless stream are consecutive, so the batches of a block are one long batch.
         shape = (self._steps_per_block, self._batch_size)
-        size = len(self._arrays["image"])
-        rows = batch_indices(self._seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
-        rows = rows.reshape(shape)[:, self._share]
-        return {name: np.take(values, rows, axis=0) for name, values in self._arrays.items()}
+        gathered = {}
+        for seed, arrays in self._sets:
+            size = len(next(iter(arrays.values())))
+            rows = batch_indices(seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
+            rows = rows.reshape(shape)[:, self._share]
+            gathered |= {name: np.take(values, rows, axis=0) for name, values in arrays.items()}
+        return gathered
 
 
 def batch_of(chunk: dict[str, jax.Array], step: jax.Array) -> dict[str, jax.Array]:
@@ -178,7 +181,7 @@ def feed(
         mesh: the devices; None for one device.
     """
     arrays = dataset.arrays(conditional)
-    if sum(array.nbytes for array in arrays.values()) <= device_bytes:
+    if sum(array.nbytes for array in merged(arrays).values()) <= device_bytes:
         on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
         shapes = jax.tree.map(_shape, on_device) if mesh else jax.eval_shape(lambda: on_device)
         gather = partial(batch_at, seed=np.uint32(seed), batch_size=batch_size)  # an int of 2**31 overflows
@@ -191,7 +194,7 @@ def feed(
             name: jax.ShapeDtypeStruct(
                 (stream.chunk_steps, batch_size, *array.shape[1:]), array.dtype, sharding=sharding
             )
-            for name, array in arrays.items()
+            for name, array in merged(arrays).items()
         }
         shapes["first"] = jax.ShapeDtypeStruct((), np.int32)
         yield Feed(batch_of, partial(_spread, stream, shapes), shapes, stream.chunk_steps)

@@ -32,7 +32,7 @@ def make_probe(players: Players, game: Game) -> Probe:
     Returns:
         ``probe(state, images, labels, key, sources=None) -> findings``: scalars that describe the present
         networks, not the average one. ``images`` are ``[2 n, ...]``, n >= 2, ``labels`` int32 ``[2 n]`` or
-        None, and ``sources`` the images' ``[2 n, ...]`` where the data are pairs. The findings of each
+        None, and ``sources`` as many sources ``[2 n, ...]`` where the data have some. The findings of each
         player:
 
         - ``*_update_ratio``: the length of its next update over the length of its weights;

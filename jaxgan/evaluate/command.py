@@ -23,6 +23,8 @@ from jaxgan.evaluate.reals import (
 )
 from jaxgan.evaluate.report import Report, joined, measure, table, trained_on_fakes_report, write
 from jaxgan.evaluate.scores import (
+    ACCURACY,
+    CYCLE,
     MEMORISATION,
     METRICS,
     OF_PAIRS,
@@ -40,7 +42,7 @@ from jaxgan.evaluate.subject import (
     subject_at,
     training_images,
 )
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import NoRoomError, expanded, require_writable, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.random import pinned
@@ -48,7 +50,7 @@ from jaxgan.system.settings import PLAIN, converted
 
 OWN = features.OWN
 N = 10_000  # fakes, and real images at most
-DEFAULTS, OF_TRANSLATORS = ("fid", "kid", "prdc"), ("psnr", "ssim", "fid")
+DEFAULTS, OF_TRANSLATORS, OF_UNPAIRED = ("fid", "kid", "prdc"), ("psnr", "ssim", "fid"), ("cycle", "fid")
 LISTED = PLAIN._replace(read=lambda text: tuple(text.split(",")))
 
 
@@ -68,14 +70,15 @@ def evaluate(
     efficientnet_weights: Path | None = None,
     download: bool = False,
     held_out: str | None = None,
+    direction: str = "forward",
     data_dir: str | None = None,
     out: Path | None = None,
 ) -> Report:
     """Measure generated images against real ones.
 
     Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
-    trained_on_fakes; of a run of the paired game, psnr and ssim too, beside those of the sources, enlarged by
-    bicubic interpolation where they are smaller.
+    trained_on_fakes; of a run of the game paired, psnr, ssim and accuracy too, beside those of the sources,
+    enlarged by bicubic interpolation where they are smaller; of the game cycle, cycle.
 
     Args:
         path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
@@ -83,7 +86,7 @@ def evaluate(
             those that the run was trained on.
         split: the split of a TFDS data set or of an .npz with splits; None for "test".
         metrics: names of metrics, separated by commas; None for fid, kid and prdc, or for psnr, ssim and fid
-            of a run of the paired game.
+            of a run of the game paired, and for cycle and fid of one of the game cycle.
         n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
             it is the number of fakes alone; None for as many as there are training images.
         seed: the seed of the latents.
@@ -100,6 +103,7 @@ def evaluate(
         held_out: real images that were not trained on, for memorization and trained_on_fakes: their name, or
             a share such as 0.1 of the real images that is split off; None for those that the run held out,
             or the "test" split.
+        direction: of a run of the game cycle: forward from sources to images, or backward the other way.
         data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
             ~/tensorflow_datasets.
         out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.
@@ -125,17 +129,24 @@ def evaluate(
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
     subject = subject_at(converted("path", path, Path), against)
     translates = export.source_shape_of(subject.description) is not None
+    unpaired = translates and translations.learns_unpaired(subject)
+    direction = choose("direction", direction, export.DIRECTIONS)
     if translates and asked is None:
-        names = OF_TRANSLATORS
-    if (pairwise := [name for name in names if name in OF_PAIRS]) and not translates:
+        names = OF_UNPAIRED if unpaired else OF_TRANSLATORS
+    pairwise = [name for name in names if name in OF_PAIRS]
+    if (needing := [*pairwise, *[ACCURACY] * (ACCURACY in names)]) and (unpaired or not translates):
         raise UserError(
-            f"`metrics` {','.join(pairwise)} compares an image with the one that it should be, and "
-            f"{subject.path} makes no images of sources"
+            f"`metrics` {','.join(needing)} compares an image with the one that it should be, and "
+            f"{subject.path} {'learned no pairs' if unpaired else 'makes no images of sources'}"
         )
+    if not unpaired and (CYCLE in names or direction != translations.FORWARD):
+        asks = f"`metrics` {CYCLE}" if CYCLE in names else f"`direction` {direction}"
+        raise UserError(f"{asks} is of a run of the game cycle, and {subject.path} is none")
     of_features = tuple(name for name in names if name in METRICS)
+    with_network = bool(of_features) or ACCURACY in names
     options = {"extractor": extractor, "inception_weights": inception_weights, "download": download or None}
     options["efficientnet_weights"] = efficientnet_weights
-    if not of_features and (given := [name for name, value in options.items() if value is not None]):
+    if not with_network and (given := [name for name, value in options.items() if value is not None]):
         raise UserError(
             f"`{given[0]}` has no effect with `metrics` {','.join(names)}, which takes no features"
         )
@@ -161,6 +172,9 @@ def evaluate(
     if len(subject.image_shape) != 3:
         raise UserError(f"{subject.path}: an image to measure is [H, W, C], got {list(subject.image_shape)}")
     unlearned = translations.unseen_images(subject, source, against, split) if translates else None
+    if unpaired and unlearned is not None and direction == translations.BACKWARD:
+        source = str(subject.settings["source"])
+        unlearned, splits = translations.other_way(unlearned, source), has_splits(source)
     others = against is not None or unlearned is not None
     trained = None if others else training_images(subject, source, data_dir)
     conditional = subject.description.get("num_classes") is not None and _is_folder(source)
@@ -178,7 +192,7 @@ def evaluate(
     if folder is not None:
         require_writable(folder)
     reports, nearest, made = [], None, None
-    if of_features or pairwise:
+    if with_network or pairwise or CYCLE in names:
         count = N if n is None else n
         if unlearned is not None:
             real = draw_reals(unlearned, count, split=(split or TEST) if splits else None)
@@ -191,9 +205,12 @@ def evaluate(
             notes = translations.notes_on_images(subject, against, splits=splits)
             real = real._replace(notes=(*real.notes, *notes))
             with _finite(subject):
-                made = translations.translated(subject, real, seed)
-            reports.extend([translations.compare(made, real, pairwise)] * bool(pairwise))
-        if of_features:
+                made = translations.translated(subject, real, seed, direction)
+            if pairwise:
+                reports.append(translations.compare(made, real, pairwise))
+            if CYCLE in names:
+                reports.append(translations.there_and_back(made, real))
+        if with_network:
             network = features.get(
                 source=source,
                 dataset=_labelled(source, trained, subject.image_shape) if extractor in (None, OWN) else None,
@@ -201,20 +218,24 @@ def evaluate(
                 data_dir=data_dir,
                 **_network(subject, extractor, inception_weights, efficientnet_weights, download),
             )
-            fakes = make_fakes(real, count) if made is None else made.fakes
-            with _finite(subject):
-                report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
-            reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
-            if made is not None:
-                of_baseline = [name for name in of_features if name not in WITH_TRAINING_SET]
-                reports.append(translations.beside(made, real, network, tuple(of_baseline)))
-            if MEMORISATION in names and train is not None:
-                nearest = nearest_picture(fakes, train, network)
+            if ACCURACY in names and made is not None:
+                reports.append(translations.recognized(made, real, network))
+            if of_features:
+                fakes = make_fakes(real, count) if made is None else made.fakes
+                with _finite(subject):
+                    report = measure(fakes, real, network, of_features, train=train, held_out=unseen)
+                reports.append(report._replace(notes=(*report.notes, *notes_on(network, source))))
+                if made is not None:
+                    of_baseline = [name for name in of_features if name not in WITH_TRAINING_SET]
+                    reports.append(translations.beside(made, real, network, tuple(of_baseline)))
+                if MEMORISATION in names and train is not None:
+                    nearest = nearest_picture(fakes, train, network)
     if TRAINED_ON_FAKES in names and train is not None and unseen is not None:
         shuffled = rows_of(train, random_rows(len(train.images), len(train.images)))
         fakes = make_fakes(shuffled, n or len(train.images))
         with _finite(subject):
             reports.append(trained_on_fakes_report(fakes, train, unseen))
+    reports = [translations.of_direction(report, direction) for report in reports]
     report = joined(reports)
     if folder is not None:
         try:

@@ -33,6 +33,7 @@ class Reals(NamedTuple):
         notes: lines that say how the images were changed, or what is odd about them.
         class_names: the name of each class, or None.
         sources: uint8 ``[N, h, w, c]``, the source of each image, where the data are pairs; None for others.
+        unpaired: uint8 ``[M, h, w, c]``, the sources, where the data are two sets without pairs.
     """
 
     source: str
@@ -43,6 +44,7 @@ class Reals(NamedTuple):
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     sources: UInt8[np.ndarray, "n _ _ _"] | None = None
+    unpaired: UInt8[np.ndarray, "m _ _ _"] | None = None
 
 
 def load(
@@ -121,7 +123,11 @@ def draw_reals(dataset: Dataset, n: int | None = None, *, split: str | None = No
     notes += oddities(images, subject)
     drawn, names = Judged(images[rows]).eight_bits(), dataset.class_names
     sources = None if dataset.sources is None else Judged(np.asarray(dataset.sources)[rows]).eight_bits()
-    return Reals(dataset.name, split, drawn, labels, dataset.num_classes, notes, names, sources)
+    reals = Reals(dataset.name, split, drawn, labels, dataset.num_classes, notes, names, sources)
+    if dataset.unpaired is None:
+        return reals
+    rows = slice(None) if n is None else random_rows(len(dataset.unpaired), n)
+    return reals._replace(unpaired=Judged(np.asarray(dataset.unpaired)[rows]).eight_bits())
 
 
 def real_outputs(reals: Reals, extractor: Extractor) -> Outputs:

@@ -200,8 +200,10 @@ def table(report: Report) -> str:
 
 def _title(name: str, result: Result) -> str:
     """Return the name of a result; that of a baseline says whose it is."""
+    way = " backward" if name.startswith("backward_") else ""
+    name = name.removeprefix("backward_")
     baseline = next((each for each in BASELINES if name.startswith(f"{each}_")), None)
-    return result.name if baseline is None else f"{result.name} of {baseline}"
+    return result.name + ("" if baseline is None else f" of {baseline}") + way
 
 
 def _settings(result: Result) -> str:

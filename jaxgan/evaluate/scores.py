@@ -85,7 +85,12 @@ METRICS: dict[str, Callable[[Evidence], tuple[Result, ...]]] = {
 OF_PAIRS: dict[str, Callable[[np.ndarray, np.ndarray], Result]] = {"psnr": metrics.psnr, "ssim": metrics.ssim}
 """Metrics of a translator: each of its images with the image that it should be."""
 
-NAMES = (*METRICS, TRAINED_ON_FAKES, *OF_PAIRS)  # what `jaxgan evaluate` measures
+ACCURACY = "accuracy"
+"""How many of a translator's images a classifier assigns to the class of the image that each should be."""
+CYCLE = "cycle"
+"""The mean absolute error of sources that went there and back, of a translator of both directions."""
+
+NAMES = (*METRICS, TRAINED_ON_FAKES, *OF_PAIRS, ACCURACY, CYCLE)  # what `jaxgan evaluate` measures
 MEMORISATION = "memorisation"
 WITH_TRAINING_SET = (MEMORISATION, TRAINED_ON_FAKES)
 PER_CLASS = ("fid", "kid", "prdc")

@@ -2,6 +2,9 @@
 
 The sources are those of the pairs, or made of the real images by the run's own degradation. The baseline is
 the source itself, enlarged by bicubic interpolation where it is smaller than its image.
+
+Of two sets without pairs, nothing says what an image should be. So the images of one set's sources are
+compared with the other set as a whole, and each source with what goes there and back.
 """
 
 import math
@@ -15,14 +18,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from jaxgan import build, data, export
+from jaxgan import build, data, export, metrics
 from jaxgan.config import config_of
-from jaxgan.data.dataset import held_out_rows, part
+from jaxgan.data.dataset import held_out_part
 from jaxgan.data.sources import has_splits
 from jaxgan.evaluate.fakes import BATCH_SIZE, Fakes, from_images
 from jaxgan.evaluate.reals import Reals
 from jaxgan.evaluate.report import Report, measure
-from jaxgan.evaluate.scores import OF_PAIRS
+from jaxgan.evaluate.scores import ACCURACY, CYCLE, OF_PAIRS
 from jaxgan.evaluate.subject import TEST, Subject
 from jaxgan.features import Extractor
 from jaxgan.images import judge, to_float, to_uint8
@@ -33,6 +36,7 @@ from jaxgan.system.progress import counting
 from jaxgan.system.random import seed_key
 
 BICUBIC, SOURCE = "bicubic", "source"
+FORWARD, BACKWARD = export.DIRECTIONS
 
 
 class Made(NamedTuple):
@@ -43,21 +47,28 @@ class Made(NamedTuple):
         baseline: uint8 ``[N, H, W, C]``, the sources at the images' size and in their channels.
         kind: how the sources were brought to that size: "bicubic", or "source" where it is theirs.
         fakes: the images, as what is measured by features.
+        again: uint8 ``[N, h, w, c]``, what the other direction makes of the images; None without one.
     """
 
     images: UInt8[np.ndarray, "n h w c"]
     baseline: UInt8[np.ndarray, "n h w c"]
     kind: str
     fakes: Fakes
+    again: UInt8[np.ndarray, "n _ _ _"] | None = None
+
+
+def learns_unpaired(subject: Subject) -> bool:
+    """Return whether a run has learned two sets without pairs."""
+    return bool(subject.settings) and config_of(subject.settings).game.learns_unpaired
 
 
 def unseen_images(
     subject: Subject, source: str, against: str | None, split: str | None
 ) -> data.Dataset | None:
-    """Return the real images to measure with, where they are pairs or a run has held them out.
+    """Return the real images to measure with, where they have sources or a run has held them out.
 
     Args:
-        subject: a run of the paired game.
+        subject: a run of the game paired or cycle.
         source: the name or the path of the real images.
         against: the real images, if others than the run's are given.
         split: the split of an ``.npz``, if it is given.
@@ -68,6 +79,8 @@ def unseen_images(
     Raises:
         UserError: if it is no run, or there are no pairs.
     """
+    if learns_unpaired(subject):
+        return _unseen_sets(subject, source, against, split)
     if "degrade" not in subject.settings:
         raise UserError(
             f"{subject.path} does not say how its sources are made: name the folder of the run that trained "
@@ -78,8 +91,7 @@ def unseen_images(
     load = partial(data.load_pairs, source, image_size=(height, width), channels=channels)
     if against is None and not has_splits(source):
         if config.held_out:
-            whole = build.load(config)
-            return part(whole, held_out_rows(len(whole.images), config.held_out), "the held-out images")
+            return held_out_part(build.load(config), config.held_out, unseen=True)
         return build.dataset(config) if config.game.learns_pairs else None
     if not config.game.learns_pairs:
         return None
@@ -90,28 +102,80 @@ def unseen_images(
     return load()
 
 
+def _unseen_sets(subject: Subject, source: str, against: str | None, split: str | None) -> data.Dataset:
+    """Return the two sets to measure with: of each, its test images, or else what was held out or learned."""
+    config = config_of(subject.settings, data=source)
+    sources = config.game.place_of_sources
+    if sources is None:
+        raise UserError(
+            f"{subject.path} learned arrays given in Python, and where its sources are is not known"
+        )
+    if against is None and not has_splits(source):
+        whole = build.load(config)
+    else:
+        height, width, channels = subject.image_shape
+        whole = data.load_unpaired(
+            source,
+            sources,
+            image_size=(height, width),
+            channels=channels,
+            split=split or TEST,
+            data_dir=config.data_dir,
+        )
+    if not config.held_out:
+        return whole
+    unseen = held_out_part(whole, config.held_out, unseen=True)
+    if against is not None or has_splits(source):
+        unseen = unseen._replace(images=whole.images, labels=whole.labels)
+    if has_splits(sources):
+        unseen = unseen._replace(unpaired=whole.unpaired)
+    return unseen
+
+
+def other_way(dataset: data.Dataset, name: str) -> data.Dataset:
+    """Return two sets without pairs with their parts exchanged.
+
+    Args:
+        dataset: images, and sources without pairs.
+        name: the name of the sources.
+    """
+    assert dataset.unpaired is not None
+    return data.Dataset(name, dataset.unpaired, notes=dataset.notes, unpaired=dataset.images)
+
+
 def notes_on_images(subject: Subject, against: str | None, *, splits: bool) -> tuple[str, ...]:
     """Return a line for the reader where a translator is measured on what it was trained on."""
-    if against is not None or splits or subject.settings.get("held_out"):
+    if subject.settings.get("held_out"):
         return ()
+    if against is not None or splits:
+        if not learns_unpaired(subject) or has_splits(str(subject.settings.get("source"))):
+            return ()
+        return (
+            "the sources are those that it was trained on: train with `held_out` 0.1 to measure on others",
+        )
     return ("these are the images that it was trained on: train with `held_out` 0.1 to measure on others",)
 
 
-def translated(subject: Subject, real: Reals, seed: int) -> Made:
+def translated(subject: Subject, real: Reals, seed: int, direction: str = FORWARD) -> Made:
     """Return what a run's translator makes of the sources of real images.
 
     Args:
-        subject: a run of the paired game.
-        real: real images, with their sources where the data are pairs.
+        subject: a run of the game paired or cycle.
+        real: real images, with their sources where the data have some.
+        direction: the direction of a translator between two sets without pairs.
         seed: seed of what the degradation draws; image i has its own draws, whatever the number of images.
 
     Raises:
         FeaturesNotFiniteError: if an image is not finite.
     """
-    translator, count = export.load_translator(subject.path), len(real.images)
+    translator = export.load_translator(subject.path, direction=direction)
+    other = None
+    if real.unpaired is not None:
+        other = export.load_translator(subject.path, direction=BACKWARD if direction == FORWARD else FORWARD)
     degrade = config_of(subject.settings).game.degradation()
-    require_memory(2 * count * math.prod(subject.image_shape), f"{count:,} translated images")
-    images, baseline = [], []
+    count = len(real.images if real.unpaired is None else real.unpaired)
+    require_memory(3 * count * math.prod(subject.image_shape), f"{count:,} translated images")
+    images, baseline, again = [], [], []
     kind = BICUBIC if translator.scale > 1 else SOURCE
     protocol: dict[str, Any] = {
         "translator": str(subject.path),
@@ -120,21 +184,28 @@ def translated(subject: Subject, real: Reals, seed: int) -> Made:
         "baseline": kind,
     }
     protocol |= {"seed": seed} if degrade is not None else {}
+    protocol |= {"direction": direction} if other is not None else {}
     with counting("translations", count, "images") as bar:
         for first in range(0, count, BATCH_SIZE):
             rows = np.minimum(np.arange(first, first + min(BATCH_SIZE, count)), count - 1)  # one size
             sources = _sources(real, degrade, rows, seed)
-            made = judge(translator(sources), "the translated images", generated=True)
+            drawn = translator(sources)
+            made = judge(drawn, "the translated images", generated=True)
             left = count - first
             images.append((made if first else made.warn()).eight_bits()[:left])
             baseline.append(enlarged(np.asarray(to_uint8(sources))[:left], images[-1].shape[1:]))
+            if other is not None:
+                again.append(np.asarray(to_uint8(other(drawn)))[:left])
             bar.update(min(left, len(rows)))
     whole = np.concatenate(images)
-    return Made(whole, np.concatenate(baseline), kind, from_images(whole, protocol))
+    fakes = from_images(whole, protocol)
+    return Made(whole, np.concatenate(baseline), kind, fakes, np.concatenate(again) if again else None)
 
 
 def _sources(real: Reals, degrade: Any, rows: np.ndarray, seed: int) -> jax.Array:
-    """Return the sources of some real images, float in [-1, 1]."""
+    """Return the sources of some real images, float in [-1, 1]; of two sets without pairs, some sources."""
+    if real.unpaired is not None:
+        return to_float(jnp.asarray(real.unpaired[rows]))
     if degrade is None:
         if real.sources is None:
             raise UserError(f"{real.source} has no sources beside its images")
@@ -189,6 +260,42 @@ def compare(made: Made, real: Reals, names: Sequence[str]) -> Report:
                 results[f"{prefix}{name}"] = (OF_PAIRS[name](real.images, images),)
             except ValueError as error:
                 raise UserError(f"{name}: {error}") from error
+    return _report(results, made, real)
+
+
+def there_and_back(made: Made, real: Reals) -> Report:
+    """Compare each source with what both directions, one after the other, make of it."""
+    assert made.again is not None
+    assert real.unpaired is not None
+    error = metrics.mean_absolute_error(real.unpaired, made.again)
+    return _report({CYCLE: (error,)}, made, real)
+
+
+def recognized(made: Made, real: Reals, classifier: Extractor) -> Report:
+    """Measure how many images a classifier assigns to the class of the image that each should be.
+
+    Args:
+        made: the images.
+        real: the images that they should be, with their labels.
+        classifier: an extractor whose logits stand for these labels.
+
+    Raises:
+        UserError: if there are no labels, or the extractor is no classifier of them.
+    """
+    results: dict[str, tuple[Result, ...]] = {}
+    for prefix, images in (("", made.images), (f"{made.kind}_", made.baseline)):
+        logits = classifier.outputs(images).logits
+        if real.labels is None or logits is None or classifier.classes != real.source:
+            raise UserError(
+                f"`metrics` {ACCURACY} takes labels and a classifier of them, and {real.source} with "
+                f"{classifier.name} has none"
+            )
+        accuracy = metrics.accuracy(logits, real.labels, extractor_name=classifier.name)
+        results[f"{prefix}{ACCURACY}"] = (accuracy,)
+    return _report(results, made, real)
+
+
+def _report(results: dict[str, tuple[Result, ...]], made: Made, real: Reals) -> Report:
     protocol = {
         **made.fakes.protocol,
         "n_fake": made.fakes.count,
@@ -199,6 +306,13 @@ def compare(made: Made, real: Reals, names: Sequence[str]) -> Report:
         "bits": 8,
     }
     return Report(results, {}, protocol, real.notes)
+
+
+def of_direction(report: Report, direction: str) -> Report:
+    """Return a report whose results say so where they are of the way back."""
+    if direction == FORWARD:
+        return report
+    return report._replace(results={f"{BACKWARD}_{name}": x for name, x in report.results.items()})
 
 
 def beside(made: Made, real: Reals, extractor: Extractor, names: tuple[str, ...]) -> Report:

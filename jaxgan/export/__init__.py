@@ -25,6 +25,7 @@ from jaxgan.export.encoder import (
     save_encoder,
 )
 from jaxgan.export.generator import (
+    BACKWARD,
     CONFIG,
     WEIGHTS,
     check_truncation,
@@ -42,10 +43,12 @@ from jaxgan.export.generator import (
 from jaxgan.export.hub import is_address, local_copy
 from jaxgan.export.safetensors import Network
 from jaxgan.export.standing import with_standing_statistics
-from jaxgan.export.translator import Translator, load_translator, translating
+from jaxgan.export.translator import DIRECTIONS, Translator, load_translator, translating
 
 __all__ = [
+    "BACKWARD",
     "CONFIG",
+    "DIRECTIONS",
     "WEIGHTS",
     "Judgment",
     "Network",

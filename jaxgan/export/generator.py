@@ -41,6 +41,13 @@ GENERATOR = Role(
     "there is no checkpoint in {path}, and no exported generator",
 )
 
+BACKWARD = GENERATOR._replace(
+    weights="backward.safetensors",
+    description="backward.json",
+    missing="{path} translates in one direction: the game cycle trains a translator of the other, too",
+)
+"""The translator of the way back, which lies beside a CycleGAN's generator."""
+
 
 def save_generator(
     folder: Path,
@@ -56,6 +63,7 @@ def save_generator(
     prior: Prior | None = None,
     source_shape: tuple[int, ...] | None = None,
     imported: Mapping[str, Any] | None = None,
+    role: Role = GENERATOR,
 ) -> None:
     """Write a generator so that `load_generator`, or `load_translator`, gives it back.
 
@@ -72,6 +80,7 @@ def save_generator(
         prior: distribution of the latents; None for standard normal ones.
         source_shape: shape of one source that a translator was trained on; None for a generator of latents.
         imported: file, checksum, repository and license of published weights; None for one trained here.
+        role: `GENERATOR`, or `BACKWARD` for the translator of the other direction.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -88,7 +97,7 @@ def save_generator(
         description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
     if source_shape is not None:
         description |= {"format_version": WITH_INPUTS, "inputs": {"source": list(source_shape)}}
-    write(folder, GENERATOR, variables, description)
+    write(folder, role, variables, description)
 
 
 def source_shape_of(description: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -125,20 +134,23 @@ def prior_of(description: Mapping[str, Any]) -> Prior:
     return prior
 
 
-def read_description(path: str | Path) -> dict[str, Any]:
-    """Return the content of an exported generator's ``config.json``.
+def read_description(path: str | Path, role: Role = GENERATOR) -> dict[str, Any]:
+    """Return the content of the ``config.json`` of an exported generator.
 
     Args:
         path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
             beside it.
+        role: `GENERATOR`, or `BACKWARD` for the translator of the other direction.
 
     Raises:
         UserError: if the file is missing, damaged, or of a format that this version cannot read.
     """
-    return read_json(path, GENERATOR)
+    return read_json(path, role)
 
 
-def read_generator(path: str | Path, generator: nn.Module | None = None) -> Network:
+def read_generator(
+    path: str | Path, generator: nn.Module | None = None, *, role: Role = GENERATOR
+) -> Network:
     """Return a trained generator as module and variables; see `load_generator`."""
 
     def prepare(description: dict[str, Any]) -> tuple[nn.Module, Any]:
@@ -151,7 +163,7 @@ def read_generator(path: str | Path, generator: nn.Module | None = None) -> Netw
         inputs = jax.ShapeDtypeStruct((1, *(source_shape or (description["latent_dim"],))), jnp.float32)
         return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), inputs, labels)
 
-    return read(path, GENERATOR, prepare)
+    return read(path, role, prepare)
 
 
 def load_generator(path: str | Path, generator: nn.Module | None = None) -> Callable[..., jax.Array]:
@@ -251,9 +263,9 @@ def folder_of(path: str | Path) -> Path:
     return files_of(path, GENERATOR)[1].parent
 
 
-def weights_of(path: str | Path) -> Path:
+def weights_of(path: str | Path, role: Role = GENERATOR) -> Path:
     """Return the file of the weights of the exported generator at a path."""
-    return files_of(path, GENERATOR)[1]
+    return files_of(path, role)[1]
 
 
 def is_exported(path: str | Path) -> bool:

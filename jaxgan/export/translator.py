@@ -1,6 +1,7 @@
 """A trained translator as a function of pictures of any size; large ones are made in tiles.
 
-A translator is the generator of a paired game, in the same files (`jaxgan.export.generator`). A tile is
+A translator is the generator of a game that has sources, in the same files (`jaxgan.export.generator`). The
+game cycle has a second one, of the way back, beside it. A tile is
 translated with more of the picture around it than is kept. Where the network looks no farther than that
 (`reach`), the tiles put together are the whole image. A network that looks at its whole source, such as one
 with instance normalization, makes something else of a tile: its tiles fade into each other, and differ from
@@ -16,11 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
-from jaxgan.export.generator import read_generator, source_shape_of
+from jaxgan.export.generator import BACKWARD, GENERATOR, read_generator, source_shape_of
 from jaxgan.export.safetensors import Network
 from jaxgan.images import to_float, to_uint8
-from jaxgan.system.errors import UserError
+from jaxgan.system.errors import UserError, choose
 from jaxgan.system.settings import converted
+
+DIRECTIONS = {"forward": GENERATOR, "backward": BACKWARD}
+"""The files of a translator by its direction: to the images of a run, or from them to the sources."""
 
 TILE = 512  # height and width of a tile in pixels of the image; the memory of a translation grows with it
 LEAST = 64  # the smallest default of a tile in pixels of the source
@@ -44,8 +48,8 @@ class Translator:
         source_shape = source_shape_of(network.description)
         if source_shape is None:
             raise UserError(
-                "this run makes images of latents and does not translate pictures: the paired game trains "
-                "one that does"
+                "this run makes images of latents and does not translate pictures: the games paired and "
+                "cycle train one that does"
             )
         module: Any = network.module
         self.source_shape = source_shape
@@ -162,13 +166,16 @@ def _windows(side: int, tile: int, margin: int, stride: int) -> list[_Window]:
     return windows
 
 
-def load_translator(path: str | Path, generator: nn.Module | None = None) -> Translator:
+def load_translator(
+    path: str | Path, generator: nn.Module | None = None, *, direction: str = "forward"
+) -> Translator:
     """Return a run's trained translator as a function of pictures of any size.
 
     Args:
         path: a run's folder, its ``export`` folder, or a ``.safetensors`` file with a ``config.json``
             beside it.
         generator: the module, for a translator that is not one of jaxgan's.
+        direction: "forward" from sources to images, or "backward", which the game cycle learns too.
 
     Returns:
         ``translate(sources [B, h, w, C]) -> images [B, H, W, C]`` in [-1, 1], with the EMA weights. Sources
@@ -177,7 +184,8 @@ def load_translator(path: str | Path, generator: nn.Module | None = None) -> Tra
     Raises:
         UserError: if there is no translator, or if the weights do not fit the network.
     """
-    return translating(read_generator(converted("path", path, Path), generator))
+    role = DIRECTIONS[choose("direction", direction, DIRECTIONS)]
+    return translating(read_generator(converted("path", path, Path), generator, role=role))
 
 
 def translating(network: Network) -> Translator:

@@ -3,7 +3,7 @@
 A game is two networks, a loss pair and, optionally, a penalty and an augmentation. `Game` is the plain GAN;
 another game is a subclass of it. `jaxgan.make_step(game)` makes its step and `jaxgan.init_game` its first
 state. An update rule (`jaxgan.updates`) needs only the gradients of a game (`jaxgan.games.gradients`).
-Further losses that fit any game are its terms (`jaxgan.games.terms`).
+Further losses that fit any game are its terms (`jaxgan.games.terms`); `Perceptual` is one of paired games.
 
 | game | what is different |
 |---|---|
@@ -24,6 +24,7 @@ from jaxgan.games.cycle import CycleGame
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
 from jaxgan.games.paired import PairedGame
+from jaxgan.games.perceptual import Perceptual
 from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
 from jaxgan.prior import Prior
 
@@ -36,6 +37,7 @@ __all__ = [
     "Game",
     "InfoGame",
     "PairedGame",
+    "Perceptual",
     "Play",
     "Players",
     "Prior",

@@ -17,7 +17,8 @@ and nothing else, so every rule plays every game.
 | `inputs_of`, `draw`, `shown` | the same outside of training | latents; images; reals and fakes |
 | `heads`, `read` | what the networks know of images | nothing |
 | `lay_out`, `grid` | what a grid of samples shows | samples |
-| `generator_of`, `encoder_of` | the networks of the generator's player | the generator |
+| `generator_of`, `encoder_of`, `backward_of` | the networks of the generator's player | the generator |
+| `discriminator_of` | the network that judges images | the discriminator |
 
 No random state is kept. The key of an example is folded with the example's index in the *global* batch, so
 one device and many draw the same numbers.
@@ -231,6 +232,14 @@ class Game:
     def encoder_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables] | None:
         """Return the player's network that makes latents of images, with its variables; None without one."""
         return None
+
+    def backward_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables] | None:
+        """Return the player's network that makes sources of images, with its variables; None without one."""
+        return None
+
+    def discriminator_of(self, discriminator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables]:
+        """Return the network that judges images, with its share of the player's variables."""
+        return discriminator, variables
 
     # -- the terms -----------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.games.base import Game
+from jaxgan.games.modules import part_of
 from jaxgan.games.turn import Play, Shown, Turn, View
 from jaxgan.images import to_float
 from jaxgan.state import GANState, Variables
@@ -108,21 +109,14 @@ class BiGame(Game):
 
     def generator_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables]:
         """Return the network that makes the images, cut out of the player by its name."""
-        return _part(generator, variables, "generator") or (generator, variables)
+        return part_of(generator, variables, "generator") or (generator, variables)
 
     def encoder_of(self, generator: Any, variables: Variables) -> tuple[Any, Variables] | None:
         """Return the network that makes the latents, cut out of the player by its name."""
-        return _part(generator, variables, "encoder")
+        return part_of(generator, variables, "encoder")
 
     def read(
         self, state: GANState, images: jax.Array, labels: jax.Array | None = None
     ) -> dict[str, jax.Array]:
         """Return the average encoder's latents of images, ``"latents"``."""
         return {"latents": self.encode(state.ema, images, labels)}
-
-
-def _part(module: Any, variables: Variables, name: str) -> tuple[Any, Variables] | None:
-    """Return a network of a player with its variables; None if the player has no field of that name."""
-    if not hasattr(module, name):
-        return None
-    return getattr(module, name), {kind: tree[name] for kind, tree in variables.items() if name in tree}

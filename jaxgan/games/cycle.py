@@ -23,6 +23,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.games.base import Game
+from jaxgan.games.modules import part_of
+from jaxgan.games.paired import with_channels
 from jaxgan.games.turn import Play, Shown, Turn, View
 from jaxgan.images import to_float
 from jaxgan.state import Variables
@@ -59,7 +61,7 @@ class CycleGame(Game):
     SOURCES: ClassVar[bool] = True
     SEVERAL: ClassVar[bool] = True
     GIVES_LABELS: ClassVar[bool] = False
-    PANES: ClassVar[int] = 3  # source, made, back again
+    PANES: ClassVar[int] = 6  # source, made, back again; image, made, back again
     PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {**Game.PANELS, "cycle": ("cycle", "identity")}
     )
@@ -127,23 +129,35 @@ class CycleGame(Game):
     def grid(
         self, images: Any, labels: Any, columns: int, inputs: Any = None
     ) -> Callable[[Variables, Any], Any]:
-        """Return a function that lays out rows of sources, of what is made of them, and of the way back."""
-        back = jax.jit(self.draw_back)
+        """Return a function that lays out both ways in rows.
 
-        def triples(variables: Variables, made: Any) -> Any:
+        There are a row of sources, of what is made of them and of the way back, and the same of images.
+        """
+        real, sources = to_float(jnp.asarray(images)), jnp.asarray(inputs)
+        forth, back = jax.jit(self.draw), jax.jit(self.draw_back)
+        channels = max(real.shape[-1], sources.shape[-1])
+        shape = -1, columns, *real.shape[1:3], channels
+
+        def both_ways(variables: Variables, made: Any) -> Any:
             made = jnp.asarray(made)
-            again = back(variables, made)
-            rows = [each.reshape(-1, columns, *each.shape[1:]) for each in (inputs, made, again)]
-            return jnp.stack(rows, axis=1).reshape(-1, *made.shape[1:])
+            made_sources = back(variables, real)
+            panes = (sources, made, back(variables, made), real, made_sources, forth(variables, made_sources))
+            rows = [with_channels(each, channels).reshape(shape) for each in panes]
+            return jnp.stack(rows, axis=1).reshape(-1, *shape[2:])
 
-        return triples
+        return both_ways
 
     def generator_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables]:
-        """Return the network that makes images of sources, cut out of the player by its name."""
-        forth: Any = getattr(generator, "forth", None)
-        if forth is None:
-            return generator, variables
-        return forth, {kind: tree["forth"] for kind, tree in variables.items() if "forth" in tree}
+        """Return the network that makes images of sources."""
+        return part_of(generator, variables, "forth") or (generator, variables)
+
+    def backward_of(self, generator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables] | None:
+        """Return the network that makes sources of images; None for a module that is not put together."""
+        return part_of(generator, variables, "back")
+
+    def discriminator_of(self, discriminator: nn.Module, variables: Variables) -> tuple[nn.Module, Variables]:
+        """Return the discriminator of images."""
+        return part_of(discriminator, variables, "of_images") or (discriminator, variables)
 
 
 def _error(made: jax.Array, wanted: jax.Array) -> jax.Array:

@@ -38,3 +38,10 @@ def has_batch_statistics(collections: Variables) -> bool:
     """Return whether collections hold BatchNorm's leaves (``mean``, ``var``), and not just SpectralNorm's."""
     leaves = jax.tree_util.tree_leaves_with_path(collections)
     return any(getattr(path[-1], "key", None) in ("mean", "var") for path, _ in leaves)
+
+
+def part_of(module: Any, variables: Variables, name: str) -> tuple[Any, Variables] | None:
+    """Return a network of a player with its variables; None if the player has no field of that name."""
+    if not hasattr(module, name):
+        return None
+    return getattr(module, name), {kind: tree[name] for kind, tree in variables.items() if name in tree}

@@ -117,7 +117,7 @@ class PairedGame(Game):
     ) -> Callable[[Variables, Any], Any]:
         """Return a function that lays out rows of sources, of what is made of them, and of real images."""
         real = to_float(jnp.asarray(images))
-        sources = _with_channels(enlarged(inputs, real.shape[1:3]), real.shape[-1])
+        sources = with_channels(enlarged(inputs, real.shape[1:3]), real.shape[-1])
         shape = -1, columns, *real.shape[1:]
 
         def triples(variables: Variables, made: Any) -> Any:
@@ -165,7 +165,7 @@ def pixels_per_source(source: tuple[int, ...], image: tuple[int, ...]) -> int:
     return factor
 
 
-def _with_channels(images: jax.Array, channels: int) -> jax.Array:
+def with_channels(images: jax.Array, channels: int) -> jax.Array:
     """Return images to look at beside others of so many channels: gray ones in their color, or their mean."""
     if images.shape[-1] == channels:
         return images

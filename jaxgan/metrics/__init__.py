@@ -28,10 +28,22 @@ from jaxgan.metrics.precision_recall import (
     density_coverage,
     precision_recall,
 )
-from jaxgan.metrics.restoration import Dice, Psnr, Ssim, dice, psnr, ssim
+from jaxgan.metrics.restoration import (
+    Accuracy,
+    Dice,
+    MeanAbsoluteError,
+    Psnr,
+    Ssim,
+    accuracy,
+    dice,
+    mean_absolute_error,
+    psnr,
+    ssim,
+)
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
 
 __all__ = [
+    "Accuracy",
     "Auroc",
     "ClassCoverage",
     "Clustering",
@@ -42,6 +54,7 @@ __all__ = [
     "FrechetDistanceInfinity",
     "InceptionScore",
     "KernelDistance",
+    "MeanAbsoluteError",
     "Memorisation",
     "ModeCoverage",
     "Moments",
@@ -50,6 +63,7 @@ __all__ = [
     "ShiftedSums",
     "SlicedWasserstein",
     "Ssim",
+    "accuracy",
     "auroc",
     "class_coverage",
     "clustering",
@@ -60,6 +74,7 @@ __all__ = [
     "frechet_distance_infinity",
     "inception_score",
     "kernel_distance",
+    "mean_absolute_error",
     "memorisation",
     "mode_coverage",
     "precision_recall",

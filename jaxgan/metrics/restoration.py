@@ -76,6 +76,32 @@ class Dice(Result):
     value: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeanAbsoluteError(Result):
+    """The result of `mean_absolute_error`.
+
+    Attributes:
+        value: mean of the absolute errors of all values, of images in [-1, 1].
+    """
+
+    label: ClassVar[str] = "mean absolute error"
+
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy(Result):
+    """The result of `accuracy`.
+
+    Attributes:
+        value: share of the images that the classifier assigns to their class, in [0, 1].
+    """
+
+    label: ClassVar[str] = "accuracy"
+
+    value: float
+
+
 def psnr(real: Any, made: Any, *, border: int = 0) -> Psnr:
     """Return the mean peak signal-to-noise ratio of images, ``10 log10(range^2 / mean squared error)``.
 
@@ -162,6 +188,39 @@ def ssim(real: Any, made: Any, *, border: int = 0, window: str = "uniform") -> S
         window_size=size,
         n_fake=len(made),
     )
+
+
+def mean_absolute_error(real: Any, made: Any) -> MeanAbsoluteError:
+    """Return the mean absolute error of images, as of images in [-1, 1].
+
+    Args:
+        real: the images that were to be made, ``[N, H, W, C]``: uint8, or float in [-1, 1].
+        made: images of the same shape and kind.
+
+    Raises:
+        ValueError: if the arrays are no images of one shape and kind.
+    """
+    real, made, data_range = _pair(real, made, 0)
+    value = _mean(lambda x, y: 2 / data_range * np.abs(x - y).mean(axis=(1, 2, 3)), real, made)
+    return MeanAbsoluteError(value=value, n_fake=len(made))
+
+
+def accuracy(logits: Any, labels: Any, *, extractor_name: str | None = None) -> Accuracy:
+    """Return the share of images whose largest logit is that of their class.
+
+    Args:
+        logits: a classifier's logits of the images, ``[N, classes]``.
+        labels: the images' classes, integers ``[N]``.
+        extractor_name: name of the classifier.
+
+    Raises:
+        ValueError: if there is not one label for each row of logits.
+    """
+    logits, labels = np.asarray(logits), np.asarray(labels)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or 0 in logits.shape:
+        raise ValueError(f"logits are [N, classes] and labels [N], got {logits.shape} and {labels.shape}")
+    value = float((logits.argmax(axis=1) == labels).mean())
+    return Accuracy(value=value, n_fake=len(labels), extractor=extractor_name)
 
 
 def dice(real: Any, made: Any) -> Dice:

@@ -8,6 +8,7 @@ import jax
 from jaxgan.build import Experiment
 from jaxgan.config import Config, option
 from jaxgan.data import Dataset
+from jaxgan.data.order import merged
 from jaxgan.system.limits import nbytes
 from jaxgan.system.random import seed_key
 
@@ -35,7 +36,7 @@ def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
     """Return the lowered train step, before XLA's optimizations."""
     batch = {
         name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
-        for name, array in experiment.arrays.items()
+        for name, array in merged(experiment.arrays).items()
     }
     key = jax.eval_shape(lambda: seed_key(0))
     return jax.jit(experiment.step).lower(experiment.shapes, batch, key)

@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxgan import diagnostics
 from jaxgan.config import Config
+from jaxgan.data import Dataset
 from jaxgan.run.recorder import Recorder
 from jaxgan.run.run import Run
 from jaxgan.state import GANState
@@ -50,8 +51,7 @@ class Diagnosis:
             self._images = jnp.asarray(dataset.images[rows_of_data])
             labels = dataset.labels if config.conditional else None
             self._labels = None if labels is None else jnp.asarray(labels[rows_of_data])
-            sources = dataset.sources
-            self._sources = None if sources is None else jnp.asarray(sources[rows_of_data])
+            self._sources = _sources_of(dataset, rows_of_data)
             players = experiment.players
             probe = diagnostics.make_probe(players, experiment.step.game)
             self._probe = jax.jit(probe)
@@ -114,6 +114,14 @@ class Diagnosis:
             self._recorder.say(line)
         if new or over:
             folder.write_status("running", step)
+
+
+def _sources_of(dataset: Dataset, rows: np.ndarray) -> jax.Array | None:
+    """Return the sources of some images; of two sets without pairs, as many of the other set."""
+    if dataset.unpaired is not None:
+        places = np.linspace(0, len(dataset.unpaired) - 1, len(rows)).astype(int)
+        return jnp.asarray(dataset.unpaired[np.concatenate([places[::2], places[1::2]])])
+    return None if dataset.sources is None else jnp.asarray(dataset.sources[rows])
 
 
 def examples(available: int, config: Config) -> np.ndarray:

@@ -88,13 +88,17 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
         labelled = with_labels(dataset, config)
         source, data_dir = dataset.name, config.data_dir
         extractor = features.get(**_choice(config), source=source, dataset=labelled, data_dir=data_dir)
-    is_own = dataset.name != spelled(config.data) or config.game.learns_pairs
+    has_sources = config.game.learns_pairs or config.game.learns_unpaired
+    is_own = dataset.name != spelled(config.data) or has_sources
     if has_splits(dataset.name) and not is_own:
         shape = dataset.images.shape[1:]
         reals = load(dataset.name, shape, split="test", n=config.evaluate_n, data_dir=config.data_dir)
     else:
         reals = draw_reals(dataset, config.evaluate_n)
-    translates = config.game.learns_pairs or config.game.degradation() is not None
+    translates = has_sources or config.game.degradation() is not None
+    n = config.evaluate_n
+    if translates:
+        n = len(reals.images if reals.unpaired is None else reals.unpaired)
     real = real_outputs(reals, extractor)
 
     def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
@@ -115,15 +119,14 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
     _rehearse(config, names, Evidence(real, real, extractor), measure)
     return EvaluationPlan(
         config.evaluate_every,
-        len(reals.images) if translates else config.evaluate_n,
+        n,
         len(reals.images),
         names,
         goal,
         extractor.name,
         evidence,
         measure,
-        _protocol(config, names, reals, extractor)
-        | ({"latents": None, "n_fake": len(reals.images)} if translates else {}),
+        _protocol(config, names, reals, extractor) | ({"latents": None, "n_fake": n} if translates else {}),
         (*notes_on(extractor, reals.source), *[NOT_MIRRORED] * config.mirror),
     )
 
@@ -132,8 +135,9 @@ def _translated(
     experiment: Experiment, generate: Callable[..., jax.Array], reals: Reals, key: jax.Array
 ) -> Fakes:
     """Return what a translator makes of the sources of the real images, with the same draws each time."""
-    batch = {"image": reals.images} if reals.sources is None else {"source": reals.sources}
-    count = len(reals.images)
+    sources = reals.sources if reals.unpaired is None else reals.unpaired
+    batch = {"image": reals.images} if sources is None else {"source": sources}
+    count = len(reals.images if sources is None else sources)
 
     def made(first: int, size: int) -> np.ndarray:
         rows = np.minimum(np.arange(first, first + size), count - 1)  # one size compiles once

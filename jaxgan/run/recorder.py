@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import data, sampling
-from jaxgan.export import save_discriminator, save_encoder, save_generator
+from jaxgan.export import BACKWARD, save_discriminator, save_encoder, save_generator
 from jaxgan.images import to_uint8
 from jaxgan.run import cost, figures, nan
 from jaxgan.run.pace import Pace
@@ -100,7 +100,7 @@ class Recorder:
         self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
         shown = np.resize(self._reals, (count, *self._reals.shape[1:]))  # there may be fewer
         examples = {"image": shown}
-        if run.dataset.sources is not None:
+        if game.SOURCES:
             examples = data.first_examples(run.dataset, count)
             examples = {name: np.resize(x, (count, *x.shape[1:])) for name, x in examples.items()}
         inputs = game.inputs_of(examples, run.keys.grid, count, latent_dim)
@@ -260,10 +260,19 @@ class Recorder:
             class_names=None if num_classes is None else self._run.dataset.class_names,
             data=self._run.folder.settings.get("fingerprint"),
         )
+        backward = game.backward_of(experiment.generator, networks.ema)
+        if backward is not None and source_shape is not None:
+            save_generator(
+                folder,
+                *backward,
+                **common | {"image_shape": source_shape},
+                num_classes=None,
+                source_shape=common["image_shape"],
+                role=BACKWARD,
+            )
         save_discriminator(
             folder,
-            experiment.discriminator,
-            networks.discriminator,
+            *game.discriminator_of(experiment.discriminator, networks.discriminator),
             **common,
             num_classes=num_classes if game.GIVES_LABELS else None,
             heads=game.heads(num_classes),

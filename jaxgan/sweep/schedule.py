@@ -133,7 +133,7 @@ def _setting(
     config = members[group[0]]
     dataset = build.dataset(config)
     experiment = build.experiment(config, dataset)
-    nbytes = sum(array.nbytes for array in experiment.arrays.values())
+    nbytes = sum(array.nbytes for array in jax.tree.leaves(experiment.arrays))
     if nbytes > config.device_data * 1e9:
         raise UserError(
             f"{dataset.name} takes {nbytes / 1e9:.3g} GB, and a sweep keeps its data on the device: "

@@ -42,8 +42,8 @@ def pairs(tmp_path):
 
 
 def test_images_are_measured_beside_bicubic_ones(run, tmp_path, digits_cnn):
-    report = evaluate.evaluate(run, n=70, seed=3, metrics="psnr,ssim,kid", out=tmp_path)
-    reals = data.digits().images[ROWS]
+    report = evaluate.evaluate(run, n=70, seed=3, metrics="psnr,ssim,kid,accuracy", out=tmp_path)
+    reals, labels = data.digits().images[ROWS], data.digits().labels[ROWS]
     sources = degradations.super_resolution(scale=2)(
         to_float(jnp.asarray(reals)), keys=jax.random.split(jax.random.key(0), 70)
     )
@@ -57,6 +57,8 @@ def test_images_are_measured_beside_bicubic_ones(run, tmp_path, digits_cnn):
         assert report.scalars[f"{prefix}ssim"] == pytest.approx(metrics.ssim(reals, images).value, abs=1e-4)
         kid = metrics.kernel_distance(digits_cnn(reals), digits_cnn(images)).value
         assert report.scalars[f"{prefix}kid"] == pytest.approx(kid, rel=1e-3, abs=1e-4)
+        read = digits_cnn.outputs(images).logits.argmax(axis=1)
+        assert report.scalars[f"{prefix}accuracy"] == pytest.approx((read == labels).mean())
     assert "PSNR of bicubic" in evaluate.table(report)
     protocol = json.loads((tmp_path / "metric-bicubic-psnr.json").read_text())["protocol"]
     assert (protocol["baseline"], protocol["step"], protocol["seed"]) == ("bicubic", 2, 3)
@@ -138,6 +140,12 @@ def test_sources_are_enlarged_and_get_the_images_channels():
 def test_what_cannot_be_measured_is_refused(run, digits_run, tmp_path, capsys):
     with pytest.raises(UserError, match="`metrics` psnr compares an image with the one that it should be"):
         evaluate.evaluate(digits_run, metrics="psnr,fid", out=tmp_path)
+    with pytest.raises(UserError, match="`metrics` accuracy compares an image with the one that it should"):
+        evaluate.evaluate(digits_run, metrics="accuracy", out=tmp_path)
+    with pytest.raises(UserError, match=r"`metrics` cycle is of a run of the game cycle, and .* is none"):
+        evaluate.evaluate(run, metrics="cycle", out=tmp_path)
+    with pytest.raises(UserError, match="`direction` backward is of a run of the game cycle"):
+        evaluate.evaluate(run, metrics="psnr", direction="backward", out=tmp_path)
     with pytest.raises(UserError, match="has no effect with `metrics` psnr"):
         evaluate.evaluate(run, metrics="psnr", extractor="own", out=tmp_path)
     alone = tmp_path / "alone"

@@ -43,7 +43,8 @@ def test_an_experiment_fits_its_data_and_names_its_command(file):
         dataset = mixture(config.data, count)
     else:
         images = np.zeros((count, *SHAPES[config.data]), np.uint8)
-        dataset = data.from_arrays(images, np.arange(count) % 10)
+        others = images[1:] if config.game.learns_unpaired else None
+        dataset = data.from_arrays(images, np.arange(count) % 10, unpaired=others)
     build.experiment(config, dataset)
 
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgan import init_game, losses
-from jaxgan.games import CycleGame, Turn
+from jaxgan.games import CycleGame, Game, Turn
 from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import Cycle, Judges, SRResNet
 from smooth import Translator
@@ -58,16 +58,26 @@ def test_each_judge_sees_its_own_set(state):
     assert changed[half:].any()
 
 
-def test_the_grid_has_rows_of_source_made_and_back_again(state):
+def test_the_grid_has_rows_of_both_ways(state):
     made = GAME.draw(state.ema, SOURCES)
     grid = GAME.grid(IMAGES, None, 2, GAME.inputs_of(TURN.batch, KEY, 4, 0))(state.ema, made)
-    again = GAME.draw_back(state.ema, made)
-    expected = jnp.concatenate(
-        [each[rows] for rows in (slice(2), slice(2, 4)) for each in (SOURCES, made, again)]
-    )
+    again, sources = GAME.draw_back(state.ema, made), GAME.draw_back(state.ema, IMAGES)
+    panes = (SOURCES, made, again, IMAGES, sources, GAME.draw(state.ema, sources))
+    expected = jnp.concatenate([each[rows] for rows in (slice(2), slice(2, 4)) for each in panes])
     np.testing.assert_allclose(grid, expected, atol=1e-6)
-    module, part = GAME.generator_of(GAME.generator, state.ema)
-    np.testing.assert_allclose(module.apply(part, SOURCES, train=False), made, atol=1e-6)
+
+
+def test_each_network_is_cut_out_of_its_player(state):
+    forth, back = GAME.generator_of(GAME.generator, state.ema), GAME.backward_of(GAME.generator, state.ema)
+    made = [module.apply(part, SOURCES, train=False) for module, part in (forth, back)]
+    np.testing.assert_allclose(made[0], GAME.draw(state.ema, SOURCES), atol=1e-6)
+    np.testing.assert_allclose(made[1], GAME.draw_back(state.ema, SOURCES), atol=1e-6)
+    judge, part = GAME.discriminator_of(JUDGES, state.discriminator.variables)
+    both = JUDGES.apply(state.discriminator.variables, (IMAGES, SOURCES), train=False)
+    logits = judge.apply(part, IMAGES, train=False)
+    np.testing.assert_allclose(logits, both[:, : logits.shape[1]], atol=1e-6)
+    alone = Game(Translator(), PatchDiscriminator(2, 1), losses.hinge)
+    assert alone.backward_of(alone.generator, state.ema) is None
 
 
 def test_what_does_not_fit_is_refused():

@@ -46,6 +46,24 @@ def test_pairs_of_the_data_stay_pairs_through_the_discriminators_updates():
     np.testing.assert_array_equal(values[1][1], values[2][1])  # the generator has the last critic's
 
 
+def test_image_and_source_are_flipped_together():
+    """A pixel of the source is half of the column of its image's pixels, from either side."""
+    columns = np.arange(8, dtype=np.float32).reshape(1, 1, 8, 1)
+    batch = {"image": jnp.tile(columns, (24, 8, 1, 1)), "source": jnp.tile(columns[:, :, ::2], (24, 4, 1, 1))}
+    seen = []
+
+    def update(players, state, d_turns, g_turn):
+        seen.extend([(g_turn.batch["source"], g_turn.real)])
+        return updates.alternating(players, state, d_turns, g_turn)
+
+    step = make_step(SMALL, mirror=True, update=update)
+    _, values = jax.jit(lambda state: (step(state, batch, KEY)[0].step, seen))(first(SMALL, batch))
+    sources, images = values[0]
+    flipped = np.asarray(images[:, 0, 0, 0]) == 7
+    assert 0 < flipped.sum() < 24
+    np.testing.assert_array_equal(np.asarray(sources[:, 0, 0, 0]) == 6, flipped)
+
+
 def test_image_and_source_are_augmented_by_the_same_draws():
     game = dataclasses.replace(SMALL, augment=augment.diff_augment(policy="translation"))
     image = jnp.arange(64.0).reshape(1, 8, 8, 1).repeat(5, axis=0) / 64

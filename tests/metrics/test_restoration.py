@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgan.metrics import dice, psnr, restoration, ssim
+from jaxgan.metrics import accuracy, dice, mean_absolute_error, psnr, restoration, ssim
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/image_metrics.npz")
 NAMES = [str(name) for name in GOLDEN["names"]]
@@ -69,3 +69,23 @@ def test_dice_is_twice_the_common_pixels_over_those_of_both():
 def test_what_cannot_be_compared_is_refused(mistake, sentence):
     with pytest.raises(ValueError, match=sentence):
         mistake(rng.integers(0, 256, (2, 8, 8, 1)).astype(np.uint8))
+
+
+def test_the_absolute_error_is_that_of_images_in_their_range():
+    real, made = np.zeros((3, 2, 2, 1), np.uint8), np.full((3, 2, 2, 1), 51, np.uint8)
+    made[0] = 0
+    error = mean_absolute_error(real, made)
+    assert (error.value, error.n_fake) == (pytest.approx(2 / 3 * 0.4), 3)
+    floats = [x.astype(np.float32) / 127.5 - 1 for x in (real, made)]
+    assert mean_absolute_error(*floats).value == pytest.approx(error.value, rel=1e-6)
+    with pytest.raises(ValueError, match="images"):
+        mean_absolute_error(real, made[:2])
+
+
+def test_accuracy_counts_the_largest_logits():
+    logits = np.array([[0.0, 2.0, 1.0], [5.0, 4.0, 3.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    result = accuracy(logits, [1, 0, 0, 0], extractor_name="mnist-cnn")
+    assert (result.value, result.name) == (0.75, "accuracy-mnist-cnn")
+    for labels in ([1, 0], [[1], [0], [0], [0]]):
+        with pytest.raises(ValueError, match=r"logits are \[N, classes\] and labels \[N\]"):
+            accuracy(logits, labels)

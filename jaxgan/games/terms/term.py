@@ -3,7 +3,7 @@
 A penalty is a function of the critic and its images. Some losses need more: the generator's inner latents, or
 a running mean over the steps before. Such a loss is a `Term`, and a game has any number of them.
 
-A term's memory is a small dictionary of scalars in `GANState.terms`, under the term's name; a term without
+A term's memory is a small dictionary of arrays in `GANState.terms`, under the term's name; a term without
 memory has no entry. It is constant within a step. At the end of the step it goes on by the step's metrics,
 which are means over all parts of a batch, all discriminator updates and all devices. So however a batch is
 computed, the memory is the same.
@@ -19,7 +19,7 @@ import jax
 from jaxgan.games.turn import Critic, Play, Turn, Verdict
 from jaxgan.state import Variables
 
-Memory = dict[str, jax.Array]  # scalars by name
+Memory = dict[str, jax.Array]  # by name; scalars, but for a term that keeps a network
 Metrics = Mapping[str, jax.Array]
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 

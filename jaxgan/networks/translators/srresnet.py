@@ -99,20 +99,25 @@ class SRResNet(nn.Module):
         maps = first + inner(maps)
         for factor in factors(self.scale):
             init = sub_pixel_init(nn.initializers.lecun_normal(), factor)
-            enlarged = Conv(self.width * factor**2, (_INNER, _INNER), kernel_init=init)(maps)
-            maps = bend()(to_pixels(enlarged, factor))
+            pixels = Conv(self.width * factor**2, (_INNER, _INNER), kernel_init=init)(maps)
+            maps = bend()(to_pixels(pixels, factor))
         change = Conv(self.channels, (_OUTER, _OUTER), kernel_init=nn.initializers.zeros_init())(maps)
-        images = _enlarged(sources, self.scale, self.channels) + change
+        images = enlarged(sources, self.scale, self.channels) + change
         return images if train else jnp.clip(images, -1, 1)
 
 
-def _enlarged(sources: jax.Array, scale: int, channels: int) -> jax.Array:
+def enlarged(sources: jax.Array, scale: int, channels: int) -> jax.Array:
     """Return sources enlarged by repeating their pixels; in another number of channels, their mean."""
     if sources.shape[-1] != channels:
         sources = jnp.repeat(sources.mean(axis=-1, keepdims=True), channels, axis=-1)
+    return repeated(sources, scale)
+
+
+def repeated(maps: jax.Array, factor: int) -> jax.Array:
+    """Return maps with each pixel repeated along height and width."""
     for axis in (1, 2):
-        sources = jnp.repeat(sources, scale, axis=axis)
-    return sources
+        maps = jnp.repeat(maps, factor, axis=axis)
+    return maps
 
 
 def factors(scale: int) -> list[int]:

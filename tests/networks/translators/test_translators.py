@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.networks.translators import TRANSLATORS, ResNetTranslator, SRResNet, UNet
+from jaxgan.networks.translators import TRANSLATORS, ResNetTranslator, RRDBNet, SRResNet, UNet
 from jaxgan.networks.translators.srresnet import factors
 
 KEY = jax.random.key(0)
@@ -15,6 +15,7 @@ SMALL = {
     "unet": UNet(3, 4, 2),
     "resnet": ResNetTranslator(3, 2, 1),
     "srresnet": SRResNet(3, 2, 4, 1),
+    "rrdb": RRDBNet(3, 2, 4, 1),
 }
 
 
@@ -34,7 +35,59 @@ def test_the_papers_networks_have_their_numbers_of_parameters():
     assert parameters(SRResNet(3, norm="batch"), (1, 24, 24, 3)) == sum(outer) + 1 + middle + upsampling
 
 
-@pytest.mark.parametrize("name", TRANSLATORS)
+@pytest.mark.slow
+def test_esrgans_network_has_the_parameters_of_its_authors_code():
+    """16,697,987 are those of ``RRDBNet(3, 3, 64, 23, gc=32)`` in RRDBNet_arch.py, counted by its layers."""
+    dense = sum(9 * (64 + 32 * i) * 32 + 32 for i in range(4)) + 9 * (64 + 4 * 32) * 64 + 64
+    wide, image = 9 * 64 * 64 + 64, 9 * 3 * 64 + 64
+    expected = image + 23 * 3 * dense + wide + 2 * wide + wide + 9 * 64 * 3 + 3
+    assert expected == 16_697_987
+    assert parameters(RRDBNet(3), (1, 24, 24, 3)) == expected
+
+
+def test_an_rrdb_of_a_dense_block_is_written_out():
+    """Of the authors' code: each block adds a fifth of what it makes, which holds its input already."""
+    module = RRDBNet(1, 2, 2, 1)
+    sources = jax.random.uniform(KEY, (1, 4, 5, 1), minval=-1)
+    rng, shapes = np.random.default_rng(0), jax.eval_shape(lambda: module.init(KEY, sources, train=False))
+    variables = jax.tree.map(lambda x: rng.normal(0, 0.3, x.shape).astype(np.float32), shapes)
+    layers = iter([variables["params"][f"Conv_{i}"] for i in range(len(variables["params"]))])
+
+    def convolution(maps):
+        layer, padded = next(layers), np.pad(maps, [(1, 1), (1, 1), (0, 0)])
+        height, width, _ = maps.shape
+        taps = [
+            padded[i : i + height, j : j + width] @ layer["kernel"][i, j] for i in range(3) for j in range(3)
+        ]
+        return np.asarray(sum(taps) + layer["bias"])
+
+    def bend(maps):
+        return np.where(maps > 0, maps, 0.2 * maps)
+
+    def dense_block(maps):
+        seen = maps
+        for _ in range(4):
+            seen = np.concatenate([seen, bend(convolution(seen))], axis=-1)
+        return 0.2 * convolution(seen) + maps
+
+    def twice(maps):
+        return maps.repeat(2, axis=0).repeat(2, axis=1)
+
+    source = np.asarray(sources[0])
+    first = convolution(source)
+    block = dense_block(dense_block(dense_block(first)))
+    maps = first + convolution(0.2 * block + first)
+    maps = bend(convolution(twice(maps)))
+    expected = twice(source) + convolution(bend(convolution(maps)))
+    assert next(layers, None) is None
+    made = jax.jit(lambda x: module.apply(variables, x, train=True))(sources)[0]
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "rrdb")) for name in TRANSLATORS]
+)
 @pytest.mark.parametrize("size", [(8, 8), (7, 13)])
 def test_any_size_is_translated(name, size):
     module = SMALL[name]
@@ -58,7 +111,16 @@ def test_padding_repeats_the_edge_and_is_cropped_again(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [SRResNet(1, 1, 3, 2), SRResNet(1, 6, 3, 1), SRResNet(1, 4, 3, 0)])
+@pytest.mark.parametrize(
+    "module",
+    [
+        SRResNet(1, 1, 3, 2),
+        SRResNet(1, 6, 3, 1),
+        SRResNet(1, 4, 3, 0),
+        pytest.param(RRDBNet(1, 4, 2, 0), marks=pytest.mark.slow),
+        pytest.param(RRDBNet(1, 1, 2, 1), marks=pytest.mark.slow),
+    ],
+)
 def test_a_pixel_looks_no_farther_than_its_reach(module):
     size = 2 * module.reach + 3
     sources = 0.1 * jax.random.normal(KEY, (1, size, size, 1))
@@ -124,6 +186,8 @@ def test_the_factors_of_a_scale_are_twos_and_threes():
         (lambda: UNet(3, dropout=1.0), "a dropout in"),
         (lambda: UNet(0), "at least 1"),
         (lambda: ResNetTranslator(3, blocks=-1), "and -1 blocks"),
+        (lambda: RRDBNet(3, width=1), "a width of at least 2, got 3 and 1"),
+        (lambda: RRDBNet(3, 5), "`scale` is a product"),
         (
             lambda: SMALL["unet"].init(KEY, jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32), train=False),
             "takes no labels",
