@@ -11,6 +11,7 @@ from jaxgan.parallel.adapters import jit, pmap, shard_map
 from jaxgan.parallel.loops import compile_run, scan
 from jaxgan.parallel.mesh import AXIS, batch_mesh, check_batch, local, replicate, replicated_shapes, whole
 from jaxgan.parallel.population import init_population, population
+from jaxgan.parallel.shares import shard_states
 
 __all__ = [
     "AXIS",
@@ -26,5 +27,6 @@ __all__ = [
     "replicated_shapes",
     "scan",
     "shard_map",
+    "shard_states",
     "whole",
 ]
