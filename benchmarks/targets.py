@@ -131,7 +131,7 @@ TARGETS = {
     "h200-1": Target("h200", "1x1x1", {"target_config": H200}),
     "h200-8": Target("h200", "1x1x8", {"target_config": H200}),
 }
-WAYS = ("jit", "shard_map")
+WAYS = ("jit", "shares", "shard_map")
 
 
 def _of_recipe(name: str, shape: tuple[int, int, int], classes: int | None, **changes: Any) -> Config:
@@ -139,12 +139,14 @@ def _of_recipe(name: str, shape: tuple[int, int, int], classes: int | None, **ch
     return config.replace(image_size=shape[:2], channels=shape[2], **changes)
 
 
-LARGE = {  # networks of papers by their recipes, with batches for eight chips
+LARGE = {  # networks of papers by their recipes, with the batch of eight chips
     "r3gan_cifar10": _of_recipe("r3gan", (32, 32, 3), None, batch_size=512),
     "biggan_128": _of_recipe("biggan", (128, 128, 3), 1000, batch_size=256),
     "stylegan2_256": _of_recipe("stylegan2", (256, 256, 3), None, batch_size=64),
 }
 CLASSES = {"biggan_128": 1000}
+# All networks, with the batch of one chip.
+KNOWN = NETWORKS | {name: config.replace(batch_size=config.batch_size // 8) for name, config in LARGE.items()}
 SMALL = ("mlp", "dcgan_32", "resnet_32", "r3gan_32")
 SCALED = "v5e-8"  # the chips that the table of scaling is computed from
 COUNTS = [2**i for i in range(9)]  # of chips, in the table of scaling
@@ -156,6 +158,7 @@ class Cost(NamedTuple):
     Attributes:
         chips: number of chips.
         batch_size: images of the whole batch.
+        state_bytes: bytes of the step's arguments: the state, the batch and the key.
         compile_seconds: seconds that XLA took of this machine's cores.
         flops: floating-point operations. On a GPU they are counted before XLA compiles the step, which hides
             convolutions in calls of cuDNN.
@@ -165,6 +168,7 @@ class Cost(NamedTuple):
 
     chips: int
     batch_size: int
+    state_bytes: int
     compile_seconds: float
     flops: float
     memory_bytes: int
@@ -259,7 +263,7 @@ def _needed_libtpu() -> str | None:
 
 def experiment_of(config: Config, classes: int) -> Experiment:
     """Return the networks and the step of a config, made without any data."""
-    config = config.check()
+    config = config.replace(steps=1).check()  # however long a run may be
     count, shape = max(config.images_per_step, classes), image_shape(config)
     images = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (count, *shape))  # takes no memory
     labels = np.broadcast_to(np.int32(0), count)
@@ -282,24 +286,37 @@ def compile_step(config: Config, devices: list[Any], *, way: str = "jit", classe
     experiment = experiment_of(config, classes)
     step, mesh = experiment.step, parallel.batch_mesh(devices)
     shapes: Any = experiment.shapes, _batch(config, experiment), jax.eval_shape(lambda: seed_key(0))
-    whole = jax.jit(step).trace(*shapes)
-    lowered = _adapted(step, mesh, way).lower(*shapes)
+    if way == "shares":
+        shapes = parallel.shard_states(shapes[0], mesh), *shapes[1:]
+    lowered = _adapted(step, mesh, way, shapes[0]).lower(*shapes)
     began = time.process_time()
     program = lowered.compile()
     seconds = time.process_time() - began
     analysis: Any = program.cost_analysis()
     if analysis is None:  # GPUs
+        whole = jax.jit(step).trace(experiment.shapes, *shapes[1:])
         counted: Any = whole.lower(lowering_platforms=("cuda",)).cost_analysis()
         flops = counted["flops"] / len(devices)
     else:
         flops = analysis["flops"]
     text: Any = program.as_text()
-    return Cost(len(devices), config.batch_size, seconds, flops, _held(program), compiled.read(text))
+    held: Any = program.memory_analysis()
+    return Cost(
+        chips=len(devices),
+        batch_size=config.batch_size,
+        state_bytes=held.argument_size_in_bytes,
+        compile_seconds=seconds,
+        flops=flops,
+        memory_bytes=_most(held),
+        program=compiled.read(text),
+    )
 
 
-def _adapted(step: Any, mesh: Mesh, way: str) -> Any:
+def _adapted(step: Any, mesh: Mesh, way: str, state: Any) -> Any:
     if way == "jit":
         return parallel.jit(step, mesh)
+    if way == "shares":
+        return parallel.jit(step, mesh, like=state)
     mapped = dataclasses.replace(step, game=step.game.on_axis(parallel.AXIS))
     return parallel.shard_map(mapped, mesh)
 
@@ -311,18 +328,16 @@ def _batch(config: Config, experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _held(program: Any) -> int:
+def _most(held: Any) -> int:
     """Return the most bytes that a compiled step holds on one chip, its code included."""
-    held = program.memory_analysis()
     arrays = held.argument_size_in_bytes + held.output_size_in_bytes - held.alias_size_in_bytes
-    return (
-        max(held.peak_memory_in_bytes, arrays + held.temp_size_in_bytes) + held.generated_code_size_in_bytes
-    )
+    most = max(held.peak_memory_in_bytes, arrays + held.temp_size_in_bytes)
+    return most + held.generated_code_size_in_bytes
 
 
 HEADING = (
-    *("network", "target", "precision", "way", "batch", "compile s", "GFLOP", "HBM MB", "holds MB"),
-    *("kernels", "calls", "copies (MB)", "collectives (MB)"),
+    *("network", "target", "precision", "way", "batch", "compile s", "GFLOP", "HBM MB"),
+    *("state MB", "holds MB", "kernels", "calls", "copies (MB)", "collectives (MB)"),
     *("compute ms", "memory ms", "link ms", "least ms", "link share"),
 )
 
@@ -336,6 +351,7 @@ def row(name: str, target: str, precision: str, way: str, cost: Cost, limits: Bo
         *(name, target, precision, way, f"{cost.batch_size:,}", f"{cost.compile_seconds:.0f}"),
         f"{cost.flops / 1e9:,.3g}",
         f"{program.traffic_bytes / 1e6:,.0f}",
+        f"{cost.state_bytes / 1e6:,.1f}",
         f"{cost.memory_bytes / 1e6:,.0f}",
         f"{program.kernels:,}",
         f"{program.custom_calls}",
@@ -395,7 +411,7 @@ def scaling(
     part, such as the optimizers', is the same for any. What the collectives send depends on the chips alone.
 
     Args:
-        names: names in `LARGE`.
+        names: names in `KNOWN`.
         precision: the networks' arithmetic.
         target: a target of several chips.
         table: the table.
@@ -406,8 +422,8 @@ def scaling(
     chip, devices = devices_of(target)
     results: dict[str, list[dict[str, Any]]] = {}
     for name in names:
-        config = LARGE[name].replace(precision=precision)
-        size = config.batch_size
+        config = KNOWN[name].replace(precision=precision)
+        size = config.batch_size * len(devices)
         try:
             full, half = (
                 compile_step(config.replace(batch_size=each), devices, classes=CLASSES.get(name, 10))
@@ -490,11 +506,8 @@ def draw(results: dict[str, list[dict[str, Any]]], file: Path) -> None:
 
 def configs(arguments: argparse.Namespace) -> dict[str, Config]:
     """Return the settings of the networks and games of the command line, with the batch of one chip."""
-    known = NETWORKS | {
-        name: config.replace(batch_size=config.batch_size // 8) for name, config in LARGE.items()
-    }
-    names = dict.fromkeys(choose("networks", name, known) for name in arguments.networks)
-    chosen = {name: known[name] for name in names}
+    names = dict.fromkeys(choose("networks", name, KNOWN) for name in arguments.networks)
+    chosen = {name: KNOWN[name] for name in names}
     for game in dict.fromkeys(choose("games", name, GAMES) for name in arguments.games):
         rules = GAMES[game]()
         network = NETWORKS["dcgan_32"].replace(conditional=game == "acgan", game=rules)
@@ -512,11 +525,9 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     targets = f"any of {', '.join(TARGETS)}, or a TPU's topology such as v5e:4x4 (v5e-1 v5e-8 v6e-8)"
     add("--targets", nargs="+", default=["v5e-1", "v5e-8", "v6e-8"], metavar="NAME", help=targets)
     add("--precisions", nargs="+", default=["bfloat16"], metavar="NAME", help="float32, bfloat16 (bfloat16)")
-    add("--ways", nargs="+", default=["jit"], metavar="NAME", help="jit over a mesh, shard_map (jit)")
+    add("--ways", nargs="+", default=["jit"], metavar="NAME", help=f"any of {', '.join(WAYS)} (jit)")
     add("--all", action="store_true", help="all networks, games, targets, precisions and ways; takes a day")
-    add(
-        "--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of {', '.join(LARGE)} on v5e chips"
-    )
+    add("--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of networks, from {SCALED}")
     add("--figure", type=Path, metavar="FILE", help="draw the scaling")
     add("--json", type=Path, metavar="FILE", help="write all figures")
     add("--python", metavar="PATH", help="a Python with libtpu or jax's CUDA plugin, which runs this program")
@@ -527,7 +538,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         arguments.scaling = [*LARGE]
     arguments.precisions = [choose("precisions", name, PRECISIONS) for name in arguments.precisions]
     arguments.ways = [choose("ways", name, WAYS) for name in arguments.ways]
-    arguments.scaling = [choose("scaling", name, LARGE) for name in arguments.scaling]
+    arguments.scaling = [choose("scaling", name, KNOWN) for name in arguments.scaling]
     if arguments.figure and not arguments.scaling:
         raise UserError("`figure` draws the scaling: it needs `scaling`")
     for name in ("figure", "json"):
@@ -564,7 +575,9 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         print()
         heading = ["network", "scaling", "chips", "images a chip"]
         heading += ["compute ms", "memory ms", "link ms", "least ms", "link share", "efficiency"]
-        results = scaling(arguments.scaling, arguments.precisions[-1], SCALED, Table(heading, names=LARGE))
+        results = scaling(
+            arguments.scaling, arguments.precisions[-1], SCALED, Table(heading, names=arguments.scaling)
+        )
         if arguments.figure:
             draw(results, arguments.figure)
     return {"versions": versions(), "steps": [each for each in rows if each], "scaling": results}

@@ -97,7 +97,15 @@ def test_a_run_may_cut_its_states_at_any_time(tmp_path):
     def trained(name, steps, *options):
         often = ("--sample-every", 2, "--diagnose-every", 2, "--save-every", 2, "--log-every", 1)
         run_to_end(
-            tmp_path, "--workdir", name, "--steps", steps, *often, *options, environment=devices.items()
+            tmp_path,
+            "--workdir",
+            name,
+            "--steps",
+            steps,
+            *often,
+            *options,
+            environment=devices.items(),
+            seconds=900,
         )
         return tmp_path / name
 
@@ -120,7 +128,7 @@ def test_states_are_not_cut_where_that_cannot_be(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="`shard_states` has no effect on one device"):
         run(tmp_path / "run", devices=1, shard_states=True)
     monkeypatch.setenv("NPROC", "2")
-    with pytest.raises(UserError, match="`shard_states` needs more threads .* NPROC to 128"):
+    with pytest.raises(UserError, match=r"`shard_states` needs more threads .* NPROC to 128"):
         run(tmp_path / "run", shard_states=True)
     with pytest.raises(
         UserError, match="`shard_states` True has no effect with `parallel` pmap: it needs auto"
