@@ -499,7 +499,7 @@ def draw(results: dict[str, list[dict[str, Any]]], file: Path) -> None:
         axes.set(xscale="log", xlabel="chips", title=f"{kind} scaling: {batch}", ylim=(0, 105))
         axes.set_xticks(COUNTS, [f"{count}" for count in COUNTS])
         axes.minorticks_off()
-    panels[0].set_ylabel("efficiency, % at most")
+    panels[0].set_ylabel("efficiency, % without overlap")
     panels[0].legend()
     figure.savefig(file, dpi=110)
 
@@ -526,7 +526,11 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add("--targets", nargs="+", default=["v5e-1", "v5e-8", "v6e-8"], metavar="NAME", help=targets)
     add("--precisions", nargs="+", default=["bfloat16"], metavar="NAME", help="float32, bfloat16 (bfloat16)")
     add("--ways", nargs="+", default=["jit"], metavar="NAME", help=f"any of {', '.join(WAYS)} (jit)")
-    add("--all", action="store_true", help="all networks, games, targets, precisions and ways; takes a day")
+    add(
+        "--all",
+        action="store_true",
+        help="all networks, games, targets, precisions and ways; takes very long",
+    )
     add("--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of networks, from {SCALED}")
     add("--figure", type=Path, metavar="FILE", help="draw the scaling")
     add("--json", type=Path, metavar="FILE", help="write all figures")
