@@ -529,7 +529,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--all",
         action="store_true",
-        help="all networks, games, targets, precisions and ways; takes very long",
+        help="all networks, games, targets, precisions and ways; takes long",
     )
     add("--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of networks, from {SCALED}")
     add("--figure", type=Path, metavar="FILE", help="draw the scaling")
