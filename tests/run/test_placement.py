@@ -89,7 +89,7 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
     assert_same_numbers(pieces, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_may_cut_its_states_at_any_time(tmp_path):
     """Checkpoints, grids, looks and exports are those of whole states."""
     devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "NPROC": "64"}
