@@ -4,7 +4,8 @@
 - `shard_map` and `pmap` cut the batch: each device runs a step made with `axis_name` on its share;
 - `population` runs many GANs instead of one.
 
-The first four take the same flat, global batch and give the same numbers to rounding.
+The first four take the same flat, global batch and give the same numbers to rounding. `shard_states`
+cuts what only optimizers and averages need, so that each device of `jit` and `scan` holds a share of it.
 """
 
 from jaxgan.parallel.adapters import jit, pmap, shard_map
