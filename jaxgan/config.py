@@ -425,6 +425,13 @@ class Config:
         practical=True,
         sweep="never",
     )
+    shard_states: bool = _machine(
+        False,
+        "each device keeps a share of the optimizers' statistics and of the average weights",
+        practical=True,
+        sweep="never",
+        only={"parallel": ("auto",)},
+    )
     distributed: bool = _machine(
         False,
         "this is one of several processes that train together (SLURM, TPU, Open MPI, ...)",
@@ -518,6 +525,8 @@ class Config:
             raise UserError("`coordinator`, `num_processes` and `process_id` go together, with `distributed`")
         if self.distributed and (self.devices, self.parallel) != ("all", "auto"):
             raise UserError("`distributed` takes `devices` all and `parallel` auto")
+        if self.distributed and self.shard_states:
+            raise UserError("`shard_states` takes the devices of one process: leave out `distributed`")
         if self.tensorboard and importlib.util.find_spec("tensorboardX") is None:
             raise UserError("`tensorboard` needs tensorboardX: pip install tensorboardX")
         for tracker in self.track:

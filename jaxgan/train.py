@@ -286,7 +286,7 @@ def _loop(
         is_best = processes.first(evaluations.measure(call.step, state))
         stops = bool(evaluations.stop_reason)
         late.append(partial(recorder.call_ended, call.step, call.steps, metrics, images, stops))
-        late.extend(diagnosis.look(call.step, parallel.local(state)))
+        late.extend(diagnosis.look(call.step, state))
         if is_best or (call.due(config.save_every) and call.step < config.steps):
             _do(late)  # the records up to a checkpoint are on disk before it
             checkpoints.save(call.step, state, best=processes.first(evaluations.best))

@@ -7,18 +7,21 @@ import jax
 from jax.sharding import Mesh, PartitionSpec, use_abstract_mesh
 
 from jaxgan.parallel.mesh import AXIS, batch_mesh, check_batch, shares, whole
+from jaxgan.parallel.shares import placements
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Metrics, Step
 
 Run = Callable[[GANState, Batch, jax.Array], tuple[GANState, Metrics]]
 
 
-def jit(step: Step, mesh: Mesh | None = None) -> Run:
+def jit(step: Step, mesh: Mesh | None = None, *, like: GANState | None = None) -> Run:
     """Compile a step, for one device or for a batch that the compiler spreads over a mesh.
 
     Args:
         step: a step of `make_train_step` without an `axis_name`.
         mesh: a mesh with an Auto axis "batch" (`batch_mesh`); None for one device.
+        like: a state on the mesh, or its shapes, that lies as all states will (`shard_states`); None for
+            states that every device holds whole.
 
     Returns:
         ``step(state, batch, key) -> (state, metrics)``; the argument `state` is donated. Arguments may lie on
@@ -30,7 +33,7 @@ def jit(step: Step, mesh: Mesh | None = None) -> Run:
     check_axis(step, None)
     if mesh is None:
         return jax.jit(step, donate_argnums=0)
-    return _placed(on_mesh(step, mesh), step, mesh)
+    return _placed(on_mesh(step, mesh), step, mesh, whole(mesh) if like is None else placements(like, mesh))
 
 
 def shard_map(step: Step, mesh: Mesh) -> Run:
@@ -53,7 +56,7 @@ def shard_map(step: Step, mesh: Mesh) -> Run:
     sharded = jax.shard_map(
         step, mesh=mesh, in_specs=(replicated, cut, replicated), out_specs=replicated, check_vma=False
     )
-    return _placed(sharded, step, mesh)
+    return _placed(sharded, step, mesh, whole(mesh))
 
 
 def pmap(step: Step, axis_name: str = AXIS, devices: Sequence[jax.Device] | None = None) -> Run:
@@ -112,10 +115,17 @@ def check_axis(step: Step, axis_name: str | None) -> None:
         raise ValueError(f"this adapter runs a step with axis_name={axis_name!r}, got one for {made_for!r}")
 
 
-def _placed(function: Callable[..., Any], step: Step, mesh: Mesh) -> Run:
-    """Compile for a mesh; arguments are placed on it first, or the second call would compile again."""
-    shardings = whole(mesh), shares(mesh), whole(mesh)
-    compiled = jax.jit(function, in_shardings=shardings, out_shardings=whole(mesh), donate_argnums=0)
+def _placed(function: Callable[..., Any], step: Step, mesh: Mesh, states: Any) -> Run:
+    """Compile for a mesh; arguments are placed on it first, or the second call would compile again.
+
+    Args:
+        function: the step, for the mesh.
+        step: the step.
+        mesh: the mesh.
+        states: placement of the states' leaves, one for all or one for each.
+    """
+    shardings, results = (states, shares(mesh), whole(mesh)), (states, whole(mesh))
+    compiled = jax.jit(function, in_shardings=shardings, out_shardings=results, donate_argnums=0)
 
     def run(state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         check_step(step, batch, mesh)

@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from jaxgan.parallel.adapters import check_axis, check_step, cut, mapped_step, on_mesh
 from jaxgan.parallel.mesh import shares, whole
+from jaxgan.parallel.shares import placements
 from jaxgan.state import GANState
 from jaxgan.step import Batch, Metrics, Step
 
@@ -18,7 +19,9 @@ BatchAt = Callable[[Any, jax.Array], Batch]  # (data, step) -> the batch of that
 Loop = Callable[[GANState, Any, jax.Array, int], tuple[GANState, Metrics]]
 
 
-def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.Wrapped:
+def scan(
+    step: Step, batch_at: BatchAt, mesh: Mesh | None = None, *, like: GANState | None = None
+) -> jax.stages.Wrapped:
     """Compile a loop of steps whose batches are made on the device.
 
     The number of steps is traced: one compilation serves every n, and however a run is cut into calls, its
@@ -29,6 +32,8 @@ def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.
         batch_at: ``(data, step) -> batch``, e.g. `functools.partial` of `jaxgan.data.batch_at`.
         mesh: mesh over which the batches are spread, as by `jaxgan.parallel.jit`; `replicate` puts state,
             data and key on it once, before the first call. None for one device.
+        like: a state on the mesh, or its shapes, that lies as all states will (`shard_states`); None for
+            states that every device holds whole.
 
     Returns:
         ``run(state, data, key, n) -> (state, metrics of the last step)``; n >= 1. The state is donated, the
@@ -42,7 +47,7 @@ def scan(step: Step, batch_at: BatchAt, mesh: Mesh | None = None) -> jax.stages.
     def run(state, data, key, n):
         return repeat(lambda state: one(state, data, key), state, n)
 
-    return _compiled(on_mesh(run, mesh), mesh, arguments=4)
+    return _compiled(on_mesh(run, mesh), mesh, like, arguments=4)
 
 
 def compile_run(
@@ -72,11 +77,12 @@ def compile_run(
         return _calls(_compile_mapped(step, batch_at, state, data, key, mesh))
     if jax.config.jax_disable_jit:  # pyrefly: ignore  # a debugger follows each operation
         return scan(step, batch_at, mesh)
-    traced = scan(step, batch_at, mesh).trace(state, data, key, 1)
+    like = None if mesh is None else state
+    traced = scan(step, batch_at, mesh, like=like).trace(state, data, key, 1)
     if jax.default_backend() != "cpu" or not _convolves(traced.jaxpr.jaxpr):
         return traced.lower().compile()
     single = on_mesh(_step_with_data(step, batch_at, mesh), mesh)
-    return _calls(_compiled(single, mesh, arguments=3).lower(state, data, key).compile())
+    return _calls(_compiled(single, mesh, like, arguments=3).lower(state, data, key).compile())
 
 
 def _convolves(jaxpr: Jaxpr) -> bool:
@@ -107,12 +113,15 @@ def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callabl
     return one
 
 
-def _compiled(function: Callable[..., Any], mesh: Mesh | None, *, arguments: int) -> jax.stages.Wrapped:
+def _compiled(
+    function: Callable[..., Any], mesh: Mesh | None, like: GANState | None, *, arguments: int
+) -> jax.stages.Wrapped:
     """Compile a function of state, data (which stay where they are), key and, as fourth argument, n."""
     if mesh is None:
         return jax.jit(function, donate_argnums=0)
-    shardings = (whole(mesh), None, whole(mesh), None)[:arguments]
-    return jax.jit(function, in_shardings=shardings, out_shardings=whole(mesh), donate_argnums=0)
+    states = whole(mesh) if like is None else placements(like, mesh)
+    shardings, results = (states, None, whole(mesh), None)[:arguments], (states, whole(mesh))
+    return jax.jit(function, in_shardings=shardings, out_shardings=results, donate_argnums=0)
 
 
 def _compile_mapped(

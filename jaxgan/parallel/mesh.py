@@ -1,7 +1,7 @@
 """The devices of a run as a mesh with one axis, named "batch", and how arrays lie on it.
 
-Every device holds the whole state and its share of a batch. The axis keeps the order of `jax.devices`, so a
-host's devices are neighbors and its share of a batch is one piece.
+Every device holds the whole state (but see `jaxgan.parallel.shares`) and its share of a batch. The axis keeps
+the order of `jax.devices`, so a host's devices are neighbors and its share of a batch is one piece.
 """
 
 from collections.abc import Sequence
@@ -49,8 +49,13 @@ def replicated_shapes(tree: Any, mesh: Mesh | None) -> Any:
 
 
 def local(tree: Any) -> Any:
-    """Return the copies of replicated arrays on this host's first device: nothing is moved."""
-    return jax.tree.map(lambda x: x.addressable_data(0), tree)
+    """Return whole arrays on this host's first device; only those that are cut over the devices are moved."""
+
+    def whole_of(x: jax.Array) -> jax.Array:
+        copy = x.addressable_data(0)
+        return copy if x.is_fully_replicated else jax.device_put(x, copy.sharding)
+
+    return jax.tree.map(whole_of, tree)
 
 
 def check_batch(size: int, devices: int, parts: int = 1, what: str = "a batch of") -> None:

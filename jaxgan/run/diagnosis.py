@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import diagnostics
+from jaxgan import diagnostics, parallel
 from jaxgan.config import Config
 from jaxgan.data import Dataset
 from jaxgan.run.recorder import Recorder
@@ -90,7 +90,7 @@ class Diagnosis:
         if self._every is None or step % self._every:
             return []
         key = jax.random.fold_in(self._run.keys.diagnosis, step)
-        look = partial(self._probe, state, self._images, self._labels, key, self._sources)
+        look = partial(self._probe, parallel.local(state), self._images, self._labels, key, self._sources)
         findings = self._recorder.attempt("a look for trouble", look)
         return [] if findings is None else [partial(self._record, step, findings)]
 

@@ -5,6 +5,7 @@ import json
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from jaxgan import train
 from jaxgan.config import Config
@@ -12,6 +13,7 @@ from jaxgan.run import placement
 from jaxgan.system.errors import UserError
 from pictures import forty_pictures
 from smooth import DenseDiscriminator, DenseGenerator
+from tiny_runs import run_to_end
 
 PICTURES = forty_pictures(4, 4, 1)
 
@@ -85,6 +87,56 @@ def test_a_run_goes_on_with_another_number_of_devices(tmp_path):
     for count, steps in ((2, 2), (1, 4), (2, 6)):
         pieces = run(tmp_path / "pieces", devices=count, steps=steps)
     assert_same_numbers(pieces, whole)
+
+
+@pytest.mark.long
+def test_a_run_may_cut_its_states_at_any_time(tmp_path):
+    """Checkpoints, grids, looks and exports are those of whole states."""
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "NPROC": "64"}
+
+    def trained(name, steps, *options):
+        often = ("--sample-every", 2, "--diagnose-every", 2, "--save-every", 2, "--log-every", 1)
+        run_to_end(
+            tmp_path,
+            "--workdir",
+            name,
+            "--steps",
+            steps,
+            *often,
+            *options,
+            environment=devices.items(),
+            seconds=900,
+        )
+        return tmp_path / name
+
+    whole = trained("whole", 6)
+    trained("pieces", 2, "--shard-states")
+    trained("pieces", 4, "--devices", 1)
+    pieces = trained("pieces", 6, "--shard-states")
+    for name in ("metrics.jsonl", "diagnostics.jsonl"):
+        rows = [[json.loads(line) for line in (each / name).open()] for each in (whole, pieces)]
+        for a, b in zip(*rows, strict=True):
+            assert a.keys() == b.keys()
+            numbers = [key for key in a if isinstance(a[key], float) and key != "seconds"]
+            np.testing.assert_allclose([a[k] for k in numbers], [b[k] for k in numbers], rtol=1e-3, atol=1e-3)
+    exports = [load_file(each / "export/generator.safetensors") for each in (whole, pieces)]
+    for name, values in exports[0].items():
+        np.testing.assert_allclose(exports[1][name], values, rtol=0, atol=1e-3)
+
+
+def test_states_are_not_cut_where_that_cannot_be(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="`shard_states` has no effect on one device"):
+        run(tmp_path / "run", devices=1, shard_states=True)
+    monkeypatch.setenv("NPROC", "2")
+    with pytest.raises(UserError, match=r"`shard_states` needs more threads .* NPROC to 128"):
+        run(tmp_path / "run", shard_states=True)
+    with pytest.raises(
+        UserError, match="`shard_states` True has no effect with `parallel` pmap: it needs auto"
+    ):
+        run(tmp_path / "run", shard_states=True, parallel="pmap")
+    with pytest.raises(UserError, match="`shard_states` takes the devices of one process"):
+        Config(shard_states=True, distributed=True).check()
+    assert not (tmp_path / "run").exists()
 
 
 def test_one_device_is_no_mesh():
