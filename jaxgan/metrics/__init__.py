@@ -28,12 +28,15 @@ from jaxgan.metrics.precision_recall import (
     density_coverage,
     precision_recall,
 )
+from jaxgan.metrics.records import ClosestRecord, closest_record
 from jaxgan.metrics.restoration import Dice, Psnr, Ssim, dice, psnr, ssim
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
+from jaxgan.metrics.tables import TableQuality, associations, column_shape, pair_trend, table_quality
 
 __all__ = [
     "Auroc",
     "ClassCoverage",
+    "ClosestRecord",
     "Clustering",
     "DensityCoverage",
     "Dice",
@@ -50,9 +53,13 @@ __all__ = [
     "ShiftedSums",
     "SlicedWasserstein",
     "Ssim",
+    "TableQuality",
+    "associations",
     "auroc",
     "class_coverage",
+    "closest_record",
     "clustering",
+    "column_shape",
     "density_coverage",
     "dice",
     "diversity",
@@ -62,9 +69,11 @@ __all__ = [
     "kernel_distance",
     "memorisation",
     "mode_coverage",
+    "pair_trend",
     "precision_recall",
     "psnr",
     "shifted_sums",
     "sliced_wasserstein",
     "ssim",
+    "table_quality",
 ]
