@@ -75,6 +75,7 @@ ONLY_IN = {  # third-party packages with one home
     "flatbuffers": {"export/stablehlo.py"},
     "jax2onnx": {"export/onnx.py"},
     "huggingface_hub": {"export/hub.py"},
+    "pyarrow": {"data/tables/files.py", "data/tables/write.py"},
     "tensorboardX": {"run/recorder.py"},
 }
 PURE = {  # all that a room of pure functions may import besides itself
