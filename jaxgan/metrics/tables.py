@@ -50,7 +50,7 @@ class TableQuality(Result):
             themselves have good `trends`, as most pairs are hardly related.
         n_real: number of real rows.
         columns: the shape of each column; NaN for a column without a value in one of the tables.
-        pairs: the trend of each pair of columns, by both names; NaN for two columns of numbers of which one
+        pairs: the names of each pair of columns, and its trend; NaN for two columns of numbers of which one
             is constant. Such scores are left out of the means.
     """
 
@@ -64,7 +64,7 @@ class TableQuality(Result):
     strong_trends: float
     n_real: int
     columns: dict[Any, float]
-    pairs: dict[tuple[Any, Any], float]
+    pairs: tuple[tuple[Any, Any, float], ...]
 
 
 def table_quality(real: Columns, fake: Columns) -> TableQuality:
@@ -88,7 +88,7 @@ def table_quality(real: Columns, fake: Columns) -> TableQuality:
     real, fake = as_tables(real, fake)
     columns = {name: column_shape(real[name], fake[name]) for name in real}
     real_codes, fake_codes = ({name: _codes(table[name]) for name in table} for table in (real, fake))
-    pairs, strong = {}, []
+    pairs, strong = [], []
     for first, second in itertools.combinations(real, 2):
         if _are_numbers(real[first]) and _are_numbers(real[second]):
             relation, other = (_correlation(table[first], table[second]) for table in (real, fake))
@@ -97,16 +97,16 @@ def table_quality(real: Columns, fake: Columns) -> TableQuality:
         else:
             score = 1 - _total_variation(*_joint(real_codes, fake_codes, first, second))
             is_strong = _cramers_v(real_codes[first], real_codes[second]) > STRONG_ASSOCIATION
-        pairs[first, second] = score
+        pairs.append((first, second, score))
         strong += [score] * is_strong
-    shapes, trends = _mean(columns.values()), _mean(pairs.values())
+    shapes, trends = _mean(columns.values()), _mean(score for *_, score in pairs)
     return TableQuality(
         value=_mean((shapes, trends)),
         shapes=shapes,
         trends=trends,
         strong_trends=_mean(strong),
         columns=columns,
-        pairs=pairs,
+        pairs=tuple(pairs),
         n_real=_length(real),
         n_fake=_length(fake),
     )
@@ -153,7 +153,7 @@ def pair_trend(real: tuple[Any, Any], fake: tuple[Any, Any]) -> float:
     References:
         SDMetrics' CorrelationSimilarity and ContingencySimilarity
     """
-    return table_quality(dict(enumerate(real)), dict(enumerate(fake))).pairs[0, 1]
+    return table_quality(dict(enumerate(real)), dict(enumerate(fake))).pairs[0][2]
 
 
 def associations(columns: Columns) -> Float64[np.ndarray, "d d"]:
