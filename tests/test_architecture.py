@@ -69,7 +69,12 @@ MAY_IMPORT = {
 ONLY_IN = {  # third-party packages with one home
     "orbax": {"run/checkpoint.py"},
     "tensorflow_datasets": {"data/tfds/source.py", "data/tfds/prepare.py"},
-    "sklearn": {"data/sources.py", "evaluate/tables/learned.py", "representation/shallow.py"},
+    "sklearn": {
+        "data/sources.py",
+        "data/tables/embedded.py",
+        "evaluate/tables/learned.py",
+        "representation/shallow.py",
+    },
     "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
     "flatbuffers": {"export/stablehlo.py"},

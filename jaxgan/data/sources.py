@@ -16,13 +16,14 @@ import numpy as np
 
 from jaxgan.data.dataset import Dataset, npz_splits, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
+from jaxgan.data.tables.embedded import TARGETS as TABLES
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError, plain
 from jaxgan.system.files import expanded
 from jaxgan.system.limits import require_memory
 from jaxgan.system.settings import PLAIN, Size, converted, parse_size
 
-BUILT_IN = ("digits", *MIXTURES)  # data sets that need no file
+BUILT_IN = ("digits", *MIXTURES, *TABLES)  # data sets that need no file
 DIGITS_FILE = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
@@ -87,6 +88,10 @@ def load(
         raise UserError(f"`strict` has no effect with {source}: it looks at the files of a folder")
     if source in MIXTURES:
         return mixture(source)
+    if source in TABLES:
+        raise UserError(
+            f"{source} is a table, not images: data.load_table loads it, and the game table learns it"
+        )
     if source == "digits":
         return fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.data.tables import embedded
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import expanded
 
@@ -52,7 +53,9 @@ class Source(NamedTuple):
 
 
 def is_table(path: str | Path) -> bool:
-    """Return whether a path is that of a table: a CSV or Parquet file, or an ``.npz`` of columns."""
+    """Return whether a path is a table: a CSV or Parquet file, an ``.npz`` of columns, or a name of ours."""
+    if str(path) in embedded.TARGETS:
+        return True
     suffix = expanded(path).suffix.lower()
     if suffix != ".npz":
         return suffix in SUFFIXES
@@ -67,12 +70,14 @@ def is_table(path: str | Path) -> bool:
 
 
 def open_source(path: str | Path) -> Source:
-    """Open the file of a table.
+    """Open the file of a table, or one of the tables that need no file.
 
     Raises:
         UserError: if there is no such file, it cannot be read, or its columns have no names of their own.
     """
     file = expanded(path)
+    if str(path) in embedded.TARGETS:
+        return _of_arrays(embedded.columns_of(str(path)), str(path))
     if not file.is_file():
         raise UserError(f"there is no file {path}")
     suffix = file.suffix.lower()
