@@ -36,7 +36,7 @@ MAY_IMPORT = {
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "schedules", "state", "step"},
-    "export": {"games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
+    "export": {"data", "games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
     "config": {"names", "rules"},
     "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
@@ -69,7 +69,7 @@ MAY_IMPORT = {
 ONLY_IN = {  # third-party packages with one home
     "orbax": {"run/checkpoint.py"},
     "tensorflow_datasets": {"data/tfds/source.py", "data/tfds/prepare.py"},
-    "sklearn": {"data/sources.py", "representation/shallow.py"},
+    "sklearn": {"data/sources.py", "data/tables/modes.py", "representation/shallow.py"},
     "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
     "flatbuffers": {"export/stablehlo.py"},
