@@ -30,10 +30,11 @@ from jaxgan.games import (
     Game,
     InfoGame,
     PairedGame,
+    TableGame,
     degradations,
 )
 from jaxgan.games.paired import pixels_per_source
-from jaxgan.networks import translators
+from jaxgan.networks import tables, translators
 from jaxgan.networks.encoders import Bidirectional, PairDiscriminator
 from jaxgan.networks.patches import NORMS, PatchDiscriminator, layers_for
 from jaxgan.prior import Prior
@@ -55,6 +56,15 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(",") if part.strip() not in ("", "none"))
     except ValueError:
         raise UserError(f"`categories` is a list of numbers, such as 10 or 10,5, got {text}") from None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip() not in ("", "none"))
+
+
+def _columns(help: str) -> Any:
+    """Make the setting of several columns of a table."""
+    return _option((), f"{help}, with commas between", metavar="COLUMN,...", sweep="same", read=_listed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +100,16 @@ class Rules:
     def degradation(self) -> degradations.Degradation | None:
         """Return how a source is made of an image; None if nothing makes it."""
         return None
+
+    @property
+    def learns_tables(self) -> bool:
+        """Whether the data are the rows of a table."""
+        return False
+
+    def players(self, family: Any, config: Any, dataset: Any, classes: int | None) -> Players:
+        """Return the modules of both players for a data set (`jaxgan.data.Dataset`); see `networks`."""
+        source_shape = None if dataset.sources is None else dataset.sources.shape[1:]
+        return self.networks(family, config, dataset.image_shape, classes, source_shape)
 
     def networks(
         self,
@@ -410,10 +430,94 @@ class Paired(Rules):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Tables(Rules):
+    """The game of tables: rows for conditions, judged in packs (`jaxgan.games.TableGame`)."""
+
+    NAME: ClassVar[str] = "table"
+    IDLE: ClassVar[tuple[str, ...]] = (
+        "network",
+        "width",
+        "discriminator_norm",
+        "conditional",
+        "channels",
+        "image_size",
+        "mirror",
+        "strict",
+        "augment",
+    )
+
+    target: str | None = _option(None, "column that a model would predict, for evaluations")
+    categorical: tuple[str, ...] = _columns("columns of categories, whatever they look like")
+    numeric: tuple[str, ...] = _columns("columns of numbers that would be taken for categories")
+    ignore: tuple[str, ...] = _columns("columns that are left out")
+    modes: int = _option(10, "largest number of modes of a column of numbers", within=(1, 100))
+    conditions: str = _option(
+        "log",
+        "by what the category of a condition is drawn; none: no conditions",
+        choices=("log", "true", "none"),
+    )
+    condition_weight: float = _option(1.0, "weight of the condition's cross-entropy", **WEIGHT)
+    pack: int = _option(10, "rows that the discriminator judges at once", within=(1, None))
+    temperature: float = _option(
+        0.2, "temperature of the Gumbel-softmax", within=(0, None), open_ends=(True, False)
+    )
+    dropout: float = _option(
+        0.5,
+        "share of the discriminator's features that are dropped in training",
+        within=(0, 1),
+        open_ends=(False, True),
+    )
+    generator_norm: str = _option("batch", "normalization in the generator", choices=("batch", "none"))
+
+    @property
+    def learns_tables(self) -> bool:
+        """Whether the data are the rows of a table."""
+        return True
+
+    def check(self, config: Any) -> None:
+        """Refuse a batch without whole packs, and what tables do not have."""
+        if config.batch_size % (self.pack * config.accumulate):
+            raise UserError(
+                f"`batch_size` {config.batch_size} must be a multiple of `pack` {self.pack}"
+                + (f" times `accumulate` {config.accumulate}" if config.accumulate > 1 else "")
+            )
+        for name in config.terms:
+            if name in ("path_length", "bcr", "zcr"):
+                raise UserError(f"`terms` {name} is of images, and the game {self.NAME} learns rows")
+        if config.evaluate_every is not None:
+            raise UserError(
+                "`evaluate_every` measures images: jaxgan evaluate RUN --against TABLE measures a table"
+            )
+
+    def players(self, family: Any, config: Any, dataset: Any, classes: int | None) -> Players:
+        """Return a generator of the table's rows and a discriminator of packs of them."""
+        if dataset.rows is None:
+            raise UserError(f"the game {self.NAME} learns a table, and {dataset.name} holds {dataset.kind}")
+        encoding, hidden = dataset.rows.encoding, config.hidden or (256, 256)
+        generator = tables.Generator(
+            encoding.places,
+            encoding.sizes,
+            config.latent_dim,
+            hidden,
+            self.temperature,
+            self.generator_norm == "batch",
+        )
+        return generator, tables.Discriminator(hidden, self.dropout)
+
+    def make(self, latent_dim: int, **parts: Any) -> Game:
+        """Return the game; its prior is the noise, then the Gumbel numbers."""
+        size = sum(getattr(parts["generator"], "blocks", ()))
+        blocks = (("normal", latent_dim), *[("gumbel", size)] * bool(size))
+        return TableGame(prior=Prior(blocks), pack=self.pack, condition_weight=self.condition_weight, **parts)
+
+
 def _with_heads(discriminator: nn.Module, *widths: int) -> nn.Module:
     if not hasattr(discriminator, "heads"):
         raise UserError(f"{type(discriminator).__name__} has no field `heads`, which this game needs")
     return discriminator.clone(heads=widths)
 
 
-GAMES: dict[str, type[Rules]] = {rules.NAME: rules for rules in (Rules, InfoGAN, ACGAN, BiGAN, Paired)}
+GAMES: dict[str, type[Rules]] = {
+    rules.NAME: rules for rules in (Rules, InfoGAN, ACGAN, BiGAN, Paired, Tables)
+}

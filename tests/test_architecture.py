@@ -36,7 +36,7 @@ MAY_IMPORT = {
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "sampling", "schedules", "state", "step"},
-    "export": {"games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
+    "export": {"data", "games", "images", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
     "config": {"names", "rules"},
     "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
@@ -72,6 +72,7 @@ ONLY_IN = {  # third-party packages with one home
     "sklearn": {
         "data/sources.py",
         "data/tables/embedded.py",
+        "data/tables/modes.py",
         "evaluate/tables/learned.py",
         "representation/shallow.py",
     },

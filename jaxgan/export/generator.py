@@ -32,12 +32,13 @@ from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
 WITH_INPUTS = 2  # the format of a generator whose inputs are no standard normal latents: it has "inputs" too
+WITH_CONDITION = 3  # the format of a generator of a table's rows, whose "inputs" have a condition
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR = Role(
     "generator",
     WEIGHTS,
     CONFIG,
-    (FORMAT_VERSION, WITH_INPUTS),
+    (FORMAT_VERSION, WITH_INPUTS, WITH_CONDITION),
     "there is no checkpoint in {path}, and no exported generator",
 )
 
@@ -55,6 +56,7 @@ def save_generator(
     data: Mapping[str, Any] | None = None,
     prior: Prior | None = None,
     source_shape: tuple[int, ...] | None = None,
+    condition: int | None = None,
 ) -> None:
     """Write a generator so that `load_generator`, or `load_translator`, gives it back.
 
@@ -70,6 +72,8 @@ def save_generator(
         data: fingerprint of the training data (`jaxgan.data.fingerprint`), if it is known.
         prior: distribution of the latents; None for standard normal ones.
         source_shape: shape of one source that a translator was trained on; None for a generator of latents.
+        condition: length of the condition that a generator of a table's rows takes, which may be 0; None for
+            other generators.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -85,7 +89,16 @@ def save_generator(
         description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
     if source_shape is not None:
         description |= {"format_version": WITH_INPUTS, "inputs": {"source": list(source_shape)}}
+    if condition is not None:
+        inputs = {"prior": (prior or normal(latent_dim)).as_json(), "condition": condition}
+        description |= {"format_version": WITH_CONDITION, "inputs": inputs}
     write(folder, GENERATOR, variables, description)
+
+
+def condition_size(description: Mapping[str, Any]) -> int | None:
+    """Return the length of the condition that a generator of a table's rows takes; None for others."""
+    inputs = description.get("inputs")
+    return inputs.get("condition") if isinstance(inputs, dict) else None
 
 
 def source_shape_of(description: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -102,6 +115,15 @@ def refuse_translator(description: Mapping[str, Any]) -> None:
         raise UserError(
             "this generator makes images of pictures, not of latents: jaxgan translate RUN PICTURES, or "
             "export.load_translator, gives it some"
+        )
+
+
+def refuse_table(description: Mapping[str, Any]) -> None:
+    """Raise `UserError` for a generator of a table's rows in the place of one of images."""
+    if condition_size(description) is not None:
+        raise UserError(
+            "this generator makes the rows of a table, not images: jaxgan sample RUN --out rows.csv, or "
+            "export.load_table_generator, draws some"
         )
 
 
@@ -145,7 +167,8 @@ def read_generator(path: str | Path, generator: nn.Module | None = None) -> Netw
         source_shape = source_shape_of(description)
         if source_shape is not None and (len(source_shape) != 3 or math.prod(source_shape) > MOST_VALUES):
             raise ValueError(f"its sources are {source_shape!r:.60}")
-        inputs = jax.ShapeDtypeStruct((1, *(source_shape or (description["latent_dim"],))), jnp.float32)
+        length = description["latent_dim"] + (condition_size(description) or 0)
+        inputs = jax.ShapeDtypeStruct((1, *(source_shape or (length,))), jnp.float32)
         return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), inputs, labels)
 
     return read(path, GENERATOR, prepare)
@@ -179,6 +202,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
 def generating(network: Network) -> Callable[..., jax.Array]:
     """Return the function that `load_generator` returns of a generator that was read."""
     refuse_translator(network.description)
+    refuse_table(network.description)
     draw = drawing(network.module)
     latent_dim = network.description["latent_dim"]
 

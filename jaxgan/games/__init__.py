@@ -24,6 +24,7 @@ from jaxgan.games.cycle import CycleGame
 from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
 from jaxgan.games.paired import PairedGame
+from jaxgan.games.table import TableGame
 from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
 from jaxgan.prior import Prior
 
@@ -39,6 +40,7 @@ __all__ = [
     "Play",
     "Players",
     "Prior",
+    "TableGame",
     "Turn",
     "UpdateKeys",
     "Verdict",

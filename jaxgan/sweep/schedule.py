@@ -133,7 +133,7 @@ def _setting(
     config = members[group[0]]
     dataset = build.dataset(config)
     experiment = build.experiment(config, dataset)
-    nbytes = sum(array.nbytes for array in experiment.arrays.values())
+    nbytes = sum(array.nbytes for array in jax.tree.leaves(experiment.arrays))
     if nbytes > config.device_data * 1e9:
         raise UserError(
             f"{dataset.name} takes {nbytes / 1e9:.3g} GB, and a sweep keeps its data on the device: "
@@ -141,7 +141,7 @@ def _setting(
         )
     plan = None
     chosen = config.extractor or config.inception_weights or config.efficientnet_weights
-    if chosen or dataset.images.ndim == 2 or dataset.name in features.CLASSIFIER_OF:
+    if chosen or dataset.kind == "points" or dataset.name in features.CLASSIFIER_OF:
         plan = evaluation_plan.plan(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, only a hint")

@@ -6,6 +6,6 @@ column of numbers, and a category of its own among categories.
 
 from jaxgan.data.tables.read import read
 from jaxgan.data.tables.table import KINDS, Column, Table
-from jaxgan.data.tables.write import write
+from jaxgan.data.tables.write import check_suffix, write
 
-__all__ = ["KINDS", "Column", "Table", "read", "write"]
+__all__ = ["KINDS", "Column", "Table", "check_suffix", "read", "write"]

@@ -26,13 +26,19 @@ def write(table: Table, path: str | Path) -> None:
     Raises:
         UserError: for another suffix, or if pyarrow is missing.
     """
+    check_suffix(path)
     file = expanded(path)
     kinds = {".csv": _write_csv, ".npz": _write_npz, ".parquet": _write_parquet}
-    if file.suffix.lower() not in kinds:
-        raise UserError(f"a table is written to {', '.join(kinds)}, got {path}")
-    if file.suffix.lower() == ".parquet":
-        _require_pyarrow(path)
     write_atomically(file, lambda temporary: kinds[file.suffix.lower()](table, temporary))
+
+
+def check_suffix(path: str | Path) -> None:
+    """Raise `UserError` if `write` could not write such a file."""
+    suffix = expanded(path).suffix.lower()
+    if suffix not in (".csv", ".npz", ".parquet"):
+        raise UserError(f"a table is written to a .csv, .npz or .parquet, got {path}")
+    if suffix == ".parquet":
+        _require_pyarrow(path)
 
 
 def texts(table: Table, name: str, rows: slice = slice(None)) -> list[str]:

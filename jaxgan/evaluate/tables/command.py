@@ -141,10 +141,14 @@ def _learned(path: Path, generator: Any) -> tuple[Table, Table | None]:
             "file with `against`"
         )
     whole = read(source, columns=generator.encoding.columns, new_categories=True)
-    if not share:
-        return whole, None
-    unseen = held_out_rows(len(whole), share)
-    return whole.take(~unseen), whole.take(unseen)
+    unseen = held_out_rows(len(whole), share) if share else np.zeros(len(whole), bool)
+    train, learned = whole.take(~unseen), settings.get("fingerprint", {}).get("images", [len(whole)])[0]
+    if len(train) != learned:
+        raise UserError(
+            f"{source} is not what {path} learned: {learned:,} rows then, {len(train):,} now. Write rows by "
+            "jaxgan sample, and evaluate the file with `against`"
+        )
+    return train, whole.take(unseen) if share else None
 
 
 def _rows(train: Table, unseen: Table | None, target: str | None) -> Rows:

@@ -215,5 +215,5 @@ def test_rows_are_taken_and_numbers_print_in_full(tmp_path):
     assert len(table.take(slice(1, None))) == 2
     write(part, tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "x,c\n0.30000000000000004,a\n1e-300,b\n"
-    with pytest.raises(UserError, match=r"written to .csv, .npz, .parquet"):
+    with pytest.raises(UserError, match=r"written to a .csv, .npz or .parquet"):
         write(part, tmp_path / "t.xlsx")
