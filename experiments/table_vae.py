@@ -6,7 +6,7 @@
 It is the TVAE that stands beside CTGAN in the same paper. The columns become numbers as for the table game.
 The decoder says the mean of each number and the chances of each category, and each column of numbers has a
 deviation of its own, which is learned. `rows.csv` has rows that were decoded from random latents and drawn
-with these chances and deviations. experiments/studies/tables.py compares it with GAN and copula.
+with these chances and deviations. experiments/studies/table_baselines.py compares it with GAN and copula.
 
 References:
     Xu et al. 2019, Modeling Tabular data using Conditional GAN, https://arxiv.org/abs/1907.00503, section 4.5
@@ -22,14 +22,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxgan.data.tables.encoding import Encoding, fitted
-from jaxgan.networks.tables import Generator
 from jaxtyping import Array, Float
 
 import mnist_vae
 from jaxgan import data
 from jaxgan.data.tables import Table, read, write
+from jaxgan.data.tables.encoding import Encoding, fitted
 from jaxgan.layers import Dense
+from jaxgan.networks.tables import Generator
 from jaxgan.run.nan import NotFiniteError
 from jaxgan.system import compilation, output
 from jaxgan.system.command_line import parse

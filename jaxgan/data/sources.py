@@ -89,9 +89,7 @@ def load(
     if source in MIXTURES:
         return mixture(source)
     if source in TABLES:
-        raise UserError(
-            f"{source} is a table, not images: data.load_table loads it, and the game table learns it"
-        )
+        raise UserError(f"{source} is a table: data.load_table loads it, and the game table learns it")
     if source == "digits":
         return fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":

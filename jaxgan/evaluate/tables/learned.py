@@ -30,8 +30,8 @@ from jaxgan.system.errors import UserError
 
 MOST_ROWS = 50_000  # rows that a model learns; random ones of longer tables
 MOST_COMPARED = 10_000  # rows of each kind that are to be told apart
-FOLDS = 5
-ROUNDS = 60  # trees of the boosted ones
+FOLDS = 3
+ROUNDS = 50  # trees of the boosted ones
 MANY = 500_000  # numbers that a model learns, from which it is fitted in several threads
 LINEAR, TREES = "linear", "trees"
 
@@ -210,7 +210,7 @@ def detection(real: Table, fakes: Table, *, seed: int = 0) -> Detection:
         seed: the seed of the rows that are compared, of the folds and of the trees.
 
     Raises:
-        UserError: if one of the tables has fewer than ten rows.
+        UserError: if one of the tables has fewer than six rows.
     """
     count = min(len(real), len(fakes), MOST_COMPARED)
     if count < 2 * FOLDS:

@@ -10,7 +10,7 @@ from jaxgan.data.tables import Column, Table
 from jaxgan.evaluate.tables import BASELINES, bootstrap, copula, independent
 from jaxgan.evaluate.tables.rows import columns_of
 from jaxgan.metrics import table_quality
-from tables import small_table
+from small_tables import small_table
 
 
 def test_a_copula_keeps_columns_and_correlations_and_copies_no_row():

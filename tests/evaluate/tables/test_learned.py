@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score, r2_score, roc_auc_score
 from jaxgan.data.tables import Column, Table
 from jaxgan.evaluate.tables import detection, independent, learned, trained_on_fakes
 from jaxgan.system.errors import UserError
-from tables import small_table
+from small_tables import small_table
 
 
 def with_values(table, **values):
@@ -81,5 +81,5 @@ def test_mistakes_are_one_sentence(rows):
     alone = Table((Column("x", "numeric"),), {"x": np.arange(20.0)})
     with pytest.raises(UserError, match="the only column"):
         trained_on_fakes(alone, alone, alone, "x")
-    with pytest.raises(UserError, match="at least 10 of each kind, got 9"):
-        detection(test, good.take(slice(9)))
+    with pytest.raises(UserError, match="at least 6 of each kind, got 5"):
+        detection(test, good.take(slice(5)))

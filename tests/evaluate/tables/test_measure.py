@@ -9,7 +9,7 @@ from jaxgan import evaluate
 from jaxgan.evaluate.tables import Rows, measure
 from jaxgan.metrics import table_quality
 from jaxgan.system.errors import UserError
-from tables import small_table
+from small_tables import small_table
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +62,5 @@ def test_what_takes_unseen_rows_is_left_out_without_them():
 
 def test_a_metric_that_cannot_be_had_is_one_sentence():
     train = small_table(0, 20)
-    with pytest.raises(UserError, match="at least 10 of each kind, got 5"):
+    with pytest.raises(UserError, match="at least 6 of each kind, got 5"):
         measure(small_table(1, 5), Rows(train, None), ("detection",), beside=())

@@ -5,7 +5,7 @@ from PIL import Image
 
 from jaxgan.data.tables import Column, Table
 from jaxgan.evaluate.tables import draw, page
-from tables import small_table
+from small_tables import small_table
 
 
 def test_each_column_has_a_panel_and_each_table_a_matrix(drawn_figures, tmp_path):
