@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data.tables import Column, Table, read, write
+from jaxgan.data.tables.files import is_table
 from jaxgan.evaluate.tables import BASELINES, Rows, measure
 from jaxgan.run.workdir import environment
 from jaxgan.system.errors import UserError, exits
@@ -226,6 +227,8 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(args)
     if arguments.rows < 100:
         raise UserError(f"--rows must be at least 100, got {arguments.rows}")
+    if arguments.csv is not None and not is_table(arguments.csv):
+        raise UserError(f"--csv {arguments.csv} is no table")
     if arguments.steps is not None and arguments.steps < 1:
         raise UserError(f"--steps must be at least 1, got {arguments.steps}")
     if arguments.ctgan_python and not has_modules(arguments.ctgan_python, "ctgan"):

@@ -1,6 +1,6 @@
 """How good are synthetic rows of small tables: a GAN's, a VAE's, a copula's, and real rows drawn again?
 
-    python experiments/studies/table_baselines.py                       # breast_cancer: 6 min on two CPU cores
+    python experiments/studies/table_baselines.py                       # breast_cancer
     python experiments/studies/table_baselines.py --data wine
     python experiments/studies/table_baselines.py --data diabetes
 
