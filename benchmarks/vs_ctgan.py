@@ -12,6 +12,7 @@ The table that is made without `--csv` has 20,000 rows and eleven columns, see `
 """
 
 import argparse
+import datetime
 import json
 import os
 import subprocess
@@ -132,11 +133,11 @@ def train_jaxgan(
 
 
 def seconds_of_steps(run: Path) -> float:
-    """Return the seconds that a run's steps took, without start and compilation."""
-    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    first, *_, last = (json.loads(line) for line in lines)
-    done = last["step"] - first["step"]
-    return (last["seconds"] - first["seconds"]) * last["step"] / done
+    """Return the seconds from the end of a run's compilation to its end, by its log."""
+    lines = (run / "log.txt").read_text(encoding="utf-8").splitlines()
+    times = [datetime.datetime.fromisoformat(line[:19]) for line in lines]
+    compiled = next(i for i, line in enumerate(lines) if "compiled the step" in line)
+    return (times[-1] - times[compiled]).total_seconds()
 
 
 def train_ctgan(

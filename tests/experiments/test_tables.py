@@ -70,7 +70,7 @@ def test_mistakes_are_one_sentence(script, command, tmp_path, monkeypatch, modul
 def test_a_study_compares_all_ways_and_goes_on(script, command, tmp_path):
     module = script("table_baselines")
     options = ("--data", "wine", "--seeds", 1, "--steps", 2, "--workdir", tmp_path)
-    code, printed = command(module, *options)
+    code, _ = command(module, *options)
     assert code == 0
     rows = json.loads((tmp_path / "tables_wine.json").read_text())["rows"]
     assert [row["source"] for row in rows] == ["GAN", "TVAE", "copula", "independent", "bootstrap", "real"]
