@@ -106,8 +106,9 @@ def train(args: list[str]) -> None:
             dataset.rows is not None,
         )
         name = re.sub(r"\W+", "_", Path(config.data).stem) or "gan"
-        recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
-    _, config, game = parse_all([Start(game=game.NAME), recipe.replace(game=Rules()), game], **program)
+        default = Config(workdir=f"runs/{name}", game=GAMES[game.NAME]())
+        recipe, line = choose_recipe(first.recipe, facts, default)
+    _, config, game = parse_all([Start(game=game.NAME), recipe.replace(game=Rules()), recipe.game], **program)
     config = config.replace(game=game).without_dead(recipe)
     if not config.quiet:
         write(line)

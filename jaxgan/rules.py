@@ -458,11 +458,11 @@ class Tables(Rules):
         choices=("log", "true", "none"),
     )
     condition_weight: float = _option(1.0, "weight of the condition's cross-entropy", **WEIGHT)
-    pack: int = _option(10, "rows that the discriminator judges at once", within=(1, None))
+    pack: int = _option(8, "rows that the discriminator judges at once (CTGAN: 10)", within=(1, None))
     temperature: float = _option(
         0.2, "temperature of the Gumbel-softmax", within=(0, None), open_ends=(True, False)
     )
-    dropout: float = _option(
+    judge_dropout: float = _option(
         0.5,
         "share of the discriminator's features that are dropped in training",
         within=(0, 1),
@@ -503,7 +503,7 @@ class Tables(Rules):
             self.temperature,
             self.generator_norm == "batch",
         )
-        return generator, tables.Discriminator(hidden, self.dropout)
+        return generator, tables.Discriminator(hidden, self.judge_dropout)
 
     def make(self, latent_dim: int, **parts: Any) -> Game:
         """Return the game; its prior is the noise, then the Gumbel numbers."""

@@ -10,13 +10,15 @@ from jaxgan import build, cli
 from jaxgan.config import Config
 from jaxgan.data import from_arrays
 from jaxgan.recipes import RECIPES, Facts, choose
+from jaxgan.rules import Tables
 from jaxgan.system.errors import UserError
 
+OF_IMAGES = [name for name in RECIPES if name != "table"]
 PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
 
 
 @pytest.mark.parametrize(("shape", "platform"), [((8, 8, 1), "cpu"), ((12, 20, 3), "gpu")])
-@pytest.mark.parametrize("name", ["auto", *RECIPES])
+@pytest.mark.parametrize("name", ["auto", *OF_IMAGES])
 def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     config, line = choose(name, Facts(shape, 40, None, platform))
     config = config.replace(width=4) if config.network == "dcgan" else config
@@ -36,7 +38,7 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
         pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", ["auto", *RECIPES])
+@pytest.mark.parametrize("name", ["auto", *OF_IMAGES])
 def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes):
     config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
     labels = None if classes is None else np.arange(40) % classes
@@ -60,6 +62,21 @@ def test_points_have_a_recipe(name):
     build.experiment(config.check(), from_arrays(np.zeros((1000, 2), np.float32)))
     with pytest.raises(UserError, match="`recipe` dcgan learns images, and these data are points"):
         choose("dcgan", Facts((2,), 1000, None, "cpu"))
+
+
+@pytest.mark.parametrize("rows", [2, 7, 9, 569, 50_000])
+def test_a_table_has_a_recipe_whatever_its_size(rows):
+    facts, default = Facts((11,), rows, None, "cpu", table=True), Config(game=Tables())
+    for name in ("auto", "table"):
+        config = choose(name, facts, default)[0].check()
+        assert config.batch_size <= rows
+    assert config.game.pack == (8 if rows > 8 else 1)
+    for name, data, message in (
+        ("dcgan", facts, "`recipe` dcgan cannot learn these data, which are a table"),
+        ("table", PHOTOGRAPHS, "`recipe` table cannot learn these data, which are no table"),
+    ):
+        with pytest.raises(UserError, match=message):
+            choose(name, data, default)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import numpy as np
 from jaxgan.data.dataset import Dataset, npz_splits, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
 from jaxgan.data.tables.embedded import TARGETS as TABLES
+from jaxgan.data.tables.files import is_table
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError, plain
 from jaxgan.system.files import expanded
@@ -95,7 +96,10 @@ def load(
     if path.suffix.lower() == ".npz":
         return fitted(read_npz(source, path, split=split), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
-        raise UserError(f'{source} is a file, but neither a folder of pictures nor an .npz with "images"')
+        table = " (`game` table learns a table)" if is_table(path) else ""
+        raise UserError(
+            f'{source} is a file, but neither a folder of pictures nor an .npz with "images"{table}'
+        )
     if is_tfds(source):
         from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 

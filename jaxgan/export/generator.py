@@ -131,9 +131,19 @@ def prior_of(description: Mapping[str, Any]) -> Prior:
     """Return the distribution of an exported generator's latents.
 
     Raises:
-        UserError: if the description has none that makes sense.
+        UserError: if the generator takes something else, or the description has none that makes sense.
     """
     refuse_translator(description)
+    refuse_table(description)
+    return prior_of_inputs(description)
+
+
+def prior_of_inputs(description: Mapping[str, Any]) -> Prior:
+    """Return the distribution of the latents that a generator takes, perhaps beside a condition.
+
+    Raises:
+        UserError: if the description has none that makes sense.
+    """
     inputs = description.get("inputs")
     try:
         prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])

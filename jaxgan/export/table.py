@@ -16,7 +16,7 @@ import numpy as np
 from jaxgan.data.tables.encoding import Encoding, from_json
 from jaxgan.data.tables.table import Table
 from jaxgan.data.tables.where import Test, parse
-from jaxgan.export.generator import condition_size, folder_of, prior_of, read_generator
+from jaxgan.export.generator import condition_size, folder_of, prior_of_inputs, read_generator
 from jaxgan.export.safetensors import Network
 from jaxgan.prior import draw_rows
 from jaxgan.system.errors import UserError
@@ -81,7 +81,7 @@ class TableGenerator:
                 f"{network.image_shape}: they are not of one run"
             )
         self.encoding, self.step = encoding, network.description["step"]
-        self._prior, self._variables = prior_of(network.description), network.variables
+        self._prior, self._variables = prior_of_inputs(network.description), network.variables
         self._has_conditions = bool(condition_size(network.description))
 
         def draw(variables: Any, key: jax.Array, condition: Any) -> jax.Array:

@@ -42,7 +42,7 @@ class TableGame(Game):
         Xu et al. 2019, section 4.3.
     """
 
-    pack: int = 10
+    pack: int = 8
     condition_weight: Any = 1.0
 
     GIVES_LABELS: ClassVar[bool] = False

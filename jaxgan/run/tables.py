@@ -48,7 +48,10 @@ def draw(real: Table, made: Table | None) -> Any:
     across = min(6, math.ceil(math.sqrt(len(columns))))
     down = -(-len(columns) // across)
     figure = Figure(figsize=(2.4 * across, 1.8 * down), layout="constrained")
-    for axes, column in zip(figure.subplots(down, across, squeeze=False).flat, columns, strict=False):
+    panels = figure.subplots(down, across, squeeze=False).flat
+    for axes in panels[len(columns) :]:
+        axes.set_axis_off()
+    for axes, column in zip(panels, columns, strict=False):
         for kind, table in {"real": real, "made": made}.items():
             if table is None:
                 continue

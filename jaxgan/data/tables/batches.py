@@ -8,6 +8,7 @@ References:
     Xu et al. 2019, Modeling Tabular Data using Conditional GAN, https://arxiv.org/abs/1907.00503, section 4.3
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -68,6 +69,7 @@ def conditions(encoding: Encoding, rows: np.ndarray, frequency: str = "log") -> 
     )
 
 
+@partial(jax.jit, static_argnames=("batch_size", "encoding"))
 def batch_at(
     stored: dict[str, Any], step: Any, *, seed: Any, batch_size: int, encoding: Encoding
 ) -> dict[str, jax.Array]:

@@ -27,7 +27,7 @@ from jaxgan.data.tables.table import Column, Table
 MODES = 10  # the largest number of modes of a column (Xu et al. 2019, section 4.2)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Encoding:
     """What the columns of a table are, and how their values become rows of numbers.
 

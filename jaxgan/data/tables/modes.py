@@ -14,6 +14,7 @@ import numpy as np
 
 QUANTILES = 1000  # numbers that a mixture is fitted to, evenly spread over the column's in order
 LEAST_WEIGHT = 0.005  # of a mode
+OFTEN = 0.1  # share of the values from which a number is a mode of its own
 REACH = 4.0  # standard deviations that a unit has at least
 MARGIN = 0.99  # the farthest place of a number: tanh does not reach 1
 
@@ -23,15 +24,17 @@ class Modes(NamedTuple):
 
     Attributes:
         means: mean of each.
-        units: half of the width of each: a place in [-1, 1] is ``(x - mean) / unit``.
+        units: half of the width of each: a place in [-1, 1] is ``(x - mean) / unit``; 0 for a mode of one
+            number.
     """
 
     means: np.ndarray
     units: np.ndarray
 
     def place(self, values: np.ndarray, which: np.ndarray) -> np.ndarray:
-        """Return the places of values in their modes."""
-        return (values - self.means[which]) / self.units[which]
+        """Return the places of values in their modes; a mode without width has the place 0."""
+        units = self.units[which]
+        return (values - self.means[which]) / np.where(units > 0, units, 1)
 
     def value(self, places: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Return the values at places in modes: the inverse of `place`."""
@@ -41,17 +44,35 @@ class Modes(NamedTuple):
 def fit(values: np.ndarray, most: int, random: np.random.Generator) -> tuple[Modes, np.ndarray]:
     """Return the modes of a column, and the mode of each of its values.
 
-    A value's mode is drawn by the chances that the mixture gives.
+    A number that comes again and again, such as 0 of a column that is mostly 0, is a mode of its own without
+    width. The others get the modes of a mixture; a value's mode is drawn by the chances that it gives.
 
     Args:
         values: finite numbers ``[N]`` that are not all equal.
-        most: largest number of modes, >= 1.
+        most: largest number of modes of the mixture, >= 1.
         random: what the modes are drawn with.
     """
+    different, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    often = counts >= OFTEN * len(values)
+    if most == 1 or len(different) - often.sum() < 2:  # the rest has no width, or all shall have one mode
+        often = np.full(len(different), most > 1)
+    spikes = different[often]
+    numbers = np.cumsum(often) - 1
+    which = np.where(often[place], numbers[place], 0).astype(np.int32)
+    rest = ~often[place]
+    means, units = spikes, np.zeros(len(spikes))
+    if rest.any():
+        mixture, own = _fit_mixture(values[rest], most, random)
+        which[rest] = len(spikes) + own
+        means, units = np.concatenate([means, mixture.means]), np.concatenate([units, mixture.units])
+    return Modes(means, units), which
+
+
+def _fit_mixture(values: np.ndarray, most: int, random: np.random.Generator) -> tuple[Modes, np.ndarray]:
+    """Return the modes of a Gaussian mixture of numbers that are not all equal, and the mode of each."""
     center, scale = values.mean(), values.std()
     standard = (values - center) / scale
-    which, means = np.zeros(len(values), np.int32), np.zeros(1)
-    deviations = np.ones(1)
+    which, means, deviations = np.zeros(len(values), np.int32), np.zeros(1), np.ones(1)
     if most > 1:
         mixture = _mixture(np.quantile(standard, np.linspace(0, 1, min(QUANTILES, len(values)))), most)
         kept = mixture.weights_ > LEAST_WEIGHT
