@@ -140,6 +140,11 @@ def _patch(color: str) -> Any:
 
 
 def _short(text: str, most: int) -> str:
-    """Return a text that fits; a dollar sign would begin a formula."""
-    text = text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+    """Return a text that fits, with its end, where names of many columns differ.
+
+    A dollar sign would begin a formula.
+    """
+    if len(text) > most:
+        end = most // 3
+        text = f"{text[: most - end - 1]}\N{HORIZONTAL ELLIPSIS}{text[-end:]}"
     return text.replace("$", r"\$")
