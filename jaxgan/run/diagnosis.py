@@ -130,10 +130,10 @@ def examples(available: int, config: Config, pack: int = 1) -> np.ndarray:
     """Return the indices of the examples that a look uses, as two halves; none if the data are too few.
 
     Each half is spread over all the data, which may be sorted by class, and divides into as many parts as a
-    batch does, each of whole packs. The halves hold at most `IMAGES` examples and at most a batch, unless the
-    parts need more.
+    batch does, each of two packs at least. The halves hold at most `IMAGES` examples and at most a batch,
+    unless the parts need more.
     """
-    unit = 2 * config.accumulate * pack
+    unit = 2 * config.accumulate * (pack if pack == 1 else 2 * pack)
     count = max(4, unit, min(IMAGES, config.batch_size, available) // unit * unit)
     rows = np.linspace(0, available - 1, count if count <= available else 0).astype(int)
     return np.concatenate([rows[::2], rows[1::2]])

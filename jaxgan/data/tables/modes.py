@@ -95,6 +95,7 @@ def _mixture(values: np.ndarray, most: int):
         covariance_type="diag",
         weight_concentration_prior_type="dirichlet_process",
         weight_concentration_prior=0.001,
+        init_params="k-means++",  # whole k-means adds in an order that threads decide: other last bits
         random_state=0,
     )
     with warnings.catch_warnings():
