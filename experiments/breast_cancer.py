@@ -19,7 +19,6 @@ from jaxgan.rules import Tables
 
 CONFIG = Config(
     data="breast_cancer",
-    network="mlp",
     hidden=(128, 128),
     latent_dim=32,
     loss="relativistic",

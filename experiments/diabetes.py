@@ -17,7 +17,6 @@ from jaxgan.rules import Tables
 
 CONFIG = Config(
     data="diabetes",
-    network="mlp",
     hidden=(128, 128),
     latent_dim=32,
     loss="relativistic",
