@@ -31,8 +31,8 @@ SMALLEST_LENGTHS = 1e-12  # product of two lengths; float32 cannot hold derivati
 _KINDS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
     "normal": lambda key, n: jax.random.normal(key, (n,), jnp.float32),
     "uniform": lambda key, n: jax.random.uniform(key, (n,), jnp.float32, minval=-1.0),
-    "gumbel": lambda key, n: jax.random.gumbel(key, (n,), jnp.float32),
     "one_hot": lambda key, n: jax.nn.one_hot(jax.random.randint(key, (), 0, n), n, dtype=jnp.float32),
+    "gumbel": lambda key, n: jax.random.gumbel(key, (n,), jnp.float32),
 }
 
 

@@ -292,7 +292,8 @@ class Recorder:
         if self._rows is not None:
             made = None if images is self._reals else images
             tables.write_samples(self._rows, made, self.path / name)
-            return Image.open(self.path / name)
+            with Image.open(self.path / name) as picture:
+                return picture.copy()
         images = np.asarray(images)
         if self._points:
             picture = sampling.scatter(images, real=self._reals)
