@@ -70,8 +70,8 @@ def test_mistakes_are_one_sentence(script, command, tmp_path, monkeypatch, modul
 def test_a_study_compares_all_ways_and_goes_on(script, command, tmp_path):
     module = script("table_baselines")
     options = ("--data", "wine", "--seeds", 1, "--steps", 2, "--workdir", tmp_path)
-    code, _ = command(module, *options)
-    assert code == 0
+    code, printed = command(module, *options)
+    assert code == 0, printed.err
     rows = json.loads((tmp_path / "tables_wine.json").read_text())["rows"]
     assert [row["source"] for row in rows] == ["GAN", "TVAE", "copula", "independent", "bootstrap", "real"]
     copied = next(row for row in rows if row["source"] == "bootstrap")
@@ -86,8 +86,8 @@ def test_a_study_compares_all_ways_and_goes_on(script, command, tmp_path):
 def test_few_rows_are_learned_with_and_without_fakes(script, command, tmp_path):
     few = script("few_rows")
     options = ["--data", "wine", "--rows", "20", "--seeds", "1", "--steps", "2", "--fakes", "20"]
-    code, _ = command(few, *options, "--workdir", tmp_path)
-    assert code == 0
+    code, printed = command(few, *options, "--workdir", tmp_path)
+    assert code == 0, printed.err
     rows = json.loads((tmp_path / "few_rows.json").read_text())["rows"]
     assert [row["learned"] for row in rows][:3] == ["real", "GAN", "real and GAN"]
     assert rows[-1]["auc"] > 0.9

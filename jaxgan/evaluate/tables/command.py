@@ -40,7 +40,10 @@ class Tables(NamedTuple):
 
 def makes_rows(path: Path) -> bool:
     """Return whether what is at a path makes the rows of a table, or holds such rows."""
-    return (path.is_file() and is_table(path)) or export.has_table(export.local_copy(path) or path)
+    if path.is_file() and is_table(path):
+        return True
+    path = export.local_copy(path) or path
+    return export.is_exported(path) and export.has_table(path)
 
 
 def evaluate_rows(
