@@ -16,7 +16,7 @@ References:
 import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,19 +140,30 @@ class State(NamedTuple):
 
 
 def make(
-    settings: Settings, image_shape: tuple[int, ...]
-) -> tuple[Generator, Callable[[jax.Array], State], Callable[..., tuple[State, dict[str, jax.Array]]]]:
-    """Return the decoder, ``init(key) -> state``, and ``step(state, batch, key) -> (state, metrics)``."""
-    encoder = Encoder(settings.latent_dim, settings.width)
-    decoder = Generator(image_shape, width=settings.width)
+    encoder: nn.Module,
+    decoder: nn.Module,
+    log_likelihood: Callable[[jax.Array, Any], Any],
+    *,
+    example_shape: tuple[int, ...],
+    latent_dim: int,
+) -> tuple[Callable[[jax.Array], State], Callable[..., tuple[State, dict[str, jax.Array]]]]:
+    """Return ``init(key) -> state``, and ``step(state, batch, key) -> (state, metrics)``.
+
+    Args:
+        encoder: ``(examples, *, train) -> Gaussian``.
+        decoder: ``(latents, *, train) -> decoded``.
+        log_likelihood: ``(examples, decoded) -> [B]``.
+        example_shape: shape of one example, the batch's "image".
+        latent_dim: length of a latent vector.
+    """
     both = Autoencoder(encoder, decoder)
     tx, decay = optax.adam(LEARNING_RATE), build.ema_schedule(EMA_DECAY)
 
     def init(key: jax.Array) -> State:
         encoder_key, decoder_key = jax.random.split(key)
         networks = {
-            "encoder": encoder.init(encoder_key, jnp.zeros((1, *image_shape)), train=False),
-            "decoder": decoder.init(decoder_key, jnp.zeros((1, settings.latent_dim)), train=False),
+            "encoder": encoder.init(encoder_key, jnp.zeros((1, *example_shape)), train=False),
+            "decoder": decoder.init(decoder_key, jnp.zeros((1, latent_dim)), train=False),
         }
         collections = set().union(*networks.values())  # a small encoder has no batch statistics
         variables = {
@@ -164,13 +175,15 @@ def make(
         return State(jnp.zeros((), jnp.int32), params, variables, tx.init(params), ema)
 
     def step(state: State, batch: dict[str, jax.Array], key: jax.Array) -> tuple[State, dict[str, jax.Array]]:
-        """Ascend the bound by one draw for each image (Kingma and Welling, eq. 10 with L = 1)."""
-        images, key = to_float(batch["image"]), jax.random.fold_in(key, state.step)
+        """Ascend the bound by one draw for each example (Kingma and Welling, eq. 10 with L = 1)."""
+        examples, key = to_float(batch["image"]), jax.random.fold_in(key, state.step)
 
         def negative_bound(params: Any) -> Any:
             variables = {"params": params, **state.statistics}
-            (decoded, gaussian), statistics = both.apply(variables, images, key, mutable=[*state.statistics])
-            likelihood, kl = log_likelihood(images, decoded).mean(), divergence(*gaussian).mean()
+            (decoded, gaussian), statistics = both.apply(
+                variables, examples, key, mutable=[*state.statistics]
+            )
+            likelihood, kl = log_likelihood(examples, decoded).mean(), divergence(*gaussian).mean()
             metrics = {"bound": likelihood - kl, "likelihood": likelihood, "kl": kl}
             return kl - likelihood, (statistics, metrics)
 
@@ -181,7 +194,44 @@ def make(
         ema = optax.incremental_update(now, state.ema, 1 - decay(state.step))
         return State(state.step + 1, params, statistics, moments, ema), metrics
 
-    return decoder, init, step
+    return init, step
+
+
+def learn(
+    parts: tuple[Callable[[jax.Array], State], Callable[..., tuple[State, dict[str, jax.Array]]]],
+    arrays: Any,
+    batch_at: Callable[[Any, jax.Array], dict[str, jax.Array]],
+    *,
+    steps: int,
+    seed: int,
+    log_every: int,
+) -> Iterator[tuple[int, State, dict[str, float]]]:
+    """Train; yield the step, the state and its metrics now and then, and at the end.
+
+    Args:
+        parts: what `make` returned.
+        arrays: what batches are made of.
+        batch_at: ``(arrays, step) -> batch``.
+        steps: number of updates.
+        seed: seed of weights and noise.
+        log_every: steps from one yield to the next.
+
+    Raises:
+        NotFiniteError: if the bound is not finite.
+    """
+    init, step = parts
+    key, init_key = jax.random.split(seed_key(seed))
+    state = jax.jit(init)(init_key)
+    advance = jax.jit(lambda state, arrays: step(state, batch_at(arrays, state.step), key), donate_argnums=0)
+    arrays = jax.device_put(arrays)
+    for done in range(1, steps + 1):
+        state, metrics = advance(state, arrays)
+        if done % log_every and done < steps:
+            continue
+        row: dict[str, float] = {name: float(value) for name, value in metrics.items()}
+        if not math.isfinite(row["bound"]):
+            raise NotFiniteError(["bound"], done)
+        yield done, state, row
 
 
 @pinned()
@@ -193,20 +243,17 @@ def train(settings: Settings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", dataclasses.asdict(settings))
     shape = dataset.images.shape[1:]
-    decoder, init, step = make(settings, shape)
-    key, init_key = jax.random.split(seed_key(settings.seed))
-    state = jax.jit(init)(init_key)
-    batch_at = partial(data.batch_at, seed=settings.seed, batch_size=settings.batch_size)
-    advance = jax.jit(lambda state, images: step(state, batch_at(images, state.step), key), donate_argnums=0)
-    images = jax.device_put(dataset.arrays(False))
+    encoder, decoder = Encoder(settings.latent_dim, settings.width), Generator(shape, width=settings.width)
+    sizes = {"example_shape": shape, "latent_dim": settings.latent_dim}
     rows = []
-    for done in range(1, settings.steps + 1):
-        state, metrics = advance(state, images)
-        if done % settings.log_every and done < settings.steps:
-            continue
-        row: dict[str, float] = {name: float(value) for name, value in metrics.items()}
-        if not math.isfinite(row["bound"]):
-            raise NotFiniteError(["bound"], done)
+    for done, state, row in learn(
+        make(encoder, decoder, log_likelihood, **sizes),
+        dataset.arrays(False),
+        partial(data.batch_at, seed=settings.seed, batch_size=settings.batch_size),
+        steps=settings.steps,
+        seed=settings.seed,
+        log_every=settings.log_every,
+    ):
         rows.append(json.dumps({"step": done, **row}) + "\n")
         write_atomically(folder / "metrics.jsonl", partial(write_text, text="".join(rows)))
         about = {"image_shape": shape, "latent_dim": settings.latent_dim, "num_classes": None, "step": done}

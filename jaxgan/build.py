@@ -15,8 +15,8 @@ from jax.sharding import Mesh
 
 from jaxgan import augment, data
 from jaxgan.config import Config
-from jaxgan.data.dataset import checked, held_out_part
-from jaxgan.data.order import merged
+from jaxgan.data.dataset import checked, held_out_part, held_out_rows
+from jaxgan.data.tables.load import dataset_of
 from jaxgan.diagnostics import traps
 from jaxgan.games.gradients import Players
 from jaxgan.games.heads import parts
@@ -96,6 +96,8 @@ class Experiment(NamedTuple):
         shapes: the state's shapes and dtypes.
         arrays: the data as batches are gathered from them (`jaxgan.data.Dataset.arrays`).
         num_classes: number of classes for conditional networks; None otherwise.
+        batch: shapes of a batch by name.
+        batch_at: ``(arrays, step, *, seed, batch_size) -> batch``, made on the device.
         mesh: mesh of the devices that share the batches; None for one device (`jaxgan.run.placement`).
         notes: lines for the user about known traps among the pieces (`jaxgan.diagnostics.traps`).
     """
@@ -109,6 +111,8 @@ class Experiment(NamedTuple):
     shapes: GANState
     arrays: dict[str, Any]
     num_classes: int | None
+    batch: dict[str, Any]
+    batch_at: Callable[..., dict[str, Any]]
     mesh: Mesh | None = None
     notes: tuple[str, ...] = ()
 
@@ -116,8 +120,10 @@ class Experiment(NamedTuple):
 def load(config: Config) -> data.Dataset:
     """Load the data set that ``config.data`` names, with the sources that its game needs.
 
-    See `jaxgan.data.load`, `jaxgan.data.load_pairs` and `jaxgan.data.load_unpaired`.
+    See `jaxgan.data.load`, `load_pairs`, `load_unpaired` and `load_table` there.
     """
+    if config.game.learns_tables:
+        return data.load_table(config.data, **_of_tables(config))
     sources = config.game.place_of_sources
     if config.game.learns_unpaired:
         if sources is None:
@@ -148,6 +154,13 @@ def load(config: Config) -> data.Dataset:
     )
 
 
+def _of_tables(config: Config) -> dict[str, Any]:
+    """Return the options of `jaxgan.data.load_table`."""
+    game: Any = config.game
+    names = ("target", "categorical", "numeric", "ignore", "modes")
+    return {name: getattr(game, name) for name in names} | {"frequency": game.conditions}
+
+
 def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
     """Return the images that a run learns, checked: all but those that are held out.
 
@@ -165,9 +178,15 @@ def dataset(config: Config, whole: data.Dataset | None = None) -> data.Dataset:
         whole = whole._replace(unpaired=None)
     if not config.held_out:
         return whole
-    learned = held_out_part(whole, config.held_out, unseen=False)
-    count, unseen = len(whole.images), len(whole.images) - len(learned.images)
-    note = f"{unseen:,} of the {count:,} images are held out (`held_out`)"
+    if whole.rows is not None:  # what is held out has no part in the encoding
+        encoding, frequency = whole.rows.encoding, whole.rows.frequency
+        unseen = held_out_rows(len(whole.images), config.held_out)
+        options = {"target": encoding.target, "frequency": frequency, "modes": config.settings()["modes"]}
+        learned = dataset_of(whole.rows.table.take(~unseen), **options)
+    else:
+        learned = held_out_part(whole, config.held_out, unseen=False)
+    count, kind = len(whole.images), whole.kind
+    note = f"{count - len(learned.images):,} of the {count:,} {kind} are held out (`held_out`)"
     return learned._replace(notes=(*whole.notes, note))
 
 
@@ -359,9 +378,12 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
             "a run learns images [N, H, W, C] or points [N, D], "
             f"and {dataset.name} has {dataset.images.shape}"
         )
-    size, image_shape = len(dataset.images), dataset.images.shape[1:]
+    size, image_shape = len(dataset.images), dataset.image_shape
+    if dataset.rows is not None and not config.game.learns_tables:
+        raise UserError(f"{dataset.name} is a table, which the game table learns: `game` table")
     if config.batch_size > size:
-        raise UserError(f"`batch_size` {config.batch_size} is more than the {size} images of {dataset.name}")
+        count = f"{size} {'rows' if dataset.rows is not None else 'images'}"
+        raise UserError(f"`batch_size` {config.batch_size} is more than the {count} of {dataset.name}")
     if config.mirror and dataset.images.ndim != 4:
         raise UserError(f"`mirror` flips images, and {dataset.name} holds points")
     if "bcr" in config.terms and dataset.images.ndim != 4:
@@ -386,16 +408,10 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
 
     arrays = dataset.arrays(config.conditional)
     count = config.images_per_step
-    batch = {
-        name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype)
-        for name, array in merged(arrays).items()
-    }
+    batch = dataset.batch_shapes(arrays, count)
     key = jax.eval_shape(lambda: seed_key(0))
     try:
-        source_shape = batch["source"].shape[1:] if "source" in batch else None
-        generator, discriminator = config.game.networks(
-            family, config, image_shape, num_classes, source_shape
-        )
+        generator, discriminator = config.game.players(family, config, dataset, num_classes)
         generator, discriminator = pieces.generator or generator, pieces.discriminator or discriminator
         pieces.check()
         step = train_step(config, generator, discriminator, pieces, size=size)
@@ -429,6 +445,8 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         shapes,
         arrays,
         num_classes,
+        batch,
+        dataset.batch_at,
         notes=(
             *_size_notes(config, pieces, image_shape),
             *_traps(step, pieces, shapes, batch, num_classes),

@@ -23,17 +23,20 @@ from jaxgan import evaluate as evaluation
 from jaxgan import explain as explanation
 from jaxgan.config import Config, config_of
 from jaxgan.data.classes import class_numbers
+from jaxgan.data.tables import check_suffix
+from jaxgan.data.tables import write as write_table
+from jaxgan.data.tables.files import is_table
 from jaxgan.export.importing import import_weights
 from jaxgan.export_to import export_to
 from jaxgan.prior import draw_rows
 from jaxgan.recipes import RECIPES, Facts
 from jaxgan.recipes import choose as choose_recipe
 from jaxgan.representation.encode import codes_file
-from jaxgan.rules import GAMES, Cycle, Rules
+from jaxgan.rules import GAMES, Cycle, Rules, Tables
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
-from jaxgan.system.command_line import Positional, argument, call, parse_all, positional
+from jaxgan.system.command_line import Appended, Positional, argument, call, parse_all, positional
 from jaxgan.system.errors import UserError, choose, exits, with_flags
 from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
@@ -42,6 +45,8 @@ from jaxgan.system.random import pinned, seed_key
 from jaxgan.system.settings import setting
 from jaxgan.train import start
 from jaxgan.translate import translate as translate_pictures
+
+IMAGES, TABLE = Path("samples.png"), Path("rows.csv")  # what is written where nothing is named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +76,7 @@ TRAIN = """Train a GAN on any data by a recipe, into a run folder.
     jaxgan train --data mnist --recipe wgan_gp --steps 1000 --workdir runs/mine
     jaxgan train --data PICTURES --image-size 64 --game paired --degrade coloring
     jaxgan train --data PICTURES --source OTHERS --unpaired --image-size 64
+    jaxgan train table.csv --target COLUMN
 
 The same command on the same folder goes on with the run. Any option below wins over the recipe."""
 
@@ -87,24 +93,27 @@ def train(args: list[str]) -> None:
     Args:
         args: options of `jaxgan.Config`.
     """
+    if args and not args[0].startswith("-"):  # the data may come first
+        args = ["--data", *args]
     program = {"description": TRAIN, "args": args, "program": "jaxgan train"}
     with exits():
         game = GAMES[_game_of(args)]()
-    first, config, game = parse_all([Start(), Config(), game], **program)
+    first, config, game = parse_all([Start(game=game.NAME), Config(), game], **program)
     config = config.replace(game=game)
     with exits(OSError):
         require_devices()
         dataset = build.load(config)
         facts = Facts(
-            dataset.images.shape[1:],
+            dataset.image_shape,
             len(dataset.images),
             dataset.num_classes,
             jax.default_backend(),
             config.game.NAME,
         )
         name = re.sub(r"\W+", "_", Path(config.data).stem) or "gan"
-        recipe, line = choose_recipe(first.recipe, facts, Config(workdir=f"runs/{name}"))
-    _, config, game = parse_all([Start(), recipe.replace(game=Rules()), game], **program)
+        default = Config(workdir=f"runs/{name}", game=GAMES[game.NAME]())
+        recipe, line = choose_recipe(first.recipe, facts, default)
+    _, config, game = parse_all([Start(game=game.NAME), recipe.replace(game=Rules()), recipe.game], **program)
     config = config.replace(game=game).without_dead(recipe)
     if not config.quiet:
         write(line)
@@ -112,16 +121,22 @@ def train(args: list[str]) -> None:
 
 
 def _game_of(args: list[str]) -> str:
-    """Return the name of the game that a command line asks for, whose options it may hold."""
-    asked = Cycle.NAME if "--unpaired" in args else Rules.NAME
+    """Return the name of the game that a command line asks for, whose options it may hold.
+
+    A table, and two sets without pairs, have games of their own, which need not be named.
+    """
+    asked = {"--game": "", "--data": ""}
     for option, value in itertools.pairwise([*args, ""]):
         name, equals, text = option.partition("=")
-        if name == "--game":
-            game = choose("game", text if equals else value, GAMES)
-            if "--unpaired" in args and game != Cycle.NAME:
-                raise UserError(f"`unpaired` is the game {Cycle.NAME}, and `game` is {game}: leave one out")
-            return game
-    return asked
+        if name in asked:
+            asked[name] = text if equals else value
+    if "--unpaired" in args:
+        game = choose("game", asked["--game"] or Cycle.NAME, GAMES)
+        if game != Cycle.NAME:
+            raise UserError(f"`unpaired` is the game {Cycle.NAME}, and `game` is {game}: leave one out")
+        return game
+    is_of_table = asked["--data"] and is_table(asked["--data"])
+    return choose("game", asked["--game"] or (Tables.NAME if is_of_table else Rules.NAME), GAMES)
 
 
 def resume(args: list[str]) -> None:
@@ -165,25 +180,36 @@ def sample(
     class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
     truncation: float | None = None,
     standing_statistics: int | None = None,
-    out: Path = Path("samples.png"),
+    where: Appended[tuple[str, ...]] = (),
+    out: Path = IMAGES,
 ) -> None:
-    """Make images with a run's exported generator.
+    """Make images, or the rows of a table, with a run's exported generator.
 
     Args:
         run: a run's folder, or an exported generator.
-        n: number of images.
+        n: number of images or rows.
         seed: seed of the latents; image i is the same whatever n is.
         class_: classes to draw by name or number, with commas between; None for all of them in turn.
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
             running averages of training; for a generator with batch normalization.
-        out: a .png for a grid; a .npz with "images" uint8 [n, H, W, C] (and "labels"); or a new folder for a
-            .png of each image, in a folder of its class. A run of points gives a scatter plot, or "images"
-            float32 [n, D].
+        where: what rows of a table are to be, such as sex=female or age>=40; each of them holds.
+        out: of a table, a .csv, .npz or .parquet. Of images, a .png for a grid; a .npz with "images" uint8
+            [n, H, W, C] (and "labels"); or a new folder for a .png of each image, in a folder of its class. A
+            run of points gives a scatter plot, or "images" float32 [n, D].
     """
     _check_seed(seed)
     if n < 1:
         raise UserError(f"`n` must be at least 1, got {n}")
+    if export.has_table(run):
+        images_alone = {"class": class_, "truncation": truncation, "standing_statistics": standing_statistics}
+        for name, value in images_alone.items():
+            if value is not None:
+                raise UserError(f"`{name}` {value} is of images, and {run} makes the rows of a table")
+        _sample_rows(run, n, seed, where, TABLE if out == IMAGES else out)
+        return
+    if where:
+        raise UserError(f"`where` {where[0]} is of a table's rows, and {run} makes images")
     kind = out.suffix.lower()
     if kind not in ("", ".png", ".npz") or (not kind and out.is_dir() and any(out.iterdir())):
         wants = "end in .png or .npz, or be a new folder"
@@ -220,6 +246,17 @@ def sample(
             folder = out if labels is None else out / _folder_name(names[int(labels[i])])
             _write(folder / f"{i:06d}.png", sampling.picture(image).save)
     output.write(f"{n} {'points' if points else 'images'} of step {description['step']:,} in {out}")
+
+
+def _sample_rows(run: Path, n: int, seed: int, where: tuple[str, ...], out: Path) -> None:
+    """Write rows of a table."""
+    check_suffix(out)
+    generator = export.load_table_generator(run)
+    require_memory(16 * n * (len(generator.encoding.columns) + generator.encoding.width), f"`n` {n:,}")
+    with _noted():
+        table = generator.sample(n, where=where, seed=seed)
+    write_table(table, out)
+    output.write(f"{n:,} rows of step {generator.step:,} in {out}")
 
 
 def _folder_name(name: str) -> str:

@@ -10,6 +10,7 @@ other. So a latent stays one vector, and every generator plays every game:
 | `normal` | independent standard normal numbers |
 | `uniform` | independent uniform numbers in [-1, 1) |
 | `one_hot` | one 1 at a uniformly drawn place, and zeros |
+| `gumbel` | independent numbers of the standard Gumbel distribution |
 
 References:
     Chen et al. 2016, InfoGAN, https://arxiv.org/abs/1606.03657
@@ -31,6 +32,7 @@ _KINDS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
     "normal": lambda key, n: jax.random.normal(key, (n,), jnp.float32),
     "uniform": lambda key, n: jax.random.uniform(key, (n,), jnp.float32, minval=-1.0),
     "one_hot": lambda key, n: jax.nn.one_hot(jax.random.randint(key, (), 0, n), n, dtype=jnp.float32),
+    "gumbel": lambda key, n: jax.random.gumbel(key, (n,), jnp.float32),
 }
 
 

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "rules", "sampling", "schedules", "state", "step"},
-    "export": {"games", "images", "inert", "layers", "names", "networks", "prior", "sampling", "state"},
+    "export": {"data", "games", "images", "inert", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
     "config": {"names", "rules"},
     "names": {"augment", "games", "images", "losses", "networks", "penalties", "rules", "updates"},
@@ -72,12 +72,19 @@ MAY_IMPORT = {
 ONLY_IN = {  # third-party packages with one home
     "orbax": {"run/checkpoint.py"},
     "tensorflow_datasets": {"data/tfds/source.py", "data/tfds/prepare.py"},
-    "sklearn": {"data/sources.py", "representation/shallow.py"},
+    "sklearn": {
+        "data/sources.py",
+        "data/tables/embedded.py",
+        "data/tables/modes.py",
+        "evaluate/tables/learned.py",
+        "representation/shallow.py",
+    },
     "tyro": {"system/command_line.py"},
     "tqdm": {"system/progress.py"},
     "flatbuffers": {"export/stablehlo.py"},
     "jax2onnx": {"export/onnx.py"},
     "huggingface_hub": {"export/hub.py"},
+    "pyarrow": {"data/tables/files.py", "data/tables/write.py"},
     "tensorboardX": {"run/recorder.py"},
 }
 PURE = {  # all that a room of pure functions may import besides itself

@@ -53,7 +53,7 @@ def test_a_prior_is_plain_data():
         ((), "at least one block"),
         ((("normal", 0),), "at least length 1, got 0"),
         ((("one_hot", 1),), "at least length 2, got 1"),
-        ((("gaussian", 3),), "normal, uniform, one_hot, got 'gaussian'"),
+        ((("gaussian", 3),), "normal, uniform, one_hot, gumbel, got 'gaussian'"),
         ((("normal", 2.5),), "at least length 1, got 2.5"),
     ],
 )

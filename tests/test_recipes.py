@@ -9,11 +9,12 @@ from PIL import Image
 from jaxgan import build, cli
 from jaxgan.config import Config
 from jaxgan.data import from_arrays
-from jaxgan.recipes import RECIPES, Facts, choose
+from jaxgan.recipes import OF_TABLES, RECIPES, Facts, choose
+from jaxgan.rules import Tables
 from jaxgan.system.errors import UserError
 
 PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
-OF_LATENTS = ["auto", *(name for name in RECIPES if name != "cyclegan")]
+OF_LATENTS = ["auto", *(name for name in RECIPES if name not in ("cyclegan", *OF_TABLES))]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,21 @@ def test_points_have_a_recipe(name):
     build.experiment(config.check(), from_arrays(np.zeros((1000, 2), np.float32)))
     with pytest.raises(UserError, match="`recipe` dcgan learns images, and these data are points"):
         choose("dcgan", Facts((2,), 1000, None, "cpu"))
+
+
+@pytest.mark.parametrize("rows", [2, 7, 9, 569, 50_000])
+def test_a_table_has_a_recipe_whatever_its_size(rows):
+    facts, default = Facts((11,), rows, None, "cpu", "table"), Config(game=Tables())
+    for name in ("auto", *OF_TABLES):
+        config = choose(name, facts, default)[0].check()
+        assert config.batch_size <= rows
+    assert config.game.pack == (8 if rows > 8 else 1)  # of the last one, CTGAN's
+    for name, data, message in (
+        ("dcgan", facts, "`recipe` dcgan cannot learn these data, which are a table"),
+        ("table", PHOTOGRAPHS, "`recipe` table cannot learn these data, which are no table"),
+    ):
+        with pytest.raises(UserError, match=message):
+            choose(name, data, default)
 
 
 @pytest.mark.parametrize(

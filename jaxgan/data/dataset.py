@@ -3,11 +3,17 @@
 import zipfile
 import zlib
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from jaxgan.data.order import batch_at, merged
+from jaxgan.data.tables import batches
+from jaxgan.data.tables.encoding import Encoding
+from jaxgan.data.tables.table import Table
 from jaxgan.images import judge, oddities
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_memory
@@ -17,6 +23,20 @@ MOST_CLASSES = 2**31 - 1  # labels are int32
 
 class SeveralSizesError(UserError):
     """The images of a source have several sizes, so `load` needs an `image_size`."""
+
+
+class Rows(NamedTuple):
+    """What the images of a table are made of.
+
+    Attributes:
+        table: the table.
+        encoding: how its values are the rows of numbers that are learned.
+        frequency: "log" or "true": by what the categories of conditions are drawn; "none" for no conditions.
+    """
+
+    table: Table
+    encoding: Encoding
+    frequency: str
 
 
 class Dataset(NamedTuple):
@@ -35,6 +55,8 @@ class Dataset(NamedTuple):
             image is a whole number of times as large as its source. None for others.
         unpaired: where the data are two sets without pairs, the other set, the sources, ``[M, h, w, c]`` of
             the images' kind. None for others.
+        rows: where the data are a table, what it is; its images are short rows
+            (`jaxgan.data.tables.encoding`), and what the networks see is wide. None for others.
     """
 
     name: str
@@ -46,6 +68,34 @@ class Dataset(NamedTuple):
     content: str | None = None
     sources: np.ndarray | None = None
     unpaired: np.ndarray | None = None
+    rows: Rows | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """The shape of one image as the networks see it."""
+        return self.images.shape[1:] if self.rows is None else (self.rows.encoding.width,)
+
+    @property
+    def kind(self) -> str:
+        """What messages call the images: images, points, or the rows of a table."""
+        return "rows" if self.rows is not None else "points" if self.images.ndim == 2 else "images"
+
+    def batch_at(self, arrays: dict[str, Any], step: Any, *, seed: Any, batch_size: int) -> dict[str, Any]:
+        """Return the batch of one step, made on the device; see `jaxgan.data.order.batch_at`."""
+        order: dict[str, Any] = {"seed": seed, "batch_size": batch_size}
+        if self.rows is None:
+            return batch_at(arrays, step, **order)
+        return batches.batch_at(arrays, step, **order, encoding=self.rows.encoding)
+
+    def batch_shapes(self, arrays: dict[str, Any], count: int) -> dict[str, Any]:
+        """Return the shapes of a batch of `count` images; nothing is computed."""
+        if self.rows is None:
+            return {
+                name: jax.ShapeDtypeStruct((count, *array.shape[1:]), array.dtype)
+                for name, array in merged(arrays).items()
+            }
+        gather = partial(self.batch_at, seed=np.uint32(0), batch_size=count)
+        return jax.eval_shape(gather, arrays, np.int32(0))
 
     def arrays(self, conditional: bool) -> dict[str, Any]:
         """Return the arrays that batches are gathered from (`jaxgan.data.batch_at`).
@@ -54,14 +104,18 @@ class Dataset(NamedTuple):
             conditional: whether batches hold labels.
 
         Returns:
-            "image", of pairs "source", and, if conditional, "label"; of two sets without pairs, "unpaired"
-            with a "source" that has an order of its own. A memory map comes as a plain view, since its own
-            indexing is slow.
+            "image", of pairs "source", of tables what "conditions" are drawn by, and, if conditional,
+            "label"; of two sets without pairs, "unpaired" with a "source" that has an order of its own. A
+            memory map comes as a plain view, since its own indexing is slow.
 
         Raises:
             ValueError: if labels are asked for and the data set has none.
         """
         arrays: dict[str, Any] = {"image": np.asarray(self.images)}
+        if self.rows is not None:
+            encoding, frequency = self.rows.encoding, self.rows.frequency
+            given = None if frequency == "none" else batches.conditions(encoding, self.images, frequency)
+            return arrays if given is None else {**arrays, "conditions": given}
         if self.sources is not None:
             arrays["source"] = np.asarray(self.sources)
         if self.unpaired is not None:

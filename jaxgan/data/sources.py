@@ -16,13 +16,15 @@ import numpy as np
 
 from jaxgan.data.dataset import Dataset, npz_splits, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
+from jaxgan.data.tables.embedded import TARGETS as TABLES
+from jaxgan.data.tables.files import is_table
 from jaxgan.data.tfds.names import PREPARABLE
 from jaxgan.system.errors import UserError, plain
 from jaxgan.system.files import expanded
 from jaxgan.system.limits import require_memory
 from jaxgan.system.settings import PLAIN, Size, converted, parse_size
 
-BUILT_IN = ("digits", *MIXTURES)  # data sets that need no file
+BUILT_IN = ("digits", *MIXTURES, *TABLES)  # data sets that need no file
 DIGITS_FILE = "datasets/data/digits.csv.gz"  # in scikit-learn's package
 _MOST_PIXELS = 8192 * 8192
 _TFDS_NAME = r"[a-z]\w*(/[\w.-]+)?(:\d+\.\d+\.\d+)?"  # mnist, emnist/letters, mnist:3.0.1
@@ -87,12 +89,17 @@ def load(
         raise UserError(f"`strict` has no effect with {source}: it looks at the files of a folder")
     if source in MIXTURES:
         return mixture(source)
+    if source in TABLES:
+        raise UserError(f"{source} is a table: data.load_table loads it, and the game table learns it")
     if source == "digits":
         return fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":
         return fitted(read_npz(source, path, split=split), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
-        raise UserError(f'{source} is a file, but neither a folder of pictures nor an .npz with "images"')
+        table = " (`game` table learns a table)" if is_table(path) else ""
+        raise UserError(
+            f'{source} is a file, but neither a folder of pictures nor an .npz with "images"{table}'
+        )
     if is_tfds(source):
         from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 

@@ -181,6 +181,11 @@ def feed(
         mesh: the devices; None for one device.
     """
     arrays = dataset.arrays(conditional)
+    if dataset.rows is not None:  # short rows fit on any device
+        on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
+        gather = partial(dataset.batch_at, seed=np.uint32(seed), batch_size=batch_size)
+        yield Feed(gather, lambda steps: on_device, jax.tree.map(_shape, on_device), 2**31 - 1)
+        return
     if sum(array.nbytes for array in merged(arrays).values()) <= device_bytes:
         on_device = jax.device_put(arrays, None if mesh is None else NamedSharding(mesh, PartitionSpec()))
         shapes = jax.tree.map(_shape, on_device) if mesh else jax.eval_shape(lambda: on_device)

@@ -30,10 +30,10 @@ def make_probe(players: Players, game: Game) -> Probe:
         game: the step's game, ``step.game``.
 
     Returns:
-        ``probe(state, images, labels, key, sources=None) -> findings``: scalars that describe the present
-        networks, not the average one. ``images`` are ``[2 n, ...]``, n >= 2, ``labels`` int32 ``[2 n]`` or
-        None, and ``sources`` as many sources ``[2 n, ...]`` where the data have some. The findings of each
-        player:
+        ``probe(state, images, labels, key, sources=None, condition=None) -> findings``: scalars that describe
+        the present networks, not the average one. ``images`` are ``[2 n, ...]``, n >= 2, ``labels`` int32
+        ``[2 n]`` or None, ``sources`` as many sources ``[2 n, ...]`` where the data have some, and
+        ``condition`` that of each row of a table. The findings of each player:
 
         - ``*_update_ratio``: the length of its next update over the length of its weights;
         - ``*_gradient_norm``: the length of its gradient;
@@ -59,6 +59,7 @@ def make_probe(players: Players, game: Game) -> Probe:
         labels: jax.Array | None,
         key: jax.Array,
         sources: jax.Array | None = None,
+        condition: jax.Array | None = None,
     ) -> Findings:
         images = to_float(images)
         half = len(images) // 2
@@ -68,6 +69,8 @@ def make_probe(players: Players, game: Game) -> Probe:
             batch = {"image": images[part]}
             if sources is not None:
                 batch["source"] = to_float(sources[part])
+            if condition is not None:
+                batch["condition"] = condition[part]
             return batch if labels is None else {**batch, "label": labels[part]}
 
         first, second = (

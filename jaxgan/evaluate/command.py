@@ -42,6 +42,7 @@ from jaxgan.evaluate.subject import (
     subject_at,
     training_images,
 )
+from jaxgan.evaluate.tables.command import evaluate_rows, makes_rows
 from jaxgan.system.errors import UserError, choose
 from jaxgan.system.files import NoRoomError, expanded, require_writable, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
@@ -71,24 +72,29 @@ def evaluate(
     download: bool = False,
     held_out: str | None = None,
     direction: str = "forward",
+    target: str | None = None,
     data_dir: str | None = None,
     out: Path | None = None,
 ) -> Report:
-    """Measure generated images against real ones.
+    """Measure generated images, or the rows of a table, against real ones.
 
-    Metrics: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
+    Metrics of images: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
     trained_on_fakes; of a run of the game paired, psnr, ssim and accuracy too, beside those of the sources,
-    enlarged by bicubic interpolation where they are smaller; of the game cycle, cycle.
+    enlarged by bicubic interpolation where they are smaller; of the game cycle, cycle. Metrics of a table,
+    all of which are its default: quality, trained_on_fakes, detection, closest_record.
 
     Args:
-        path: a run's folder, an exported generator, a folder of pictures, or an .npz with "images".
+        path: a run's folder, an exported generator, a folder of pictures, an .npz with "images", or a .csv of
+            synthetic rows.
         against: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for
-            those that the run was trained on.
+            those that the run was trained on. Of a run of a table, a table that it was not trained on; of a
+            file of rows, the table that they were made from.
         split: the split of a TFDS data set or of an .npz with splits; None for "test".
         metrics: names of metrics, separated by commas; None for fid, kid and prdc, or for psnr, ssim and fid
             of a run of the game paired, and for cycle and fid of one of the game cycle.
         n: the number of fakes, >= 2, and the largest number of reals; None for 10,000. For trained_on_fakes
-            it is the number of fakes alone; None for as many as there are training images.
+            it is the number of fakes alone; None for as many as there are training images. Of a table it is
+            the number of synthetic rows; None for as many as there are training rows.
         seed: the seed of the latents.
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
@@ -102,11 +108,13 @@ def evaluate(
         download: whether to fetch the weights of the 2015 Inception (96 MB) if the cache folder lacks them.
         held_out: real images that were not trained on, for memorization and trained_on_fakes: their name, or
             a share such as 0.1 of the real images that is split off; None for those that the run held out,
-            or the "test" split.
+            or the "test" split. Of a file of synthetic rows, a table that they were not made from.
         direction: of a run of the game cycle: forward from sources to images, or backward the other way.
+        target: the column of a table that models learn to predict, for trained_on_fakes; None for the run's.
         data_dir: the folder of TFDS data sets; None for the run's, or for $TFDS_DATA_DIR or
             ~/tensorflow_datasets.
-        out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures.
+        out: the folder for metric-NAME.json; None for the run's folder, and for no files with pictures or
+            with a file of rows.
 
     Returns:
         The `Report`.
@@ -115,7 +123,6 @@ def evaluate(
         UserError: if something cannot be done; one sentence says why.
     """
     asked = converted("metrics", metrics, tuple[str, ...] | None, LISTED)
-    names = split_names(",".join(asked or DEFAULTS))
     n, seed, download = (
         converted("n", n, int | None),
         converted("seed", seed, int),
@@ -125,9 +132,35 @@ def evaluate(
         raise UserError(f"`seed` must be at least 0 and below 2**32, got {seed}")
     if n is not None and n < 2:
         raise UserError(f"`n` must be at least 2, got {n}")
+    path, target = converted("path", path, Path), converted("target", target, str | None)
+    if makes_rows(path):
+        of_images = {
+            "split": split,
+            "truncation": truncation,
+            "standing_statistics": standing_statistics,
+            "extractor": extractor,
+            "inception_weights": inception_weights,
+            "efficientnet_weights": efficientnet_weights,
+            "download": download or None,
+        }
+        if given := [name for name, value in of_images.items() if value is not None]:
+            raise UserError(f"`{given[0]}` has no effect on the rows of a table, which {path} makes")
+        return evaluate_rows(
+            path,
+            against=against,
+            metrics=asked,
+            n=n,
+            seed=seed,
+            held_out=held_out,
+            target=target,
+            out=converted("out", out, Path | None),
+        )
+    if target is not None:
+        raise UserError(f"`target` is a column of a table, and {path} makes no table")
+    names = split_names(",".join(asked or DEFAULTS))
     if held_out is not None and not set(names) & set(WITH_TRAINING_SET):
         raise UserError(f"`held_out` has no effect without `metrics` {','.join(WITH_TRAINING_SET)}")
-    subject = subject_at(converted("path", path, Path), against)
+    subject = subject_at(path, against)
     translates = export.source_shape_of(subject.description) is not None
     unpaired = translates and translations.learns_unpaired(subject)
     direction = choose("direction", direction, export.DIRECTIONS)

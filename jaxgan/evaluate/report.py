@@ -36,12 +36,15 @@ class Report(NamedTuple):
         classes: the numbers of each class by flat name; empty unless fakes and reals have labels.
         protocol: everything that the numbers depend on.
         notes: warnings for the reader, such as resized images or small sets.
+        comparison: lines of cells that compare several sources, with a heading; without any, `table` has a
+            line for each number.
     """
 
     results: dict[str, tuple[Result, ...]]
     classes: dict[int, dict[str, float]]
     protocol: dict[str, Any]
     notes: tuple[str, ...]
+    comparison: tuple[tuple[str, ...], ...] = ()
 
     @property
     def scalars(self) -> dict[str, float]:
@@ -187,7 +190,7 @@ def table(report: Report) -> str:
         for result in results
         for number in result.measured
     ]
-    lines = aligned(rows)
+    lines = aligned(report.comparison or rows)
     if report.classes:
         columns = list(next(iter(report.classes.values())))
         columns = [name for name in columns if not name.endswith(("_deviation", "_standard_error"))]
@@ -209,5 +212,6 @@ def _title(name: str, result: Result) -> str:
 def _settings(result: Result) -> str:
     """Return the settings of a metric in words: every field that is not a measured number."""
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-    settings = {name: value for name, value in fields.items() if name not in (*result.measured, "extractor")}
+    left_out = (*result.measured, *result.details, "extractor")
+    settings = {name: value for name, value in fields.items() if name not in left_out}
     return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)

@@ -1,8 +1,9 @@
 """The trained networks of a run as files that other programs read: generator, discriminator and encoder.
 
 Each network is two plain files: its variables, and a description. `load_generator`, `load_discriminator` and
-`load_encoder` make functions of them, and `load_translator` one of a generator that makes images of pictures;
-`read_generator` and the like give the module and its variables.
+`load_encoder` make functions of them, `load_translator` one of a generator that makes images of pictures, and
+`load_table_generator` one that draws the rows of a table; `read_generator` and the like give the module and
+its variables.
 """
 
 from jaxgan.export.discriminator import (
@@ -43,6 +44,7 @@ from jaxgan.export.generator import (
 from jaxgan.export.hub import is_address, local_copy
 from jaxgan.export.safetensors import Network
 from jaxgan.export.standing import with_standing_statistics
+from jaxgan.export.table import TableGenerator, has_table, load_table_generator, read_table, save_table
 from jaxgan.export.translator import DIRECTIONS, Translator, load_translator, translating
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "WEIGHTS",
     "Judgment",
     "Network",
+    "TableGenerator",
     "Translator",
     "check_truncation",
     "encoding",
@@ -60,6 +63,7 @@ __all__ = [
     "goes_with",
     "has_discriminator",
     "has_encoder",
+    "has_table",
     "is_address",
     "is_exported",
     "is_trained_afterwards",
@@ -69,6 +73,7 @@ __all__ = [
     "load_discriminator",
     "load_encoder",
     "load_generator",
+    "load_table_generator",
     "load_translator",
     "local_copy",
     "prior_of",
@@ -76,9 +81,11 @@ __all__ = [
     "read_discriminator",
     "read_encoder",
     "read_generator",
+    "read_table",
     "save_discriminator",
     "save_encoder",
     "save_generator",
+    "save_table",
     "source_shape_of",
     "translating",
     "weights_of",

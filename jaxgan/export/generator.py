@@ -32,12 +32,13 @@ from jaxgan.system.settings import converted
 
 FORMAT_VERSION = 1
 WITH_INPUTS = 2  # the format of a generator whose inputs are no standard normal latents: it has "inputs" too
+WITH_CONDITION = 3  # the format of a generator of a table's rows, whose "inputs" have a condition
 WEIGHTS, CONFIG = "generator.safetensors", "config.json"
 GENERATOR = Role(
     "generator",
     WEIGHTS,
     CONFIG,
-    (FORMAT_VERSION, WITH_INPUTS),
+    (FORMAT_VERSION, WITH_INPUTS, WITH_CONDITION),
     "there is no checkpoint in {path}, and no exported generator",
 )
 
@@ -64,6 +65,7 @@ def save_generator(
     source_shape: tuple[int, ...] | None = None,
     imported: Mapping[str, Any] | None = None,
     role: Role = GENERATOR,
+    condition: int | None = None,
 ) -> None:
     """Write a generator so that `load_generator`, or `load_translator`, gives it back.
 
@@ -81,6 +83,8 @@ def save_generator(
         source_shape: shape of one source that a translator was trained on; None for a generator of latents.
         imported: file, checksum, repository and license of published weights; None for one trained here.
         role: `GENERATOR`, or `BACKWARD` for the translator of the other direction.
+        condition: length of the condition that a generator of a table's rows takes, which may be 0; None for
+            other generators.
     """
     description = {
         "format_version": FORMAT_VERSION,
@@ -97,7 +101,16 @@ def save_generator(
         description |= {"format_version": WITH_INPUTS, "inputs": {"prior": prior.as_json()}}
     if source_shape is not None:
         description |= {"format_version": WITH_INPUTS, "inputs": {"source": list(source_shape)}}
+    if condition is not None:
+        inputs = {"prior": (prior or normal(latent_dim)).as_json(), "condition": condition}
+        description |= {"format_version": WITH_CONDITION, "inputs": inputs}
     write(folder, role, variables, description)
+
+
+def condition_size(description: Mapping[str, Any]) -> int | None:
+    """Return the length of the condition that a generator of a table's rows takes; None for others."""
+    inputs = description.get("inputs")
+    return inputs.get("condition") if isinstance(inputs, dict) else None
 
 
 def source_shape_of(description: Mapping[str, Any]) -> tuple[int, ...] | None:
@@ -117,13 +130,32 @@ def refuse_translator(description: Mapping[str, Any]) -> None:
         )
 
 
+def refuse_table(description: Mapping[str, Any]) -> None:
+    """Raise `UserError` for a generator of a table's rows in the place of one of images."""
+    if condition_size(description) is not None:
+        raise UserError(
+            "this generator makes the rows of a table, not images: jaxgan sample RUN --out rows.csv, or "
+            "export.load_table_generator, draws some"
+        )
+
+
 def prior_of(description: Mapping[str, Any]) -> Prior:
     """Return the distribution of an exported generator's latents.
 
     Raises:
-        UserError: if the description has none that makes sense.
+        UserError: if the generator takes something else, or the description has none that makes sense.
     """
     refuse_translator(description)
+    refuse_table(description)
+    return prior_of_inputs(description)
+
+
+def prior_of_inputs(description: Mapping[str, Any]) -> Prior:
+    """Return the distribution of the latents that a generator takes, perhaps beside a condition.
+
+    Raises:
+        UserError: if the description has none that makes sense.
+    """
     inputs = description.get("inputs")
     try:
         prior = normal(description["latent_dim"]) if inputs is None else Prior(inputs["prior"])
@@ -160,7 +192,8 @@ def read_generator(
         source_shape = source_shape_of(description)
         if source_shape is not None and (len(source_shape) != 3 or math.prod(source_shape) > MOST_VALUES):
             raise ValueError(f"its sources are {source_shape!r:.60}")
-        inputs = jax.ShapeDtypeStruct((1, *(source_shape or (description["latent_dim"],))), jnp.float32)
+        length = description["latent_dim"] + (condition_size(description) or 0)
+        inputs = jax.ShapeDtypeStruct((1, *(source_shape or (length,))), jnp.float32)
         return module, jax.eval_shape(partial(module.init, train=False), seed_key(0), inputs, labels)
 
     return read(path, role, prepare)
@@ -194,6 +227,7 @@ def load_generator(path: str | Path, generator: nn.Module | None = None) -> Call
 def generating(network: Network) -> Callable[..., jax.Array]:
     """Return the function that `load_generator` returns of a generator that was read."""
     refuse_translator(network.description)
+    refuse_table(network.description)
     draw = drawing(network.module)
     latent_dim = network.description["latent_dim"]
 

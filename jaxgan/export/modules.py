@@ -11,7 +11,7 @@ from typing import Any
 import flax.linen as nn
 
 from jaxgan.names import FAMILIES
-from jaxgan.networks import dcgan
+from jaxgan.networks import dcgan, tables
 from jaxgan.networks.encoders import PairDiscriminator
 from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import TRANSLATORS
@@ -34,9 +34,14 @@ def classes(role: str) -> dict[str, type[nn.Module]]:
     named = {name: getattr(family, field) for name, family in FAMILIES.items()}
     named = {name: kind for name, kind in named.items() if kind is not None}
     if role == "generator":
-        return named | {f"translator_{name}": kind for name, kind in TRANSLATORS.items()}
+        named |= {f"translator_{name}": kind for name, kind in TRANSLATORS.items()}
+        return named | {"table": tables.Generator}
     if role == "discriminator":
-        return named | {"pair": PairDiscriminator, "patches": PatchDiscriminator}
+        return named | {
+            "pair": PairDiscriminator,
+            "patches": PatchDiscriminator,
+            "table": tables.Discriminator,
+        }
     return named
 
 

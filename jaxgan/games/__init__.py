@@ -25,6 +25,7 @@ from jaxgan.games.gradients import Players, players
 from jaxgan.games.info import InfoGame
 from jaxgan.games.paired import PairedGame
 from jaxgan.games.perceptual import Perceptual
+from jaxgan.games.table import TableGame
 from jaxgan.games.turn import Critic, Play, Turn, UpdateKeys, Verdict
 from jaxgan.prior import Prior
 
@@ -41,6 +42,7 @@ __all__ = [
     "Play",
     "Players",
     "Prior",
+    "TableGame",
     "Turn",
     "UpdateKeys",
     "Verdict",

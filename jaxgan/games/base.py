@@ -383,6 +383,10 @@ class Game:
         first = 0 if self.axis_name is None else count * jax.lax.axis_index(self.axis_name)
         return jax.vmap(partial(jax.random.fold_in, key))((first + jnp.arange(count)) * parts + part)
 
+    def shown_keys(self, key: jax.Array, turn: Turn) -> jax.Array:
+        """Return a key for each thing that the discriminator judges, which is an example here."""
+        return self.example_keys(key, turn)
+
     def check(self, state: GANState) -> None:
         """Refuse pieces that do not fit each other and would silently train wrongly.
 

@@ -42,9 +42,9 @@ def discriminator_objective(game: Game, params, state: GANState, turn: Turn, pla
     penalty = jnp.zeros(())
     critic = _critic(game, before, labels, keys, (see_real, see_fake))
     if game.penalty is not None:
-        example_keys = game.example_keys(keys.penalty, turn)
-        penalties = game.penalty(critic, play.real, play.fake, keys=example_keys, step=state.step)
-        penalty = mean(penalties, len(turn.real), "the penalty returns one number for each example")
+        shown_keys = game.shown_keys(keys.penalty, turn)
+        penalties = game.penalty(critic, play.real, play.fake, keys=shown_keys, step=state.step)
+        penalty = mean(penalties, len(shown_keys), "the penalty returns one number for each example")
     generator = state.generator.variables
     context = _context(game, state, turn, play, (real, fake), (generator, before), critic)
     added = [term.discriminator(context(i, term)) for i, term in enumerate(game.all_terms)]

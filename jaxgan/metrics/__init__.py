@@ -28,6 +28,7 @@ from jaxgan.metrics.precision_recall import (
     density_coverage,
     precision_recall,
 )
+from jaxgan.metrics.records import ClosestRecord, closest_record
 from jaxgan.metrics.restoration import (
     Accuracy,
     Dice,
@@ -41,11 +42,13 @@ from jaxgan.metrics.restoration import (
     ssim,
 )
 from jaxgan.metrics.sliced import SlicedWasserstein, sliced_wasserstein
+from jaxgan.metrics.tables import TableQuality, associations, column_shape, pair_trend, table_quality
 
 __all__ = [
     "Accuracy",
     "Auroc",
     "ClassCoverage",
+    "ClosestRecord",
     "Clustering",
     "DensityCoverage",
     "Dice",
@@ -63,10 +66,14 @@ __all__ = [
     "ShiftedSums",
     "SlicedWasserstein",
     "Ssim",
+    "TableQuality",
     "accuracy",
+    "associations",
     "auroc",
     "class_coverage",
+    "closest_record",
     "clustering",
+    "column_shape",
     "density_coverage",
     "dice",
     "diversity",
@@ -77,9 +84,11 @@ __all__ = [
     "mean_absolute_error",
     "memorisation",
     "mode_coverage",
+    "pair_trend",
     "precision_recall",
     "psnr",
     "shifted_sums",
     "sliced_wasserstein",
     "ssim",
+    "table_quality",
 ]

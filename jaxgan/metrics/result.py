@@ -22,6 +22,7 @@ class Result:
     label: ClassVar[str]
     unnamed: ClassVar[str | None] = None  # label without an extractor; None: the same
     measured: ClassVar[tuple[str, ...]] = ("value",)
+    details: ClassVar[tuple[str, ...]] = ()  # what is too long for a line, and stands in files alone
 
     n_fake: int
     extractor: str | None = None
@@ -35,6 +36,7 @@ class Result:
 
     def __str__(self) -> str:
         items = {field.name: getattr(self, field.name) for field in fields(self)}
+        items = {name: value for name, value in items.items() if name not in self.details}
         numbers = [f"{name} {items.pop(name):.6g}" for name in self.measured]
         protocol = [f"{name} {value}" for name, value in items.items() if value is not None]
         return f"{self.name}: {', '.join(numbers)} ({', '.join(protocol)})"

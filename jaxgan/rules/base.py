@@ -50,6 +50,11 @@ class Rules:
         return False
 
     @property
+    def learns_tables(self) -> bool:
+        """Whether the data are the rows of a table."""
+        return False
+
+    @property
     def place_of_sources(self) -> str | None:
         """Where the sources are, if they come with names of their own: a folder, of two sets any data."""
         return None
@@ -57,6 +62,12 @@ class Rules:
     def degradation(self) -> degradations.Degradation | None:
         """Return how a source is made of an image; None if nothing makes it."""
         return None
+
+    def players(self, family: Any, config: Any, dataset: Any, classes: int | None) -> Players:
+        """Return the modules of both players for a data set (`jaxgan.data.Dataset`); see `networks`."""
+        sources = dataset.unpaired if dataset.sources is None else dataset.sources
+        source_shape = None if sources is None else sources.shape[1:]
+        return self.networks(family, config, dataset.image_shape, classes, source_shape)
 
     def networks(
         self,

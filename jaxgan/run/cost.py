@@ -8,7 +8,6 @@ import jax
 from jaxgan.build import Experiment
 from jaxgan.config import Config, option
 from jaxgan.data import Dataset
-from jaxgan.data.order import merged
 from jaxgan.system.limits import nbytes
 from jaxgan.system.random import seed_key
 
@@ -22,8 +21,8 @@ def parameter_counts(experiment: Experiment) -> tuple[int, int]:
 
 def header(config: Config, dataset: Dataset, experiment: Experiment, where: str) -> str:
     """Return one line on the data, the networks and the devices (`jaxgan.run.placement.describe`)."""
-    kind = "points" if dataset.images.ndim == 2 else "images"
-    shape = "x".join(map(str, dataset.images.shape[1:]))
+    kind = dataset.kind
+    shape = "x".join(map(str, dataset.image_shape))
     generator, discriminator = parameter_counts(experiment)
     return (
         f"{len(dataset.images):,} {kind} {shape} of {dataset.name}; "
@@ -34,12 +33,8 @@ def header(config: Config, dataset: Dataset, experiment: Experiment, where: str)
 
 def lowered_step(config: Config, experiment: Experiment) -> jax.stages.Lowered:
     """Return the lowered train step, before XLA's optimizations."""
-    batch = {
-        name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
-        for name, array in merged(experiment.arrays).items()
-    }
     key = jax.eval_shape(lambda: seed_key(0))
-    return jax.jit(experiment.step).lower(experiment.shapes, batch, key)
+    return jax.jit(experiment.step).lower(experiment.shapes, experiment.batch, key)
 
 
 def flops(step: jax.stages.Lowered) -> float:

@@ -45,10 +45,11 @@ class Diagnosis:
         self._count, self._recent = len(rows), deque[dict[str, Any]](rows, maxlen=diagnostics.LOOKS)
         self._probe: Any = None
         config, dataset, experiment = run.config, run.dataset, run.experiment
-        rows_of_data = examples(len(dataset.images), config)
+        pack = getattr(experiment.step.game, "pack", 1)
+        rows_of_data = examples(len(dataset.images), config, pack)
         self._every = config.diagnose_every if len(rows_of_data) else None
         if self._every is not None:
-            self._images = jnp.asarray(dataset.images[rows_of_data])
+            self._images, self._condition = _seen(run, rows_of_data)
             labels = dataset.labels if config.conditional else None
             self._labels = None if labels is None else jnp.asarray(labels[rows_of_data])
             self._sources = _sources_of(dataset, rows_of_data)
@@ -90,7 +91,8 @@ class Diagnosis:
         if self._every is None or step % self._every:
             return []
         key = jax.random.fold_in(self._run.keys.diagnosis, step)
-        look = partial(self._probe, parallel.local(state), self._images, self._labels, key, self._sources)
+        networks, seen = parallel.local(state), (self._images, self._labels)
+        look = partial(self._probe, networks, *seen, key, self._sources, self._condition)
         findings = self._recorder.attempt("a look for trouble", look)
         return [] if findings is None else [partial(self._record, step, findings)]
 
@@ -124,13 +126,23 @@ def _sources_of(dataset: Dataset, rows: np.ndarray) -> jax.Array | None:
     return None if dataset.sources is None else jnp.asarray(dataset.sources[rows])
 
 
-def examples(available: int, config: Config) -> np.ndarray:
+def _seen(run: Run, rows_of_data: np.ndarray) -> tuple[jax.Array, jax.Array | None]:
+    """Return the examples of a look and, of a table, their conditions: those of the run's first batch."""
+    if run.dataset.rows is None:
+        return jnp.asarray(run.dataset.images[rows_of_data]), None
+    arrays, count = jax.device_put(run.experiment.arrays), len(rows_of_data)
+    batch = run.dataset.batch_at(arrays, 0, seed=np.uint32(run.config.seed), batch_size=count)
+    return batch["image"], batch.get("condition")
+
+
+def examples(available: int, config: Config, pack: int = 1) -> np.ndarray:
     """Return the indices of the examples that a look uses, as two halves; none if the data are too few.
 
     Each half is spread over all the data, which may be sorted by class, and divides into as many parts as a
-    batch does. The halves hold at most `IMAGES` examples and at most a batch, unless the parts need more.
+    batch does, each of two packs at least. The halves hold at most `IMAGES` examples and at most a batch,
+    unless the parts need more.
     """
-    unit = 2 * config.accumulate
+    unit = 2 * config.accumulate * (pack if pack == 1 else 2 * pack)
     count = max(4, unit, min(IMAGES, config.batch_size, available) // unit * unit)
     rows = np.linspace(0, available - 1, count if count <= available else 0).astype(int)
     return np.concatenate([rows[::2], rows[1::2]])

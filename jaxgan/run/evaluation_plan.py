@@ -82,7 +82,7 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
     names, goal = check(config, dataset, choose=extractor is None)
     if config.evaluate_every is None:
         return None
-    if dataset.images.ndim == 2:
+    if dataset.kind == "points":
         return _plan_of_points(config, dataset, names, goal)
     if extractor is None:
         labelled = with_labels(dataset, config)

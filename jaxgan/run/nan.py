@@ -93,5 +93,6 @@ def _summary(error: NotFiniteError, config: Config, size: int, rollbacks: int) -
                 config.seed, step, batch_size=config.images_per_step, size=size, xp=np
             ).tolist()
             for step in range(error.step - error.steps, error.step)
+            if not config.game.learns_tables  # their rows are drawn by conditions
         },
     }

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import data, sampling
-from jaxgan.export import BACKWARD, save_discriminator, save_encoder, save_generator
+from jaxgan.export import BACKWARD, save_discriminator, save_encoder, save_generator, save_table
 from jaxgan.images import to_uint8
-from jaxgan.run import cost, figures, nan
+from jaxgan.run import cost, figures, nan, tables
 from jaxgan.run.pace import Pace
 from jaxgan.run.run import Run
 from jaxgan.run.trackers import Tracker
@@ -89,13 +89,15 @@ class Recorder:
         self._boards: dict[str, Any] = {}
         opened = {name: self.attempt(name, make) for name, make in boards.items()}
         self._boards = {name: board for name, board in opened.items() if board is not None}
-        self._points = run.dataset.images.ndim == 2
+        self._points, self._rows = run.dataset.kind == "points", run.dataset.rows
         classes = run.experiment.num_classes
         in_columns = classes if classes is not None else run.experiment.step.game.columns
         fits = in_columns is not None and in_columns <= MOST_CLASS_COLUMNS
         self._columns = in_columns if in_columns is not None and fits else COLUMNS
         game, latent_dim = run.experiment.step.game, run.experiment.shapes.latent_dim
-        count = POINTS if self._points else ROWS // game.PANES * self._columns
+        count = ROWS // game.PANES * self._columns
+        if run.dataset.kind != "images":
+            count = POINTS if self._points else tables.SAMPLES
         self._labels = sampling.column_labels(count, classes)
         self._reals = data.first_images(run.dataset, count, by_class=config.conditional)
         shown = np.resize(self._reals, (count, *self._reals.shape[1:]))  # there may be fewer
@@ -103,11 +105,14 @@ class Recorder:
         if game.SOURCES:
             examples = data.first_examples(run.dataset, count)
             examples = {name: np.resize(x, (count, *x.shape[1:])) for name, x in examples.items()}
+        if self._rows is not None:
+            examples = tables.conditions(self._rows, count)
         inputs = game.inputs_of(examples, run.keys.grid, count, latent_dim)
-        self._inputs = inputs if self._points else game.lay_out(inputs, self._columns)
+        in_grid = run.dataset.kind == "images"
+        self._inputs = game.lay_out(inputs, self._columns) if in_grid else inputs
         self._grid = (
             (lambda variables, samples: samples)
-            if self._points
+            if not in_grid
             else game.grid(shown, self._labels, self._columns, self._inputs)
         )
         self.attempt("a picture", lambda: self._write_picture("reals.png", self._reals))
@@ -243,7 +248,7 @@ class Recorder:
         experiment, folder = self._run.experiment, self.path / name
         game, num_classes = experiment.step.game, experiment.num_classes
         common: dict[str, Any] = {
-            "image_shape": self._run.dataset.images.shape[1:],
+            "image_shape": self._run.dataset.image_shape,
             "latent_dim": experiment.shapes.latent_dim,
             "step": step,
         }
@@ -257,6 +262,7 @@ class Recorder:
             num_classes=num_classes,
             prior=game.prior,
             source_shape=source_shape,
+            condition=None if self._rows is None else self._inputs.shape[1] - common["latent_dim"],
             class_names=None if num_classes is None else self._run.dataset.class_names,
             data=self._run.folder.settings.get("fingerprint"),
         )
@@ -270,6 +276,10 @@ class Recorder:
                 source_shape=common["image_shape"],
                 role=BACKWARD,
             )
+        if self._rows is not None:
+            save_table(folder, self._rows.encoding)
+            width = self._rows.encoding.width + self._inputs.shape[1] - common["latent_dim"]
+            common["image_shape"] = (getattr(game, "pack", 1) * width,)  # what the discriminator judges
         save_discriminator(
             folder,
             *game.discriminator_of(experiment.discriminator, networks.discriminator),
@@ -288,6 +298,11 @@ class Recorder:
         figures.plot_curves(rows, self.path / "plots/curves.png", panels=panels, marks=self.marks)
 
     def _write_picture(self, name: str, images: Any) -> Image.Image:
+        if self._rows is not None:
+            made = None if images is self._reals else images
+            tables.write_samples(self._rows, made, self.path / name)
+            with Image.open(self.path / name) as picture:
+                return picture.copy()
         images = np.asarray(images)
         if self._points:
             picture = sampling.scatter(images, real=self._reals)

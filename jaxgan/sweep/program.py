@@ -16,7 +16,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxgan import build, data, parallel
+from jaxgan import build, parallel
 from jaxgan.build import Experiment
 from jaxgan.config import Config
 from jaxgan.run.checkpoint import Checkpoints
@@ -160,7 +160,8 @@ class Program:
         return jax.device_put((hyper, seeds), NamedSharding(self._mesh, P(AXIS)))
 
     def _batch_at(self, arrays: Any, step: jax.Array, seed: jax.Array) -> Batch:
-        return data.batch_at(arrays, step, seed=seed, batch_size=self._config.images_per_step)
+        batch_size = self._config.images_per_step
+        return self._experiment.batch_at(arrays, step, seed=seed, batch_size=batch_size)
 
     def _make_step(self, hyper: dict[str, Any]) -> Callable[..., tuple[GANState, Metrics]]:
         generator, discriminator = self._experiment.generator, self._experiment.discriminator

@@ -141,7 +141,7 @@ def _setting(
         )
     plan = None
     chosen = config.extractor or config.inception_weights or config.efficientnet_weights
-    if chosen or dataset.images.ndim == 2 or dataset.name in features.CLASSIFIER_OF:
+    if chosen or dataset.kind == "points" or dataset.name in features.CLASSIFIER_OF:
         plan = evaluation_plan.plan(config.replace(evaluate_every=config.steps), dataset)
     else:
         say(f"no extractor goes with {dataset.name}: members are compared by their logits, only a hint")

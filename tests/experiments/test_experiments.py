@@ -39,7 +39,9 @@ def test_an_experiment_fits_its_data_and_names_its_command(file):
     config = experiment.CONFIG.check()
     assert config.workdir == f"runs/{file.stem}"
     count = 2 * config.batch_size
-    if config.data in MIXTURES:
+    if config.game.learns_tables:
+        dataset = build.dataset(config)  # scikit-learn holds them
+    elif config.data in MIXTURES:
         dataset = mixture(config.data, count)
     else:
         images = np.zeros((count, *SHAPES[config.data]), np.uint8)

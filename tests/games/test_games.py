@@ -33,13 +33,14 @@ from jaxgan.games import (
     PairedGame,
     Play,
     Prior,
+    TableGame,
     Turn,
     Verdict,
     degradations,
     objectives,
 )
 from jaxgan.images import to_float
-from jaxgan.networks import encoders
+from jaxgan.networks import encoders, tables
 from jaxgan.networks.encoders import Bidirectional
 from jaxgan.networks.translators import Cycle, Judges
 from modes import difference
@@ -123,15 +124,38 @@ GAMES = {
         cycle_weight=2.5,
         identity_weight=1.25,
     ),
+    "table": TableGame(
+        tables.Generator(2, (2, 2, 3), noise=4, hidden=(8,)),
+        DenseDiscriminator(),
+        losses.wasserstein,
+        R1,
+        prior=Prior((("normal", 4), ("gumbel", 7))),
+        pack=2,
+        condition_weight=0.5,
+    ),
 }
-SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None, "paired": 0, "cycle": 0}
+SIZE = {"plain": 4, "acgan": 4, "adc": 4, "bigan": 4, "infogan": None, "paired": 0, "cycle": 0, "table": None}
 STORED = {
     "image": jnp.asarray(np.random.default_rng(1).integers(0, 256, (50, *SHAPE), np.uint8)),
     "label": jnp.arange(50, dtype=jnp.int32) % 3,
 }
 
 
+def rows_of_a_table():
+    """Return rows of two places, a column of two modes, and two of categories, with their conditions."""
+    random = np.random.default_rng(3)
+    one_hot = [np.eye(k)[random.integers(0, k, 50)] for k in (2, 2, 3)]
+    rows = np.concatenate([random.uniform(-1, 1, (50, 2)), *one_hot], axis=1).astype(np.float32)
+    condition = rows[:, 4:] * np.repeat([[1, 1, 0, 0, 0], [0, 0, 1, 1, 1]], 25, axis=0)
+    return {"image": jnp.asarray(rows), "condition": jnp.asarray(condition, jnp.float32)}
+
+
+TABLE = rows_of_a_table()
+
+
 def stored_of(name):
+    if name == "table":
+        return TABLE
     if name == "cycle":
         return {"image": STORED["image"], "unpaired": {"source": 255 - STORED["image"][:37] // 2}}
     return STORED if name in ("acgan", "adc") else {"image": STORED["image"]}
@@ -257,6 +281,26 @@ def paper_cycle(game, real, labels, x, judge, make, read_of):
     return d_value, g_value
 
 
+def paper_table(game, real, labels, z, judge, make, read_of):
+    """CTGAN: WGAN over packs of two rows with their conditions, and the given column's cross-entropy."""
+    condition = z[:, 11:]
+
+    def packs(rows):
+        return jnp.concatenate([rows, condition], axis=1).reshape(len(rows) // 2, -1)
+
+    def d_value(d, g):
+        return judge(d, packs(make(g, z))).mean() - judge(d, packs(real)).mean()
+
+    def g_value(g, d):
+        logits = make(g, z, method="logits")[:, 4:]
+        wanted = condition.argmax(axis=1)
+        first, second = log_p(logits[:, :2], wanted % 2), log_p(logits[:, 2:], jnp.maximum(wanted - 2, 0))
+        entropy = -jnp.where(wanted < 2, first, second)
+        return (-judge(d, packs(make(g, z)))).mean() + 0.5 * entropy.mean()
+
+    return d_value, g_value
+
+
 PAPERS = {
     "infogan": paper_infogan,
     "acgan": paper_acgan,
@@ -264,6 +308,7 @@ PAPERS = {
     "bigan": paper_bigan,
     "paired": paper_paired,
     "cycle": paper_cycle,
+    "table": paper_table,
 }
 
 
@@ -272,7 +317,7 @@ def test_one_step_is_that_of_the_paper(name):
     game = GAMES[name]
     state = first(name)
     batch = data.batch_at(stored_of(name), 0, seed=2, batch_size=12)
-    real, labels = batch["image"] / 127.5 - 1, batch.get("label")
+    real, labels = to_float(batch["image"]), batch.get("label")
     seen = []
 
     def update(players, state, d_turns, g_turn):
@@ -311,7 +356,7 @@ RULES = {
     "symplectic": updates.symplectic(weight=0.1),
     "unrolled": updates.unrolled(steps=2, learning_rate=0.1),
 }
-NEW = ("infogan", "acgan", "adc", "bigan", "paired", "cycle")
+NEW = ("infogan", "acgan", "adc", "bigan", "paired", "cycle", "table")
 SLOW = pytest.mark.slow
 
 
@@ -346,6 +391,8 @@ def test_a_batch_in_parts_gives_the_same_numbers(name):
     game = GAMES[name]
     if name == "bigan":  # batch normalization sees parts
         game = BiGame(encoders.Bidirectional(G, encoders.DenseEncoder(4, (8,))), Pairs(), game.loss, R1)
+    if name == "table":  # it has that too, and the packs of a part are others
+        game = dataclasses.replace(game, generator=game.generator.clone(norm=False), pack=1)
     assert difference(train(name, game=game, accumulate=2), train(name, game=game)) < 1e-5
 
 
@@ -379,7 +426,7 @@ def test_every_rule_takes_batches_of_the_generators_own(rule):
 def test_a_population_is_its_members(name):
     """Weights of the games may be traced."""
     stored, game = stored_of(name), GAMES[name]
-    weights = ("weight", "reconstruction_weight", "adversarial_weight", "cycle_weight")
+    weights = ("weight", "condition_weight", "reconstruction_weight", "adversarial_weight", "cycle_weight")
     fields = [field for field in weights if hasattr(game, field)]
 
     def step_of(weight):
