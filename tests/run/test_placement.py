@@ -114,7 +114,9 @@ def test_a_run_may_cut_its_states_at_any_time(tmp_path):
     trained("pieces", 4, "--devices", 1)
     pieces = trained("pieces", 6, "--shard-states")
     for name in ("metrics.jsonl", "diagnostics.jsonl"):
-        rows = [[json.loads(line) for line in (each / name).open()] for each in (whole, pieces)]
+        rows = [
+            [json.loads(line) for line in (each / name).read_text().splitlines()] for each in (whole, pieces)
+        ]
         for a, b in zip(*rows, strict=True):
             assert a.keys() == b.keys()
             numbers = [key for key in a if isinstance(a[key], float) and key != "seconds"]
