@@ -1,7 +1,9 @@
 """A `Table` -> a file, with each value printed as the column's input was."""
 
 import csv
-from collections.abc import Iterator
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,7 +92,9 @@ def _arrays(table: Table) -> dict[str, np.ndarray]:
     arrays = {}
     for column in table.columns:
         values = table.values[column.name]
-        if column.is_categorical or column.kind == "date":
+        if column.is_categorical:
+            arrays[column.name] = _plain(column.categories)[values]
+        elif column.kind == "date":
             arrays[column.name] = np.array(texts(table, column.name), str)
         elif column.kind == "integer" and not column.decimals and not np.isnan(values).any():
             arrays[column.name] = np.round(values).astype(np.int64)
@@ -99,10 +103,20 @@ def _arrays(table: Table) -> dict[str, np.ndarray]:
     return arrays
 
 
+def _plain(categories: Sequence[str]) -> np.ndarray:
+    """Return categories as whole numbers or truth values if all of them are, or else as texts."""
+    if all(re.fullmatch(r"0|-?[1-9]\d{0,17}", text) for text in categories):
+        return np.array([int(text) for text in categories], np.int64)
+    if set(categories) <= {"False", "True"}:
+        return np.array([text == "True" for text in categories])
+    return np.array(categories, str)
+
+
 def _write_npz(table: Table, file: Path) -> None:
-    with file.open("wb") as binary:
-        arrays: dict[str, Any] = _arrays(table)
-        np.savez_compressed(binary, **arrays)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:  # savez takes no column "file"
+        for name, array in _arrays(table).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, array, allow_pickle=False)
 
 
 def _require_pyarrow(path: str | Path) -> None:
@@ -118,9 +132,7 @@ def _write_parquet(table: Table, file: Path) -> None:
 
     arrays = _arrays(table)
     columns = {
-        name: pyarrow.array(array, from_pandas=True)
-        if array.dtype.kind == "f"
-        else pyarrow.array(array.tolist())
+        name: pyarrow.array(array if array.dtype.kind in "bif" else array.tolist(), from_pandas=True)
         for name, array in arrays.items()
     }
     pyarrow.parquet.write_table(pyarrow.table(columns), file)

@@ -204,6 +204,9 @@ def test_arrays_of_an_npz_keep_their_types(tmp_path):
     ]
     np.testing.assert_array_equal(table.values["small"][:3], [0.1, 0.2, np.nan])
     assert table.column("flag").categories == ("False", "True")
+    write(table, tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as again:
+        assert [again[name].dtype.kind for name in ("small", "whole", "flag", "name", "day")] == list("fibUU")
     assert table.values["day"][29] == 29 * 86_400
 
 
