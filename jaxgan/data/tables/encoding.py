@@ -184,7 +184,9 @@ def from_json(content: Mapping[str, Any]) -> Encoding:
     Raises:
         ValueError: if the values do not fit each other; KeyError and TypeError for other content.
     """
-    columns = tuple(Column(**column) for column in content["columns"])
+    columns = tuple(
+        Column(**column | {"categories": tuple(column["categories"])}) for column in content["columns"]
+    )
     modes = {
         name: Modes(np.array(each["means"], np.float64), np.array(each["units"], np.float64))
         for name, each in content["modes"].items()
