@@ -89,7 +89,7 @@ def test_a_run_that_was_never_saved_is_said(tmp_path, to):
 @pytest.mark.parametrize(
     ("described", "sentence"),
     [
-        ({"image_shape": [2]}, "this generator makes points, and only generators of images"),
+        ({"image_shape": [2]}, "this generator makes no images, and only generators of images"),
         ({"inputs": {"source": [8, 8, 1]}}, "makes images of pictures, not of latents"),
     ],
 )

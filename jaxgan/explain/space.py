@@ -66,7 +66,7 @@ def spaces_of(generator: Network) -> list[Space]:
         UserError: if the generator makes points or images that are not finite.
     """
     if len(generator.image_shape) != 3:
-        raise UserError("this generator makes points, and only generators of images are looked into")
+        raise UserError("this generator makes no images, and only generators of images are looked into")
     plain = _z(generator)
     labels = labels_of(generator, 2)
     if not bool(jnp.isfinite(plain.generate(plain.draw(seed_key(0), labels, 2), labels)).all()):

@@ -122,7 +122,7 @@ def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network 
         UserError: if they do not fit each other, or make no images.
     """
     if len(maker.image_shape) != 3:
-        raise UserError(f"{path} makes points, and only networks of images are read")
+        raise UserError(f"{path} makes no images, and only networks of images are read")
     for network in (judge, coder):
         if network is not None:
             _check_same(path, maker, network)

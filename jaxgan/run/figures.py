@@ -26,17 +26,22 @@ def plot_curves(
     Args:
         rows: rows of metrics.jsonl, in order; `MOST_POINTS` are enough.
         file: a ``.png``.
-        panels: names of metrics by the panel's title; a metric that no row has is left out.
+        panels: names of metrics by the panel's title; a metric that no row has is left out, and so is a panel
+            without metrics.
         marks: steps to mark with a vertical line, by the line's name.
     """
     from matplotlib.figure import Figure  # a second to import, and only here
 
-    columns = min(2, len(panels))
-    height = -(-len(panels) // columns)
+    kept = {
+        title: [name for name in names if any(name in row for row in rows)] for title, names in panels.items()
+    }
+    kept = {title: names for title, names in kept.items() if names}
+    columns = 1 if len(kept) < 2 else 2
+    height = max(1, -(-len(kept) // columns))
     figure = Figure(figsize=(5 * columns, 3.25 * height), layout="constrained")
     all_axes = figure.subplots(height, columns, squeeze=False).flat
-    for axes, (title, names) in zip(all_axes, panels.items(), strict=False):
-        for i, name in enumerate(name for name in names if any(name in row for row in rows)):
+    for axes, (title, names) in zip(all_axes, kept.items(), strict=False):
+        for i, name in enumerate(names):
             steps = [row["step"] for row in rows if name in row]
             values = np.array([row[name] for row in rows if name in row])
             label = name.removesuffix(f"_{title.replace(' ', '_')}").replace("_", " ")

@@ -175,7 +175,7 @@ def test_a_run_of_points_is_refused(tmp_path):
     export.save_generator(
         tmp_path, generator, variables, image_shape=(2,), latent_dim=4, num_classes=None, step=1
     )
-    with pytest.raises(UserError, match="makes points, and only networks of images are read"):
+    with pytest.raises(UserError, match="makes no images, and only networks of images are read"):
         explain.explain(tmp_path)
 
 

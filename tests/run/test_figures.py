@@ -45,6 +45,12 @@ def test_curves_show_each_metric_faint_and_its_moving_average(tmp_path, drawn_fi
         assert (blue.sum(axis=(1, 3)) > 20).all()
 
 
+def test_a_panel_without_metrics_is_left_out(tmp_path, drawn_figures):
+    panels = {"loss": ["discriminator_loss"], "condition": ["condition"]}
+    figures.plot_curves([{"step": 1, "discriminator_loss": 2.0}], tmp_path / "curves.png", panels=panels)
+    assert [axes.get_title() for axes in drawn_figures[0].axes] == ["loss"]
+
+
 def test_the_dry_run_counts_every_discriminator_update():
     def flops(d_steps):
         config = Config(d_steps=d_steps, batch_size=16)
