@@ -22,7 +22,13 @@ def main() -> None:
     train, samples, rows, seed, seconds, *categories = sys.argv[1:]
     torch.manual_seed(int(seed))
     np.random.seed(int(seed))  # noqa: NPY002 -- ctgan draws from it
-    table = pd.read_csv(train)
+    table = pd.read_csv(train, dtype=dict.fromkeys(categories, str))
+    table[categories] = table[categories].fillna("")
+    holes = [name for name in table if table[name].isna().any()]
+    for name in holes:  # ctgan refuses missing numbers: a category says which are missing
+        table[f"{name} is missing"] = np.where(table[name].isna(), "yes", "no")
+        table[name] = table[name].fillna(table[name].mean())
+    flags = [f"{name} is missing" for name in holes]
     began, epochs = time.monotonic(), []
 
     def until_the_time_is_over(iterable, **_):
@@ -35,9 +41,12 @@ def main() -> None:
 
     module.tqdm = until_the_time_is_over  # it wraps the epochs
     model = ctgan.CTGAN(enable_gpu=torch.cuda.is_available())
-    model.fit(table, categories)
+    model.fit(table, [*categories, *flags])
     trained = time.monotonic()
-    model.sample(int(rows)).to_csv(samples, index=False)
+    made = model.sample(int(rows))
+    for name, flag in zip(holes, flags, strict=True):
+        made[name] = made[name].where(made[flag] == "no")
+    made.drop(columns=flags).to_csv(samples, index=False)
     answer = {
         "seconds": trained - began,
         "seconds_before_training": epochs[0] - began,

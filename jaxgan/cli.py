@@ -193,7 +193,8 @@ def sample(
         truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
         standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
             running averages of training; for a generator with batch normalization.
-        where: what rows of a table are to be, such as sex=female or age>=40; each of them holds.
+        where: what rows of a table are to be, such as sex=female or age>=40. The option may come several
+            times, and all of them hold.
         out: of a table, a .csv, .npz or .parquet. Of images, a .png for a grid; a .npz with "images" uint8
             [n, H, W, C] (and "labels"); or a new folder for a .png of each image, in a folder of its class. A
             run of points gives a scatter plot, or "images" float32 [n, D].

@@ -175,7 +175,7 @@ def draw(rows: list[Row], figure: Figure) -> None:
             scores = [row[name] for row in select(rows, source=source) if name in row]
             axes.plot(scores, np.full(len(scores), -place), "o", color=f"C{place}", alpha=0.6)
         axes.set_yticks(-np.arange(len(sources)), sources if axes.get_subplotspec().is_first_col() else [])
-        axes.set_title(name.replace("_", " "))
+        axes.set(ylim=(0.5 - len(sources), 0.5), title=name.replace("_", " "))
         axes.grid(alpha=0.3)
 
 
