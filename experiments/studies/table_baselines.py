@@ -114,7 +114,7 @@ def requests_met(generator: export.TableGenerator) -> float:
     for column in generator.encoding.categories:
         for code in np.flatnonzero(generator.encoding.counts[column.name]):
             request = Test(column.categories[code], column, "=", float(code))
-            made = generator._some(0, SEED_OF_REQUESTS, [request])  # before `sample` leaves any out
+            made = generator.rows_of_batch(0, SEED_OF_REQUESTS, [request])  # before `sample` leaves any out
             shares.append((made.values[column.name] == code).mean())
     return float(np.mean(shares))
 

@@ -110,7 +110,7 @@ class TableGenerator:
         parts: list[Table] = []
         kept = drawn = 0
         while kept < n and drawn < most:
-            rows = self._some(drawn // BATCH, seed, tests)
+            rows = self.rows_of_batch(drawn // BATCH, seed, tests)
             passed = np.logical_and.reduce([np.ones(len(rows), bool), *(test.passed(rows) for test in tests)])
             parts.append(rows.take(passed))
             kept, drawn = kept + int(passed.sum()), drawn + BATCH
@@ -123,8 +123,14 @@ class TableGenerator:
         values = {name: np.concatenate([part.values[name] for part in parts])[:n] for name in parts[0].names}
         return Table(self.encoding.columns, values)
 
-    def _some(self, batch: int, seed: int, tests: Sequence[Test]) -> Table:
-        """Return a batch of rows, with the rarest category of the tests as the condition."""
+    def rows_of_batch(self, batch: int, seed: int, tests: Sequence[Test]) -> Table:
+        """Return a batch of rows for the rarest category that the tests ask for, before any are left out.
+
+        Args:
+            batch: the number of the batch; a batch is a function of it, the seed and the tests.
+            seed: the seed of the draws.
+            tests: what rows are asked for; a condition holds one category, and `sample` leaves out other rows.
+        """
         condition = None
         if self._has_conditions:
             given = [test for test in tests if test.asks_category and len(test.column.categories) > 1]
