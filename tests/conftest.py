@@ -1,6 +1,6 @@
 """Two CPU devices, no silent broadcasting, annotated shapes checked; compiling fast, not running fast.
 
-The fast set checks the annotations of the pure packages; a run without "not slow", those of the whole package.
+The fast set checks the annotations of the pure packages; a run without "not slow", those of all others too.
 """
 
 import os
@@ -29,13 +29,15 @@ PURE = (
     "augment", "games", "images", "layers", "losses", "metrics", "networks", "parallel", "penalties", "prior", "sampling",
     "state", "step", "updates",
 )  # fmt: skip
+CONVERTING = ("__init__", "__pycache__", "config")  # Config takes text and paths, and converts them itself
 
 
 def pytest_configure(config):
     """Check annotations, before anything imports jaxgan."""
     whole = "not slow" not in config.option.markexpr
-    modules = "jaxgan" if whole else [f"jaxgan.{name}" for name in PURE]
-    jaxtyping.install_import_hook(modules, "check_types.check").__enter__()
+    rooms = [path.stem for path in (Path(__file__).parent.parent / "jaxgan").iterdir()] if whole else PURE
+    modules = [f"jaxgan.{name}" for name in rooms if name not in CONVERTING]
+    jaxtyping.install_import_hook(modules, f"check_types.{'whole' if whole else 'pure'}").__enter__()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -28,7 +28,7 @@ _ROUNDS = 16  # with 12, the orders of five images are visibly uneven (tests/dat
 
 @partial(jax.jit, static_argnames="batch_size")
 def batch_at(
-    data: dict[str, Any], step: int | jax.Array, *, seed: int | jax.Array, batch_size: int
+    data: dict[str, Any], step: int | jax.Array, *, seed: int | np.uint32 | jax.Array, batch_size: int
 ) -> dict[str, jax.Array]:
     """Return the batch of one step, gathered on the device.
 

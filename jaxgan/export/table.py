@@ -129,13 +129,14 @@ class TableGenerator:
         Args:
             batch: the number of the batch; a batch is a function of it, the seed and the tests.
             seed: the seed of the draws.
-            tests: what rows are asked for; a condition holds one category, and `sample` leaves out other rows.
+            tests: what rows are asked for; a condition holds one category, `sample` leaves out other rows.
         """
         condition = None
         if self._has_conditions:
             given = [test for test in tests if test.asks_category and len(test.column.categories) > 1]
             if given:
-                rarest = min(given, key=lambda test: self.encoding.counts[test.column.name][int(test.value)])
+                counts = self.encoding.counts
+                rarest = min(given, key=lambda test: counts[test.column.name][int(test.value)])
                 place = self.encoding.condition_of(rarest.column.name, int(rarest.value))
                 condition = self.encoding.one_hot(np.full(BATCH, place))
             else:
