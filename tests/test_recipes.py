@@ -48,7 +48,7 @@ def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes
     build.experiment(config.check(), from_arrays(np.zeros((40, *shape), np.uint8), labels))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["sngan", "sagan", "biggan", "stylegan2", "r3gan", "fastgan"])
 def test_the_published_settings_fit_images_of_the_papers_sizes(name):
     for shape, classes in (((32, 32, 3), None), ((64, 64, 3), 10), ((256, 256, 3), None)):

@@ -292,7 +292,14 @@ def test_only_publishing_writes_into_the_documentation(study, tmp_path, monkeypa
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("rates", 8), ("optimizers", 2 * 4 * 4), ("d_steps", 16), ("losses", 8), ("norms", 6)],
+    [
+        ("rates", 8),
+        ("d_steps", 16),
+        *(
+            pytest.param(name, count, marks=pytest.mark.long)
+            for name, count in (("optimizers", 2 * 4 * 4), ("losses", 8), ("norms", 6))
+        ),
+    ],
 )
 def test_a_study_trains_goes_on_and_draws(name, count, stability, command, tmp_path, monkeypatch, digits_cnn):
     monkeypatch.setattr(stability, "RATES", (1e-3, 3e-3))
@@ -315,7 +322,7 @@ def test_a_study_trains_goes_on_and_draws(name, count, stability, command, tmp_p
     assert "holds a run with other settings: " in printed.err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_search_trains_every_gan(experiments, command, tmp_path, digits_cnn):
     import created_equal
 
@@ -374,7 +381,7 @@ def test_a_landscape_has_eigenvalues_at_each_stop(experiments, command, tmp_path
     assert all(len(row["angle"]) == len(row["path"]) for row in rows if "path" in row)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mixtures_are_trained_with_every_loss(experiments, command, tmp_path, monkeypatch):
     import mixture_table
 

@@ -152,16 +152,14 @@ NETWORKS = {
     ),
 }
 
+SHORT = {("consensus", "resnet"), *((name, networks) for name in RULES for networks in ("mlp", "spectral"))}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "networks"),
     [
-        pytest.param(
-            name,
-            networks,
-            marks=() if name == "consensus" or networks in ("mlp", "spectral") else pytest.mark.long,
-        )
+        pytest.param(name, networks, marks=() if (name, networks) in SHORT else pytest.mark.long)
         for name in RULES
         for networks in NETWORKS
     ],
