@@ -29,7 +29,12 @@ PURE = (
     "augment", "games", "images", "layers", "losses", "metrics", "networks", "parallel", "penalties", "prior", "sampling",
     "state", "step", "updates",
 )  # fmt: skip
-CONVERTING = ("__init__", "__pycache__", "config")  # Config takes text and paths, and converts them itself
+CONVERTING = (
+    "__init__",
+    "__pycache__",
+    "config",
+    "evaluate",
+)  # what takes text and paths, and converts them itself
 
 
 def pytest_configure(config):

@@ -129,13 +129,18 @@ def test_each_set_is_compared_by_features(sets, tmp_path, digits_cnn):
 
 @pytest.mark.slow
 def test_a_run_is_resumed_exactly_on_the_device_and_from_a_stream(config, tmp_path):
-    states = []
-    for name, parts, device_data in (("whole", (5,), 2.0), ("parts", (2, 5), 2.0), ("stream", (3, 5), 0.0)):
-        options = {"workdir": str(tmp_path / name), "device_data": device_data, "diagnose_every": 1}
-        states.append([train.run(config.replace(steps=steps, **options)) for steps in parts][-1].state)
-    assert len((tmp_path / "whole/diagnostics.jsonl").read_text().splitlines()) == 5
-    for other in states[1:]:
-        jax.tree.map(np.testing.assert_array_equal, states[0].ema, other.ema)
+    for kind, device_data, parts in (("device", 2.0, (2, 5)), ("stream", 0.0, (3, 5))):
+        options = {"device_data": device_data, "diagnose_every": 1}
+        folders = {"whole": (5,), "parts": parts}
+        whole, resumed = (
+            [
+                train.run(config.replace(workdir=str(tmp_path / kind / name), steps=steps, **options))
+                for steps in calls
+            ][-1]
+            for name, calls in folders.items()
+        )
+        jax.tree.map(np.testing.assert_array_equal, whole.state.ema, resumed.state.ema)
+        assert len((tmp_path / kind / "whole/diagnostics.jsonl").read_text().splitlines()) == 5
 
 
 def test_the_command_takes_two_sets_without_pairs(sets, monkeypatch, capsys):
