@@ -74,7 +74,7 @@ def test_images_are_made_in_batches_and_large_ones_a_few_at_a_time():
 
 def test_points_and_broken_weights_are_refused():
     points = generators.network(mlp.Generator((2,), (4,)), 3, image_shape=(2,))
-    with pytest.raises(UserError, match="makes points"):
+    with pytest.raises(UserError, match="makes no images"):
         space_of(points)
     network = generators.of_family("mlp")
     broken = network._replace(variables=jax.tree.map(lambda leaf: leaf * jnp.nan, network.variables))
