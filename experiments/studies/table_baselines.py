@@ -32,7 +32,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import study
-import table_vae
 from jaxgan import export, train
 from jaxgan.config import Config
 from jaxgan.data.dataset import held_out_rows
@@ -44,6 +43,9 @@ from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.progress import write
 from study import Row, levels, select
+
+sys.path.append(str(study.EXPERIMENTS))
+import table_vae
 
 NAMES = ("breast_cancer", "wine", "diabetes")
 HELD_OUT = 0.2
