@@ -102,3 +102,9 @@ def test_a_vae_writes_rows_of_the_tables_columns(script, command, tmp_path):
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert len(lines) == 21
     assert lines[0].startswith("alcohol,malic_acid,")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["table_baselines", "few_rows", "mnist_baselines"])
+def test_a_study_finds_the_experiments_from_any_folder(name, run_program, request, tmp_path):
+    run_program(request.config.rootpath / f"experiments/studies/{name}.py", "--help", cwd=tmp_path)
