@@ -37,7 +37,7 @@ class Leaf(NamedTuple):
     """One array of an instruction's result.
 
     Attributes:
-        bytes: its size.
+        bytes: the array's size, in bytes.
         in_memory: whether it lies in the chip's memory, not in a memory on the chip (a TPU's VMEM).
     """
 
@@ -49,7 +49,7 @@ class Instruction(NamedTuple):
     """One instruction.
 
     Attributes:
-        name: its name.
+        name: the instruction's name.
         kind: the operation, such as "fusion".
         result: the arrays of its result.
         rest: the text from its operands on.

@@ -163,7 +163,7 @@ class Cost(NamedTuple):
         flops: floating-point operations. On a GPU they are counted before XLA compiles the step, which hides
             convolutions in calls of cuDNN.
         memory_bytes: the most memory that the step holds.
-        program: its kernels and collectives.
+        program: kernels and collectives of the compiled step.
     """
 
     chips: int

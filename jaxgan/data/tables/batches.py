@@ -45,7 +45,7 @@ def conditions(encoding: Encoding, rows: np.ndarray, frequency: str = "log") -> 
 
     Args:
         encoding: the table's encoding.
-        rows: its short rows.
+        rows: the table's short rows.
         frequency: "log" or "true".
     """
     sizes = encoding.category_sizes

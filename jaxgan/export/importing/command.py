@@ -81,8 +81,8 @@ class _Found(NamedTuple):
     """A network that was read.
 
     Attributes:
-        plan: its configuration.
-        variables: its variables.
+        plan: the network's configuration.
+        variables: the network's variables.
     """
 
     plan: Plan
