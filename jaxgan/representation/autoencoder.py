@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from jaxgan.data import Dataset
 from jaxgan.images import to_float
 from jaxgan.representation.fit import fit
-from jaxgan.representation.reader import in_batches
+from jaxgan.representation.reader import in_batches, last_hidden
 
 BATCH_SIZE, LEARNING_RATE = 128, 2e-3
 
@@ -42,15 +42,18 @@ class Reconstruct(nn.Module):
 
 
 class Autoencoder(NamedTuple):
-    """A trained autoencoder; both functions work in batches and return NumPy arrays.
+    """A trained autoencoder; its functions work in batches and return NumPy arrays.
 
     Attributes:
         encode: ``(images [N, H, W, C], labels=None) -> codes [N, Z]``; uint8 or float images.
         generate: ``(codes [N, Z], labels=None) -> images [N, H, W, C]`` in [-1, 1].
+        encode_features: ``(images, labels=None) -> [N, D]``, what the encoder's last dense layer makes the
+            codes of, or None if it has no such layer.
     """
 
     encode: Callable[..., Float[np.ndarray, "n z"]]
     generate: Callable[..., Float[np.ndarray, "n h w c"]]
+    encode_features: Callable[..., Float[np.ndarray, "n d"] | None]
 
 
 def train_autoencoder(
@@ -95,7 +98,12 @@ def train_autoencoder(
     def generate(codes: jax.Array, labels: Any) -> Any:
         return module.apply(variables, codes, labels, method="generate")
 
+    @jax.jit
+    def encode_features(images: jax.Array, labels: Any) -> Any:
+        return last_hidden(lambda: module.apply(variables, to_float(images), labels, method="encode"))
+
     return Autoencoder(
         lambda images, labels=None: in_batches(encode, images, labels),
         lambda codes, labels=None: in_batches(generate, codes, labels),
+        lambda images, labels=None: in_batches(encode_features, images, labels),
     )

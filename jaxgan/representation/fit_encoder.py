@@ -34,6 +34,7 @@ from jaxgan.representation.reader import (
     open_data,
     reader_of,
 )
+from jaxgan.representation.shallow import other_images
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import require_writable
 from jaxgan.system.limits import require_devices
@@ -234,7 +235,7 @@ def _ratio(generator: Network, encoder: nn.Module, variables: Any, images: np.nd
         return _norms(images - made), _norms(images - others)
 
     count = len(images)
-    others = images[(np.arange(count) + np.random.default_rng(0).integers(1, count, count)) % count]
+    others = other_images(images)
     size, totals = min(256, count), np.zeros(2)
     for first in range(0, count, size):
         rows = np.minimum(np.arange(first, first + size), count - 1)

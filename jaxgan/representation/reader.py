@@ -52,6 +52,8 @@ class Reader(NamedTuple):
         discriminate: ``(images, labels=None) -> logits [N]``. A BiGAN's discriminator judges each image with
             the encoder's latent of it.
         generate: ``(latents, labels=None) -> images [N, H, W, C]``, float in [-1, 1].
+        encode_features: ``(images, labels=None) -> [N, D]``, what the encoder's last dense layer makes the
+            latents of, or None if it has no such layer; None if the run has no encoder.
     """
 
     path: Path
@@ -63,6 +65,7 @@ class Reader(NamedTuple):
     features: Callable[..., dict[str, np.ndarray]]
     discriminate: Callable[..., Float[np.ndarray, " n"]]
     generate: Callable[..., np.ndarray]
+    encode_features: Callable[..., Float[np.ndarray, "n d"] | None] | None = None
 
     def reconstruct(self, images: Any, labels: Any = None) -> np.ndarray:
         """Return what the generator makes of the latents of images, float in [-1, 1].
@@ -137,6 +140,7 @@ def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network 
         _features(path, judge),
         _discriminate(path, judge, encode),
         _generate(export.generating(maker)),
+        None if coder is None else _encode_features(coder),
     )
 
 
@@ -278,6 +282,31 @@ def _encode(path: Path, generator: Network, encoder: Network) -> Callable[..., n
         return in_batches(function, images, labels if encoder.num_classes is not None else None)
 
     return encode
+
+
+def _encode_features(encoder: Network) -> Callable[..., np.ndarray | None]:
+    def show(variables, images, labels):
+        images = to_float(images)
+        return last_hidden(lambda: encoder.module.apply(variables, images, labels, train=False))
+
+    function = _apply(encoder, show)
+    return lambda images, labels=None: in_batches(function, images, labels)
+
+
+def last_hidden(encode: Callable[[], Any]) -> jax.Array | None:
+    """Return what the last dense layer is given while codes are made; None without a dense layer."""
+    given: list[jax.Array] = []
+
+    def listen(
+        call: Callable[..., Any], inputs: tuple[Any, ...], options: dict[str, Any], context: Any
+    ) -> Any:
+        if isinstance(context.module, nn.Dense) and context.method_name == "__call__":
+            given.append(inputs[0])
+        return call(*inputs, **options)
+
+    with nn.intercept_methods(listen):
+        encode()
+    return given[-1] if given else None
 
 
 def _generate(function: Callable[..., Any]) -> Callable[..., np.ndarray]:

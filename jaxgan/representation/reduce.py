@@ -20,7 +20,7 @@ from jaxgan.representation.autoencoder import train_autoencoder
 from jaxgan.representation.reader import Reader, labels_for, no_encoder, open_data, open_reader
 from jaxgan.representation.report import Comparison, output_file, save
 from jaxgan.representation.settings import check_seed, most_images, named, taken
-from jaxgan.representation.shallow import nearest_labels, pca
+from jaxgan.representation.shallow import nearest_labels, other_images, pca
 from jaxgan.system.command_line import Positional
 from jaxgan.system.errors import UserError
 from jaxgan.system.limits import require_devices
@@ -44,23 +44,30 @@ class Images(NamedTuple):
     given: Int[np.ndarray, " n"] | None = None
 
 
+def _no_features(images: np.ndarray, given: Any) -> None:
+    return None
+
+
 class Code(NamedTuple):
     """A way from images to codes and back.
 
     Attributes:
         encode: ``(images, given) -> codes [N, Z]``.
         generate: ``(codes, given) -> pixels [N, H*W*C]`` in about [-1, 1].
+        features: ``(images, given) -> [N, D]``, what an encoder makes the codes of in its last layer; None
+            for a code that has no such features.
     """
 
     encode: Callable[[np.ndarray, Any], np.ndarray]
     generate: Callable[[np.ndarray, Any], np.ndarray]
+    features: Callable[[np.ndarray, Any], np.ndarray | None] = _no_features
 
 
 class Map(NamedTuple):
     """What `reduce` found.
 
     Attributes:
-        comparison: reconstruction error and 1-NN accuracies of each method.
+        comparison: reconstruction error, reconstruction ratio and 1-NN accuracies of each method.
         points: the images in two dimensions, ``[N, 2]``, by method.
     """
 
@@ -119,7 +126,7 @@ def reduce(
     shown, fitted = (Images(each.images, each.labels, labels_for(reader, each)) for each in (reals, train))
     size = reader.description["latent_dim"]
     methods = {
-        "encoder": Code(reader.encode, reader.generate),
+        "encoder": Code(reader.encode, reader.generate, reader.encode_features or _no_features),
         "PCA": pca_code(fitted.images, size, seed=seed),
         "autoencoder": _autoencoder(reader, fitted, steps=steps, seed=seed),
     }
@@ -149,7 +156,7 @@ def reduce_images(methods: dict[str, Code], shown: Images, train: Images | None 
     rows: dict[str, dict[str, float]] = {}
     points: dict[str, np.ndarray] = {}
     known = shown if train is None else train
-    for name, (encode, generate) in methods.items():
+    for name, (encode, generate, features) in methods.items():
         codes = np.asarray(encode(shown.images, shown.given))
         seen = codes if train is None else np.asarray(encode(train.images, train.given))
         if not (np.isfinite(codes).all() and np.isfinite(seen).all()):
@@ -158,16 +165,25 @@ def reduce_images(methods: dict[str, Code], shown: Images, train: Images | None 
         if codes.shape[1] > 2:
             plane = pca(seen, 2, seed=seed)
             places, neighbors = plane.encode(codes), plane.encode(seen)
-        rows[name] = {"codes": codes.shape[1], "reconstruction_error": _error(generate, codes, shown)}
+        rows[name] = {"codes": codes.shape[1], **_reconstruction(generate, codes, shown)}
         if shown.labels is not None and known.labels is not None:
-            for kind, found, queries in (("codes", seen, codes), ("plane", neighbors, places)):
+            compared = {"codes": (seen, codes), "plane": (neighbors, places)}
+            if (rich := features(known.images, known.given)) is not None:
+                queries = rich if train is None else features(shown.images, shown.given)
+                compared["features"] = rich, np.asarray(queries)
+            for kind, (found, queries) in compared.items():
+                found, queries = (each.reshape(len(each), -1) for each in (found, queries))
                 nearest = nearest_labels(found, known.labels, None if train is None else queries)
                 rows[name][f"1_nn_of_{kind}"] = float((nearest == shown.labels).mean())
         if places.shape[1] == 1:  # a code of one number is a line
             places = np.concatenate([places, np.zeros_like(places)], axis=1)
         points[name] = places
     notes = () if shown.labels is not None else ("the images have no labels: all points have one color",)
-    protocol = {"seed": seed, "reconstruction_error": "mean squared, pixels in [-1, 1]"}
+    protocol = {
+        "seed": seed,
+        "reconstruction_error": "mean squared, pixels in [-1, 1]",
+        "reconstruction_ratio": "mean distance from the reconstruction over that from a random other image",
+    }
     return Map(Comparison(rows, {}, protocol, notes), points)
 
 
@@ -196,18 +212,29 @@ def _autoencoder(reader: Reader, fitted: Images, *, steps: int, seed: int) -> Co
         steps=steps,
         seed=seed,
     )
-    return Code(twin.encode, twin.generate)
+    return Code(twin.encode, twin.generate, twin.encode_features)
 
 
-def _error(generate: Callable[..., np.ndarray], codes: np.ndarray, shown: Images) -> float:
-    """Return the mean squared difference of images and what is made of their codes."""
-    total = 0.0
-    for first in range(0, len(codes), CHUNK):
+def _reconstruction(
+    generate: Callable[..., np.ndarray], codes: np.ndarray, shown: Images
+) -> dict[str, float]:
+    """Return how far images are from what is made of their codes, alone and beside other images."""
+    count, squares = len(codes), []
+    for first in range(0, count, CHUNK):
         rows = slice(first, first + CHUNK)
         made = np.asarray(generate(codes[rows], None if shown.given is None else shown.given[rows]))
         difference = made.reshape(len(made), -1) - pixels(shown.images[rows])
-        total += float(np.square(difference, dtype=np.float64).mean(axis=1).sum())
-    return total / len(codes)
+        squares.append(np.square(difference, dtype=np.float64).sum(axis=1))
+    others = other_images(shown.images)
+    apart = sum(
+        np.linalg.norm(pixels(shown.images[rows]) - pixels(others[rows]), axis=1).sum(dtype=np.float64)
+        for rows in (slice(first, first + CHUNK) for first in range(0, count, CHUNK))
+    )
+    total = np.concatenate(squares)
+    return {
+        "reconstruction_error": float(total.mean() / pixels(shown.images[:1]).size),
+        "reconstruction_ratio": float(np.sqrt(total).sum() / apart) if apart else float("inf"),
+    }
 
 
 def _draw(

@@ -111,6 +111,12 @@ def nearest_distances(rows: Rows, queries: Float[np.ndarray, "m d"]) -> Float[np
     return np.where(is_itself, distances[:, -1], distances[:, 0])
 
 
+def other_images(images: np.ndarray) -> np.ndarray:
+    """Return a random other image beside each of at least two images, always the same ones."""
+    count = len(images)
+    return images[(np.arange(count) + np.random.default_rng(0).integers(1, count, count)) % count]
+
+
 class Linear(NamedTuple):
     """A linear classifier.
 

@@ -53,6 +53,17 @@ def test_a_conditional_discriminator_without_labels_is_given_no_class(tmp_path):
         reader.discriminate(IMAGES[:2])
 
 
+def test_features_of_an_encoder_are_what_its_last_layer_is_given(tmp_path):
+    encoder = encoders.DenseEncoder(LATENT, (5, 3))
+    variables = write(tmp_path, encoder=encoder)
+    reader = open_reader(tmp_path)
+    features = np.asarray(reader.encode_features(IMAGES))
+    assert features.shape == (COUNT, 3)
+    last = {name: np.asarray(x) for name, x in variables["encoder"]["params"]["Dense_2"].items()}
+    made = features @ last["kernel"] + last["bias"]
+    np.testing.assert_allclose(made, reader.encode(IMAGES), rtol=1e-4, atol=1e-5)
+
+
 def test_a_bigan_encodes_reconstructs_and_judges_pairs(tmp_path):
     judge = encoders.PairDiscriminator(mlp.Discriminator((5,), num_classes=3, heads=(6,)), 6)
     encoder = encoders.DenseEncoder(LATENT, (5,), num_classes=3)

@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from jaxgan.export import Network
 from jaxgan.networks import encoders, mlp
 from jaxgan.representation.reduce import Code, Images, pca_code, reduce, reduce_images
+from jaxgan.representation.shallow import other_images
 from jaxgan.system.errors import UserError
 from readers import floats, opened, planted, reader, reals
 
@@ -52,6 +53,32 @@ def test_neighbors_are_looked_for_among_the_training_images():
     assert row["1_nn_of_plane"] == pytest.approx(expected)
 
 
+def test_the_ratio_is_that_of_distances_and_one_where_another_image_is_made():
+    other = other_images(IMAGES)
+    assert not (other == IMAGES).all(axis=(1, 2, 3)).any()
+    for made, expected in ((other, 1.0), (IMAGES, 0.0)):
+        code = Code(
+            lambda images, given: np.arange(60.0).reshape(60, 1), lambda codes, given, made=made: floats(made)
+        )
+        row = reduce_images({"code": code}, Images(IMAGES), seed=0).comparison.rows["code"]
+        assert row["reconstruction_ratio"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_neighbors_by_features_are_found_beside_those_by_codes():
+    pixels = lambda images, given: floats(images).reshape(len(images), -1)
+    code = Code(lambda images, given: pixels(images, given)[:, :3], lambda codes, given: codes[:, :1], pixels)
+    for train, labels, expected in (
+        (None, None, leave_one_out(floats(IMAGES).reshape(60, -1), LABELS)),
+        (TRAIN, TRAIN_LABELS, None),
+    ):
+        if train is not None:
+            nearest = cdist(floats(IMAGES).reshape(60, -1), floats(TRAIN).reshape(90, -1)).argmin(axis=1)
+            expected = (TRAIN_LABELS[nearest] == LABELS).mean()
+        known = None if train is None else Images(train, labels)
+        row = reduce_images({"code": code}, Images(IMAGES, LABELS), known, seed=0).comparison.rows["code"]
+        assert row["1_nn_of_features"] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_codes_of_two_numbers_are_their_own_map(size):
     codes = np.random.default_rng(0).normal(size=(60, size)).astype(np.float32)
@@ -66,7 +93,7 @@ def test_codes_of_two_numbers_are_their_own_map(size):
 
 def test_without_labels_there_is_an_error_alone():
     found = reduce_images({"PCA": pca_code(IMAGES, 3, seed=0)}, Images(IMAGES), seed=0)
-    assert set(found.comparison.rows["PCA"]) == {"codes", "reconstruction_error"}
+    assert set(found.comparison.rows["PCA"]) == {"codes", "reconstruction_error", "reconstruction_ratio"}
 
 
 def test_codes_that_are_not_finite_are_refused():
