@@ -116,6 +116,10 @@ def _flipped_and_moved(images: jax.Array, *, keys: jax.Array, step: Any = 0) -> 
 TRACKERS = ("trackio", "wandb")  # `jaxgan.run.trackers`
 
 
+def _conv_encoder(config: Any, size: int, num_classes: int | None) -> nn.Module:
+    return encoders.ConvEncoder(size, config.width, num_classes, most_channels=8 * config.width)
+
+
 class Family(NamedTuple):
     """A network family.
 
@@ -124,16 +128,15 @@ class Family(NamedTuple):
         discriminator: class of the family's discriminator.
         make: ``(config, image_shape, num_classes) -> (generator, discriminator)``. A `UserError` says which
             images or settings the family does not take.
-        encoder: ``(config, latent size, num_classes) -> encoder`` of the same kind; None if the
-            family has none.
+        encoder: ``(config, latent size, num_classes) -> encoder``, the inverse of a generator.
         note_on: ``(height, width) -> a line for the user`` about a size that does not suit it, or None.
-        encoder_class: class of the encoder; None if the family has none.
+        encoder_class: class of the encoder, if the family's name stands for it in a description.
     """
 
     generator: type[nn.Module]
     discriminator: type[nn.Module]
     make: Callable[[Any, tuple[int, ...], int | None], tuple[nn.Module, nn.Module]]
-    encoder: Callable[[Any, int, int | None], nn.Module] | None = None
+    encoder: Callable[[Any, int, int | None], nn.Module] = _conv_encoder
     note_on: Callable[[int, int], str | None] = lambda height, width: None
     encoder_class: type[nn.Module] | None = None
 

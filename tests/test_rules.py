@@ -11,8 +11,10 @@ import pytest
 
 from jaxgan import build, cli, data, evaluate, export, representation, train
 from jaxgan.config import INFO, Config, config_of, upgrade
+from jaxgan.data import Dataset
 from jaxgan.games import BiGame, ClassGame, InfoGame
 from jaxgan.images import to_float
+from jaxgan.names import FAMILIES
 from jaxgan.rules import ACGAN, GAMES, BiGAN, InfoGAN, Paired, Rules
 from jaxgan.rules.pictures import Translating
 from jaxgan.system.errors import UserError
@@ -135,6 +137,22 @@ def test_every_family_plays_every_game(network, game):
     ).check()
     experiment = build.experiment(config, build.dataset(config))
     assert isinstance(experiment.step.game, KINDS[game.NAME])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", sorted({*FAMILIES} - {"mlp", "dcgan"}))
+def test_every_family_of_pictures_has_an_encoder(network):
+    images = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3), np.uint8)
+    labels = (np.arange(16) % 2).astype(np.int32)
+    own = {"conditional": "biggan" in network, "discriminator_norm": "none" if network == "fastgan" else None}
+    own = {name: value for name, value in own.items() if value}
+    config = Config(network=network, game=BiGAN(), latent_dim=8, width=8, batch_size=4, **own)
+    dataset = Dataset("own", images, labels, 2)
+    experiment = build.experiment(config.check(), dataset)
+    encoder = experiment.generator.encoder
+    assert (encoder.size, encoder.most_channels) == (8, 64)
+    kernels = jax.tree.leaves(experiment.shapes.generator.params["encoder"])
+    assert max(kernel.shape[-1] for kernel in kernels) <= 64
 
 
 @pytest.mark.parametrize(

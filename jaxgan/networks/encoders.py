@@ -1,7 +1,7 @@
 """Encoders, which map images to latents, and the two modules that a BiGAN is made of.
 
 An encoder has the signature of a discriminator and returns ``[B, Z]``. `DenseEncoder` goes with
-`jaxgan.networks.mlp`, `ConvEncoder` with `jaxgan.networks.dcgan`; any other module of that signature works.
+`jaxgan.networks.mlp`, `ConvEncoder` with all other families; any other module of that signature works.
 
 References:
     Donahue et al. 2017, Adversarial Feature Learning, https://arxiv.org/abs/1605.09782
@@ -57,12 +57,14 @@ class ConvEncoder(nn.Module):
         width: channels of the stage next to the image.
         num_classes: number of classes, whose one-hot labels are appended to the last features; None without.
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
+        most_channels: where the doubling of channels from stage to stage ends; None for nowhere.
     """
 
     size: int
     width: int = 64
     num_classes: int | None = None
     axis_name: str | None = None
+    most_channels: int | None = None
 
     @nn.compact
     def __call__(
@@ -76,8 +78,9 @@ class ConvEncoder(nn.Module):
         stages = stages_of(*images.shape[1:3])
         features = images
         for stage in range(stages.count):
+            channels = self.width * 2**stage
             convolution = Conv(
-                self.width * 2**stage,
+                channels if self.most_channels is None else min(channels, self.most_channels),
                 kernel_size=(4, 4),
                 strides=(stages.stride, stages.stride),
                 use_bias=False,

@@ -172,7 +172,7 @@ def _encoder_like(generator: Network, discriminator: Network | None) -> nn.Modul
     """Return an encoder of the generator's family, of the sizes of its discriminator."""
     network = generator.description["network"]
     family = FAMILIES.get(network)
-    if family is None or family.encoder is None:
+    if family is None:
         raise UserError(
             f"a {network} generator has no encoder of its kind: train_encoder(run, encoder=...) takes one"
         )

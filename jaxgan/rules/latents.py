@@ -137,8 +137,6 @@ class BiGAN(Rules):
     ) -> Players:
         """Return the family's generator with its encoder, and a judge of pairs on its discriminator."""
         generator, discriminator = family.make(config, image_shape, classes)
-        if family.encoder is None:
-            raise UserError(f"`network` {config.network} has no encoder, which this game needs")
         encoder = family.encoder(config, config.latent_dim, classes)
         judge = PairDiscriminator(_with_heads(discriminator, self.pair_width), self.pair_width)
         return Bidirectional(generator, encoder), judge

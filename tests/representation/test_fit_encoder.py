@@ -9,10 +9,10 @@ import numpy as np
 import optax
 import pytest
 
-from exports import LATENT, SHAPE, write
+from exports import COMMON, LATENT, SHAPE, write
 from jaxgan import data, export, representation
 from jaxgan.data import batch_at
-from jaxgan.networks import mlp
+from jaxgan.networks import mlp, r3gan
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 from tiny_runs import files_of
@@ -103,6 +103,18 @@ def test_a_conditional_generator_gets_an_encoder_of_its_family(tmp_path):
     digits = data.digits()
     reader = representation.open_reader(tmp_path)
     assert reader.reconstruct(digits.images[:3], digits.labels[:3]).shape == (3, *SHAPE)
+
+
+@pytest.mark.slow
+def test_a_generator_of_a_later_family_gets_an_encoder_of_convolutions(tmp_path):
+    generator = r3gan.Generator(SHAPE, (8, 8), (1, 1), blocks=1)
+    variables = generator.init(jax.random.key(0), jnp.zeros((1, LATENT)), train=False)
+    export.save_generator(tmp_path, generator, variables, num_classes=None, **COMMON)
+    fitted = representation.train_encoder(tmp_path, "digits", steps=2, kappa=0.0, quiet=True)
+    description = json.loads((tmp_path / "encoder.json").read_text())
+    assert (description["network"], description["options"]["size"]) == ("dcgan", LATENT)
+    assert np.isfinite(fitted.ratio)
+    assert representation.open_reader(tmp_path).reconstruct(data.digits().images[:3]).shape == (3, *SHAPE)
 
 
 def test_a_damaged_encoder_is_replaced(tmp_path):
