@@ -1,10 +1,11 @@
-"""What makes the training of GANs stable? Five questions, each a sweep on the ring and on digits.
+"""What makes the training of GANs stable? Six questions, each a sweep on the ring and on digits.
 
     python experiments/studies/stability.py rates         learning rate of G against that of D, six by six
     python experiments/studies/stability.py optimizers    Adam, optimistic, SGD, RMSProp; momentum 0, 0.5, 0.9
     python experiments/studies/stability.py d-steps       1 to 5 discriminator updates per generator update
     python experiments/studies/stability.py losses        six losses with four penalties, on digits
     python experiments/studies/stability.py norms         normalization in a DCGAN's discriminator, on digits
+    python experiments/studies/stability.py ablation      loss, R1, R2 and residual networks: R3GAN's parts
     python experiments/studies/stability.py rates --redraw    the figure from its JSON, without training
 
 The same command goes on with a study that was stopped. A study is minutes on a GPU and up to hours on two CPU
@@ -34,15 +35,22 @@ OPTIMIZERS = {  # the name of an optimizer's momentum, and the learning rates to
     "sgd": ("momentum", (1e-2, 3e-2, 1e-1, 3e-1)),
     "rmsprop": ("momentum", RATES[:4]),
 }
-STEPS = {"losses": 2000}  # where not RING.steps: a penalty costs as much as several runs without one
+NETWORKS = {  # of the ablation
+    "dcgan": {"network": "dcgan", "discriminator_norm": "none"},
+    "r3gan": {"network": "r3gan"},
+}
+PENALTIES = ("none", "r1", "r2", "r1_r2")
+STEPS = {"losses": 2000, "ablation": 1000}  # where not RING.steps: a penalty costs as much as several runs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings(study.Options):
     """Settings of a study."""
 
-    study: Positional[str] = "rates"  # rates, optimizers, d-steps, losses or norms
-    steps: int | None = None  # generator updates of each run; None: 3,000, and 2,000 for losses
+    study: Positional[str] = "rates"  # rates, optimizers, d-steps, losses, norms or ablation
+    steps: int | None = (
+        None  # generator updates of each run; None: 3,000, or 2,000 (losses) or 1,000 (ablation)
+    )
     seeds: int = 3  # runs of each setting
 
 
@@ -120,12 +128,36 @@ def norms(steps: int, seeds: Sequence[int]) -> list[Cell]:
     ]
 
 
+def ablation(steps: int, seeds: Sequence[int]) -> list[Cell]:
+    """(f) What R3GAN is made of: a relativistic loss, both penalties and residual networks, on digits.
+
+    Digits are enlarged to 16x16 pixels. Both networks are without normalization, and have 32 channels next to
+    the image.
+    """
+    shared = {"hidden": None, "width": 32, "image_size": (16, 16), "steps": steps, "penalty_weight": 1.0}
+    cells = itertools.product(NETWORKS, ("non_saturating", "relativistic"), PENALTIES, seeds)
+    return [
+        cell(
+            "digits",
+            (3e-4, 3e-4),
+            seed,
+            {"network": network, "loss": loss, "penalty": penalty},
+            loss=loss,
+            penalty=penalty,
+            **NETWORKS[network],
+            **shared,
+        )
+        for network, loss, penalty, seed in cells
+    ]
+
+
 STUDIES: dict[str, Callable[[int, Sequence[int]], list[Cell]]] = {
     "rates": rates,
     "optimizers": optimizers,
     "d_steps": d_steps,
     "losses": losses,
     "norms": norms,
+    "ablation": ablation,
 }
 
 

@@ -145,12 +145,26 @@ def draw_norms(rows: list[Row], figure: Figure) -> None:
     axes.legend()
 
 
+def draw_ablation(rows: list[Row], figure: Figure) -> None:
+    """(f) Losses against penalties, a map for each network."""
+    networks = levels(rows, "network")
+    for axes, network in zip(figure.subplots(1, len(networks)), networks, strict=True):
+        here = select(rows, network=network)
+        losses, penalties = levels(here, "loss"), levels(here, "penalty")
+        cells = [
+            [values(select(here, loss=loss, penalty=penalty)) for penalty in penalties] for loss in losses
+        ]
+        heat_map(axes, cells, losses, penalties, "fid")
+        axes.set(title=f"{network}: {TITLES['fid']}", xlabel="penalty")
+
+
 DRAWINGS: dict[str, tuple[Callable[[list[Row], Figure], None], tuple[float, float]]] = {
     "rates": (draw_rates, (13, 5.5)),
     "optimizers": (draw_optimizers, (12, 5)),
     "d_steps": (draw_d_steps, (11, 4.5)),
     "losses": (draw_losses, (7, 4.5)),
     "norms": (draw_norms, (6, 4.5)),
+    "ablation": (draw_ablation, (11, 3)),
 }
 COLUMNS = {
     "rates": ("arena", "g_rate", "d_rate"),
@@ -158,6 +172,7 @@ COLUMNS = {
     "d_steps": ("arena", "d_steps", "equal", "g_rate"),
     "losses": ("loss", "penalty"),
     "norms": ("norm", "g_rate"),
+    "ablation": ("network", "loss", "penalty"),
 }
 
 

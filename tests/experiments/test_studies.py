@@ -132,7 +132,14 @@ def test_an_optimizer_without_momentum_is_drawn_once(stability):
 
 def test_the_studies_vary_what_they_say(stability):
     counts = {name: len(make(10, range(2))) for name, make in stability.STUDIES.items()}
-    assert counts == {"rates": 144, "optimizers": 192, "d_steps": 80, "losses": 48, "norms": 24}
+    assert counts == {
+        "rates": 144,
+        "optimizers": 192,
+        "d_steps": 80,
+        "losses": 48,
+        "norms": 24,
+        "ablation": 32,
+    }
     for name, make in stability.STUDIES.items():
         cells = make(10, range(2))
         labels = [tuple(label.items()) for label, _ in cells]
