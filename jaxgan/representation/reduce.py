@@ -80,7 +80,7 @@ def reduce(
     run: Positional[Path],
     data: Positional[str | None] = None,
     *,
-    steps: int = 500,
+    steps: int = 2000,
     split: str | None = None,
     n: int = 10_000,
     seed: int = 0,
