@@ -12,7 +12,17 @@ from PIL import Image
 
 from jaxgan.system.errors import UserError
 
-DRAWN = ("rates", "optimizers", "d_steps", "losses", "norms", "created_equal", "landscape", "few_labels")
+DRAWN = (
+    "rates",
+    "optimizers",
+    "d_steps",
+    "losses",
+    "norms",
+    "created_equal",
+    "landscape",
+    "few_labels",
+    "one_class",
+)
 
 
 @pytest.fixture
@@ -26,7 +36,7 @@ def stability(experiments):
 
 
 def module_of(name):
-    own = {"created_equal", "landscape", "alarms", "dirac", "metric_defects", "few_labels"}
+    own = {"created_equal", "landscape", "alarms", "dirac", "metric_defects", "few_labels", "one_class"}
     return importlib.import_module(name if name in own else "stability")
 
 
