@@ -41,7 +41,7 @@ def critic_section(
     Args:
         subject: the run; it has a discriminator.
         method: "shapley", "lime", "integrated" or "expected".
-        regions: the grid, such as "7x7" or (7, 7); None for 7x7, or blocks of two pixels in smaller images.
+        regions: the grid, such as "7x7" or (7, 7); None for 7x7, or every pixel where there are 8.
         reference: what stands where a region is left out. "nearest" is the nearest training image, of the
             same class where the run is conditional, "reals" are several of these, "grey" is a gray image.
         classes: the classes of the fakes of a conditional run; None for those of the real images.
