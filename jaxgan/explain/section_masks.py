@@ -1,9 +1,9 @@
 """The part ``masks`` of ``jaxgan explain``: is there a unit that is active where a thing is in the image?
 
 A mask says where a thing is. Some masks are made of the images themselves: where they are bright, dark, or
-change fast. Others come from the user, who can segment the same images in any way. Each unit's map is enlarged
-to the image, and the unit is active on as large a share of the pixels as the mask has. So a unit that draws
-the thing and nothing else would have an intersection over union of 1.
+change fast. Others come from the user, who can segment the same images in any way. Each unit's map is
+enlarged to the image, and the unit is active on as large a share of the pixels as the mask has. So a unit that
+draws the thing and nothing else would have an intersection over union of 1.
 
 References:
     Bau et al. 2019, GAN Dissection, https://arxiv.org/abs/1811.10597, section 3.1
@@ -91,7 +91,7 @@ def masks_section(subject: Subject, *, masks: ByName | None = None) -> Section:
 
 
 def own_masks(images: Float[np.ndarray, "n h w c"]) -> ByName:
-    """Return where images are bright, dark, and where they change fast, each on a fifth of the pixels at most.
+    """Return where images are bright, dark, or change fast, each on a fifth of the pixels at most.
 
     Masks that are empty, as of images of one color, are left out.
     """

@@ -122,7 +122,7 @@ def in_batches(generate: Callable[..., Any], latents: Any, labels: Any = None) -
 
 
 def drawn(prior: Prior, key: jax.Array, n: int) -> jax.Array:
-    """Return n latents of a prior, as `jaxgan.prior.draw_rows` does, by one program for up to 1,024 of them."""
+    """Return n latents of a prior, as `jaxgan.prior.draw_rows` does; one program draws up to 1,024."""
     return _draw_rows(prior, key, -(-n // _MANY) * _MANY)[:n]
 
 
