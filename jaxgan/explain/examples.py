@@ -19,7 +19,7 @@ from jaxgan.system.random import seed_key
 
 POOL = 512  # fakes of which the most fake and the most real are explained, and reals beside them
 SEVERAL = 16  # references that stand for all reals
-BLOCK = 2**19  # numbers of the real images whose distances are computed at a time: caches hold few
+BLOCK = 2**22  # numbers of the real images whose distances are computed at a time
 NEAREST, REALS, GREY = "nearest", "reals", "grey"
 REFERENCES = (NEAREST, REALS, GREY)
 
@@ -41,6 +41,12 @@ class Examples(NamedTuple):
         """Return some of the rows."""
         labels, latents = (None if each is None else each[chosen] for each in self[1:])
         return Examples(self.images[chosen], labels, latents)
+
+
+def together(several: Sequence[Examples]) -> Examples:
+    """Return the rows of several examples, one after the other."""
+    columns = zip(*several, strict=True)
+    return Examples(*(None if column[0] is None else np.concatenate(column) for column in columns))
 
 
 def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) -> Examples:

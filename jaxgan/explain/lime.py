@@ -119,8 +119,9 @@ def fit(
         x, y = shown - middle[None], values - mean
         weighted = weights[:, None] * x
         gram = weighted.T @ x + ridge / kernel.sum() * jnp.eye(x.shape[1])
-        inverse = jnp.linalg.inv(gram)
-        coefficients = jnp.linalg.solve(gram, weighted.T @ y)
+        right = jnp.concatenate([(weighted.T @ y)[:, None], jnp.eye(x.shape[1])], axis=1)
+        coefficients, inverse = jnp.split(jnp.linalg.solve(gram, right), [1], axis=1)  # factored once
+        coefficients = coefficients[:, 0]
         scores = weighted * (y - x @ coefficients)[:, None]
         error = jnp.linalg.norm(scores @ inverse, axis=0)
     return LinearFit(coefficients, error, mean - middle @ coefficients)

@@ -2,8 +2,8 @@
 
 A mask says where a thing is. Some masks are made of the images themselves: where they are bright, dark, or
 change fast. Others come from the user, who can segment the same images in any way. Each unit's map is
-enlarged to the image, and the unit is active on as large a share of the pixels as the mask has. So a unit that
-draws the thing and nothing else would have an intersection over union of 1.
+enlarged to the image. The unit is active where its map is highest, on as large a share of the pixels as the
+mask has. So a unit that draws the thing and nothing else has an intersection over union of 1.
 
 References:
     Bau et al. 2019, GAN Dissection, https://arxiv.org/abs/1811.10597, section 3.1
@@ -115,13 +115,7 @@ def read_masks(path: Path, image_shape: tuple[int, ...]) -> ByName:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (
-        OSError,
-        ValueError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:  # an .npy has no names
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"`masks` {path} cannot be read as an .npz of arrays: {error}") from error
     count = len(next(iter(arrays.values()), ()))
     for name, mask in arrays.items():
