@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxgan.explain.pages import eight_bits, page
+from jaxgan.explain.pictures import in_color
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.space import BATCH_SIZE, in_batches, labels_of, rows_that_fit
 from jaxgan.explain.units import active_places, dissect
@@ -26,7 +27,7 @@ from jaxgan.system.random import seed_key
 SHARE = 0.2  # of the pixels, which a mask of the images' own has at most
 COLUMNS = 8  # images of a row of masks.png
 MOST = 256  # images that are looked at, or fewer where they are large
-DIMMED = 0.25  # brightness of the pixels outside of a mask
+COLOR, STRENGTH = (214, 96, 77), 0.7  # of the places of a mask, and the color's part in them
 
 
 ByName = dict[str, np.ndarray]
@@ -51,8 +52,8 @@ class Best(NamedTuple):
 def masks_section(subject: Subject, *, masks: ByName | None = None) -> Section:
     """Return which units are active where things are in a run's images.
 
-    The picture ``masks.png`` has two rows for each mask: images that are dimmed outside of the mask, and the
-    same images, dimmed where the best unit is not active.
+    The picture ``masks.png`` has two rows for each mask: images with the mask in red, and the same images
+    with the places in red where the best unit is active.
 
     Args:
         subject: the run.
@@ -145,11 +146,11 @@ def best_unit(maps: ByName, mask: Bool[np.ndarray, "n h w"]) -> Best:
 
 
 def _picture(images: np.ndarray, masks: ByName, maps: ByName, found: dict[str, Best]) -> np.ndarray:
-    rows = []
+    rows, shown = [], np.stack([in_color(image) for image in images[:COLUMNS]])
     for name, best in found.items():
         values = maps[best.path][..., best.unit]
         active = active_places(values, masks[name].shape, 1 - float(masks[name].mean()))
         for places in (masks[name], active):
-            shown = images[:COLUMNS] * np.where(places[:COLUMNS, ..., None], 1, DIMMED)
-            rows.append(shown.round().astype(np.uint8))
+            red = STRENGTH * places[:COLUMNS, ..., None]
+            rows.append(((1 - red) * shown + red * np.array(COLOR)).round().astype(np.uint8))
     return page(np.concatenate(rows), columns=len(rows[0]))
