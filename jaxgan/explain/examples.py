@@ -45,8 +45,9 @@ class Examples(NamedTuple):
 
 def together(several: Sequence[Examples]) -> Examples:
     """Return the rows of several examples, one after the other."""
-    columns = zip(*several, strict=True)
-    return Examples(*(None if column[0] is None else np.concatenate(column) for column in columns))
+    images, labels, latents = zip(*several, strict=True)
+    labels, latents = (None if each[0] is None else np.concatenate(each) for each in (labels, latents))
+    return Examples(np.concatenate(images), labels, latents)
 
 
 def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) -> Examples:

@@ -81,7 +81,7 @@ def masks_section(subject: Subject, *, masks: ByName | None = None) -> Section:
     masks = own_masks(fakes) if masks is None else masks
     found = {name: best_unit(maps, mask) for name, mask in masks.items()}
     numbers = {name: {"share": float(masks[name].mean()), **best._asdict()} for name, best in found.items()}
-    rows = []
+    rows: list[tuple[str, str | float]] = []
     for name, best in found.items():
         rows.append((f"IoU of unit {best.unit} of {best.path} with {name}", best.iou))
         rows.append((f"the same with {name} of other images", best.iou_of_other_images))
