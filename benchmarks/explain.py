@@ -5,7 +5,9 @@ python benchmarks/explain.py --oracle-python PATH/TO/A/VENV/bin/python
 The other Python has shap, lime, scikit-image and what jaxgan needs. Each side is a process of its own with
 the same threads, and all call the same compiled critic. In each round each side explains one image while the
 others wait; the first explanation, which compiles, is not counted. Without `--oracle-python` jaxgan stands
-alone.
+alone. A third process evaluates the critic as often and does nothing else: no explanation can take less.
+
+Processor time is counted, of all threads, so that other programs on the machine matter little.
 """
 
 import argparse
@@ -32,6 +34,7 @@ HEADING = (
     "critic",
     "method",
     "evaluations",
+    "critic alone ms",
     "jaxgan ms",
     "peer",
     "peer ms",
@@ -41,11 +44,11 @@ HEADING = (
 
 
 def compare(critic: str, method: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Explain one image on all sides in turns, and return every round's seconds."""
+    """Explain one image on all sides in turns, and return every round's processor seconds."""
     threads = str(arguments.threads)
     settings = os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     settings |= {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
-    commands = {"jaxgan": sys.executable}
+    commands = {"alone": sys.executable, "jaxgan": sys.executable}
     if arguments.oracle_python:
         commands[PEERS[method]] = arguments.oracle_python
     script = str(HERE / "worker_explain.py")
@@ -73,7 +76,7 @@ def row(result: dict[str, Any]) -> list[str]:
     seconds, peer = result["seconds"], PEERS[result["method"]]
     ours = result["jaxgan"]
     cells = [result["critic"], result["method"], f"{ours['evaluations']:,}"]
-    cells.append(f"{1000 * statistics.median(seconds['jaxgan']):.1f}")
+    cells += [f"{1000 * statistics.median(seconds[side]):.1f}" for side in ("alone", "jaxgan")]
     if peer not in seconds:
         return [*cells, "", "", "", ""]
     ratios = sorted(theirs / mine for theirs, mine in zip(seconds[peer], seconds["jaxgan"], strict=True))

@@ -46,6 +46,28 @@ def ours(critic: Any, image: Any, reference: Any, regions: Any, method: str) -> 
     return lambda: jax.block_until_ready(program(image, reference, jax.random.key(0))).values
 
 
+def alone(critic: Any, image: Any, method: str) -> Callable[[], Any]:
+    """Return a way to evaluate the critic as often as an explanation does, in batches like jaxgan's."""
+    from jaxgan.explain.coalitions import batch_size
+
+    count = evaluations(method)
+    size = batch_size(image.shape, count)
+
+    @jax.jit
+    def program(image: Any) -> Any:
+        brighter = jnp.arange(0, count, size, dtype=jnp.float32) / count  # other images in each batch
+        rows = jnp.arange(size, dtype=jnp.float32)[:, None, None, None] / count
+        return jax.lax.map(lambda light: critic(image[None] + rows + light), brighter)
+
+    return lambda: jax.block_until_ready(program(image)).reshape(-1)[:1]
+
+
+def evaluations(method: str) -> int:
+    """Return how many images the critic is shown."""
+    rows, columns = GRIDS[method]
+    return 2 ** (rows * columns) if method == "shapley" else SAMPLES
+
+
 def theirs(critic: Any, image: Any, reference: Any, regions: Any, method: str) -> Callable[[], Any]:
     """Return shap's or lime's way to explain the image."""
     compiled, n = jax.jit(critic), int(regions.max()) + 1
@@ -95,17 +117,19 @@ def main() -> None:
     rows, columns = GRIDS[method]
     down, right = (np.arange(len(image)) * number // len(image) for number in (rows, columns))
     regions = down[:, None] * columns + right[None]
-    explain = (ours if side == "jaxgan" else theirs)(critic, image, reference, regions, method)
+    if side == "alone":
+        explain = alone(critic, image, method)
+    else:
+        explain = (ours if side == "jaxgan" else theirs)(critic, image, reference, regions, method)
     values = np.asarray(explain())
-    evaluations = 2 ** (rows * columns) if method == "shapley" else SAMPLES
-    first = {"values": values.tolist(), "evaluations": evaluations}
-    if side != "jaxgan":
+    first = {"values": values.tolist(), "evaluations": evaluations(method)}
+    if side in ("shap", "lime"):
         first["version"] = version(side)
     print(json.dumps(first), flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start = time.process_time()
         explain()
-        print(json.dumps({"step_seconds": time.perf_counter() - start}), flush=True)
+        print(json.dumps({"step_seconds": time.process_time() - start}), flush=True)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
 from jaxgan.system import output
 from jaxgan.system.command_line import Appended, Positional, argument, call, parse_all, positional
+from jaxgan.system.compilation import keep_programs
 from jaxgan.system.errors import UserError, choose, exits, with_flags
 from jaxgan.system.files import NoRoomError, write_atomically
 from jaxgan.system.limits import require_devices, require_memory
@@ -431,6 +432,7 @@ def evaluate(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring
 
 @functools.wraps(explanation.explain)
 def explain(*args: Any, **options: Any) -> None:  # noqa: D103 -- its docstring is that of the library's function
+    keep_programs()
     output.write(with_flags(explanation.table(explanation.explain(*args, **options))))
 
 

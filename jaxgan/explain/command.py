@@ -17,6 +17,7 @@ from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.section_critic import critic_section
 from jaxgan.explain.section_inversion import inversion_section
 from jaxgan.explain.section_latents import latents_section
+from jaxgan.explain.section_masks import masks_section, read_masks
 from jaxgan.explain.section_units import units_section
 from jaxgan.export import (
     folder_of,
@@ -42,12 +43,13 @@ from jaxgan.system.output import aligned
 from jaxgan.system.random import pinned
 from jaxgan.system.settings import converted
 
-CRITIC = "critic"
+CRITIC, MASKS = "critic", "masks"
 NUMBERS = "explain.json"
 SECTIONS: dict[str, Callable[..., Section]] = {
     CRITIC: critic_section,
     "latents": latents_section,
     "units": units_section,
+    MASKS: masks_section,
     "inversion": inversion_section,
 }
 MOST = 512  # images to look at
@@ -80,6 +82,7 @@ def explain(
     reference: str = NEAREST,
     n: int = 8,
     class_: Annotated[str | None, argument(name="class", metavar="CLASS,...")] = None,
+    masks: Path | None = None,
     seed: int = 0,
     data_dir: str | None = None,
     out: Path | None = None,
@@ -90,14 +93,16 @@ def explain(
         run: a run's folder, or its export.
         data: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for those that
             the run was trained on.
-        what: the parts, with commas between: critic, latents, units, inversion; None for all.
+        what: the parts, with commas between: critic, latents, units, masks, inversion; None for all.
         method: how a verdict is explained: shapley, lime, integrated or expected (gradients).
-        regions: the grid whose blocks get a value each, such as 7x7; None for 7x7, or blocks of two pixels in
-            smaller images.
+        regions: the grid whose blocks get a value each, such as 7x7; None for 7x7, or for every pixel where
+            there are at most 8 in a row.
         reference: what an image is compared with: the nearest real image (of its class), several reals, or
             grey.
         n: the number of images to look at.
         class_: classes of the images, names or numbers with commas between; None for those of the data.
+        masks: an .npz of masks that units are compared with, bool [N, H, W] by name, of the images that
+            `jaxgan sample RUN --n N --seed SEED` makes; None for where they are bright, dark, or change.
         seed: the seed of everything that is drawn.
         data_dir: the folder of TFDS data sets; None for the run's own.
         out: the folder to write, new or of an earlier call; None for explain in the run's folder.
@@ -115,12 +120,16 @@ def explain(
     for option, (value, default) in ({} if CRITIC in names else given | {"class": (class_, None)}).items():
         if value != default:
             raise UserError(f"`{option}` {value} has no effect without {CRITIC} in `what`")
+    masks = converted("masks", masks, Path | None)
+    if masks is not None and MASKS not in names:
+        raise UserError(f"`masks` {masks} has no effect without {MASKS} in `what`")
     method = choose("method", converted("method", method, str), METHODS)
     reference = choose("reference", converted("reference", reference, str), REFERENCES)
     require_devices()
     run = converted("run", run, Path)
     subject, notes = _subject(run, data, n=n, seed=seed, data_dir=data_dir)
     classes = _classes(subject.reader, class_)
+    given = None if masks is None else read_masks(masks, subject.reader.image_shape)
     parse_grid(regions, subject.reader.image_shape)
     if CRITIC in names and subject.discriminator is None:
         raise UserError(
@@ -130,7 +139,10 @@ def explain(
     if CRITIC in names and reference != GREY and subject.learned is None:
         raise UserError(f"`reference` {reference} has nothing to compare with: {' '.join(notes)}")
     folder = _folder(run, out)
-    options = {CRITIC: {"method": method, "regions": regions, "reference": reference, "classes": classes}}
+    options: dict[str, dict[str, Any]] = {
+        CRITIC: {"method": method, "regions": regions, "reference": reference, "classes": classes},
+        MASKS: {"masks": given},
+    }
     sections = {name: SECTIONS[name](subject, **options.get(name, {})) for name in names}
     protocol = {
         "run": str(run),

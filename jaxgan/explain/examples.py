@@ -10,16 +10,16 @@ from jaxtyping import Float, Int, UInt8
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.explain.pages import eight_bits
 from jaxgan.explain.section import Subject
+from jaxgan.explain.space import drawn
 from jaxgan.export import Network, judges_pairs, prior_of
 from jaxgan.images import to_float
-from jaxgan.prior import draw_rows
 from jaxgan.representation.reader import labels_for
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
 POOL = 512  # fakes of which the most fake and the most real are explained, and reals beside them
 SEVERAL = 16  # references that stand for all reals
-BLOCK = 2**24  # numbers of the real images whose distances are computed at a time
+BLOCK = 2**22  # numbers of the real images whose distances are computed at a time
 NEAREST, REALS, GREY = "nearest", "reals", "grey"
 REFERENCES = (NEAREST, REALS, GREY)
 
@@ -43,6 +43,13 @@ class Examples(NamedTuple):
         return Examples(self.images[chosen], labels, latents)
 
 
+def together(several: Sequence[Examples]) -> Examples:
+    """Return the rows of several examples, one after the other."""
+    images, labels, latents = zip(*several, strict=True)
+    labels, latents = (None if each[0] is None else np.concatenate(each) for each in (labels, latents))
+    return Examples(np.concatenate(images), labels, latents)
+
+
 def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) -> Examples:
     """Return fakes with what the discriminator judges them with: their labels, and the latents they are of.
 
@@ -55,7 +62,7 @@ def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) ->
         UserError: if the generator makes numbers that are not finite.
     """
     count = max(POOL, subject.n)
-    latents = np.asarray(draw_rows(prior_of(subject.generator.description), seed_key(subject.seed), count))
+    latents = np.asarray(drawn(prior_of(subject.generator.description), seed_key(subject.seed), count))
     labels = None if subject.reader.num_classes is None else _classes(subject, classes, count)
     images = np.asarray(subject.reader.generate(latents, labels), np.float32)
     if not np.isfinite(images).all():
@@ -148,11 +155,11 @@ def nearest(
         The row of each query's nearest real image; -1 where there is no other of its class.
     """
     points = np.asarray(queries, np.float64).reshape(len(queries), -1)  # sums of squares are exact
-    size = max(1, BLOCK // points.shape[1])
+    size, squares = max(1, BLOCK // points.shape[1]), (points**2).sum(axis=1)
     best, rows = np.full(len(points), np.inf), np.full(len(points), -1)
     for first in range(0, len(reals), size):
         block = np.asarray(reals[first : first + size], np.float64).reshape(-1, points.shape[1])
-        distances = (block**2).sum(axis=1) - 2 * points @ block.T + (points**2).sum(axis=1)[:, None]
+        distances = squares[:, None] - 2 * points @ block.T + np.einsum("ij,ij->i", block, block)
         if labels is not None:
             distances[np.asarray(query_labels)[:, None] != labels[None, first : first + size]] = np.inf
         distances[distances < 0.5] = np.inf  # those of other images are whole numbers from 1 on

@@ -191,9 +191,16 @@ def randomised(module: nn.Module, variables: Variables, key: Key[Array, ""]) -> 
     leaves, tree = jax.tree.flatten(variables.get("params", {}))
     if not leaves:
         raise ValueError(f"{type(module).__name__} has no parameters to draw")
-    keys = jax.random.split(key, len(leaves))
-    drawn_leaves = [
-        (leaf.mean() + leaf.std() * jax.random.normal(each, leaf.shape)).astype(leaf.dtype)
-        for each, leaf in zip(keys, map(jnp.asarray, leaves), strict=True)
+    return {**variables, "params": jax.tree.unflatten(tree, _like(leaves, key))}
+
+
+@jax.jit
+def _like(leaves: list[Any], key: jax.Array) -> list[jax.Array]:
+    """Return normal numbers with the mean and the deviation of each array: one draw, which compiles once."""
+    leaves = [jnp.asarray(leaf) for leaf in leaves]
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    draws = jnp.split(jax.random.normal(key, (int(ends[-1]),)), ends[:-1])
+    return [
+        (leaf.mean() + leaf.std() * draw.reshape(leaf.shape)).astype(leaf.dtype)
+        for leaf, draw in zip(leaves, draws, strict=True)
     ]
-    return {**variables, "params": jax.tree.unflatten(tree, drawn_leaves)}

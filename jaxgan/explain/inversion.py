@@ -95,10 +95,11 @@ def invert(
     for part, (rows, new) in enumerate(batches(len(images), size)):
         targets, given = to_float(jnp.asarray(images[rows])), rows_of(labels, rows)
         start = _beginnings(draw, jax.random.fold_in(key, part), given, restarts, (len(rows), latent_dim))
-        distances = jnp.stack([error(generate, targets, given, latents) for latents in start])
-        start = _nearest(start, distances, restarts)
         repeated = jnp.concatenate([targets] * restarts)
         classes = None if given is None else jnp.concatenate([given] * restarts)
+        together = start.reshape(_TRIES, -1, latent_dim)  # as many as go downhill, by the same program
+        distances = jnp.concatenate([error(generate, repeated, classes, latents) for latents in together])
+        start = _nearest(start, distances.reshape(len(start), -1), restarts)
         offset = jnp.zeros_like(start)
         memory = _optimizer(steps).init(offset)
         for _ in range(steps):

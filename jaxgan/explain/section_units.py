@@ -13,7 +13,7 @@ from jaxgan.explain.information import unit_information
 from jaxgan.explain.inside import calls, readable
 from jaxgan.explain.pages import page
 from jaxgan.explain.section import Section, Subject
-from jaxgan.explain.space import Space, in_batches, labels_of, rows_of, spaces_of
+from jaxgan.explain.space import Space, in_batches, labels_of, rows_of
 from jaxgan.explain.units import Effects, Layer, effects, hidden_layers, removing, saturated, statistics
 from jaxgan.games.heads import heads_of
 from jaxgan.representation.activations import pixels
@@ -55,12 +55,12 @@ def units_section(subject: Subject) -> Section:
         The `Section`; what cannot be done is a note.
     """
     generator = subject.generator
-    plain = spaces_of(generator)[-1]
+    plain = subject.spaces[-1]
     try:
         count = _count(subject, plain)
         labels = labels_of(generator, count)
         latents = plain.draw(seed_key(subject.seed), labels, count)
-        layers = hidden_layers(generator.module, generator.variables, latents, labels)
+        layers = hidden_layers(generator.module, generator.variables, latents, labels, listen=subject.listen)
     except UserError as error:
         return Section({}, {}, [], (f"units cannot be shown: {error}",))
     if not layers:

@@ -27,7 +27,7 @@ from jaxgan import export
 from jaxgan.explain.inside import recorded
 from jaxgan.export import Network
 from jaxgan.networks import stylegan2
-from jaxgan.prior import draw_rows
+from jaxgan.prior import Prior, draw_rows
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
@@ -68,8 +68,9 @@ def spaces_of(generator: Network) -> list[Space]:
     if len(generator.image_shape) != 3:
         raise UserError("this generator makes no images, and only generators of images are looked into")
     plain = _z(generator)
-    labels = labels_of(generator, 2)
-    if not bool(jnp.isfinite(plain.generate(plain.draw(seed_key(0), labels, 2), labels)).all()):
+    few = rows_that_fit(generator.image_shape, BATCH_SIZE)  # most often as many as all parts look at
+    fakes = in_batches(plain.generate, plain.draw(seed_key(0), None, few), labels_of(generator, few))
+    if not np.isfinite(fakes).all():
         raise UserError("the images of this generator are not finite numbers: there is nothing to look at")
     return [_w(generator, plain), plain] if has_w(generator.module) else [plain]
 
@@ -120,6 +121,14 @@ def in_batches(generate: Callable[..., Any], latents: Any, labels: Any = None) -
     return np.concatenate(parts)
 
 
+def drawn(prior: Prior, key: jax.Array, n: int) -> jax.Array:
+    """Return n latents of a prior, as `jaxgan.prior.draw_rows` does; one program draws up to 1,024."""
+    return _draw_rows(prior, key, -(-n // _MANY) * _MANY)[:n]
+
+
+_draw_rows = jax.jit(draw_rows, static_argnums=(0, 2))
+
+
 def _z(generator: Network) -> Space:
     module, size = generator.module, generator.description["latent_dim"]
     prior = export.prior_of(generator.description)
@@ -128,11 +137,9 @@ def _z(generator: Network) -> Space:
     def make(variables: Any, latents: Any, labels: Any = None) -> jax.Array:
         return jnp.asarray(module.apply(variables, latents, labels, train=False))
 
-    drawn = jax.jit(partial(draw_rows, prior), static_argnums=1)
-
     def draw(key: jax.Array, labels: Any, n: int) -> jax.Array:
         del labels  # z knows no class
-        return drawn(key, n)
+        return drawn(prior, key, n)
 
     labels = labels_of(generator, 2)
     kernel = _first_kernel(make, generator.variables, draw(seed_key(0), labels, 2), labels)

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxgan.explain.information import effective_dimension
-from jaxgan.explain.inside import calls, listening
+from jaxgan.explain.inside import Activations, calls, listening
 from jaxgan.explain.space import batches, rows_of, rows_that_fit
 from jaxgan.state import Variables
 
@@ -101,7 +101,14 @@ def saturated(images: Any) -> float:
     return float((np.abs(np.asarray(images)) > 0.99).mean())
 
 
-def hidden_layers(module: nn.Module, variables: Variables, latents: Any, labels: Any = None) -> list[Layer]:
+def hidden_layers(
+    module: nn.Module,
+    variables: Variables,
+    latents: Any,
+    labels: Any = None,
+    *,
+    listen: Callable[..., Activations] | None = None,
+) -> list[Layer]:
     """Return the layers whose units depend on the latents and are not the latents themselves, in order.
 
     Args:
@@ -109,11 +116,12 @@ def hidden_layers(module: nn.Module, variables: Variables, latents: Any, labels:
         variables: the generator's variables.
         latents: ``[N, Z]``, at least 2.
         labels: ``[N]`` or None.
+        listen: the module's `jaxgan.explain.inside.listening`, where it is compiled already.
     """
-    listen, parts, found = listening(module, keep=_thinned), [], []
+    listen, parts, found = listen or listening(module), [], []
     for rows, new in batches(len(latents)):
         found = listen(variables, rows_of(latents, rows), rows_of(labels, rows))
-        parts.append([np.asarray(features)[:new] for _, features in found])
+        parts.append([_thinned(np.asarray(features)[:new]) for _, features in found])
     given = {np.ascontiguousarray(column).tobytes() for column in np.asarray(latents).T}
     layers: list[Layer] = []
     for (path, _), *same in zip(found, *parts, strict=True):
@@ -126,12 +134,12 @@ def hidden_layers(module: nn.Module, variables: Variables, latents: Any, labels:
     return layers
 
 
-def _thinned(features: jax.Array) -> jax.Array:
+def _thinned(features: np.ndarray) -> np.ndarray:
     """Return maps with at most 8x8 of their pixels, evenly spread; other features as they are."""
     if features.ndim != 4:
         return features
     steps = [-(-size // SIDE) for size in features.shape[1:3]]
-    return features[:, :: steps[0], :: steps[1]]
+    return features[:, :: steps[0], :: steps[1]].copy()  # a view would keep the whole
 
 
 def _is_hidden(features: np.ndarray, given: set[bytes], labels: Any) -> bool:
@@ -241,25 +249,33 @@ def _distance(images: jax.Array, base: jax.Array, place: Any) -> jax.Array:
 
 
 def dissect(
-    maps: Any, masks: Bool[np.ndarray, "n height width"], *, quantile: float = QUANTILE
+    maps: Any, masks: Bool[np.ndarray, "n height width"], *, quantile: float | None = QUANTILE
 ) -> Float[np.ndarray, " unit"]:
     """Return how well the places where each unit is active are those of a thing: intersection over union.
 
     Args:
         maps: what units are on images, ``[N, h, w, units]``; they are enlarged to the masks.
         masks: where the thing is, ``[N, H, W]``.
-        quantile: a unit is active where it is above this quantile of its own values.
+        quantile: a unit is active where it is above this quantile of its own values; None for as large a
+            share of the pixels as the masks have.
 
     Returns:
         IoU of each unit, 0 to 1, ``[units]``.
 
     References:
-        Bau et al. 2019.
+        Bau et al. 2019, eq. 1; the paper takes the threshold that tells most about the thing.
     """
     maps, masks = np.asarray(maps, np.float32), np.asarray(masks, bool)
+    quantile = 1 - float(masks.mean()) if quantile is None else quantile
     shared = []
     for unit in range(maps.shape[-1]):  # one at a time: all of them, enlarged, may not fit
-        values = maps[..., unit]
-        active = np.asarray(jax.image.resize(values, masks.shape, "linear")) > np.quantile(values, quantile)
+        active = active_places(maps[..., unit], masks.shape, quantile)
         shared.append((active & masks).sum() / max(1, (active | masks).sum()))
     return np.array(shared)
+
+
+def active_places(
+    values: Float[np.ndarray, "n h w"], shape: tuple[int, ...], quantile: float
+) -> Bool[np.ndarray, "n height width"]:
+    """Return where a unit's map, enlarged to a shape ``(N, H, W)``, is above a quantile of its own values."""
+    return np.asarray(jax.image.resize(values, shape, "linear")) > np.quantile(values, quantile)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from jaxgan.system import output
+from jaxgan.system.signals import stops_kept
 
 FAILED, USER_ERROR, PREEMPTED, INTERRUPTED = 1, 2, 75, 130
 
@@ -91,7 +92,8 @@ def exits(*failures: type[Exception], positional: Collection[str] = ()) -> Itera
         positional: arguments that the program takes by their place.
     """
     try:
-        yield
+        with stops_kept():
+            yield
     except UserError as error:
         advice = error.advice(sys.argv)
         output.write(

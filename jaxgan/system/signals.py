@@ -2,9 +2,14 @@
 
 import contextlib
 import signal
+import sys
 import threading
+from _thread import interrupt_main
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
+
+SOON = 0.1  # seconds after which a Ctrl-C that was dropped comes again
 
 
 class Preemption:
@@ -54,3 +59,26 @@ def listen() -> Iterator[Preemption]:
         yield stop
     finally:
         restore()
+
+
+@contextlib.contextmanager
+def stops_kept() -> Iterator[None]:
+    """Raise a Ctrl-C again that Python dropped.
+
+    The signal raises `KeyboardInterrupt` in whatever Python code runs. Where that is a callback of the
+    garbage collector, and JAX has one, Python reports "Exception ignored" and goes on.
+    """
+    before = sys.unraisablehook
+
+    def report(ignored: Any) -> None:
+        if not issubclass(ignored.exc_type, KeyboardInterrupt):
+            return before(ignored)
+        again = threading.Timer(SOON, interrupt_main)  # by then the callback has ended
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = report
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before

@@ -147,6 +147,7 @@ def test_mistakes_are_one_sentence_and_write_nothing(run, data, quick, tmp_path)
         ({"reference": "blur"}, "`reference` blur is unknown: there are nearest, reals, grey"),
         ({"regions": "9x9"}, "the images have 8x8 pixels, so a grid has 1x1 to 8x8 regions"),
         ({"n": 0}, "`n` must be at least 1"),
+        ({"masks": "things.npz"}, "`masks` things.npz has no effect without masks in `what`"),
         ({"seed": -1}, "`seed` must be at least 0"),
         ({"class_": "3"}, "has learned no classes"),
         ({"reference": "nearest"}, "`reference` nearest has nothing to compare with: .* `data` is missing"),

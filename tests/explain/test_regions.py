@@ -28,7 +28,8 @@ def test_grids_finer_than_pixels_are_refused(blocks):
 
 def test_the_command_line_names_grids():
     assert parse_grid(None, (28, 28, 1)) == (7, 7)
-    assert parse_grid(None, (8, 8, 1)) == (4, 4)
+    assert parse_grid(None, (8, 8, 1)) == (8, 8)
+    assert parse_grid(None, (9, 32, 1)) == (7, 7)
     assert parse_grid(None, (1, 1, 1)) == (1, 1)
     assert parse_grid("3x5", (8, 8, 1)) == (3, 5)
     assert parse_grid("4", (8, 8, 1)) == parse_grid((4, 4), (8, 8, 1)) == (4, 4)

@@ -1,5 +1,6 @@
 """The section on the critic: a planted defect is found, and the numbers are those of NumPy."""
 
+import dataclasses
 from pathlib import Path
 
 import flax.linen as nn
@@ -51,14 +52,13 @@ def subject(module=None, *, learned=None, held_out=None, n=3, **changes):
     }
     module = OneBlock() if module is None else module
     judge = Network(module, module.init(jax.random.key(0), jnp.zeros((1, *SHAPE)), train=False), description)
-    return Subject(
-        Path("run"), of_run, Network(None, {}, {"latent_dim": 2}), judge, learned, held_out, n, 0
-    )._replace(**changes)
+    maker = Network(None, {}, {"latent_dim": 2})
+    return dataclasses.replace(Subject(Path("run"), of_run, maker, judge, learned, held_out, n, 0), **changes)
 
 
 @pytest.fixture(scope="module")
 def section():
-    return critic_section(subject(learned=reals(REALS), held_out=reals(UNSEEN)))
+    return critic_section(subject(learned=reals(REALS), held_out=reals(UNSEEN)), regions="4x4")
 
 
 def test_the_planted_square_has_all_of_the_attribution(section):
@@ -170,7 +170,7 @@ def test_mistakes_are_one_sentence():
         ({"learned": None}, {}, "name them with `data`"),
     ):
         with pytest.raises(UserError, match=message):
-            critic_section(of_run._replace(**changes), **options)
+            critic_section(dataclasses.replace(of_run, **changes), **options)
 
 
 class Diverged(nn.Module):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_the_picture_has_a_direction_in_each_row_and_the_image_in_the_middle(sub
 
 @pytest.mark.slow
 def test_a_stylegan2_is_looked_at_in_w_and_in_z(subject):
-    section = latents_section(subject._replace(generator=generators.of_family("stylegan2")))
+    section = latents_section(dataclasses.replace(subject, generator=generators.of_family("stylegan2")))
     assert list(section.numbers) == ["w", "z"]
     assert "sefa" in section.numbers["w"]["unit_step"]
     assert "sefa" not in section.numbers["z"]["unit_step"]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import flax.linen as nn
@@ -60,16 +61,16 @@ def test_what_cannot_be_had_is_a_note(tmp_path):
     assert list(section.numbers["removed"]) == ["layer", "unit", "image"]
     assert "there is no discriminator to say what a unit does to the logit" in section.notes
     assert any("nothing names the classes" in note for note in section.notes)
-    section = units_section(subject._replace(generator=generators.network(Single(), 4)))
+    section = units_section(dataclasses.replace(subject, generator=generators.network(Single(), 4)))
     assert section.notes == ("units cannot be shown: the generator has no hidden layer",)
 
 
 @pytest.mark.slow
 def test_layers_that_cannot_be_listened_to_are_a_note_and_no_crash(subject):
     network = generators.network(Scanned(), 4)
-    (note,) = units_section(subject._replace(generator=network)).notes
+    (note,) = units_section(dataclasses.replace(subject, generator=network)).notes
     assert note.startswith("units cannot be shown: Scanned calls layers inside of a transformation")
-    section = latents_section(subject._replace(generator=network))
+    section = latents_section(dataclasses.replace(subject, generator=network))
     assert list(section.numbers["z"]["unit_step"]) == ["jacobian", "random"]
     assert len(section.notes) == 2
 
@@ -88,7 +89,7 @@ def test_classes_are_those_of_a_head_or_of_the_nearest_training_image(subject, t
         )
         classifier = classifier_of(own)
         assert classifier.name == expected
-    alone = classifier_of(own._replace(learned=None))
+    alone = classifier_of(dataclasses.replace(own, learned=None))
     assert alone.name == "the discriminator's head aux"
     space = space_of(own.generator)
     fakes = np.asarray(space.generate(space.draw(jax.random.key(0), None, 5)))

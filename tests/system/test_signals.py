@@ -1,6 +1,9 @@
+import gc
 import os
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
@@ -58,3 +61,37 @@ def test_nohup_keeps_its_meaning_and_a_run_in_the_background_takes_ctrl_c():
             assert stop
     finally:
         signal.signal(signal.SIGINT, interrupt)
+
+
+def test_a_stop_that_python_drops_in_a_callback_comes_again():
+    dropped = []
+
+    def callback(phase, information):  # as that of JAX, but slow enough to be interrupted
+        if not dropped:
+            dropped.append(phase)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    before = sys.unraisablehook
+    gc.callbacks.append(callback)
+    try:
+        with pytest.raises(KeyboardInterrupt), signals.stops_kept():
+            _ = gc.collect(), time.sleep(10)  # without the second stop this would go on to the end
+    finally:
+        gc.callbacks.remove(callback)
+    assert dropped == ["start"]
+    assert sys.unraisablehook is before
+
+
+def test_other_exceptions_that_python_ignores_are_reported_as_before(monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda ignored: seen.append(ignored.exc_type))
+
+    class Broken:
+        def __del__(self):
+            raise ValueError("in a destructor")
+
+    with signals.stops_kept():
+        del (each := [Broken()])[0]
+        assert each == []
+    assert seen == [ValueError]
