@@ -108,7 +108,7 @@ class Config:
     width: int = _networks(
         64,
         "channels next to the image (r3gan: a multiple of 8; biggan: a quarter or half; fastgan: at 128x128)",
-        only={"network": ("dcgan", "resnet", "sagan", "biggan", "fastgan", "r3gan", "stylegan2")},
+        only={"network": tuple(name for name in names.FAMILIES if name != "mlp")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(

@@ -25,7 +25,18 @@ from jaxgan.games.terms import (
     TopK,
 )
 from jaxgan.images import mirrored
-from jaxgan.networks import biggan, dcgan, encoders, fastgan, mlp, r3gan, resnet, sizes, stylegan2
+from jaxgan.networks import (
+    biggan,
+    biggan_deep,
+    dcgan,
+    encoders,
+    fastgan,
+    mlp,
+    r3gan,
+    resnet,
+    sizes,
+    stylegan2,
+)
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
 
@@ -178,6 +189,12 @@ def _biggan(
     return generator, discriminator
 
 
+def _biggan_deep(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    return biggan_deep.for_images(image_shape, config.width, num_classes=num_classes)
+
+
 def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
 
@@ -226,6 +243,12 @@ FAMILIES = {
     ),
     "biggan": Family(
         biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")
+    ),
+    "biggan_deep": Family(
+        biggan_deep.Generator,
+        biggan_deep.Discriminator,
+        _biggan_deep,
+        note_on=partial(sizes.note_on, "a BigGAN-deep"),
     ),
     "fastgan": Family(
         fastgan.Generator, fastgan.Discriminator, _fastgan, note_on=partial(sizes.note_on, "a FastGAN")
