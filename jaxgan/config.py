@@ -199,6 +199,7 @@ class Config:
         0.5, "smallest share of a batch's fakes in top_k", of="top_k", limits={"within": (0, 1)}
     )
     centering_weight: float = _term(0.01, "weight of centering", of="centering")
+    decoders_weight: float = _term(1.0, "weight of decoders (fastgan)", of="decoders")
     orthogonal_weight: float = _term(1e-4, "weight of orthogonal (its beta)", of="orthogonal")
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(

@@ -17,6 +17,7 @@ from jaxgan import augment, losses, penalties, updates
 from jaxgan.games.terms import (
     BalancedConsistency,
     Centering,
+    Decoders,
     LatentConsistency,
     LeCam,
     Orthogonal,
@@ -110,6 +111,7 @@ TERMS: dict[str, Callable[[Any, OfData], Term]] = {
     ),
     "top_k": lambda config, of_data: TopK(config.top_k_decay, config.top_k_least, of_data.epoch_steps),
     "centering": lambda config, of_data: Centering(config.centering_weight),
+    "decoders": lambda config, of_data: Decoders(config.decoders_weight),
     "orthogonal": lambda config, of_data: Orthogonal(
         partial(penalties.orthogonal, weight=config.orthogonal_weight)
     ),
@@ -203,7 +205,8 @@ def _fastgan(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
     norm = "batch" if config.discriminator_norm == "batch" else "none"  # all have spectral normalization
-    return fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
+    generator, judge = fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
+    return generator, judge.clone(decoders="decoders" in config.terms)
 
 
 def _stylegan2(

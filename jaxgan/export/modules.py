@@ -11,14 +11,17 @@ from typing import Any
 import flax.linen as nn
 
 from jaxgan.names import FAMILIES
-from jaxgan.networks import dcgan, tables
+from jaxgan.networks import dcgan, fastgan, tables
 from jaxgan.networks.encoders import PairDiscriminator
 from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import TRANSLATORS
 from jaxgan.system.errors import UserError
 
 CUSTOM = "custom"
-_ADDED: dict[type[nn.Module], tuple[str, ...]] = {dcgan.Generator: ("hidden",)}
+_ADDED: dict[type[nn.Module], tuple[str, ...]] = {
+    dcgan.Generator: ("hidden",),
+    fastgan.Discriminator: ("decoders",),
+}
 """Fields that came after version 1 of the format, left out where they have their default: older versions
 read the file then."""
 _NOT_OPTIONS = ("parent", "name", "image_shape", "num_classes", "axis_name")
