@@ -200,6 +200,9 @@ class Config:
     )
     centering_weight: float = _term(0.01, "weight of centering", of="centering")
     decoders_weight: float = _term(1.0, "weight of decoders (fastgan)", of="decoders")
+    gradient_normalization_decay: float = _term(
+        0.9, "decay per step of gradient_normalization's mean", of="gradient_normalization", limits=DECAY
+    )
     orthogonal_weight: float = _term(1e-4, "weight of orthogonal (its beta)", of="orthogonal")
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(

@@ -18,6 +18,7 @@ from jaxgan.games.terms import (
     BalancedConsistency,
     Centering,
     Decoders,
+    GradientNormalization,
     LatentConsistency,
     LeCam,
     Orthogonal,
@@ -112,6 +113,9 @@ TERMS: dict[str, Callable[[Any, OfData], Term]] = {
     "top_k": lambda config, of_data: TopK(config.top_k_decay, config.top_k_least, of_data.epoch_steps),
     "centering": lambda config, of_data: Centering(config.centering_weight),
     "decoders": lambda config, of_data: Decoders(config.decoders_weight),
+    "gradient_normalization": lambda config, of_data: GradientNormalization(
+        config.gradient_normalization_decay
+    ),
     "orthogonal": lambda config, of_data: Orthogonal(
         partial(penalties.orthogonal, weight=config.orthogonal_weight)
     ),

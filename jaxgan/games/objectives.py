@@ -95,7 +95,7 @@ def generator_objective(game: Game, params, state: GANState, turn: Turn) -> Obje
     real_logits, fake_logits = _whole_batch(game, (real.logits.reshape(-1), fake.logits.reshape(-1)))
     losses = game.adversary(real_logits, fake_logits)
     for term in game.terms:
-        losses = term.weigh(losses, fake_logits, state.step)
+        losses = term.weigh(losses, fake_logits, state.step, state.terms.get(term.NAME, {}))
     value = mean(losses, len(fake_logits), "the generator's loss is one number for each example")
     critic = _critic(game, discriminator, labels, keys, (see_real, see_fake))
     context = _context(game, state, turn, play, (real, fake), (variables, discriminator), (critic, seen))

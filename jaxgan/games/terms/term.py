@@ -97,7 +97,9 @@ class Term:
         """Return what the generator minimizes besides."""
         return Added()
 
-    def weigh(self, losses: jax.Array, fake_logits: jax.Array, step: Any) -> jax.Array:
+    def weigh(
+        self, losses: jax.Array, fake_logits: jax.Array, step: Any, memory: Mapping[str, jax.Array] = EMPTY
+    ) -> jax.Array:
         """Return the generator's adversarial losses of all logits, ``[n]``, with other weights."""
         return losses
 
