@@ -107,7 +107,8 @@ class Config:
     network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
         64,
-        "channels next to the image (r3gan: a multiple of 8; biggan: a quarter or half; fastgan: at 128x128)",
+        "channels next to the image (r3gan: a multiple of 8; biggan, biggan_deep: a quarter or half; "
+        "fastgan: at 128x128)",
         only={"network": tuple(name for name in names.FAMILIES if name != "mlp")},
         **COUNT,
     )

@@ -41,6 +41,10 @@ def generator(source: Source) -> Plan:
     side = side_of(outputs, base)
     image_channels = source.shape("output_layer.2.weight", 4)[0]
     classes, shared = source.shape("shared.weight", 2)
+    if first <= shared:
+        raise OtherNetworkError(
+            f"its first layer takes {first} numbers, and the embedding alone has {shared}"
+        )
     attention = [stage for stage in range(stages) if f"{last[stage]}.1.theta.weight" in source]
     image_shape = side * 2**stages, side * 2**stages, image_channels
     entries = generator_ends(source, base, side)
