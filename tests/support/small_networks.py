@@ -17,8 +17,8 @@ def pair(name, num_classes=None):
             4, (1, 1), 1, num_classes
         )
     if name == "biggan_deep":
-        return biggan_deep.Generator(SHAPE, 4, (2, 1), num_classes, shared=3), biggan_deep.Discriminator(
-            4, (1, 2), 1, num_classes
+        return biggan_deep.Generator(SHAPE, 16, (2, 1), num_classes, shared=3), biggan_deep.Discriminator(
+            16, (1, 2), 1, num_classes
         )
     if name == "fastgan":
         discriminator = fastgan.Discriminator(2, 1, small=False, norm="none", num_classes=num_classes)
