@@ -23,6 +23,7 @@ NETWORKS = {
     "sagan_32": Config(network="sagan", image_size=32, channels=3, batch_size=16, width=64),
     "fastgan_64": Config(network="fastgan", image_size=64, channels=3, batch_size=8, width=32),
     "biggan_32": Config(network="biggan", image_size=32, channels=3, batch_size=16, width=32),
+    "biggan_deep_32": Config(network="biggan_deep", image_size=32, channels=3, batch_size=16, width=32),
 }
 
 

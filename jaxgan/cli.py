@@ -191,7 +191,7 @@ def sample(
         n: number of images or rows.
         seed: seed of the latents; image i is the same whatever n is.
         class_: classes to draw by name or number, with commas between; None for all of them in turn.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
+        truncation: 0 to 1, less is less variety and better images; stylegan2, biggan and biggan_deep have it.
         standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
             running averages of training; for a generator with batch normalization.
         where: what rows of a table are to be, such as sex=female or age>=40. The option may come several
@@ -304,7 +304,7 @@ def interpolate(
         rows: number of walks; a conditional generator makes each in the next class.
         steps: number of images of a walk, both ends included.
         seed: seed of the latents.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
+        truncation: 0 to 1, less is less variety and better images; stylegan2, biggan and biggan_deep have it.
         out: a .png.
         gif: write an animation of the walks too, beside the picture.
         video: an .mp4 or a .gif of the walks, there and back in four seconds; an .mp4 needs jaxgan[video].

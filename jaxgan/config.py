@@ -107,8 +107,9 @@ class Config:
     network: str = _networks("mlp", "network family of both players", choices=names.FAMILIES)
     width: int = _networks(
         64,
-        "channels next to the image (r3gan: a multiple of 8; biggan: a quarter or half; fastgan: at 128x128)",
-        only={"network": ("dcgan", "resnet", "sagan", "biggan", "fastgan", "r3gan", "stylegan2")},
+        "channels next to the image (r3gan: a multiple of 8; biggan, biggan_deep: a quarter or half; "
+        "fastgan: at 128x128)",
+        only={"network": tuple(name for name in names.FAMILIES if name != "mlp")},
         **COUNT,
     )
     hidden: tuple[int, ...] | None = _networks(
@@ -199,6 +200,10 @@ class Config:
         0.5, "smallest share of a batch's fakes in top_k", of="top_k", limits={"within": (0, 1)}
     )
     centering_weight: float = _term(0.01, "weight of centering", of="centering")
+    decoders_weight: float = _term(1.0, "weight of decoders (fastgan)", of="decoders")
+    gradient_normalization_decay: float = _term(
+        0.9, "decay per step of gradient_normalization's mean", of="gradient_normalization", limits=DECAY
+    )
     orthogonal_weight: float = _term(1e-4, "weight of orthogonal (its beta)", of="orthogonal")
     d_steps: int = _game(1, "discriminator updates per generator update, each on fresh images", **COUNT)
     update: str = _game(

@@ -17,6 +17,8 @@ from jaxgan import augment, losses, penalties, updates
 from jaxgan.games.terms import (
     BalancedConsistency,
     Centering,
+    Decoders,
+    GradientNormalization,
     LatentConsistency,
     LeCam,
     Orthogonal,
@@ -25,7 +27,18 @@ from jaxgan.games.terms import (
     TopK,
 )
 from jaxgan.images import mirrored
-from jaxgan.networks import biggan, dcgan, encoders, fastgan, mlp, r3gan, resnet, sizes, stylegan2
+from jaxgan.networks import (
+    biggan,
+    biggan_deep,
+    dcgan,
+    encoders,
+    fastgan,
+    mlp,
+    r3gan,
+    resnet,
+    sizes,
+    stylegan2,
+)
 from jaxgan.rules import GAMES
 from jaxgan.system.errors import UserError
 
@@ -99,6 +112,10 @@ TERMS: dict[str, Callable[[Any, OfData], Term]] = {
     ),
     "top_k": lambda config, of_data: TopK(config.top_k_decay, config.top_k_least, of_data.epoch_steps),
     "centering": lambda config, of_data: Centering(config.centering_weight),
+    "decoders": lambda config, of_data: Decoders(config.decoders_weight),
+    "gradient_normalization": lambda config, of_data: GradientNormalization(
+        config.gradient_normalization_decay
+    ),
     "orthogonal": lambda config, of_data: Orthogonal(
         partial(penalties.orthogonal, weight=config.orthogonal_weight)
     ),
@@ -181,6 +198,12 @@ def _biggan(
     return generator, discriminator
 
 
+def _biggan_deep(
+    config: Any, image_shape: tuple[int, ...], num_classes: int | None
+) -> tuple[nn.Module, nn.Module]:
+    return biggan_deep.for_images(image_shape, config.width, num_classes=num_classes)
+
+
 def _r3gan(config: Any, image_shape: tuple[int, ...], num_classes: int | None) -> tuple[nn.Module, nn.Module]:
     return r3gan.for_images(image_shape, config.width, num_classes=num_classes)
 
@@ -189,7 +212,8 @@ def _fastgan(
     config: Any, image_shape: tuple[int, ...], num_classes: int | None
 ) -> tuple[nn.Module, nn.Module]:
     norm = "batch" if config.discriminator_norm == "batch" else "none"  # all have spectral normalization
-    return fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
+    generator, judge = fastgan.for_images(image_shape, config.width, norm=norm, num_classes=num_classes)
+    return generator, judge.clone(decoders="decoders" in config.terms)
 
 
 def _stylegan2(
@@ -229,6 +253,12 @@ FAMILIES = {
     ),
     "biggan": Family(
         biggan.Generator, biggan.Discriminator, _biggan, note_on=partial(sizes.note_on, "a BigGAN")
+    ),
+    "biggan_deep": Family(
+        biggan_deep.Generator,
+        biggan_deep.Discriminator,
+        _biggan_deep,
+        note_on=partial(sizes.note_on, "a BigGAN-deep"),
     ),
     "fastgan": Family(
         fastgan.Generator, fastgan.Discriminator, _fastgan, note_on=partial(sizes.note_on, "a FastGAN")

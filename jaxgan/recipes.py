@@ -235,7 +235,7 @@ def _r3gan_width(facts: Facts) -> int:
 
 
 def _fastgan(facts: Facts) -> dict[str, Any]:
-    """Liu et al. 2021, by its code; the decoders are left out."""
+    """Liu et al. 2021, by its code; its decoders (the term `decoders`) are left out."""
     settings: dict[str, Any] = {
         "network": "fastgan",
         "discriminator_norm": "batch",

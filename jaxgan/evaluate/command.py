@@ -96,7 +96,7 @@ def evaluate(
             it is the number of fakes alone; None for as many as there are training images. Of a table it is
             the number of synthetic rows; None for as many as there are training rows.
         seed: the seed of the latents.
-        truncation: 0 to 1, where less is less variety and better images; stylegan2 and biggan have it.
+        truncation: 0 to 1, less is less variety and better images; stylegan2, biggan and biggan_deep have it.
         standing_statistics: number of fresh batches that batch statistics are averaged over, in place of the
             running averages of training; for a generator with batch normalization.
         extractor: the network that computes features: digits-cnn, mnist-cnn, fashion-mnist-cnn, own (a

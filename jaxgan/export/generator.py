@@ -22,7 +22,7 @@ from jaxgan.export.safetensors import (
     write,
 )
 from jaxgan.names import FAMILIES
-from jaxgan.networks import biggan
+from jaxgan.networks import biggan, biggan_deep
 from jaxgan.prior import Prior, normal
 from jaxgan.sampling import drawing, truncates
 from jaxgan.state import Variables
@@ -262,7 +262,7 @@ def check_truncation(
             f"it needs one of {' or '.join(names)}"
         )
     prior = prior_of(description)
-    if kind is biggan.Generator and prior != normal(prior.size):
+    if kind in (biggan.Generator, biggan_deep.Generator) and prior != normal(prior.size):
         blocks = ", ".join(f"{name} {length}" for name, length in prior.blocks)
         raise UserError(
             f"`truncation` {truncation} of a BigGAN takes normal latents, and this generator has {blocks}: "

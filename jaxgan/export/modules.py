@@ -11,7 +11,7 @@ from typing import Any
 import flax.linen as nn
 
 from jaxgan.names import FAMILIES
-from jaxgan.networks import dcgan, tables
+from jaxgan.networks import dcgan, fastgan, tables
 from jaxgan.networks.encoders import ConvEncoder, PairDiscriminator
 from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import TRANSLATORS
@@ -21,6 +21,7 @@ CUSTOM = "custom"
 _ADDED: dict[type[nn.Module], tuple[str, ...]] = {
     dcgan.Generator: ("hidden",),
     ConvEncoder: ("most_channels",),
+    fastgan.Discriminator: ("decoders",),
 }
 """Fields that came after version 1 of the format, left out where they have their default: older versions
 read the file then."""

@@ -13,7 +13,18 @@ import jax.numpy as jnp
 
 from jaxgan.games.base import Game
 from jaxgan.games.terms.term import Added, Context, Term
-from jaxgan.games.turn import Augmentation, Critic, Objective, Play, Terms, Turn, UpdateKeys, Verdict, View
+from jaxgan.games.turn import (
+    Augmentation,
+    Critic,
+    Objective,
+    Play,
+    Shown,
+    Terms,
+    Turn,
+    UpdateKeys,
+    Verdict,
+    View,
+)
 from jaxgan.state import GANState, Variables
 from jaxgan.system.pieces import check_array, mean
 
@@ -34,7 +45,8 @@ def discriminator_objective(game: Game, params, state: GANState, turn: Turn, pla
     keys, labels = turn.keys, game.judged_labels(turn)
     see_real, see_fake = _views(game, turn, keys, state)
     before = {"params": params, **state.discriminator.collections}
-    real, after = game.judge(before, see_real(play.real), labels, keys.real)
+    seen = see_real(play.real)
+    real, after = game.judge(before, seen, labels, keys.real)
     fake, after = game.judge({"params": params, **after}, see_fake(play.fake), labels, keys.fake)
     real_logits, fake_logits = _whole_batch(game, (real.logits.reshape(-1), fake.logits.reshape(-1)))
     losses = game.loss.discriminator(real_logits, fake_logits)
@@ -46,7 +58,7 @@ def discriminator_objective(game: Game, params, state: GANState, turn: Turn, pla
         penalties = game.penalty(critic, play.real, play.fake, keys=shown_keys, step=state.step)
         penalty = mean(penalties, len(shown_keys), "the penalty returns one number for each example")
     generator = state.generator.variables
-    context = _context(game, state, turn, play, (real, fake), (generator, before), critic)
+    context = _context(game, state, turn, play, (real, fake), (generator, before), (critic, seen))
     added = [term.discriminator(context(i, term)) for i, term in enumerate(game.all_terms)]
     terms = _means(game.discriminator_losses(real, fake, play, turn), len(turn.real), added)
     metrics = {
@@ -77,15 +89,16 @@ def generator_objective(game: Game, params, state: GANState, turn: Turn) -> Obje
     variables, discriminator = {**state.generator.variables, "params": params}, state.discriminator.variables
     play, after = game.play(variables, turn, keys.generator, state.latent_dim)
     see_real, see_fake = _views(game, turn, keys, state)
-    real, _ = game.judge(discriminator, see_real(play.real), labels, keys.real)
+    seen = see_real(play.real)
+    real, _ = game.judge(discriminator, seen, labels, keys.real)
     fake, _ = game.judge(discriminator, see_fake(play.fake), labels, keys.fake)
     real_logits, fake_logits = _whole_batch(game, (real.logits.reshape(-1), fake.logits.reshape(-1)))
     losses = game.adversary(real_logits, fake_logits)
     for term in game.terms:
-        losses = term.weigh(losses, fake_logits, state.step)
+        losses = term.weigh(losses, fake_logits, state.step, state.terms.get(term.NAME, {}))
     value = mean(losses, len(fake_logits), "the generator's loss is one number for each example")
     critic = _critic(game, discriminator, labels, keys, (see_real, see_fake))
-    context = _context(game, state, turn, play, (real, fake), (variables, discriminator), critic)
+    context = _context(game, state, turn, play, (real, fake), (variables, discriminator), (critic, seen))
     added = [term.generator(context(i, term)) for i, term in enumerate(game.all_terms)]
     terms = _means(game.generator_losses(real, fake, play, turn), len(turn.real), added)
     after = {name: value for name, value in after.items() if name != "params"}
@@ -100,13 +113,14 @@ def _context(
     play: Play,
     verdicts: tuple[Verdict, Verdict],
     variables: tuple[Variables, Variables],
-    critic: Critic,
+    judged: tuple[Critic, Shown],
 ) -> Callable[[int, Term], Context]:
     """Return what each of the game's terms, by its place, sees of a turn."""
+    critic, seen = judged
 
     def of_term(place: int, term: Term) -> Context:
         key, memory = jax.random.fold_in(turn.keys.terms, place), state.terms.get(term.NAME, {})
-        about = critic, key, state.latent_dim, state.step, memory
+        about = critic, key, state.latent_dim, state.step, memory, seen
         return Context(game, turn, play, *verdicts, *variables, *about)
 
     return of_term

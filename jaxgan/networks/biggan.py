@@ -27,7 +27,7 @@ References:
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -88,7 +88,7 @@ class Generator(nn.Module):
     axis_name: str | None = None
 
     def __post_init__(self) -> None:
-        _check_channels(self)
+        _check(self)
         blocks = range(len(self.multipliers) - 1)
         sizes.check_halvings(self.image_shape, len(blocks))
         sizes.check_attention(self.attention, [self.image_shape[0] // 2**block for block in reversed(blocks)])
@@ -116,10 +116,7 @@ class Generator(nn.Module):
         Raises:
             ValueError: if the latents are too short for their chunks, or `truncation` is given in training.
         """
-        if truncation is not None:
-            if train:
-                raise ValueError("truncation is for drawing: it takes train=False")
-            latents = truncated(latents, truncation)
+        latents = limited(latents, truncation, train=train)
         init = _INITIALIZERS[self.initializer]
         apply = partial(apply_layer, spectral=True, train=train)
         classes = encode_labels(labels, self.num_classes, latents.dtype)
@@ -171,7 +168,7 @@ class Discriminator(nn.Module):
     heads: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_channels(self)
+        _check(self)
         resnet.check_down(self.down, len(self.multipliers))
         super().__post_init__()
 
@@ -222,11 +219,14 @@ def _normalize(network: Generator, vectors: Sequence[jax.Array], train: bool, ma
     return layer(maps, jnp.concatenate(vectors, axis=-1), train=train)
 
 
-def _check_channels(network: Generator | Discriminator) -> None:
-    if network.width < 1 or not network.multipliers or min(network.multipliers) < 1:
-        raise ValueError(
-            f"width and multipliers are at least 1, got {network.width} and {tuple(network.multipliers)}"
-        )
+def check_channels(width: int, multipliers: Sequence[int]) -> None:
+    """Raise `ValueError` unless a width and multipliers make channels."""
+    if width < 1 or not multipliers or min(multipliers) < 1:
+        raise ValueError(f"width and multipliers are at least 1, got {width} and {tuple(multipliers)}")
+
+
+def _check(network: Generator | Discriminator) -> None:
+    check_channels(network.width, network.multipliers)
     if network.initializer not in _INITIALIZERS:
         raise ValueError(f"initializer is 'orthogonal' or 'normal', got {network.initializer!r}")
 
@@ -267,6 +267,19 @@ def truncated(latents: Float[Array, "*batch latent"], threshold: Any) -> Float[A
     share = jax.scipy.special.erf(threshold / root)  # of a normal distribution within the threshold
     values = root * jax.scipy.special.erfinv(share * jax.scipy.special.erf(wide / root))
     return jnp.clip(values, -threshold, threshold).astype(latents.dtype)  # past it by rounding
+
+
+def limited(latents: Float[Array, "*batch latent"], truncation: Any, *, train: bool):
+    """Return the latents of a generator's call: with a truncation, `truncated` ones.
+
+    Raises:
+        ValueError: if there is a truncation in training.
+    """
+    if truncation is None:
+        return latents
+    if train:
+        raise ValueError("truncation is for drawing: it takes train=False")
+    return truncated(latents, truncation)
 
 
 Networks = tuple[Generator, Discriminator]
@@ -311,25 +324,56 @@ def for_images(image_shape: tuple[int, ...], width: int, *, num_classes: int | N
     Raises:
         UserError: if the images cannot be halved, or `width` is below 1.
     """
+    scale = scale_of("a BigGAN", image_shape, width)
+    fields: dict[str, Any] = {"num_classes": num_classes}
+    if scale.is_small:
+        fields["initializer"] = "normal"
+        generator = Generator(image_shape, width, scale.generator, chunks=False, shared=None, **fields)
+        return generator, Discriminator(width, scale.discriminator, scale.down, **fields)
+    fields["attention"] = scale.attention
+    return (
+        Generator(image_shape, width, scale.generator, **fields),
+        Discriminator(width, scale.discriminator, scale.down, plain_shortcuts=scale.down >= 7, **fields),
+    )
+
+
+class Scale(NamedTuple):
+    """How the networks for images of some size are scaled.
+
+    Attributes:
+        generator: multipliers of the generator, of the base and of each stage that doubles the maps.
+        discriminator: multipliers of the discriminator, from the image on.
+        down: number of the discriminator's stages that halve the maps.
+        attention: heights of maps that have attention.
+        is_small: whether the images have up to 32 pixels.
+    """
+
+    generator: tuple[int, ...]
+    discriminator: tuple[int, ...]
+    down: int
+    attention: tuple[int, ...]
+    is_small: bool
+
+
+def scale_of(title: str, image_shape: tuple[int, ...], width: int) -> Scale:
+    """Return how the networks for images of some size are scaled, as `for_images` says.
+
+    Args:
+        title: what the networks are, such as "a BigGAN".
+        image_shape: ``(height, width, channels)`` of one image.
+        width: channels in units of the multipliers.
+
+    Raises:
+        UserError: if the images cannot be halved, or `width` is below 1.
+    """
     if width < 1:
-        raise UserError(f"`width` of a BigGAN is at least 1, got {width}")
-    count = sizes.require_halvings("a BigGAN", image_shape)
+        raise UserError(f"`width` of {title} is at least 1, got {width}")
+    count = sizes.require_halvings(title, image_shape)
     if min(image_shape[:2]) <= 32:
-        small: dict[str, Any] = {"num_classes": num_classes, "initializer": "normal"}
-        return (
-            Generator(image_shape, width, (4,) * (count + 1), chunks=False, shared=None, **small),
-            Discriminator(width, (4,) * 4, min(2, count), **small),
-        )
+        return Scale((4,) * (count + 1), (4,) * 4, min(2, count), (), True)
     generator, discriminator = _MULTIPLIERS[min(max(count, 4), 7)]
     further = (1,) * (count - 7)  # of images beyond those of the paper
-    halved = [
-        block for block in range(1, count) if math.prod(image_shape[:2]) // 4**block <= _LARGEST_ATTENTION
-    ]
-    fields: dict[str, Any] = {
-        "num_classes": num_classes,
-        "attention": tuple(image_shape[0] // 2**block for block in halved[:1]),
-    }
-    return (
-        Generator(image_shape, width, (generator + further)[-(count + 1) :], **fields),
-        Discriminator(width, further + discriminator, count, plain_shortcuts=count >= 7, **fields),
-    )
+    area = math.prod(image_shape[:2])
+    halved = [block for block in range(1, count) if area // 4**block <= _LARGEST_ATTENTION]
+    attention = tuple(image_shape[0] // 2**block for block in halved[:1])
+    return Scale((generator + further)[-(count + 1) :], further + discriminator, count, attention, False)

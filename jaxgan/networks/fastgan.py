@@ -26,7 +26,8 @@ larger images to stage 6. From 256x256 on, a second judge sees the images at 128
 The paper's latents have length 256. It differs in three ways, which belong to its game. Its generator makes a
 second image for the second judge (`small`); here the judge sees the mean of pixels. Its loss counts each
 patch by itself; here an image's logit is the mean of its patches, unless `patches` asks for them. Its
-discriminator learns to rebuild real images by three decoders, which are not here.
+discriminator also learns to rebuild real images by three decoders. They are here with `decoders`, and the
+term `jaxgan.games.terms.Decoders` compares what they make with the images.
 
 References:
     Liu et al. 2021, Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis,
@@ -54,6 +55,7 @@ _GENERATOR = (16, 8, 4, 2, 2, 1, 1 / 2, 1 / 4, 1 / 8)  # channels by stage, in u
 _DISCRIMINATOR = (16, 8, 4, 2, 1, 1 / 2, 1 / 4, 1 / 8)  # the same, from the last maps on
 _SMALL = 5  # the stage of the second judge's images
 _GATES = {4: 0, 5: 1, 6: 2, 7: 3}  # of the generator: the stage that a gate is made of
+_DOUBLINGS = 4  # largest number of a decoder's
 _BLOCKS = 5  # largest number of the discriminator's blocks
 _EMBEDDING = 64  # numbers that the generator makes of a label
 _init = nn.initializers.normal(0.02)
@@ -61,7 +63,7 @@ _conv = partial(Conv, use_bias=False, kernel_init=_init)
 _leaky_relu = partial(jax.nn.leaky_relu, negative_slope=0.2)
 
 
-def _channels(width: int, multiplier: float) -> int:
+def _channels(width: float, multiplier: float) -> int:
     return max(1, int(width * multiplier))
 
 
@@ -222,6 +224,8 @@ class Discriminator(nn.Module):
         patches: whether to return the logits of all patches, ``[B, n]``, in place of their mean.
         heads: widths of further layers on the last features; the last width is the number of values that are
             read from an image, such as codes or classes. ``()`` for a network without.
+        decoders: whether there are decoders, which rebuild images: one of the last maps, one of a quarter of
+            those before, and one of the last maps of the second judge.
         axis_name: mapped axis over which batch statistics are averaged (`make_train_step` sets it).
 
     Raises:
@@ -236,6 +240,7 @@ class Discriminator(nn.Module):
     num_classes: int | None = None
     patches: bool = False
     heads: tuple[int, ...] = ()
+    decoders: bool = False
     axis_name: str | None = None
 
     def __post_init__(self) -> None:
@@ -258,6 +263,7 @@ class Discriminator(nn.Module):
         train: bool,
         small: Float[Array, "batch rows columns channel"] | None = None,
         features: bool = False,
+        quarters: Int[Array, " batch"] | None = None,
     ):
         """Return logits ``[B]``, or with heads ``(logits, read)``.
 
@@ -267,6 +273,10 @@ class Discriminator(nn.Module):
             train: whether to normalize by the batch, and to update running averages and power iterations.
             small: the images of the second judge; None for means of the images' pixels.
             features: whether to return the activations of each block instead, from the image on, as a tuple.
+            quarters: for a network with decoders, which quarter of each image is rebuilt by itself
+                (`quarter`). Given, the call returns pairs of rebuilt images and the images that they should
+                be, all in [-1, 1], in the place of logits. They have half the sides of the image, or at most
+                16 times those of the last maps.
         """
         halvings = self.stem + self.blocks
         sizes.check_halvings(images.shape[1:], halvings)
@@ -324,7 +334,43 @@ class Discriminator(nn.Module):
         read = heads(self.heads, pixels, apply)
         if features:
             return tuple(stages[1:])
+        if self.decoders and (quarters is not None or self.is_initializing()):
+            places = jnp.zeros(len(images), jnp.int32) if quarters is None else quarters
+            doublings = min(_DOUBLINGS, halvings - 1)
+
+            def decode(maps: jax.Array, name: str) -> jax.Array:
+                for i in range(doublings):
+                    channels = 2 * _channels(self.width / 2, _GENERATOR[2 + i])
+                    layer = UpsampleConv(
+                        channels, (3, 3), use_bias=False, kernel_init=_init, name=f"{name}_{i}"
+                    )
+                    maps = nn.glu(_normalize(self, apply(layer, maps), f"{name}_{i}", train=train))
+                return jnp.tanh(apply(_conv(images.shape[-1], (3, 3), name=f"{name}_image"), maps))
+
+            part, whole = quarter(images, places), images
+            for _ in range(halvings - 1 - doublings):
+                part, whole = mean_pool(part), mean_pool(whole)
+            whole = mean_pool(whole)
+            pairs = [(decode(stages[-1], "decode"), whole)]
+            pairs += [(decode(quarter(stages[-2], places), "decode_quarter"), part)]
+            if self.small and small is not None:
+                pairs += [(decode(small, "decode_small"), whole)]
+            if quarters is not None:
+                return tuple(pairs)
         return logits if read is None else (logits, read)
+
+
+def quarter(maps: Maps, places: Int[Array, " batch"]) -> Float[Array, "batch rows columns channel"]:
+    """Return one quarter of each example's maps, ``[B, H / 2, W / 2, C]``.
+
+    Args:
+        maps: ``[B, H, W, C]``, of even H and W.
+        places: which quarter, 0 to 3: upper left, upper right, lower left, lower right.
+    """
+    batch, height, width, channels = maps.shape
+    parts = maps.reshape(batch, 2, height // 2, 2, width // 2, channels).swapaxes(2, 3)
+    parts = parts.reshape(batch, 4, height // 2, width // 2, channels)
+    return jnp.take_along_axis(parts, places[:, None, None, None, None], axis=1)[:, 0]
 
 
 def _normalize(network: Generator | Discriminator, maps: jax.Array, name: str, *, train: bool) -> jax.Array:

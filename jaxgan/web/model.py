@@ -12,7 +12,7 @@ from jaxgan.explain.methods import directions_of
 from jaxgan.explain.space import has_w, space_of
 from jaxgan.export import Network, check_truncation
 from jaxgan.export.portable import Array, Portable
-from jaxgan.networks import biggan
+from jaxgan.networks import biggan, biggan_deep
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
@@ -83,10 +83,10 @@ def _whole_truncation(generator: Network) -> float | None:
     """Return the truncation at which a generator's images are as they are; None where it has none."""
     if has_w(generator.module):
         return 1.0
-    if not isinstance(generator.module, biggan.Generator):
+    if not isinstance(generator.module, biggan.Generator | biggan_deep.Generator):
         return None
     try:
-        check_truncation(1.0, generator.description, biggan.Generator)
+        check_truncation(1.0, generator.description, type(generator.module))
     except UserError:  # its latents are not normal
         return None
     return _LARGEST

@@ -13,6 +13,7 @@ from jaxgan.evaluate import METRICS
 from jaxgan.evaluate.scores import Evidence
 from jaxgan.features import Extractor
 from jaxgan.names import SCHEDULES
+from jaxgan.networks import r3gan
 from jaxgan.run.labels import labels_of
 
 
@@ -37,6 +38,9 @@ def test_the_recipes(stacked_mnist):
         other = stacked_mnist.config_of(dataclasses.replace(settings, recipe=recipe, width=8)).check()
         assert other.learning_rate_schedule == "constant"
     assert stacked_mnist.lazy_penalty(dataclasses.replace(settings, recipe="dcgan")) is None
+    blocks = dataclasses.replace(settings, recipe="r3gan_blocks", width=64)
+    assert stacked_mnist.config_of(blocks) == config
+    assert stacked_mnist.modules(blocks) == r3gan.for_images((28, 28, 3), 64)
 
 
 def test_a_run_remembers_how_often_the_penalty_is_computed(stacked_mnist):

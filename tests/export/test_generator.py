@@ -44,6 +44,7 @@ def save(folder, generator, *, num_classes=None, image_shape=(8, 8, 1)):
                 (dcgan.Generator((8, 8, 1), 4), None),
                 (small_networks.pair("resnet", 3)[0].clone(attention=(8,), spectral=True), 3),
                 (small_networks.pair("biggan", 3)[0], 3),
+                (small_networks.pair("biggan_deep", 3)[0], 3),
                 (small_networks.pair("fastgan", 3)[0], 3),
                 (small_networks.pair("r3gan", 3)[0], 3),
                 (stylegan2.Generator((8, 8, 1), 16, 2, 1, 3, "resnet", mixing=0.5, num_classes=3), 3),

@@ -49,7 +49,11 @@ def test_they_are_the_means_of_the_batches_statistics_for_any_decay(momentum):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "num_classes"),
-    [(dcgan.Generator((8, 8, 1), 2), None), (small_networks.pair("biggan", 3)[0], 3)],
+    [
+        (dcgan.Generator((8, 8, 1), 2), None),
+        (small_networks.pair("biggan", 3)[0], 3),
+        (small_networks.pair("biggan_deep")[0], None),
+    ],
 )
 def test_with_them_images_of_a_batch_are_nearly_those_of_training(module, num_classes):
     """A batch normalized by itself has other statistics than many batches, by its size's noise only."""

@@ -69,7 +69,10 @@ def generator(z, *, train, width, base, doublings, noise=False, classes=None, sq
     return images_out(torch.tanh(images) if squash else images)
 
 
-def discriminator(images, *, train, width, blocks, stem, is_normalized=True, classes=None, judges=2):
+def discriminator(
+    images, *, train, width, blocks, stem, is_normalized=True, classes=None, judges=2, quarters=()
+):
+    """With `quarters`, return what the decoders rebuild, side by side."""
     top, images = Scope(train=train, spectral=True), images.permute(0, 3, 1, 2)
     stages_of = [16 * width, *(max(1, int(width * times)) for times in DISCRIMINATOR)]
 
@@ -101,7 +104,22 @@ def discriminator(images, *, train, width, blocks, stem, is_normalized=True, cla
         for i, stage in enumerate(range(blocks, 1, -1)):
             x = conv(x, stage, 4, f"small_{i}", normal=i > 0)
         logits = torch.cat([logits, judge(x, "small_logits")], dim=1)
-    return logits
+
+    def decode(maps, name):
+        for i, times in enumerate((4, 2, 2, 1)[: blocks + stem - 1]):
+            maps = functional.interpolate(maps, scale_factor=2)
+            maps = top.conv(maps, width * times, name=f"{name}_{i}", bias=False)
+            maps = functional.glu(norm(top, maps, f"{name}_{i}", is_normalized), dim=1)
+        return torch.tanh(top.conv(maps, images.shape[1], name=f"{name}_image", bias=False)).flatten(1)
+
+    if not quarters:
+        return logits
+    halves = [
+        maps.chunk(2, dim=2)[place // 2] for maps, place in zip(stages[-2].split(1), quarters, strict=True)
+    ]
+    parts = torch.cat([maps.chunk(2, dim=3)[place % 2] for maps, place in zip(halves, quarters, strict=True)])
+    rebuilt = [decode(stages[-1], "decode"), decode(parts, "decode_quarter")]
+    return torch.cat([*rebuilt, *([decode(x, "decode_small")] if judges == 2 else [])], dim=1)
 
 
 MADE = {  # the networks of tests/networks/test_fastgan.py
@@ -119,6 +137,10 @@ MADE = {  # the networks of tests/networks/test_fastgan.py
     "discriminator, no batch norm": (
         discriminator,
         {"width": 4, "blocks": 1, "stem": 2, "is_normalized": False, "judges": 1},
+    ),
+    "discriminator, decoders": (
+        discriminator,
+        {"width": 4, "blocks": 2, "stem": 1, "quarters": (3, 0, 1, 2)},
     ),
 }
 

@@ -7,6 +7,7 @@
     golden/bin/python tests/golden/make_import.py stylegan2 stylegan2-ada-pytorch
     golden/bin/python tests/golden/make_import.py r3gan R3GAN
     golden/bin/python tests/golden/make_import.py biggan BigGAN-PyTorch
+    golden/bin/python tests/golden/make_import.py biggan_deep BigGAN-PyTorch
 
 jaxgan is not imported, and nothing of these programs is in the files but names. NVIDIA's classes put their own
 source code into a pickle, where the original reader runs it: a line that would end the program stands there
@@ -204,10 +205,22 @@ def biggan():
             "G_ch": 2,
         },
     }
+    save_biggans(BigGAN, cases)
+
+
+def biggan_deep():
+    import BigGANdeep
+
+    options = {"hier": True, "shared_dim": 5, "dim_z": 6, "G_attn": "16", "resolution": 64, "G_ch": 1}
+    save_biggans(BigGANdeep, {"import_biggan_deep": options})
+
+
+def save_biggans(program, cases):
+    """Train the power iterations of small networks, and store what they make."""
     for name, options in cases.items():
-        generator = BigGAN.Generator(**options, n_classes=3, no_optim=True)
+        generator = program.Generator(**options, n_classes=3, no_optim=True)
         side = options["resolution"]
-        judge = BigGAN.Discriminator(D_ch=2, resolution=side, n_classes=3, D_attn="8" if side == 64 else "0")
+        judge = program.Discriminator(D_ch=2, resolution=side, n_classes=3, D_attn="8" if side == 64 else "0")
         randomize(generator, 0.3), randomize(judge, 0.3)
         labels, shown = torch.arange(BATCH) % 3, pictures(BATCH, side, side, 3)
         latents = torch.randn(BATCH, generator.dim_z)
@@ -240,4 +253,4 @@ if __name__ == "__main__":
     sys.modules |= {"requests": requests, "pkg_resources": versions}
     torch.manual_seed(0)
     with torch.no_grad():
-        {"stylegan2": stylegan2, "r3gan": r3gan, "biggan": biggan}[family]()
+        {"stylegan2": stylegan2, "r3gan": r3gan, "biggan": biggan, "biggan_deep": biggan_deep}[family]()

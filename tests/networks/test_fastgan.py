@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from counting import pair_counts, shapes
+from counting import pair_counts, parameter_count, shapes
 from golden_networks import assert_golden
 from jaxgan import build, data
 from jaxgan.config import Config
@@ -27,6 +27,24 @@ def test_presets_have_the_numbers_of_parameters_of_the_papers_code(name, expecte
     assert pair_counts(generator, discriminator, 256) == expected
     _, logits = None, shapes(discriminator.clone(patches=True), jnp.zeros((2, *generator.image_shape)))[0]
     assert logits.shape == (2, 50)  # 5x5 patches of the images, and 5x5 of the small ones
+
+
+@pytest.mark.parametrize(("size", "side"), [(64, 32), (256, 128), (1024, 128)])
+def test_decoders_have_the_layers_of_the_papers_code(size, side):
+    """Half of an image of 256x256, and 128x128 of a larger one."""
+    _, discriminator = fastgan.for_images((size, size, 3), 64)
+    discriminator = discriminator.clone(decoders=True)
+    images, quarters = jnp.zeros((2, size, size, 3)), jnp.zeros(2, jnp.int32)
+    _, variables = shapes(discriminator, images)
+
+    def rebuild(variables):
+        return discriminator.apply(variables, images, quarters=quarters, train=False)
+
+    pairs = jax.eval_shape(rebuild, variables)
+    assert {image.shape for pair in pairs for image in pair} == {(2, side, side, 3)}
+    assert len(pairs) == (3 if size >= 256 else 2)
+    if size == 256:
+        assert parameter_count(variables) == 8_386_672 + 3_139_488
 
 
 @pytest.mark.parametrize(
@@ -58,6 +76,13 @@ GOLDEN = {  # of tests/golden/make_fastgan.py
 }
 
 
+class Rebuilt(fastgan.Discriminator):
+    def __call__(self, images, labels=None, *, train):
+        pairs = super().__call__(images, labels, train=train, quarters=jnp.array([3, 0, 1, 2]))
+        maps = [jnp.moveaxis(rebuilt, -1, 1).reshape(len(images), -1) for rebuilt, _ in pairs]
+        return jnp.concatenate(maps, axis=1)
+
+
 class SmallImages(fastgan.Generator):
     def __call__(self, latents, labels=None, *, train):
         return super().__call__(latents, labels, train=train, small=True)[1]
@@ -66,6 +91,11 @@ class SmallImages(fastgan.Generator):
 @pytest.mark.parametrize("name", GOLDEN)
 def test_outputs_and_gradients_are_those_of_pytorch(name):
     assert_golden(name, GOLDEN[name], "fastgan.npz", images=SHAPE)
+
+
+def test_rebuilt_images_are_those_of_pytorch():
+    module = Rebuilt(4, 2, 1, decoders=True)
+    assert_golden("discriminator, decoders", module, "fastgan.npz", images=SHAPE, modes=("train",))
 
 
 def test_small_images_are_those_of_pytorch():

@@ -76,6 +76,7 @@ DCGANS = {  # with kinks: compared after one step
     ),
     "ResNet, R1": Case(*small_networks.pair("resnet"), penalty=R1, batch_size=24),
     "BigGAN, hinge": Case(*small_networks.pair("biggan"), losses.hinge, batch_size=24),
+    "BigGAN-deep, hinge": Case(*small_networks.pair("biggan_deep"), losses.hinge, batch_size=24),
     "FastGAN, R1": Case(*small_networks.pair("fastgan"), losses.hinge, R1, batch_size=24),
     "R3GAN, R1 and R2": Case(
         *small_networks.pair("r3gan"), losses.relativistic, penalties.r1_r2(gamma=1.0), batch_size=24

@@ -1,9 +1,9 @@
 """Small networks of the families with residual blocks, for tests of all that trains them."""
 
-from jaxgan.networks import biggan, fastgan, r3gan, resnet
+from jaxgan.networks import biggan, biggan_deep, fastgan, r3gan, resnet
 
 SHAPE = (8, 8, 1)
-NAMES = ("resnet", "biggan", "fastgan", "r3gan")
+NAMES = ("resnet", "biggan", "biggan_deep", "fastgan", "r3gan")
 
 
 def pair(name, num_classes=None):
@@ -15,6 +15,10 @@ def pair(name, num_classes=None):
     if name == "biggan":
         return biggan.Generator(SHAPE, 4, (2, 2), num_classes, shared=3), biggan.Discriminator(
             4, (1, 1), 1, num_classes
+        )
+    if name == "biggan_deep":
+        return biggan_deep.Generator(SHAPE, 16, (2, 1), num_classes, shared=3), biggan_deep.Discriminator(
+            16, (1, 2), 1, num_classes
         )
     if name == "fastgan":
         discriminator = fastgan.Discriminator(2, 1, small=False, norm="none", num_classes=num_classes)

@@ -10,7 +10,7 @@ import jax
 
 from jaxgan.export.discriminator import save_discriminator
 from jaxgan.export.generator import save_generator
-from jaxgan.export.importing import biggan, r3gan, stylegan2
+from jaxgan.export.importing import biggan, biggan_deep, r3gan, stylegan2
 from jaxgan.export.importing.plan import OtherNetworkError, Plan, Source, variables_of
 from jaxgan.export.safetensors import check_sizes
 from jaxgan.inert import Call, Layers, Name, WeightFile, entries_of, layers_of
@@ -57,6 +57,12 @@ FAMILIES = {
         "https://github.com/ajbrock/BigGAN-PyTorch",
         "MIT License",
     ),
+    "biggan_deep": Family(
+        biggan_deep.generator,
+        biggan_deep.discriminator,
+        "https://github.com/ajbrock/BigGAN-PyTorch",
+        "MIT License",
+    ),
 }
 _GENERATORS, _DISCRIMINATORS = ("G_ema", "G"), ("D",)
 
@@ -100,7 +106,7 @@ def import_weights(
 
     Args:
         file: a .pkl of StyleGAN2-ADA or R3GAN, or the .pth of a BigGAN's generator.
-        network: stylegan2, r3gan or biggan.
+        network: stylegan2, r3gan, biggan or biggan_deep.
         out: a new folder, which becomes a run with an export folder.
         discriminator: the .pth of a BigGAN's discriminator, which is a file of its own.
 

@@ -10,6 +10,8 @@ game. `jaxgan.init_game` makes a state with their memory.
 | `BalancedConsistency` | discriminator | differences between the logits of images and of changed copies |
 | `LatentConsistency` | both | the difference of neighbors' logits; the likeness of their images |
 | `Centering` | discriminator | the distance of the logits of a real image and a fake from opposite numbers |
+| `Decoders` | discriminator | the distance of real images from what it rebuilds of them |
+| `GradientNormalization` | generator | its adversarial loss, whose gradient is divided by its running norm |
 | `Orthogonal` | generator | products of different columns of its kernels |
 | `TopK` | generator | its adversarial loss over the best of its fakes |
 | `Adaptive` | none | nothing: it adapts the augmentation's probability |
@@ -17,6 +19,8 @@ game. `jaxgan.init_game` makes a state with their memory.
 
 from jaxgan.games.terms.adaptive import Adaptive
 from jaxgan.games.terms.consistency import BalancedConsistency, LatentConsistency
+from jaxgan.games.terms.decoders import Decoders
+from jaxgan.games.terms.gradient_normalization import GradientNormalization
 from jaxgan.games.terms.lecam import LeCam
 from jaxgan.games.terms.path_length import PathLength
 from jaxgan.games.terms.plain import Centering, Orthogonal
@@ -29,6 +33,8 @@ __all__ = [
     "BalancedConsistency",
     "Centering",
     "Context",
+    "Decoders",
+    "GradientNormalization",
     "LatentConsistency",
     "LeCam",
     "Orthogonal",

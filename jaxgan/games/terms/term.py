@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from jaxgan.games.turn import Critic, Play, Turn, Verdict
+from jaxgan.games.turn import Critic, Play, Shown, Turn, Verdict
 from jaxgan.state import Variables
 
 Memory = dict[str, jax.Array]  # by name; scalars, but for a term that keeps a network
@@ -41,6 +41,7 @@ class Context(NamedTuple):
         latent_dim: length of a latent vector.
         step: number of the step.
         memory: what the term remembers of the steps before.
+        seen: what the discriminator was shown as real, augmented.
     """
 
     game: Any
@@ -55,6 +56,7 @@ class Context(NamedTuple):
     latent_dim: int
     step: Any
     memory: Memory
+    seen: Shown = None
 
     @property
     def example_keys(self) -> jax.Array:
@@ -95,7 +97,9 @@ class Term:
         """Return what the generator minimizes besides."""
         return Added()
 
-    def weigh(self, losses: jax.Array, fake_logits: jax.Array, step: Any) -> jax.Array:
+    def weigh(
+        self, losses: jax.Array, fake_logits: jax.Array, step: Any, memory: Mapping[str, jax.Array] = EMPTY
+    ) -> jax.Array:
         """Return the generator's adversarial losses of all logits, ``[n]``, with other weights."""
         return losses
 

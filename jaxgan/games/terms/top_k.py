@@ -1,12 +1,13 @@
 """Top-k training: the generator learns from its fakes with the largest logits only."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from jaxgan.games.terms.term import Term, at_least
+from jaxgan.games.terms.term import EMPTY, Term, at_least
 
 _ROUNDING = 1e-3  # a k that is a whole number but for rounding is that number
 
@@ -47,7 +48,9 @@ class TopK(Term):
         share = jnp.maximum(jnp.asarray(self.decay, jnp.float32) ** (step // self.epoch_steps), self.least)
         return jnp.clip(jnp.floor(share * size + _ROUNDING), 1, size).astype(jnp.int32)
 
-    def weigh(self, losses: jax.Array, fake_logits: jax.Array, step: Any) -> jax.Array:
+    def weigh(
+        self, losses: jax.Array, fake_logits: jax.Array, step: Any, memory: Mapping[str, jax.Array] = EMPTY
+    ) -> jax.Array:
         """Return the losses times n / k, and 0 for all but the k largest logits."""
         if losses.shape != fake_logits.shape:
             raise ValueError(

@@ -25,6 +25,7 @@ CASES = {
     "import_r3gan": ("r3gan", ".pkl"),
     "import_biggan": ("biggan", ".pth"),
     "import_biggan_tables": ("biggan", ".pth"),
+    "import_biggan_deep": ("biggan_deep", ".pth"),
 }
 
 
@@ -32,7 +33,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_images_and_logits_are_those_of_the_authors_program(tmp_path, name):
     network, suffix = CASES[name]
-    judge = GOLDEN / f"{name}_judge.pth" if network == "biggan" else None
+    judge = GOLDEN / f"{name}_judge.pth" if suffix == ".pth" else None
     written = import_weights(
         GOLDEN / f"{name}{suffix}", network=network, out=tmp_path / "run", discriminator=judge
     )
@@ -135,7 +136,7 @@ def test_files_that_are_no_weights_are_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([SMALL, "--out", "new"], "--network is missing: there are stylegan2, r3gan, biggan"),
+        ([SMALL, "--out", "new"], "--network is missing: there are stylegan2, r3gan, biggan, biggan_deep"),
         ([SMALL, "--network", "stylegan3", "--out", "new"], "--network stylegan3 is unknown"),
         ([SMALL, "--network", "stylegan2"], "--out is missing"),
         ([SMALL, "--network", "stylegan2", "--out", "full"], "full holds files"),
@@ -144,6 +145,10 @@ def test_files_that_are_no_weights_are_refused(tmp_path, capsys):
         (["full", "--network", "stylegan2", "--out", "new"], "there is no file at full"),
         ([SMALL, "--network", "r3gan", "--out", "new"], "lacks MainLayers.0"),
         ([SMALL, "--network", "biggan", "--out", "new"], "lacks blocks.0.0.conv1.weight, and has synthesis"),
+        (
+            [GOLDEN / "import_biggan.pth", "--network", "biggan_deep", "--out", "new"],
+            "lacks blocks.1.0.conv4.weight, and has ",
+        ),
         (
             [GOLDEN / "import_biggan_judge.pth", "--network", "biggan", "--out", "new"],
             "import_biggan_judge.pth holds another network than jaxgan's biggan",
