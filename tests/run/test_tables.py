@@ -45,7 +45,7 @@ def run(table, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "table"
     config = config_of(table, folder).replace(diagnose_every=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxgan.run.tables.draw", lambda real, made: Blank())
+        patch.setattr("jaxgan.run.tables.distributions", lambda real, made: Blank())
         train.run(config)
     return folder
 
