@@ -105,7 +105,7 @@ class Encoding:
             values, modes = table.values[column.name], self.modes[column.name]
             missing = np.isnan(values)
             own = which[column.name]
-            rows[:, i] = np.where(missing, 0, modes.place(np.where(missing, column.low, values), own))
+            rows[:, i] = np.where(missing, 0, modes.place(np.where(missing, 0, values), own))
             if i >= self._single:
                 rows[:, first + i] = np.where(missing, modes.count, own)
         for i, column in enumerate(self.categories, first + self.places):
