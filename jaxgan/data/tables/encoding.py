@@ -60,7 +60,7 @@ class Encoding:
 
     def _values_of(self, column: Column) -> int:
         """Return the number of one-hot values of a column of numbers; 1 stands for none."""
-        return self.modes[column.name].count + column.missing
+        return self.modes[column.name].size + column.missing
 
     @property
     def places(self) -> int:
@@ -107,7 +107,7 @@ class Encoding:
             own = which[column.name]
             rows[:, i] = np.where(missing, 0, modes.place(np.where(missing, 0, values), own))
             if i >= self._single:
-                rows[:, first + i] = np.where(missing, modes.count, own)
+                rows[:, first + i] = np.where(missing, modes.size, own)
         for i, column in enumerate(self.categories, first + self.places):
             rows[:, i] = table.values[column.name]
         return rows
@@ -134,7 +134,7 @@ class Encoding:
         for i, column in enumerate(self.numbers):
             modes, block = self.modes[column.name], i - self._single
             which = codes[block] if block >= 0 else np.zeros(len(rows), np.int64)
-            missing = which == modes.count
+            missing = which == modes.size
             numbers = modes.value(rows[:, i], np.where(missing, 0, which))
             values[column.name] = np.where(missing, math.nan, _as_printed(column, numbers))
         for column, code in zip(self.categories, codes[len(self.mode_sizes) :], strict=True):

@@ -32,7 +32,7 @@ class Modes(NamedTuple):
     units: np.ndarray
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """The number of modes."""
         return len(self.means)
 

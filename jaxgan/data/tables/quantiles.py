@@ -29,7 +29,7 @@ class Quantiles(NamedTuple):
     values: np.ndarray
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """The number of modes."""
         return 1
 
@@ -40,7 +40,7 @@ class Quantiles(NamedTuple):
         low, high = np.clip(above - 1, 0, last), np.minimum(above, last)
         width = self.values[high] - self.values[low]
         between = low + np.clip((values - self.values[low]) / np.where(width > 0, width, 1), 0, 1)
-        random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(values)))
+        random = np.random.default_rng(zlib.crc32(values.tobytes()))
         among_equals = below + random.random(len(values)) * np.maximum(above - 1 - below, 0)
         shares = (np.where(above > below, among_equals, between) + 0.5) / len(self.values)
         return ndtri(shares) / UNIT
