@@ -4,8 +4,8 @@
     jaxgan evaluate runs/breast_cancer                # by the held-out rows, beside a copula
     jaxgan sample runs/breast_cancer --n 1000 --where diagnosis=malignant --out rows.csv
 
-A fifth of the rows is held out. Networks are small, each number has one mode, and a row is judged by itself,
-as the table has few rows. docs/guides/tables.md has the results, and experiments/studies/table_baselines.py
+A fifth of the rows is held out. Networks are small, each number has a bell curve, and a row is judged by
+itself, as the table has few rows. docs/guides/tables.md has the results, and table_baselines.py in studies/
 measures them.
 
 References:
@@ -33,7 +33,7 @@ CONFIG = Config(
     beta1=0.0,
     beta2=0.9,
     held_out=0.2,
-    game=Tables(target="diagnosis", pack=1, modes=1, judge_dropout=0.0),
+    game=Tables(target="diagnosis", pack=1, modes=0, judge_dropout=0.0),
     workdir="runs/breast_cancer",
 )
 

@@ -31,7 +31,7 @@ CONFIG = Config(
     beta1=0.0,
     beta2=0.9,
     held_out=0.2,
-    game=Tables(target="cultivar", pack=1, modes=1, judge_dropout=0.0),
+    game=Tables(target="cultivar", pack=1, modes=0, judge_dropout=0.0),
     workdir="runs/wine",
 )
 

@@ -17,6 +17,7 @@ from jaxgan.networks import sizes
 from jaxgan.system.errors import UserError
 from jaxgan.system.errors import choose as choose_name
 
+FEW_ROWS = 1_000  # rows of a table; large networks learn fewer by heart
 FEW = 10_000  # images; discriminators soon overfit to fewer (Zhao et al. 2020, figure 1)
 SMALL = 12  # pixels of the shorter side; fewer leave little room for convolutions
 LARGE = 48  # pixels of the shorter side; a DCGAN smears color pictures of more
@@ -270,7 +271,20 @@ def _cyclegan(facts: Facts) -> dict[str, Any]:
 
 
 def _table(facts: Facts) -> dict[str, Any]:
-    """Relativistic, with R1 and R2, as R3GAN: nothing collapses, so rows are judged one by one."""
+    """Relativistic, with R1 and R2, as R3GAN: nothing collapses, so rows are judged one by one.
+
+    The settings for few rows are those of experiments/breast_cancer.py.
+    """
+    few = {
+        "hidden": (128, 128),
+        "latent_dim": 32,
+        "modes": 0,
+        "batch_size": 100,
+        "generator_learning_rate": 1e-3,
+        "discriminator_learning_rate": 1e-3,
+        "learning_rate_schedule": "cosine",
+        "decay_steps": 3000,
+    }
     return _ctgan(facts) | {
         "pack": 1,
         "judge_dropout": 0.0,
@@ -280,6 +294,7 @@ def _table(facts: Facts) -> dict[str, Any]:
         "batch_size": min(512, facts.images),
         "steps": 3000 if facts.images < FEW else 12_000,
         "beta1": 0.0,
+        **(few if facts.images < FEW_ROWS else {}),
     }
 
 
@@ -449,7 +464,9 @@ def _auto(facts: Facts) -> tuple[str, dict[str, Any], str]:
     if facts.game == "cycle":
         return "cyclegan", {}, "the data are two sets without pairs"
     if facts.table:
-        return "table", {}, "the data are a table"
+        few = facts.images < FEW_ROWS
+        note = f" of {facts.images:,} rows: few, so its networks are small and each column is a bell curve"
+        return "table", {}, f"the data are a table{note if few else ''}"
     if len(facts.image_shape) != 3:
         return "mlp", {}, "the data are points"
     height, width, channels = facts.image_shape

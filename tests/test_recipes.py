@@ -84,6 +84,8 @@ def test_a_table_has_a_recipe_whatever_its_size(rows):
         config = choose(name, facts, default)[0].check()
         assert config.batch_size <= rows
     assert config.game.pack == (8 if rows > 8 else 1)  # of the last one, CTGAN's
+    config, line = choose("auto", facts, default)
+    assert (f"a table of {rows:,} rows: few" in line) == (rows < 1000) == (config.game.modes == 0)
     for name, data, message in (
         ("dcgan", facts, "`recipe` dcgan cannot learn these data, which are a table"),
         ("table", PHOTOGRAPHS, "`recipe` table cannot learn these data, which are no table"),

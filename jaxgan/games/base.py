@@ -96,6 +96,12 @@ class Game:
     PANES: ClassVar[int] = 1
     """The number of images that a grid of samples shows of each sample."""
 
+    APART: ClassVar[bool] = False
+    """Whether penalties differentiate real and fake examples apart, and not side by side in one pass.
+
+    XLA then takes the forward passes from the losses', which saves a fifth of a step of dense networks.
+    """
+
     PAIRS: ClassVar[bool] = False
     """Whether the discriminator judges pairs of an image and a latent in the place of images."""
 

@@ -150,7 +150,7 @@ def _critic(
     """Return the discriminator, behind the augmentation, as a function of what it is shown raw."""
     judge = partial(_logits, game, variables, labels, keys.critic)
     if game.augment is None:
-        return Critic(judge, judge)
+        return Critic(judge, partial(judge) if game.APART else judge)
     see_real, see_fake = views
     return Critic(lambda shown: judge(see_real(shown)), lambda shown: judge(see_fake(shown)))
 

@@ -45,6 +45,7 @@ class TableGame(Game):
     pack: int = 8
     condition_weight: Any = 1.0
 
+    APART: ClassVar[bool] = True
     GIVES_LABELS: ClassVar[bool] = False
     PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {**Game.PANELS, "condition": ("condition",)}

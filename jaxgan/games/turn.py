@@ -119,7 +119,8 @@ class Critic:
 
     Attributes:
         for_reals: ``shown -> logits [B]``, by the draws of the real images; calling the critic calls it.
-        for_fakes: ``shown -> logits [B]``, by the draws of the fakes; without T, the same function.
+        for_fakes: ``shown -> logits [B]``, by the draws of the fakes. Without T it is the same function, if a
+            penalty may differentiate both in one pass.
     """
 
     for_reals: Callable[[Shown], jax.Array]

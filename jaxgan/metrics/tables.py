@@ -31,6 +31,7 @@ from jaxtyping import Float64, Int64
 from jaxgan.metrics.result import Result
 
 BINS = 10  # of a number beside a category
+MOST_CODES = 10_000  # beyond the number of rows, up to which codes are counted without a sort
 STRONG_CORRELATION, STRONG_ASSOCIATION = 0.5, 0.3  # what a pair must exceed to count as strongly related
 DECIMALS = 14  # to which numbers are rounded before their distributions are compared
 Column = np.ndarray  # float64 [N], or int64 [N]
@@ -252,9 +253,16 @@ def _kolmogorov_smirnov(real: Float64[np.ndarray, " n"], fake: Float64[np.ndarra
 
 def _total_variation(real: Int64[np.ndarray, " n"], fake: Int64[np.ndarray, " m"]) -> float:
     """Return half the sum of the differences between two frequencies."""
-    values, codes = np.unique(np.concatenate([real, fake]), return_inverse=True)
-    counts = [np.bincount(part, minlength=len(values)) for part in np.split(codes.ravel(), [len(real)])]
+    codes = _numbered(np.concatenate([real, fake]))
+    counts = [np.bincount(part, minlength=codes.max() + 1) for part in np.split(codes, [len(real)])]
     return float(np.abs(counts[0] / len(real) - counts[1] / len(fake)).sum() / 2)
+
+
+def _numbered(codes: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    """Return the place of each code >= 0 among the different ones, in order."""
+    if codes.max() >= MOST_CODES + len(codes):
+        return np.unique(codes, return_inverse=True)[1].ravel()
+    return (np.cumsum(np.bincount(codes) > 0) - 1)[codes]
 
 
 def _joint(
@@ -267,11 +275,15 @@ def _joint(
 
 def _cramers_v(first: Int64[np.ndarray, " n"], second: Int64[np.ndarray, " n"]) -> float:
     """Return the association of two columns of codes in [0, 1]; NaN if one of them is constant."""
-    rows, columns = (np.unique(codes, return_inverse=True)[1].ravel() for codes in (first, second))
+    rows, columns = _numbered(first), _numbered(second)
     height, width = rows.max() + 1, columns.max() + 1
     if min(height, width) < 2:
         return math.nan
-    cells, counts = np.unique(rows * width + columns, return_counts=True)  # most pairs may never occur
+    cells_of_rows = rows * width + columns
+    numbers = _numbered(cells_of_rows)
+    counts = np.bincount(numbers)
+    cells = np.empty(len(counts), np.int64)  # those that occur, in order
+    cells[numbers] = cells_of_rows
     of_rows, of_columns = np.bincount(rows), np.bincount(columns)
     expected = of_rows[cells // width] * of_columns[cells % width] / len(rows)
     chi_squared = (counts**2 / expected).sum() - len(rows)

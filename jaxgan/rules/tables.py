@@ -41,7 +41,9 @@ class Tables(Rules):
     categorical: tuple[str, ...] = columns("columns of categories, whatever they look like")
     numeric: tuple[str, ...] = columns("columns of numbers that would be taken for categories")
     ignore: tuple[str, ...] = columns("columns that are left out")
-    modes: int = option(10, "largest number of modes of a column of numbers", within=(1, 100))
+    modes: int = option(
+        10, "largest number of modes of a column of numbers; 0: bell curves by quantiles", within=(0, 100)
+    )
     conditions: str = option(
         "log",
         "by what the category of a condition is drawn; none: no conditions",

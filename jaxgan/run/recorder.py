@@ -76,6 +76,7 @@ class Recorder:
             config.steps,
             config.images_per_step,
             metrics=run.experiment.step.game.LINE,
+            kind=run.dataset.kind,
             bar=config.progress and not config.quiet and self._writes,
             quiet=config.quiet or not self._writes,
         )

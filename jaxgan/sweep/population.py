@@ -156,7 +156,9 @@ def _train(
     images = program.size * config.images_per_step
     bar = config.progress and not config.quiet
     line = setting.experiment.step.game.LINE
-    progress = Progress(step, config.steps, images, metrics=line, bar=bar, quiet=config.quiet)
+    progress = Progress(
+        step, config.steps, images, metrics=line, kind=setting.dataset.kind, bar=bar, quiet=config.quiet
+    )
     pace = Pace()
     progress.start()
     while step < config.steps and not stop and None in diverged_steps[: len(configs)]:

@@ -41,6 +41,7 @@ class Progress:
         total: the step at which it ends.
         images_per_step: real images that one step takes.
         metrics: how a line shows each metric: a format by its name. Others are not shown.
+        kind: what lines call the images.
         bar: whether to show a bar if the output is a terminal.
         quiet: print nothing.
     """
@@ -52,11 +53,12 @@ class Progress:
         images_per_step: int,
         *,
         metrics: Mapping[str, str],
+        kind: str = "images",
         bar: bool = True,
         quiet: bool = False,
     ):
         self._first, self._step, self._total = step, step, total
-        self._images_per_step, self._metrics = images_per_step, metrics
+        self._images_per_step, self._metrics, self._kind = images_per_step, metrics, kind
         self._wants_bar, self._quiet = bar, quiet
         self._bar: Any = None
 
@@ -82,7 +84,7 @@ class Progress:
         """
         self._step += steps
         shown = [text.format(metrics[name]) for name, text in self._metrics.items() if name in metrics]
-        images = f"{rate * self._images_per_step:,.0f} images/s"
+        images = f"{rate * self._images_per_step:,.0f} {self._kind}/s"
         if self._bar is not None:
             self._bar.set_postfix_str("  ".join([images, *shown]), refresh=False)
             self._bar.update(steps)

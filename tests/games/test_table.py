@@ -37,13 +37,14 @@ def batch_of(count=8):
     return {"image": jnp.asarray(rows, jnp.float32), "condition": jnp.asarray(category, jnp.float32)}
 
 
-def test_a_penalty_is_of_a_pack():
-    game, batch = game_of(penalties.r1(gamma=2.0)), batch_of()
+@pytest.mark.parametrize(("penalty", "times"), [(penalties.r1, 1), (penalties.r1_r2, 2)])
+def test_a_penalty_is_of_a_pack(penalty, times):
+    game, batch = game_of(penalty(gamma=2.0)), batch_of()
     state = init_game(KEY, game, batch, g_tx=TX, d_tx=TX)
     kernel = state.discriminator.params["Dense_0"]["kernel"]
     assert kernel.shape == (4 * (6 + 3), 1)  # four rows with their conditions
     _, metrics = jax.jit(make_step(game))(state, batch, KEY)
-    np.testing.assert_allclose(metrics["penalty"], (kernel**2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(metrics["penalty"], times * (kernel**2).sum(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,10 @@ def test_the_time_left_may_be_days(monkeypatch):
 
 
 def test_a_line_shows_the_metrics_that_the_game_has():
-    bar = progress.Progress(0, 4, 8, metrics={"cycle_loss": "cycle {:.1f}", "absent": "{}"}, quiet=True)
-    assert "step 1/4  cycle 2.0  5.0 it/s" in bar.advance(
+    bar = progress.Progress(
+        0, 4, 8, metrics={"cycle_loss": "cycle {:.1f}", "absent": "{}"}, kind="rows", quiet=True
+    )
+    assert "step 1/4  cycle 2.0  5.0 it/s  40 rows/s" in bar.advance(
         1, {"cycle_loss": 2.0, "other": 1.0}, rate=5, average=5
     )
 

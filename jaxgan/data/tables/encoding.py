@@ -21,7 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.data.tables import quantiles
 from jaxgan.data.tables.modes import Modes, fit
+from jaxgan.data.tables.quantiles import Quantiles
 from jaxgan.data.tables.table import Column, Table
 
 MODES = 10  # the largest number of modes of a column (Xu et al. 2019, section 4.2)
@@ -33,13 +35,13 @@ class Encoding:
 
     Attributes:
         columns: the columns, in the file's order.
-        modes: the modes of each column of numbers or dates that is not constant, by its name.
+        modes: the modes or quantiles of each column of numbers or dates that is not constant, by its name.
         counts: how often each category is in the table, by the column's name; there are no others.
         target: the column that a model would predict, or None.
     """
 
     columns: tuple[Column, ...]
-    modes: Mapping[str, Modes]
+    modes: Mapping[str, Modes | Quantiles]
     counts: Mapping[str, tuple[int, ...]]
     target: str | None = None
 
@@ -58,7 +60,7 @@ class Encoding:
 
     def _values_of(self, column: Column) -> int:
         """Return the number of one-hot values of a column of numbers; 1 stands for none."""
-        return len(self.modes[column.name].means) + column.missing
+        return self.modes[column.name].size + column.missing
 
     @property
     def places(self) -> int:
@@ -103,9 +105,9 @@ class Encoding:
             values, modes = table.values[column.name], self.modes[column.name]
             missing = np.isnan(values)
             own = which[column.name]
-            rows[:, i] = modes.place(np.where(missing, modes.means[own], values), own)
+            rows[:, i] = np.where(missing, 0, modes.place(np.where(missing, 0, values), own))
             if i >= self._single:
-                rows[:, first + i] = np.where(missing, len(modes.means), own)
+                rows[:, first + i] = np.where(missing, modes.size, own)
         for i, column in enumerate(self.categories, first + self.places):
             rows[:, i] = table.values[column.name]
         return rows
@@ -132,7 +134,7 @@ class Encoding:
         for i, column in enumerate(self.numbers):
             modes, block = self.modes[column.name], i - self._single
             which = codes[block] if block >= 0 else np.zeros(len(rows), np.int64)
-            missing = which == len(modes.means)
+            missing = which == modes.size
             numbers = modes.value(rows[:, i], np.where(missing, 0, which))
             values[column.name] = np.where(missing, math.nan, _as_printed(column, numbers))
         for column, code in zip(self.categories, codes[len(self.mode_sizes) :], strict=True):
@@ -170,7 +172,7 @@ class Encoding:
         return {
             "columns": [column.as_json() for column in self.columns],
             "modes": {
-                name: {"means": modes.means.tolist(), "units": modes.units.tolist()}
+                name: {field: values.tolist() for field, values in modes._asdict().items()}
                 for name, modes in self.modes.items()
             },
             "counts": {name: list(counts) for name, counts in self.counts.items()},
@@ -188,7 +190,9 @@ def from_json(content: Mapping[str, Any]) -> Encoding:
         Column(**column | {"categories": tuple(column["categories"])}) for column in content["columns"]
     )
     modes = {
-        name: Modes(np.array(each["means"], np.float64), np.array(each["units"], np.float64))
+        name: (Quantiles if "values" in each else Modes)(
+            **{field: np.array(values, np.float64) for field, values in each.items()}
+        )
         for name, each in content["modes"].items()
     }
     counts = {name: tuple(map(int, each)) for name, each in content["counts"].items()}
@@ -199,9 +203,9 @@ def from_json(content: Mapping[str, Any]) -> Encoding:
             )
         if column.name in modes and (column.low is None or column.high is None):
             raise ValueError(f"column {column.name} has no range")
-    for name, (means, units) in modes.items():
-        if means.ndim != 1 or means.shape != units.shape or not len(means):
-            raise ValueError(f"the modes of column {name} have no means and units")
+    for name, each in modes.items():
+        if any(values.shape != (len(each[0]),) for values in each) or not len(each[0]):
+            raise ValueError(f"the modes of column {name} are no lists of one length")
     return Encoding(columns, modes, counts, content["target"])
 
 
@@ -211,9 +215,10 @@ def fitted(table: Table, *, target: str | None = None, modes: int = MODES) -> tu
     Args:
         table: the rows to learn.
         target: name of the column that a model would predict, or None.
-        modes: largest number of modes of a column, >= 1; 1 normalizes by mean and deviation.
+        modes: largest number of modes of a column; 1 normalizes by mean and deviation, 0 by quantiles.
     """
-    found, which = {}, {}
+    found: dict[str, Modes | Quantiles] = {}
+    which: dict[str, np.ndarray] = {}
     for i, column in enumerate(table.columns):
         values = table.values[column.name]
         known = ~np.isnan(values)
@@ -222,6 +227,9 @@ def fitted(table: Table, *, target: str | None = None, modes: int = MODES) -> tu
         which[column.name] = np.zeros(len(table), np.int32)
         if column.low == column.high:  # some are missing, and all others equal
             found[column.name] = Modes(np.array([column.low]), np.ones(1))
+            continue
+        if not modes:
+            found[column.name] = quantiles.fit(values[known])
             continue
         random = np.random.default_rng(i)
         found[column.name], which[column.name][known] = fit(values[known], modes, random)

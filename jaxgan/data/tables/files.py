@@ -43,12 +43,14 @@ class Source(NamedTuple):
         names: the names of the columns.
         blocks: ``() -> blocks of rows``, from the first one at each call.
         unit: what messages call a place: "line" of a text, "row" of other files.
+        commas: whether a comma may be a decimal mark, since it is not the delimiter.
         notes: lines for the user.
     """
 
     names: tuple[str, ...]
     blocks: Callable[[], Iterator[Block]]
     unit: str
+    commas: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -141,7 +143,7 @@ def _csv(file: Path, path: str) -> Source:
                 [[each.strip() for each in column] for column in columns], [line for line, _ in chunk]
             )
 
-    return Source(names, blocks, "line", notes)
+    return Source(names, blocks, "line", delimiter != ",", notes)
 
 
 def _encoding(file: Path, path: str) -> tuple[str, tuple[str, ...]]:
@@ -188,7 +190,7 @@ def _spelled(delimiter: str) -> str:
 def _are_numbers(names: tuple[str, ...]) -> bool:
     """Return whether names are values: all numbers, and not just 0, 1, 2 and so on."""
     try:
-        numbers = [float(name) for name in names]
+        numbers = [float(name.replace(",", ".")) for name in names]
     except ValueError:
         return False
     return numbers not in (list(range(len(names))), list(range(1, len(names) + 1)))

@@ -2,7 +2,7 @@
 
 | a column | is |
 |---|---|
-| of numbers | "integer" if all are whole, or else "numeric" |
+| of numbers | "integer" if all are whole, or else "numeric"; 1,5 is one where commas are no delimiters |
 | of at most ten different whole numbers, or of two numbers | "categorical" |
 | of dates in one format | "date" |
 | of other texts, and of codes such as 007 | "categorical" |
@@ -48,9 +48,16 @@ _DIGITS = 12  # after the point, from which a float64 is printed in full
 
 
 class Survey:
-    """What is known of a column's texts after some blocks of them."""
+    """What is known of a column's texts after some blocks of them.
 
-    def __init__(self) -> None:
+    The first number with a decimal mark says which mark the column has.
+
+    Args:
+        commas: whether a comma may be a decimal mark.
+    """
+
+    def __init__(self, *, commas: bool = False) -> None:
+        self.mark: str | None = None if commas else "."
         self.rows = self.numbers = self.missing = 0
         self.whole, self.decimals, self.low, self.high = True, 0, math.inf, -math.inf
         self.exact = False  # a number is written with an exponent, or with all its digits
@@ -89,10 +96,12 @@ class Survey:
         """Count a block of plain decimal numbers and empty texts, if it is one, as most of them are."""
         present = [text for text in new if text]
         joined = "\n".join(present)
-        if not present or _UNUSUAL.search(joined):
+        mark = self.mark or ("," if "," in joined else ".")
+        if not present or _UNUSUAL.search(joined) or (mark == "," and "." in joined):
             return False
+        joined = joined.replace(mark, ".")
         try:
-            values = np.array(list(map(float, present)))
+            values = np.array(list(map(float, joined.split("\n"))))
         except ValueError:
             return False
         empty = texts.count("")
@@ -101,6 +110,7 @@ class Survey:
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         self.whole = self.whole and bool((values == np.floor(values)).all())
         self.decimals = max([self.decimals, *map(len, _FRACTION.findall(joined))])
+        self.mark = mark if "." in joined else self.mark
         self.formats = ()
         return True
 
@@ -109,7 +119,8 @@ class Survey:
             self.missing += count
             self.missing_text = text
             return
-        value = number(text)
+        mark = self.mark or ("," if "," in text else ".")
+        value = number(text, mark)
         if value is None:
             if self.other is None or line < self.other[1]:
                 self.other = text, line
@@ -120,7 +131,8 @@ class Survey:
             self.numbers += count
             self.low, self.high = min(self.low, value), max(self.high, value)
             self.whole = self.whole and value == math.floor(value)
-            point = text.find(".")
+            point = text.find(mark)
+            self.mark = mark if point >= 0 else self.mark
             self.exact = self.exact or "e" in text or "E" in text
             self.decimals = max(self.decimals, len(text) - point - 1 if point >= 0 else 0)
         if self.formats and value is None:
@@ -129,12 +141,17 @@ class Survey:
             self.formats = ()
 
 
-def number(text: str) -> float | None:
-    """Return the number that a text is, which may be infinite; None for any other text, and for a code."""
-    if _CODE.match(text) or "_" in text:
+def number(text: str, mark: str = ".") -> float | None:
+    """Return the number that a text is, which may be infinite; None for any other text, and for a code.
+
+    Args:
+        text: the text.
+        mark: the decimal mark. A text with another one is no number.
+    """
+    if _CODE.match(text) or "_" in text or (mark != "." and "." in text):
         return None
     try:
-        return float(text)
+        return float(text.replace(mark, "."))
     except ValueError:
         return None
 
@@ -174,7 +191,7 @@ class Choices(NamedTuple):
 
 def survey(source: Source, chosen: Choices, path: str) -> dict[str, Survey]:
     """Return what is known of the texts of each column that is not ignored, after one pass over the file."""
-    surveys = {name: Survey() for name in source.names if name not in chosen.ignore}
+    surveys = {name: Survey(commas=source.commas) for name in source.names if name not in chosen.ignore}
     for block in source.blocks():
         for name, texts in zip(source.names, block.columns, strict=True):
             if name in surveys:
@@ -256,7 +273,7 @@ def _column(name: str, found: Survey, chosen: Choices, path: str, unit: str) -> 
         if found.numbers and found.other is None and (forced or not _is_few(found)):
             decimals = None if found.exact or found.decimals > _DIGITS else found.decimals
             kind = "integer" if found.whole and not found.exact else "numeric"
-            return Column(name, kind, (), decimals, **missing)
+            return Column(name, kind, (), decimals, found.mark or ".", **missing)
         if present and not found.numbers and found.formats:
             return Column(name, "date", format=found.formats[0], **missing)
     if found.crowded:

@@ -29,7 +29,7 @@ def load_table(
         categorical: as for `jaxgan.data.tables.read`.
         numeric: as for `jaxgan.data.tables.read`.
         ignore: as for `jaxgan.data.tables.read`.
-        modes: largest number of modes of a column of numbers, >= 1.
+        modes: largest number of modes of a column of numbers; 0 normalizes by quantiles.
         frequency: "log" or "true": by what the categories of conditions are drawn; "none" for no conditions.
 
     Returns:

@@ -31,6 +31,11 @@ class Modes(NamedTuple):
     means: np.ndarray
     units: np.ndarray
 
+    @property
+    def size(self) -> int:
+        """The number of modes."""
+        return len(self.means)
+
     def place(self, values: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Return the places of values in their modes; a mode without width has the place 0."""
         units = self.units[which]

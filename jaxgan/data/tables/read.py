@@ -90,6 +90,7 @@ def _values(
                     known.setdefault(text, len(known))
                 parts[name].append(np.array([known[text] for text in texts], np.int32))
             else:
+                column = column if source.commas else dataclasses.replace(column, mark=".")
                 where = f"column {name} of {path}"
                 parts[name].append(_numbers(texts, block.lines, column, where, source.unit))
     if not any(map(len, parts[columns[0].name])):
@@ -105,7 +106,8 @@ def _numbers(texts: list[str], lines: Sequence[int], column: Column, where: str,
     """Return the values of numbers or dates, NaN where one is missing."""
     try:
         if column.kind != "date":
-            values = np.array([float(text) if text else math.nan for text in texts])
+            plain = texts if column.mark == "." else [text.replace(column.mark, ".") for text in texts]
+            values = np.array([float(text) if text else math.nan for text in plain])
             if np.isfinite(values).all():
                 return values
     except ValueError:
@@ -117,7 +119,7 @@ def _numbers(texts: list[str], lines: Sequence[int], column: Column, where: str,
         if text.lower() in MISSING:
             known[text] = math.nan
             continue
-        value = seconds(text, column.format) if column.kind == "date" else number(text)
+        value = seconds(text, column.format) if column.kind == "date" else number(text, column.mark)
         if value is None or not math.isfinite(value):
             raise UserError(f"{where}, {unit} {line}: {text!r:.60} is no {_what(column)}")
         known[text] = value

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 KINDS = ("numeric", "integer", "date", "categorical")
+MARKS = (".", ",")  # decimal marks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Column:
         categories: the texts of a categorical column, in order; a missing value is the empty text.
         decimals: largest number of digits after the point in a column of numbers; None prints all digits that
             a float64 needs.
+        mark: the decimal mark of the column's numbers in a text: "." or ",".
         format: how `datetime.strptime` reads the texts of a date; "" for other kinds.
         missing: whether values are missing in the table that the column comes from.
         missing_text: how a missing number or date is written.
@@ -30,6 +32,7 @@ class Column:
     kind: str
     categories: tuple[str, ...] = ()
     decimals: int | None = None
+    mark: str = "."
     format: str = ""
     missing: bool = False
     missing_text: str = ""
@@ -39,6 +42,8 @@ class Column:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"a column is {', '.join(KINDS)}, got {self.kind!r:.60}")
+        if self.mark not in MARKS:
+            raise ValueError(f"a decimal mark is one of {' '.join(MARKS)}, got {self.mark!r:.60}")
         object.__setattr__(self, "categories", tuple(self.categories))
 
     @property

@@ -90,7 +90,8 @@ def _value(text: str, column: Column, sign: str, value: str) -> float:
         return column.categories.index(value)
     if not value and column.missing and sign in ("=", "==", "!="):
         return math.nan
-    found = seconds(value, column.format) if column.kind == "date" else number(value)
+    plain = value.replace(column.mark, ".")
+    found = seconds(value, column.format) if column.kind == "date" else number(plain)
     if found is None or not math.isfinite(found):
         what = f"a date in the format {column.format}" if column.kind == "date" else "a number"
         raise UserError(f"`where` {text}: {column.name} takes {what}")

@@ -49,6 +49,8 @@ def texts(table: Table, name: str, rows: slice = slice(None)) -> list[str]:
     if column.is_categorical:
         return np.asarray(column.categories, object)[values].tolist()
     written = _dates(column, values) if column.kind == "date" else _numbers(column, values)
+    if column.mark != ".":
+        written = [text.replace(".", column.mark) for text in written]
     if not np.isnan(values).any():
         return written
     return [column.missing_text if nan else text for text, nan in zip(written, np.isnan(values), strict=True)]
@@ -82,7 +84,8 @@ def _rows(table: Table) -> Iterator[Any]:
 
 def _write_csv(table: Table, file: Path) -> None:
     with file.open("w", encoding="utf-8", newline="") as text:
-        writer = csv.writer(text, lineterminator="\n")
+        marks = {column.mark for column in table.columns}
+        writer = csv.writer(text, delimiter=";" if "," in marks else ",", lineterminator="\n")
         writer.writerow(table.names)
         writer.writerows(_rows(table))
 

@@ -28,7 +28,7 @@ from jaxgan.metrics.records import as_points
 from jaxgan.metrics.result import Result
 from jaxgan.system.errors import UserError
 
-MOST_ROWS = 50_000  # rows that a model learns; random ones of longer tables
+MOST_ROWS = 50_000  # rows that a model learns or is tested with; random ones of longer tables
 MOST_COMPARED = 10_000  # rows of each kind that are to be told apart
 FOLDS = 3
 ROUNDS = 50  # trees of the boosted ones
@@ -51,6 +51,7 @@ class Classified(Result):
         target: the column that is predicted.
         n_real: number of real training rows.
         n_test: number of real test rows.
+        most_rows: largest number of rows that a model learns or is tested with.
         models: the scores of each model.
     """
 
@@ -65,6 +66,7 @@ class Classified(Result):
     target: str
     n_real: int
     n_test: int
+    most_rows: int = MOST_ROWS
     models: dict[str, dict[str, float]]
 
 
@@ -79,6 +81,7 @@ class Regressed(Result):
         target: the column that is predicted.
         n_real: number of real training rows.
         n_test: number of real test rows.
+        most_rows: largest number of rows that a model learns or is tested with.
         models: the scores of each model.
     """
 
@@ -91,6 +94,7 @@ class Regressed(Result):
     target: str
     n_real: int
     n_test: int
+    most_rows: int = MOST_ROWS
     models: dict[str, dict[str, float]]
 
 
@@ -181,7 +185,7 @@ def scores_of(learned: Table, test: Table, target: str, *, seed: int = 0) -> dic
     if len(learned.names) < 2:
         raise UserError(f"`target` {target} is the only column: there is nothing to predict it from")
     classes = learned.column(target).is_categorical
-    learned, test = _some(_with_target(learned, target), MOST_ROWS, seed), _with_target(test, target)
+    learned, test = (_some(_with_target(table, target), MOST_ROWS, seed) for table in (learned, test))
     points, test_points = _points(learned, test, without=target)
     answers, expected = learned.values[target], test.values[target]
     if not classes:

@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp, kstest, spearmanr
 
-from jaxgan.data.tables import Column, Table
+from jaxgan.data.tables import Column, Table, quantiles
 from jaxgan.data.tables.encoding import fitted, from_json
 
 RANDOM = np.random.default_rng(0)
@@ -43,12 +44,17 @@ def table_of(count=400):
 
 @pytest.fixture(scope="module")
 def encoded():
+    return encoded_by(10)
+
+
+def encoded_by(modes):
     table = table_of()
-    return table, *fitted(table, target="flag")
+    return table, *fitted(table, target="flag", modes=modes)
 
 
-def test_rows_give_the_table_back(encoded):
-    table, encoding, rows = encoded
+@pytest.mark.parametrize("modes", [10, 0])
+def test_rows_give_the_table_back(modes, encoded):
+    table, encoding, rows = encoded if modes else encoded_by(0)
     assert np.abs(rows[:, : encoding.places]).max() <= 0.99 + 1e-6  # a tanh reaches all places
     wide = np.asarray(encoding.widen(rows))
     assert wide.shape == (400, encoding.width)
@@ -113,6 +119,25 @@ def test_one_mode_is_mean_and_deviation_without_one_hot_values():
     encoding, _ = fitted(table_of(), modes=1)
     assert encoding.mode_sizes == (2, 2)  # those with missing numbers
     np.testing.assert_allclose(encoding.modes["two"].means, table_of().values["two"].mean(), rtol=0.2)
+
+
+def test_quantiles_make_a_bell_curve_of_any_column():
+    random = np.random.default_rng(0)
+    skewed, spike = np.exp(3 * random.normal(size=2000)), np.maximum(random.normal(size=2000), 0)
+    columns = [
+        Column(name, "numeric", low=values.min(), high=values.max())
+        for name, values in (("skewed", skewed), ("spike", spike))
+    ]
+    encoding, rows = fitted(Table(tuple(columns), {"skewed": skewed, "spike": spike}), modes=0)
+    for normal in rows.T * quantiles.UNIT:  # the zeros have half of the curve
+        assert kstest(normal, "norm").statistic < 0.02
+    assert spearmanr(skewed, rows[:, 0]).statistic > 1 - 1e-6
+    made = random.normal(size=(20_000, 2)) / quantiles.UNIT
+    values = encoding.decode(made).values
+    assert ks_2samp(values["skewed"], skewed).statistic < 0.02
+    assert abs((values["spike"] == 0).mean() - (spike == 0).mean()) < 0.02
+    again = from_json(json.loads(json.dumps(encoding.as_json())))
+    np.testing.assert_array_equal(again.decode(made).values["skewed"], values["skewed"])
 
 
 def test_conditions_are_drawn_by_frequency(encoded):

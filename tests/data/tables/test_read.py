@@ -220,3 +220,47 @@ def test_rows_are_taken_and_numbers_print_in_full(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "x,c\n0.30000000000000004,a\n1e-300,b\n"
     with pytest.raises(UserError, match=r"written to a .csv, .npz or .parquet"):
         write(part, tmp_path / "t.xlsx")
+
+
+EUROPEAN = "a;b;c;d\n" + "".join(f"{i},50;-{i},5e-3;{i % 3};{'x,y' if i % 2 else 'z'}\n" for i in range(30))
+
+
+def test_decimal_commas_are_read_and_written(tmp_path):
+    path = file_of(tmp_path, EUROPEAN)
+    table = read(path, numeric=["c"])
+    assert [(column.kind, column.mark, column.decimals) for column in table.columns[:3]] == [
+        ("numeric", ",", 2),
+        ("numeric", ",", None),
+        ("integer", ".", 0),
+    ]
+    np.testing.assert_array_equal(table.values["a"], np.arange(30) + 0.5)
+    np.testing.assert_allclose(table.values["b"], -(np.arange(30) + 0.5) * 1e-3)
+    assert table.column("d").categories == ("x,y", "z")
+    write(table, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_text().splitlines()[:3] == [
+        "a;b;c;d",
+        "0,50;-0,0005;0;z",
+        "1,50;-0,0015;1;x,y",
+    ]
+    for suffix in ("csv", "npz"):  # an array has points
+        write(table, tmp_path / f"again.{suffix}")
+        again = read(tmp_path / f"again.{suffix}", columns=table.columns)
+        np.testing.assert_array_equal(again.values["a"], table.values["a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1.000,5", "column a of .*, line 12: '1.000,5' among numbers"),
+        ("1.5", "column a of .*, line 12: '1.5' among numbers"),
+        ("1,2,3", "column a of .*, line 12: '1,2,3' among numbers"),
+    ],
+)
+def test_a_column_has_one_decimal_mark(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read(file_of(tmp_path, EUROPEAN.replace("\n10,50;", f"\n{text};")))
+    pointed = "".join(f"{i}.5\t{i / 8}\n" for i in range(30)).replace("7.5\t", "7,5\t")
+    with pytest.raises(UserError, match="line 9: '7,5' among numbers"):
+        read(file_of(tmp_path, "a\tb\n" + pointed))
+    with pytest.raises(UserError, match=r"the first line .* holds numbers"):
+        read(file_of(tmp_path, "1,5;2;3\n3,5;4;5\n"))

@@ -10,7 +10,7 @@ from jaxgan.system.errors import UserError
 COLUMNS = (
     Column("sex", "categorical", ("", "female", "male")),
     Column("age", "integer", decimals=0, missing=True, low=17, high=90),
-    Column("a>b", "numeric", decimals=1, low=-1, high=1),
+    Column("a>b", "numeric", decimals=1, mark=",", low=-1, high=1),
     Column("day", "date", format="%Y-%m-%d", low=0, high=864_000),
 )
 ROWS = Table(
@@ -40,6 +40,7 @@ ROWS = Table(
         ("age=", [2]),
         ("age!=", [0, 1, 3]),
         ("a>b>0.1", [2, 3]),
+        ("a>b>0,1", [2, 3]),
         ("day>1970-01-02", [2, 3]),
         ("sex=female and age<20", [0]),
     ],
