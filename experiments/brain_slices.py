@@ -1,4 +1,4 @@
-"""Gray and white matter of T1 slices of a brain, by a U-Net: a demonstration on one averaged brain.
+"""Gray and white matter of T1 slices of a brain, by residual blocks: a demonstration on one averaged brain.
 
     pip install jaxgan[medical]
     python experiments/brain_slices.py
@@ -44,7 +44,7 @@ CONFIG = Config(
     mirror=True,
     generator_learning_rate=1e-3,
     steps=1000,
-    game=Paired(translator_width=16, patch_width=16),
+    game=Paired(translator="srresnet", translator_width=16, blocks=4, patch_width=16),
     workdir="runs/brain_slices",
 )
 TISSUES = ("gray matter", "white matter")  # the first channels of an image

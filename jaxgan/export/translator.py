@@ -79,8 +79,8 @@ class Translator:
 
         Args:
             source: uint8, or float in [-1, 1], ``[h, w, C]``.
-            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make about
-                512 pixels of the image.
+            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make 512
+                pixels of the image, or 256 where tiles fade into each other, and for at least 64.
 
         Returns:
             The image. Where the network's `reach` is at most 64, it is that of the whole source, to rounding.
@@ -88,14 +88,14 @@ class Translator:
         Raises:
             ValueError: if a tile has no pixel, or the source is of another shape or kind.
         """
+        fades = self.reach is None or self.reach > MARGIN
         if tile is None:
-            tile = max(LEAST, TILE // self.scale)
+            tile = max(LEAST, TILE // (2 if fades else 1) // self.scale)
         if tile < 1:
             raise ValueError(f"a tile has at least one pixel, got {tile}")
         if source.ndim != 3:
             raise ValueError(f"a source has shape [h, w, {self.source_shape[2]}], got {list(source.shape)}")
         height, width, _ = source.shape
-        fades = self.reach is None or self.reach > MARGIN
         around = (0, 2 * MARGIN) if self.reach is None or fades else (self.reach, self.reach)
         tile, before, after = (-(-size // self._stride) * self._stride for size in (tile, *around))
         pieces = [
