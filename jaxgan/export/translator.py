@@ -159,7 +159,8 @@ def _windows(side: int, tile: int, before: int, after: int, stride: int) -> list
     """Return the windows along an axis; nearly all are of one length, so that few programs are compiled.
 
     Each keeps its tile, and sees so many pixels before and after it, or the edge of the source. The last ones
-    are moved inside of the source. All begin where the network's strides do.
+    are moved inside of the source, or are shorter where nothing is seen before a tile. All begin where the
+    network's strides do.
     """
     length = tile + before + after
     if side <= length:
@@ -167,7 +168,7 @@ def _windows(side: int, tile: int, before: int, after: int, stride: int) -> list
     windows, last = [], 0
     while last < side:
         first, last = last, min(last + tile, side)
-        start = min(max(0, first - before), side - length)
+        start = min(max(0, first - before), side - length) if before else first
         start -= start % stride
         stop = side if last == side else min(side, max(start + length, last + after))
         if stop == side:
