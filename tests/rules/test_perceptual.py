@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
@@ -70,7 +71,7 @@ def test_its_value_is_the_error_of_the_features_and_a_run_is_resumed_exactly(dig
     context = {"play": Play(made, made, None), "turn": turn, "memory": frozen}
     losses = term.generator(Context(**nothing | context)).losses["perceptual"]
     layers = [
-        judge.module.apply(judge.variables, x, np.full(3, -1), train=False, features=True)
+        judge.module.apply(judge.variables, x, jnp.full(3, -1), train=False, features=True)
         for x in (made, real)
     ]
     errors = [np.abs(x - y).reshape(3, -1).mean(axis=1) for x, y in zip(*layers, strict=True)]
