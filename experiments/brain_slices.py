@@ -1,4 +1,4 @@
-"""Gray and white matter of T1 slices of a brain, by residual blocks: a demonstration on one averaged brain.
+"""Gray and white matter of T1 slices of a brain, by a U-Net: a demonstration on one averaged brain.
 
     pip install jaxgan[medical]
     python experiments/brain_slices.py
@@ -13,6 +13,10 @@ and nothing of use for a diagnosis.
 
 A mask is where the share of its tissue is more than a half. The baseline takes gray matter where T1 lies
 between two thresholds, and white matter above the second one; both are chosen on the slices to learn.
+
+After 200 steps of 4 slices, the Dice coefficients of gray and white matter are 0.849 and 0.691 by the error
+alone, and 0.848 and 0.698 by the GAN. The thresholds have 0.959 and 0.847: they win. The settings were not
+trained to their end.
 
 References:
     Fonov et al. 2011, Unbiased average age-appropriate atlases for pediatric studies,
@@ -44,7 +48,7 @@ CONFIG = Config(
     mirror=True,
     generator_learning_rate=1e-3,
     steps=1000,
-    game=Paired(translator="srresnet", translator_width=16, blocks=4, patch_width=16),
+    game=Paired(translator_width=16, patch_width=16),
     workdir="runs/brain_slices",
 )
 TISSUES = ("gray matter", "white matter")  # the first channels of an image
