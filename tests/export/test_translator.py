@@ -94,7 +94,7 @@ def test_of_a_long_reach_the_margin_is_bounded_and_tiles_fade(tmp_path, monkeypa
     source = RNG.integers(0, 256, (41, 50, 1)).astype(np.uint8)
     whole = np.asarray(to_uint8(translate(source[None])[0])).astype(int)
     assert np.abs(translate.in_tiles(source, tile=8) - whole).max() <= 1
-    assert set(seen[1:]) == {(1, 40, 40, 1)}
+    assert max(max(shape[1:3]) for shape in seen[1:]) == 40  # the last ones are shorter
 
 
 @pytest.mark.parametrize(
