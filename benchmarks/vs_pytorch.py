@@ -19,6 +19,7 @@ from typing import Any
 
 from jaxgan.config import Config
 from jaxgan.names import PRECISIONS
+from jaxgan.rules import Paired
 from jaxgan.run.workdir import environment
 from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
@@ -30,6 +31,15 @@ IMAGES = 4096
 NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
     "dcgan_64": Config(network="dcgan", image_size=64, channels=3, batch_size=64, width=64),
     "sngan_32": Config(image_size=32, channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
+    "pix2pix_64": Config(
+        image_size=64, channels=3, batch_size=8, game=Paired("coloring", translator_width=32, patch_width=32)
+    ),
+    "srresnet_64": Config(
+        image_size=64,
+        channels=3,
+        batch_size=8,
+        game=Paired("super_resolution", scale=4, translator_width=32, patch_width=32),
+    ),
 }
 TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
 HEADING = ("network", "precision", "batch", "jaxgan images/s", "linen", "ratio", "PyTorch (best)", "ratio")

@@ -20,7 +20,11 @@ NETWORKS = {  # image size, channels, width; as in vs_pytorch.NETWORKS
     "dcgan_32": (32, 3, 64),
     "dcgan_64": (64, 3, 64),
     "sngan_32": (32, 3, 128),
+    "pix2pix_64": (64, 3, 32),
+    "srresnet_64": (64, 3, 32),
 }
+TRANSLATES = ("pix2pix_64", "srresnet_64")  # the games of pairs
+RECONSTRUCTION, SCALE, LUMA = 100.0, 4, (0.299, 0.587, 0.114)
 IMAGES, EMA_DECAY = 4096, 0.999
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -117,9 +121,96 @@ class ResNetDiscriminator(nn.Module):
         return self.last(F.relu(self.blocks(images)).sum((2, 3)))
 
 
+class UNet(nn.Module):
+    """`jaxgan.networks.translators.UNet`."""
+
+    def __init__(self, inputs: int, channels: int, width: int, depth: int) -> None:
+        super().__init__()
+        widths = [width * min(8, 2**level) for level in range(depth)]
+        before = [inputs, *widths[:-1]]
+        self.down = nn.ModuleList([nn.Conv2d(a, b, 4, 2, 1) for a, b in zip(before, widths, strict=True)])
+        deep = [widths[-1], *(2 * each for each in widths[-2:0:-1])]  # beside what the way down has
+        self.up = nn.ModuleList(
+            [nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in zip(deep, widths[-2::-1], strict=True)]
+        )
+        self.last = nn.ConvTranspose2d(2 * widths[0], channels, 4, 2, 1)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return images of sources."""
+        across = []
+        for level, layer in enumerate(self.down):
+            maps = layer(F.leaky_relu(maps, 0.2) if level else maps)
+            if 0 < level < len(self.down) - 1:
+                maps = F.instance_norm(maps)
+            across.append(maps)
+        for layer, beside in zip(self.up, across[-2::-1], strict=True):
+            maps = torch.cat([F.instance_norm(layer(F.relu(maps))), beside], 1)
+        return torch.tanh(self.last(F.relu(maps)))
+
+
+class SRResNet(nn.Module):
+    """`jaxgan.networks.translators.SRResNet`, with 16 blocks."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(channels, width, 9, 1, 4), nn.PReLU())
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, 1, 1), nn.PReLU(), nn.Conv2d(width, width, 3, 1, 1))
+            for _ in range(16)
+        )
+        self.inner = nn.Conv2d(width, width, 3, 1, 1)
+        self.up = nn.Sequential(
+            *(
+                nn.Sequential(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU())
+                for _ in range(2)
+            )
+        )
+        self.last = nn.Conv2d(width, channels, 9, 1, 4)
+
+    def forward(self, sources: torch.Tensor) -> torch.Tensor:
+        """Return images of sources."""
+        first = maps = self.first(sources)
+        for block in self.blocks:
+            maps = maps + block(maps)
+        return F.interpolate(sources, scale_factor=SCALE) + self.last(self.up(first + self.inner(maps)))
+
+
+class Patches(nn.Module):
+    """`jaxgan.networks.patches.PatchDiscriminator` of two halvings; it sees image and source."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        widths = [inputs, width, 2 * width, 4 * width]
+        self.convs = nn.ModuleList(
+            [nn.Conv2d(widths[i], widths[i + 1], 4, 2 if i < 2 else 1, 1) for i in range(3)]
+        )
+        self.last = nn.Conv2d(widths[-1], 1, 4, 1, 1)
+
+    def forward(self, shown: torch.Tensor) -> torch.Tensor:
+        """Return the logits of all patches."""
+        for layer, convolution in enumerate(self.convs):
+            shown = convolution(shown)
+            shown = F.leaky_relu(F.instance_norm(shown) if layer else shown, 0.2)
+        return self.last(shown).flatten(1)
+
+
+def degraded(name: str, images: torch.Tensor) -> torch.Tensor:
+    """Return the sources of images, at the 256 values of a picture."""
+    if name == "pix2pix_64":
+        luma = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
+        sources = (images * luma).sum(1, keepdim=True)
+    else:
+        sources = F.avg_pool2d(images, SCALE)
+    return (127.5 * (sources + 1)).round().clamp(0, 255) / 127.5 - 1
+
+
 def networks(name: str) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
     """Return generator, discriminator and image shape."""
     size, channels, width = NETWORKS[name]
+    if name == "pix2pix_64":
+        return UNet(1, channels, width, 6), Patches(channels + 1, width), (channels, size, size)
+    if name == "srresnet_64":
+        return SRResNet(channels, width), Patches(2 * channels, width), (channels, size, size)
     if name == "sngan_32":
         return ResNetGenerator(2 * width), ResNetDiscriminator(width), (channels, size, size)
     if width is None:
@@ -174,8 +265,15 @@ def main() -> None:
     def autocast() -> torch.autocast:
         return torch.autocast(DEVICE, dtype=torch.bfloat16, enabled="bfloat16" in variant)
 
-    def latents() -> torch.Tensor:
-        return torch.randn(batch, latent_dim, device=DEVICE)
+    translates = name in TRANSLATES
+
+    def inputs(real: torch.Tensor) -> torch.Tensor:
+        return degraded(name, real) if translates else torch.randn(batch, latent_dim, device=DEVICE)
+
+    def shown(images: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+        if not translates:
+            return images
+        return torch.cat([images, F.interpolate(given, size=images.shape[2:])], 1)
 
     def step() -> torch.Tensor:
         if "graphs" in variant:
@@ -184,9 +282,10 @@ def main() -> None:
         real = (images[rows].float() / 127.5 - 1).contiguous(memory_format=layout)
         d_tx.zero_grad(set_to_none=True)
         with torch.no_grad(), autocast():
-            fake = play(latents()).clone()  # a graph's next call overwrites its result
+            given = inputs(real)
+            fake = play(given).clone()  # a graph's next call overwrites its result
         with autocast():
-            real_logits, fake_logits = judge(real).clone(), judge(fake)
+            real_logits, fake_logits = judge(shown(real, given)).clone(), judge(shown(fake, given))
         if hinge:
             loss = F.relu(1 - real_logits.float()).mean() + F.relu(1 + fake_logits.float()).mean()
         else:
@@ -197,8 +296,11 @@ def main() -> None:
         for weight in discriminator.parameters():
             weight.requires_grad_(False)
         with autocast():
-            logits = judge(play(latents())).float()
-        (-logits if hinge else F.softplus(-logits)).mean().backward()
+            given = inputs(real)
+            fake = play(given)
+            logits = judge(shown(fake, given)).float()
+        loss = (-logits if hinge else F.softplus(-logits)).mean()
+        (loss + RECONSTRUCTION * (fake - real).abs().mean() if translates else loss).backward()
         g_tx.step()
         for weight in discriminator.parameters():
             weight.requires_grad_(True)

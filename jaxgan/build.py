@@ -13,11 +13,12 @@ import optax
 from flax.errors import FlaxError
 from jax.sharding import Mesh
 
-from jaxgan import augment, data
+from jaxgan import augment, data, export
 from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_part, held_out_rows
 from jaxgan.data.tables.load import dataset_of
 from jaxgan.diagnostics import traps
+from jaxgan.games import Perceptual
 from jaxgan.games.gradients import Players
 from jaxgan.games.heads import parts
 from jaxgan.games.terms import Adaptive
@@ -33,7 +34,7 @@ from jaxgan.names import (
     UPDATES,
     OfData,
 )
-from jaxgan.rules import NO_SOURCES
+from jaxgan.rules import NO_SOURCES, Rules
 from jaxgan.sampling import drawing
 from jaxgan.schedules import Schedule, following, toward
 from jaxgan.state import GANState, init_game
@@ -333,14 +334,15 @@ def train_step(
     """
     settings = _with(config, traced)
     of_data = OfData(max(1, (size or 1) // config.images_per_step))
-    game = config.game.tracing(traced).make(
+    rules = config.game.tracing(traced)
+    game = rules.make(
         config.latent_dim,
         generator=generator,
         discriminator=discriminator,
         loss=pieces.loss or LOSSES[config.loss],
         penalty=pieces.penalty or PENALTIES[config.penalty](scheduled(settings, "penalty_weight")),
         augment=pieces.augment or augmentation(settings),
-        terms=tuple(TERMS[name](settings, of_data) for name in config.terms),
+        terms=(*(TERMS[name](settings, of_data) for name in config.terms), *_perceptual(rules)),
         dtype=PRECISIONS[config.precision],
     )
     return make_step(
@@ -353,6 +355,30 @@ def train_step(
         fresh_reals=config.fresh_reals,
         generator_batch=config.generator_batch,
     )
+
+
+def _perceptual(rules: Rules) -> tuple[Perceptual, ...]:
+    """Return the term of the features of a trained run's discriminator, where the game takes such."""
+    if rules.perception is None:
+        return ()
+    run, weight = rules.perception
+    network = export.read_discriminator(run)
+    if export.judges_pairs(network) or export.judges_sources(network):
+        raise UserError(
+            f"`perceptual_features` {run}: its discriminator judges pairs, and features are made of images "
+            "alone: name a run of the plain game, or one with `judge_source` False"
+        )
+    show = export.showing(network)
+
+    def features(variables: Any, images: jax.Array) -> Any:
+        if images.shape[1:] != network.image_shape:
+            shapes = ["x".join(map(str, shape)) for shape in (network.image_shape, images.shape[1:])]
+            raise UserError(
+                f"`perceptual_features` {run}: it judges images of {shapes[0]}, and these are {shapes[1]}"
+            )
+        return show(variables, images)
+
+    return (Perceptual(features, network.variables, weight),)
 
 
 def _ema_decay(settings: Any) -> Callable[[jax.Array], jax.Array]:

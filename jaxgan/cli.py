@@ -527,7 +527,7 @@ def translate(
             the same command goes on where it stopped.
         direction: forward from sources to images; backward the other way, which the game cycle learns too.
         tile: height and width in pixels of the tiles in which large pictures are made; None for as many as
-            make about 512 pixels of the image.
+            make 512 pixels of the image, or 256 where tiles fade into each other, and for at least 64.
     """
     translation = translate_pictures(run, pictures, out=out, direction=direction, tile=tile)
     kept = f", {translation.kept} were there already" if translation.kept else ""

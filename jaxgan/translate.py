@@ -58,7 +58,7 @@ def translate(
         out: the folder of the images, outside of that of the pictures.
         direction: forward from sources to images; backward the other way, which the game cycle learns too.
         tile: height and width in pixels of the tiles in which large pictures are made; None for as many as
-            make about 512 pixels of the image.
+            make 512 pixels of the image, or 256 where tiles fade into each other, and for at least 64.
 
     Returns:
         The `Translation`.

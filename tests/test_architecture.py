@@ -37,7 +37,10 @@ MAY_IMPORT = {
         "sampling", "state",
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
-    "build": {"augment", "config", "data", "diagnostics", "games", "losses", "names", "rules", "sampling", "schedules", "state", "step"},
+    "build": {
+        "augment", "config", "data", "diagnostics", "export", "games", "losses", "names", "rules", "sampling", "schedules",
+        "state", "step",
+    },
     "export": {"data", "games", "images", "inert", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
     "config": {"names", "rules"},

@@ -24,6 +24,7 @@ from jaxgan.evaluate.reals import (
 from jaxgan.evaluate.report import Report, joined, measure, table, trained_on_fakes_report, write
 from jaxgan.evaluate.scores import (
     ACCURACY,
+    COLORFULNESS,
     CYCLE,
     MEMORISATION,
     METRICS,
@@ -80,8 +81,9 @@ def evaluate(
 
     Metrics of images: fid, fid_infinity, kid, prdc, sliced_wasserstein, diversity, modes, is, memorisation,
     trained_on_fakes; of a run of the game paired, psnr, ssim and accuracy too, beside those of the sources,
-    enlarged by bicubic interpolation where they are smaller; of the game cycle, cycle. Metrics of a table,
-    all of which are its default: quality, trained_on_fakes, detection, closest_record.
+    enlarged by bicubic interpolation where they are smaller; of the game cycle, cycle; of both, colorfulness,
+    beside that of sources and real images. Metrics of a table, all of which are its default: quality,
+    trained_on_fakes, detection, closest_record.
 
     Args:
         path: a run's folder, an exported generator, a folder of pictures, an .npz with "images", or a .csv of
@@ -175,6 +177,10 @@ def evaluate(
     if not unpaired and (CYCLE in names or direction != translations.FORWARD):
         asks = f"`metrics` {CYCLE}" if CYCLE in names else f"`direction` {direction}"
         raise UserError(f"{asks} is of a run of the game cycle, and {subject.path} is none")
+    if COLORFULNESS in names and not translates:
+        raise UserError(
+            f"`metrics` {COLORFULNESS} is of a run that makes images of sources, and {subject.path} is none"
+        )
     of_features = tuple(name for name in names if name in METRICS)
     with_network = bool(of_features) or ACCURACY in names
     options = {"extractor": extractor, "inception_weights": inception_weights, "download": download or None}
@@ -225,7 +231,7 @@ def evaluate(
     if folder is not None:
         require_writable(folder)
     reports, nearest, made = [], None, None
-    if with_network or pairwise or CYCLE in names:
+    if set(names) != {TRAINED_ON_FAKES}:
         count = N if n is None else n
         if unlearned is not None:
             real = draw_reals(unlearned, count, split=(split or TEST) if splits else None)
@@ -243,6 +249,8 @@ def evaluate(
                 reports.append(translations.compare(made, real, pairwise))
             if CYCLE in names:
                 reports.append(translations.there_and_back(made, real))
+            if COLORFULNESS in names:
+                reports.append(translations.colors(made, real))
         if with_network:
             network = features.get(
                 source=source,

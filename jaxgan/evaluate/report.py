@@ -25,7 +25,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.files import finite, write_json
 from jaxgan.system.output import aligned
 
-BASELINES = ("bicubic", "source")  # what is measured beside a translator's images, as "bicubic_psnr"
+BASELINES = ("bicubic", "source", "real")  # measured beside a translator's images, as "bicubic_psnr"
 
 
 class Report(NamedTuple):

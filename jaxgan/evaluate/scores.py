@@ -89,8 +89,11 @@ ACCURACY = "accuracy"
 """How many of a translator's images a classifier assigns to the class of the image that each should be."""
 CYCLE = "cycle"
 """The mean absolute error of sources that went there and back, of a translator of both directions."""
+COLORFULNESS = "colorfulness"
+"""The colorfulness of a translator's images, beside that of the real images and of the sources."""
 
-NAMES = (*METRICS, TRAINED_ON_FAKES, *OF_PAIRS, ACCURACY, CYCLE)  # what `jaxgan evaluate` measures
+NAMES = (*METRICS, TRAINED_ON_FAKES, *OF_PAIRS, ACCURACY, CYCLE, COLORFULNESS)
+"""What `jaxgan evaluate` measures."""
 MEMORISATION = "memorisation"
 WITH_TRAINING_SET = (MEMORISATION, TRAINED_ON_FAKES)
 PER_CLASS = ("fid", "kid", "prdc")

@@ -25,7 +25,7 @@ from jaxgan.data.sources import has_splits
 from jaxgan.evaluate.fakes import BATCH_SIZE, Fakes, from_images
 from jaxgan.evaluate.reals import Reals
 from jaxgan.evaluate.report import Report, measure
-from jaxgan.evaluate.scores import ACCURACY, CYCLE, OF_PAIRS
+from jaxgan.evaluate.scores import ACCURACY, COLORFULNESS, CYCLE, OF_PAIRS
 from jaxgan.evaluate.subject import TEST, Subject
 from jaxgan.features import Extractor
 from jaxgan.images import judge, to_float, to_uint8
@@ -269,6 +269,21 @@ def there_and_back(made: Made, real: Reals) -> Report:
     assert real.unpaired is not None
     error = metrics.mean_absolute_error(real.unpaired, made.again)
     return _report({CYCLE: (error,)}, made, real)
+
+
+def colors(made: Made, real: Reals) -> Report:
+    """Measure the colorfulness of images, beside that of the real images and of the baseline.
+
+    Raises:
+        UserError: if the images have no colors.
+    """
+    results: dict[str, tuple[Result, ...]] = {}
+    for prefix, images in (("", made.images), (f"{made.kind}_", made.baseline), ("real_", real.images)):
+        try:
+            results[f"{prefix}{COLORFULNESS}"] = (metrics.colorfulness(images),)
+        except ValueError as error:
+            raise UserError(f"`metrics` {COLORFULNESS}: {error}") from error
+    return _report(results, made, real)
 
 
 def recognized(made: Made, real: Reals, classifier: Extractor) -> Report:

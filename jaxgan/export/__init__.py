@@ -7,14 +7,17 @@ its variables.
 """
 
 from jaxgan.export.discriminator import (
+    NO_CLASS,
     Judgment,
     has_discriminator,
     judges_pairs,
     judges_sources,
     judging,
+    labels_for,
     load_discriminator,
     read_discriminator,
     save_discriminator,
+    showing,
 )
 from jaxgan.export.encoder import (
     encoding,
@@ -51,6 +54,7 @@ __all__ = [
     "BACKWARD",
     "CONFIG",
     "DIRECTIONS",
+    "NO_CLASS",
     "WEIGHTS",
     "Judgment",
     "Network",
@@ -70,6 +74,7 @@ __all__ = [
     "judges_pairs",
     "judges_sources",
     "judging",
+    "labels_for",
     "load_discriminator",
     "load_encoder",
     "load_generator",
@@ -86,6 +91,7 @@ __all__ = [
     "save_encoder",
     "save_generator",
     "save_table",
+    "showing",
     "source_shape_of",
     "translating",
     "weights_of",

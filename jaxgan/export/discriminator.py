@@ -4,6 +4,7 @@ The variables are those of the state as it stands, no average. The JSON says wha
 or pairs of an image and a latent, and what its further heads read from an image (`jaxgan.games.heads`).
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.export.generator import checked_latents
 from jaxgan.export.modules import describe, rebuild
@@ -20,6 +22,7 @@ from jaxgan.games.heads import Head, heads_of, readings
 from jaxgan.games.paired import enlarged
 from jaxgan.images import to_float
 from jaxgan.state import Variables
+from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
 
 FORMAT_VERSION = 1
@@ -30,6 +33,7 @@ DISCRIMINATOR = Role(
     (FORMAT_VERSION,),
     "{path} has no exported discriminator: the same training command, run again, writes it",
 )
+NO_CLASS = -1  # the one-hot row of this label is all zeros
 IMAGE, LATENTS, SOURCE = "image", "latents", "source"
 
 
@@ -128,6 +132,51 @@ def read_discriminator(path: str | Path, discriminator: nn.Module | None = None)
         return module, variables
 
     return read(path, DISCRIMINATOR, prepare)
+
+
+def shows_activations(module: nn.Module) -> bool:
+    """Return whether a discriminator follows the convention ``features=True``."""
+    inner = getattr(module, "of_images", None)  # of a judge of pairs
+    own = "features" in inspect.signature(type(module).__call__).parameters
+    return own and (inner is None or shows_activations(inner))
+
+
+def showing(network: Network) -> Callable[..., tuple[jax.Array, ...]]:
+    """Return ``(variables, images, labels=None) -> activations`` of a discriminator, a layer each.
+
+    Without labels, a network that takes them is given none of the classes.
+
+    Raises:
+        UserError: if its module cannot show its activations.
+    """
+    if not shows_activations(network.module):
+        raise UserError(
+            f"the discriminator {type(network.module).__name__} does not show the activations of its "
+            "layers: its __call__ has no argument features=False, by which it returns them as a tuple"
+        )
+    pairs = judges_pairs(network)
+
+    def show(variables: Any, images: Any, labels: Any = None) -> Any:
+        labels = labels_for(network, images, labels)
+        images = to_float(images)
+        shown: Any = (images, None) if pairs else images
+        return network.module.apply(variables, shown, labels, train=False, features=True)
+
+    return show
+
+
+def labels_for(network: Network, images: Any, labels: Any = None) -> jax.Array | None:
+    """Return the labels that a network takes with images, int32 ``[B]``: by default those of no class.
+
+    Raises:
+        ValueError: if the images have another shape than the network's.
+    """
+    if images.shape[1:] != network.image_shape:
+        expected = [len(images), *network.image_shape]
+        raise ValueError(f"images have shape {expected}, got {list(images.shape)}")
+    if network.num_classes is None:
+        return None
+    return jnp.asarray(np.full(len(images), NO_CLASS) if labels is None else labels, jnp.int32)
 
 
 def load_discriminator(path: str | Path, discriminator: nn.Module | None = None) -> Callable[..., Any]:

@@ -3,9 +3,9 @@
 A translator is the generator of a game that has sources, in the same files (`jaxgan.export.generator`). The
 game cycle has a second one, of the way back, beside it. A tile is
 translated with more of the picture around it than is kept. Where the network looks no farther than that
-(`reach`), the tiles put together are the whole image. A network that looks at its whole source, such as one
-with instance normalization, makes something else of a tile: its tiles fade into each other, and differ from
-the whole image.
+(`reach`), the tiles put together are the whole image. A network that looks farther makes something else of a
+tile: its tiles fade into each other, and differ from the whole image. Instance normalization looks at the
+whole source; many blocks of an RRDBNet look at hundreds of pixels, of which the far ones hardly count.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ DIRECTIONS = {"forward": GENERATOR, "backward": BACKWARD}
 
 TILE = 512  # height and width of a tile in pixels of the image; the memory of a translation grows with it
 LEAST = 64  # the smallest default of a tile in pixels of the source
-FADE = 64  # half of the pixels over which the tiles of a network without a reach fade into each other
+MARGIN = 64  # the most pixels of a source to each side of a tile that are translated with it
 
 
 class Translator:
@@ -79,32 +79,33 @@ class Translator:
 
         Args:
             source: uint8, or float in [-1, 1], ``[h, w, C]``.
-            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make about
-                512 pixels of the image.
+            tile: height and width of a tile in pixels of the source, >= 1; None for as many as make 512
+                pixels of the image, or 256 where tiles fade into each other, and for at least 64.
 
         Returns:
-            The image. Where the network has a `reach`, it is that of the whole source, to rounding.
+            The image. Where the network's `reach` is at most 64, it is that of the whole source, to rounding.
 
         Raises:
             ValueError: if a tile has no pixel, or the source is of another shape or kind.
         """
+        fades = self.reach is None or self.reach > MARGIN
         if tile is None:
-            tile = max(LEAST, TILE // self.scale)
+            tile = max(LEAST, TILE // (2 if fades else 1) // self.scale)
         if tile < 1:
             raise ValueError(f"a tile has at least one pixel, got {tile}")
         if source.ndim != 3:
             raise ValueError(f"a source has shape [h, w, {self.source_shape[2]}], got {list(source.shape)}")
         height, width, _ = source.shape
-        margin = FADE if self.reach is None else self.reach
-        margin, tile = (-(-size // self._stride) * self._stride for size in (margin, tile))
+        around = (0, 2 * MARGIN) if self.reach is None or fades else (self.reach, self.reach)
+        tile, before, after = (-(-size // self._stride) * self._stride for size in (tile, *around))
         pieces = [
             (rows, columns)
-            for rows in _windows(height, tile, margin, self._stride)
-            for columns in _windows(width, tile, margin, self._stride)
+            for rows in _windows(height, tile, before, after, self._stride)
+            for columns in _windows(width, tile, before, after, self._stride)
         ]
         if len(pieces) == 1:
             return np.asarray(to_uint8(self(source[None])))[0]
-        fades, shape = self.reach is None, (height * self.scale, width * self.scale)
+        shape = height * self.scale, width * self.scale
         image = weights = np.zeros(())
         for rows, columns in pieces:
             made = self(source[None, rows.seen, columns.seen])[0]
@@ -113,15 +114,22 @@ class Translator:
                 weights = np.zeros((*shape, 1), np.float32) if fades else weights
             if fades:
                 place = _times(rows.seen, self.scale), _times(columns.seen, self.scale)
-                across = rows.weights(height, self.scale, margin)
-                along = columns.weights(width, self.scale, margin)
+                across = rows.weights(height, self.scale, after)
+                along = columns.weights(width, self.scale, after)
                 weight = (across[:, None] * along[None, :])[..., None]
                 image[place] += weight * np.asarray(made)
                 weights[place] += weight
             else:
                 place = _times(rows.kept, self.scale), _times(columns.kept, self.scale)
                 image[place] = np.asarray(to_uint8(made[rows.inside(self.scale), columns.inside(self.scale)]))
-        return np.asarray(to_uint8(jnp.asarray(image / weights))) if fades else image
+        if not fades:
+            return image
+        bands = range(0, len(image), TILE)  # their memory is that of a tile
+        return np.concatenate([_rounded(image[i : i + TILE] / weights[i : i + TILE]) for i in bands])
+
+
+def _rounded(image: np.ndarray) -> np.ndarray:
+    return np.asarray(to_uint8(jnp.asarray(image)))
 
 
 class _Window(NamedTuple):
@@ -134,10 +142,10 @@ class _Window(NamedTuple):
         """Return where in the image of what is seen the kept part lies."""
         return _times(slice(self.kept.start - self.seen.start, self.kept.stop - self.seen.start), scale)
 
-    def weights(self, side: int, scale: int, margin: int) -> np.ndarray:
-        """Return weights that fall to the sides where other windows overlap."""
+    def weights(self, side: int, scale: int, overlap: int) -> np.ndarray:
+        """Return weights that fall to the sides where other windows overlap; the outer quarter has none."""
         count = (self.seen.stop - self.seen.start) * scale
-        rise = np.minimum(1, (np.arange(count) + 0.5) / (2 * margin * scale))
+        rise = np.clip(2 * (np.arange(count) + 0.5) / (overlap * scale) - 0.5, 0, 1)
         low = np.ones(count) if self.seen.start == 0 else rise
         high = np.ones(count) if self.seen.stop == side else rise[::-1]
         return (low * high).astype(np.float32)
@@ -147,21 +155,24 @@ def _times(part: slice, scale: int) -> slice:
     return slice(part.start * scale, part.stop * scale)
 
 
-def _windows(side: int, tile: int, margin: int, stride: int) -> list[_Window]:
+def _windows(side: int, tile: int, before: int, after: int, stride: int) -> list[_Window]:
     """Return the windows along an axis; nearly all are of one length, so that few programs are compiled.
 
-    Each keeps its tile, with the margin to both sides or the edge of the source. The last ones are moved
-    inside of the source. All begin where the network's strides do.
+    Each keeps its tile, and sees so many pixels before and after it, or the edge of the source. The last ones
+    are moved inside of the source, or are shorter where nothing is seen before a tile. All begin where the
+    network's strides do.
     """
-    length = tile + 2 * margin
+    length = tile + before + after
     if side <= length:
         return [_Window(slice(0, side), slice(0, side))]
-    windows = []
-    for first in range(0, side, tile):
-        last = min(first + tile, side)
-        start = min(max(0, first - margin), side - length)
+    windows, last = [], 0
+    while last < side:
+        first, last = last, min(last + tile, side)
+        start = min(max(0, first - before), side - length) if before else first
         start -= start % stride
-        stop = side if last == side else min(side, max(start + length, last + margin))
+        stop = side if last == side else min(side, max(start + length, last + after))
+        if stop == side:
+            last = side  # it sees all that is left
         windows.append(_Window(slice(start, stop), slice(first, last)))
     return windows
 

@@ -1,8 +1,9 @@
 """How good are the fakes? Features in, numbers out.
 
 Most metrics are pure functions of features `[N, d]` of real and of fake examples; any network may have
-computed the features. `psnr`, `ssim` and `dice` compare images, or masks, pair by pair. A metric computes in
-float64 on the host. It returns a frozen dataclass with the numbers and with the protocol of the measurement:
+computed the features. `psnr`, `ssim` and `dice` compare images, or masks, pair by pair, and `colorfulness`
+looks at images alone. A metric computes in float64 on the host. It returns a frozen dataclass with the
+numbers and with the protocol of the measurement:
 
     print(metrics.frechet_distance(real_features, fake_features, extractor_name="digits-cnn"))
     FID-digits-cnn: value 12.3 (n_fake 10000, extractor digits-cnn, n_real 10000, dimension 64)
@@ -10,6 +11,7 @@ float64 on the host. It returns a frozen dataclass with the numbers and with the
 
 from jaxgan.metrics.auroc import Auroc, auroc
 from jaxgan.metrics.clustering import Clustering, clustering
+from jaxgan.metrics.colorfulness import Colorfulness, colorfulness
 from jaxgan.metrics.diversity import Diversity, diversity
 from jaxgan.metrics.frechet import (
     FrechetDistance,
@@ -50,6 +52,7 @@ __all__ = [
     "ClassCoverage",
     "ClosestRecord",
     "Clustering",
+    "Colorfulness",
     "DensityCoverage",
     "Dice",
     "Diversity",
@@ -73,6 +76,7 @@ __all__ = [
     "class_coverage",
     "closest_record",
     "clustering",
+    "colorfulness",
     "column_shape",
     "density_coverage",
     "dice",

@@ -3,7 +3,6 @@
 All of it comes from exported files, so a stranger's export folder works like a run's own.
 """
 
-import inspect
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,6 @@ from jaxgan.system.files import expanded
 from jaxgan.system.settings import converted
 
 BATCH_SIZE = 256  # images that go through a network at a time
-NO_CLASS = -1  # the one-hot row of this label is all zeros
 
 
 class Reader(NamedTuple):
@@ -347,26 +345,8 @@ def activations_of(discriminator: Network) -> Callable[..., tuple[jax.Array, ...
     Raises:
         UserError: if its module cannot show its activations.
     """
-    if not shows_activations(discriminator.module):
-        raise UserError(
-            f"the discriminator {type(discriminator.module).__name__} does not show the activations of its "
-            "layers: its __call__ has no argument features=False, by which it returns them as a tuple"
-        )
-    pairs = export.judges_pairs(discriminator)
-
-    def show(variables, images, labels):
-        images = to_float(images)
-        shown: Any = (images, None) if pairs else images
-        return discriminator.module.apply(variables, shown, labels, train=False, features=True)
-
-    return _apply(discriminator, show)
-
-
-def shows_activations(module: nn.Module) -> bool:
-    """Return whether a discriminator follows the convention ``features=True``."""
-    inner = getattr(module, "of_images", None)  # of a judge of pairs
-    own = "features" in inspect.signature(type(module).__call__).parameters
-    return own and (inner is None or shows_activations(inner))
+    show = jax.jit(export.showing(discriminator))
+    return lambda images, labels=None: show(discriminator.variables, jnp.asarray(images), labels)
 
 
 def _discriminate(
@@ -397,21 +377,10 @@ def _present(path: Path, judge: Network | None) -> Network:
 
 
 def _apply(network: Network, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``(images, labels=None) -> output`` of ``(variables, images, labels) -> output``, compiled.
-
-    Without labels, a network that takes them is given none of the classes.
-    """
+    """Return ``(images, labels=None) -> output`` of ``(variables, images, labels) -> output``, compiled."""
     compiled = jax.jit(function)
 
     def apply(images, labels=None):
-        if images.shape[1:] != network.image_shape:
-            expected = [len(images), *network.image_shape]
-            raise ValueError(f"images have shape {expected}, got {list(images.shape)}")
-        if network.num_classes is None:
-            labels = None
-        elif labels is None:
-            labels = np.full(len(images), NO_CLASS)
-        labels = None if labels is None else jnp.asarray(labels, jnp.int32)
-        return compiled(network.variables, jnp.asarray(images), labels)
+        return compiled(network.variables, jnp.asarray(images), export.labels_for(network, images, labels))
 
     return apply

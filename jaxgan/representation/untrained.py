@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.export import Network, judges_pairs
+from jaxgan.export import NO_CLASS, Network, judges_pairs
 from jaxgan.images import to_float
 from jaxgan.representation.activations import Features
-from jaxgan.representation.reader import NO_CLASS, activations_of, in_batches
+from jaxgan.representation.reader import activations_of, in_batches
 from jaxgan.system.random import seed_key
 
 BATCH_SIZE = 64

@@ -59,6 +59,11 @@ class Rules:
         """Where the sources are, if they come with names of their own: a folder, of two sets any data."""
         return None
 
+    @property
+    def perception(self) -> tuple[str, Any] | None:
+        """The run whose discriminator's features images are compared by, and their weight; None for none."""
+        return None
+
     def degradation(self) -> degradations.Degradation | None:
         """Return how a source is made of an image; None if nothing makes it."""
         return None

@@ -182,11 +182,16 @@ class Paired(Translating):
     adversarial_weight: float = option(
         1.0, "weight of the generator's adversarial loss; 0: it learns by the error alone", **WEIGHT
     )
+    perceptual_weight: float = option(0.0, "weight of the mean absolute error of features; 0: none", **WEIGHT)
+    perceptual_features: str | None = option(
+        None, "folder of a trained run of such images, whose discriminator makes the features", sweep="same"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.source is not None:  # a run may go on from another folder
-            object.__setattr__(self, "source", os.path.abspath(expanded(self.source)))
+        for name in ("source", "perceptual_features"):  # a run may go on from another folder
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, os.path.abspath(expanded(getattr(self, name))))
 
     @property
     def learns_pairs(self) -> bool:
@@ -198,6 +203,13 @@ class Paired(Translating):
         """The folder of the sources, where pairs lie in two folders."""
         return self.source
 
+    @property
+    def perception(self) -> tuple[str, Any] | None:
+        """The run whose discriminator's features images are compared by, and their weight; None for none."""
+        return (
+            None if self.perceptual_features is None else (self.perceptual_features, self.perceptual_weight)
+        )
+
     def degradation(self) -> degradations.Degradation | None:
         """Return how a source is made of an image; None if the data are pairs."""
         return _DEGRADATIONS[self.degrade](self)
@@ -206,6 +218,13 @@ class Paired(Translating):
         """Refuse options that do not go together."""
         if self.source is not None and not self.learns_pairs:
             raise UserError(f"`source` has no effect with `degrade` {self.degrade}, which makes the sources")
+        if self.perceptual_weight > 0 and self.perceptual_features is None:
+            raise UserError(
+                f"`perceptual_weight` {self.perceptual_weight} weighs a discriminator's features: name the "
+                "run's folder by `perceptual_features`"
+            )
+        if self.perceptual_weight == 0 and self.perceptual_features is not None:
+            raise UserError("`perceptual_features` has no effect with `perceptual_weight` 0.0")
         super().check(config)
         self._refuse_idle(
             ("scale", "degrade", ("super_resolution",)),

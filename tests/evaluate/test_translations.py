@@ -117,6 +117,23 @@ def test_pairs_are_measured_on_the_split_that_was_not_learned(pairs, tmp_path):
 
 
 @pytest.mark.slow
+def test_colors_are_measured_beside_those_of_reals_and_sources(pairs, tmp_path):
+    file, arrays = pairs
+    folder = tmp_path / "run"
+    train.run(
+        Config(data=str(file), game=Paired(translator="srresnet", **SMALL), workdir=str(folder), **STEPS)
+    )
+    report = evaluate.evaluate(folder, metrics="colorfulness")
+    made = np.asarray(to_uint8(export.load_translator(folder)(arrays["test_source"])))
+    assert set(report.scalars) == {"colorfulness", "real_colorfulness", "source_colorfulness"}
+    assert report.scalars["colorfulness"] == pytest.approx(metrics.colorfulness(made).value, rel=1e-3)
+    real = metrics.colorfulness(arrays["test_images"]).value
+    assert report.scalars["real_colorfulness"] == pytest.approx(real)
+    assert report.scalars["source_colorfulness"] == 0
+    assert "colorfulness of real" in evaluate.table(report)
+
+
+@pytest.mark.slow
 def test_a_run_is_evaluated_while_it_trains(tmp_path, digits_cnn):
     folder = tmp_path / "run"
     options = {"evaluate_every": 2, "evaluate_n": 60, "metrics": ("kid",)}
@@ -144,6 +161,10 @@ def test_what_cannot_be_measured_is_refused(run, digits_run, tmp_path, capsys):
         evaluate.evaluate(digits_run, metrics="accuracy", out=tmp_path)
     with pytest.raises(UserError, match=r"`metrics` cycle is of a run of the game cycle, and .* is none"):
         evaluate.evaluate(run, metrics="cycle", out=tmp_path)
+    with pytest.raises(UserError, match="`metrics` colorfulness is of a run that makes images of sources"):
+        evaluate.evaluate(digits_run, metrics="colorfulness", out=tmp_path)
+    with pytest.raises(UserError, match=r"colorfulness: color images have shape \[N, H, W, 3\]"):
+        evaluate.evaluate(run, metrics="colorfulness", n=20, out=tmp_path)
     with pytest.raises(UserError, match="`direction` backward is of a run of the game cycle"):
         evaluate.evaluate(run, metrics="psnr", direction="backward", out=tmp_path)
     with pytest.raises(UserError, match="has no effect with `metrics` psnr"):

@@ -18,6 +18,7 @@ DATA = Path(os.environ.get("JAXGAN_TEST_DATA") or Path(__file__).parents[3] / "s
 FOLDER = Path(__file__).parents[2] / "experiments"
 FILES = sorted(file for file in FOLDER.glob("*.py") if "CONFIG = Config(" in file.read_text())
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
+SHAPES |= {"runs/brain_slices.npz": (112, 96, 3)}
 MIXTURES = ("ring", "grid")
 
 
@@ -45,8 +46,9 @@ def test_an_experiment_fits_its_data_and_names_its_command(file):
         dataset = mixture(config.data, count)
     else:
         images = np.zeros((count, *SHAPES[config.data]), np.uint8)
-        others = images[1:] if config.game.learns_unpaired else None
-        dataset = data.from_arrays(images, np.arange(count) % 10, unpaired=others)
+        others = {"unpaired": images[1:]} if config.game.learns_unpaired else {}
+        others |= {"sources": images[..., :1]} if config.game.learns_pairs else {}
+        dataset = data.from_arrays(images, np.arange(count) % 10, **others)
     build.experiment(config, dataset)
 
 

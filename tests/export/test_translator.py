@@ -69,7 +69,7 @@ def test_tiles_are_the_whole_image_where_the_network_has_a_reach(shape, tmp_path
 
 @pytest.mark.parametrize("name", ["translator_unet", "translator_resnet"])
 def test_tiles_of_a_network_that_looks_at_all_fade_into_each_other(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxgan.export.translator.FADE", 8)
+    monkeypatch.setattr("jaxgan.export.translator.MARGIN", 8)
     saved(tmp_path, name)
     translate = export.load_translator(tmp_path)
     flat = np.full((50, 37, 1), 90, np.uint8)
@@ -82,11 +82,40 @@ def test_tiles_of_a_network_that_looks_at_all_fade_into_each_other(name, tmp_pat
     assert max(jumps) <= natural + 40  # no seam as large as a step of the picture itself
 
 
+def test_of_a_long_reach_the_margin_is_bounded_and_tiles_fade(tmp_path, monkeypatch):
+    """The network looks 8 pixels far and says 400; of a window, the outer 8 pixels have no weight."""
+    monkeypatch.setattr("jaxgan.export.translator.MARGIN", 16)
+    saved(tmp_path, "translator_srresnet")
+    translate = export.load_translator(tmp_path)
+    assert translate.reach == 8
+    translate.reach = 400
+    seen, draw = [], translate._draw
+    monkeypatch.setattr(translate, "_draw", lambda variables, x: seen.append(x.shape) or draw(variables, x))
+    source = RNG.integers(0, 256, (41, 50, 1)).astype(np.uint8)
+    whole = np.asarray(to_uint8(translate(source[None])[0])).astype(int)
+    assert np.abs(translate.in_tiles(source, tile=8) - whole).max() <= 1
+    assert max(max(shape[1:3]) for shape in seen[1:]) == 40  # the last ones are shorter
+
+
+@pytest.mark.parametrize(
+    ("side", "starts"), [(24, [0]), (25, [0, 8]), (40, [0, 8, 16]), (44, [0, 8, 16, 24])]
+)
+def test_windows_that_fade_overlap_and_none_is_seen_twice(side, starts):
+    windows = _windows(side, 8, 0, 16, 1)
+    assert [window.seen.start for window in windows] == starts
+    total = np.zeros(side)
+    for window in windows:
+        weights = window.weights(side, 1, 16)
+        assert weights.max() > 0.49
+        total[window.seen] += weights
+    assert total.min() > 0.49
+
+
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("side", [8, 23, 24, 25, 26, 50, 97])
 def test_windows_keep_each_pixel_once_with_its_margin(side, stride):
     margin, tile = 8, 8
-    windows = _windows(side, tile, margin, stride)
+    windows = _windows(side, tile, margin, margin, stride)
     kept = np.concatenate([np.arange(side)[window.kept] for window in windows])
     np.testing.assert_array_equal(kept, np.arange(side))
     for seen, part in windows:
