@@ -16,11 +16,12 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
 from jax._src import distributed  # Orbax uses its key-value store too; it has no public name
+from jax.experimental import multihost_utils
 
 from jaxgan.system import output
 from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, with_flags
@@ -90,6 +91,45 @@ def gather(value: Any) -> list[Any]:
 def first(value: Any) -> Any:
     """Return the value of process 0; every process has to call this."""
     return gather(value)[0]
+
+
+def require_same(facts: Mapping[str, Any], *, cure: str, but: Collection[str] = ()) -> None:
+    """Refuse to go on where the processes differ; every process has to call this.
+
+    Args:
+        facts: what has to be the same everywhere, as JSON can hold it, by names for the message.
+        cure: what to do about a difference.
+        but: names in `facts` that may differ.
+
+    Raises:
+        UserError: on all processes, with the first difference.
+    """
+    everywhere = gather({name: value for name, value in facts.items() if name not in but})
+    for i, other in enumerate(everywhere):
+        for name in dict.fromkeys([*everywhere[0], *other]):
+            own, others = everywhere[0].get(name), other.get(name)
+            if own != others:
+                raise UserError(f"process {i} has another {name} than process 0 ({others}, {own}): {cure}")
+
+
+def joined(arrays: Any) -> Any:
+    """Return the arrays of all processes in their order, one after the other; every process has to call this.
+
+    Args:
+        arrays: this process's arrays ``[rows, ...]``, a tree of the same shapes on each; they travel from
+            device to device.
+    """
+    return multihost_utils.process_allgather(arrays, tiled=True)
+
+
+@contextlib.contextmanager
+def first_goes_ahead() -> Iterator[None]:
+    """Let process 0 do the body before the others, which then find in the cache what it has made."""
+    if not is_first():
+        gather("after process 0")
+    yield
+    if is_first():
+        gather("after process 0")
 
 
 def _wait(client: Any, key: str, process: int) -> str:

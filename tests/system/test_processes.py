@@ -14,7 +14,7 @@ import pytest
 
 import tiny_process
 from jaxgan.config import Config
-from jaxgan.run import checkpoint
+from jaxgan.run import checkpoint, evaluation, workdir
 from jaxgan.system import processes
 from jaxgan.system.errors import UserError
 
@@ -22,8 +22,8 @@ PROGRAM = tiny_process.__file__
 
 
 @contextlib.contextmanager
-def two_processes(folder, *options, **environment):
-    """Start both; what is left of them at the end is killed."""
+def two_processes(folder, *options, second=((), {}), **environment):
+    """Start both; what is left of them at the end is killed. `second` is what process 1 alone is given."""
     kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "PYTHONWARNINGS")}
     kept |= {"XLA_FLAGS": "--xla_backend_optimization_level=0", **environment}
     with socket.socket() as free:
@@ -33,9 +33,11 @@ def two_processes(folder, *options, **environment):
     processes = []
     for i in range(2):
         command = [sys.executable, PROGRAM, *who, "--process-id", str(i), "--workdir", "run", *options]
+        own = kept | second[1] if i else kept
+        command += second[0] if i else []
         with (folder / f"said-{i}.txt").open("w") as out:
             processes.append(
-                subprocess.Popen(list(map(str, command)), cwd=folder, env=kept, stdout=out, stderr=out)
+                subprocess.Popen(list(map(str, command)), cwd=folder, env=own, stdout=out, stderr=out)
             )
     try:
         yield processes
@@ -59,8 +61,8 @@ def finish(processes, folder, seconds=200):
         raise AssertionError(said(folder)) from None
 
 
-def run_two(folder, *options, expect=(0, 0), **environment):
-    with two_processes(folder, *options, **environment) as processes:
+def run_two(folder, *options, expect=(0, 0), second=((), {}), **environment):
+    with two_processes(folder, *options, second=second, **environment) as processes:
         codes = finish(processes, folder)
         assert codes == list(expect), said(folder)
 
@@ -71,6 +73,13 @@ def wait_for_step(processes, folder, step, seconds=200):
         assert all(process.poll() is None for process in processes), said(folder)
         assert time.monotonic() < deadline, said(folder)
         time.sleep(0.05)
+
+
+def run_alone(folder, name, options, extractor=None):
+    """Train in this process, with two devices."""
+    workdir = str(folder / name)
+    tiny_process.run(tiny_process.TINY.replace(workdir=workdir, devices=2, **options), extractor)
+    return folder / name
 
 
 def assert_same_run(folder, other, step=12):
@@ -156,6 +165,53 @@ def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
         assert f"stopped at step {step:,}" in (tmp_path / "run" / log).read_text()
     status = json.loads((tmp_path / "run/status.json").read_text())
     assert (status["state"], status["step"]) == ("preempted", step)
+
+
+@pytest.mark.slow
+def test_each_process_draws_its_share_of_an_evaluation(tmp_path):
+    run_two(tmp_path, "--evaluate-every", 4, "--evaluate-n", 600, EXTRACTOR="1", SHARE="1")
+    for i in range(2):  # of three batches of 250
+        assert "draws 500 of 600 images" in (tmp_path / f"said-{i}.txt").read_text()
+    options = {"evaluate_every": 4, "evaluate_n": 600}
+    alone = run_alone(tmp_path, "alone", options, tiny_process.CORNERS)
+    assert_same_run(tmp_path / "run", alone)
+    rows = [workdir.read_rows(folder, name=evaluation.FILE) for folder in (tmp_path / "run", alone)]
+    assert [row["step"] for row in rows[0]] == [4, 8, 12]
+    for a, b in zip(*rows, strict=True):
+        assert a["fid"] == pytest.approx(b["fid"], rel=1e-3)
+    log = (tmp_path / "run/log-1.txt").read_text()
+    assert f"evaluated step 12: fid {rows[0][-1]['fid']:.4g}" in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "environment", "sentence"),
+    [
+        (["--seed", 1], {}, "process 1 has another seed than process 0 (1, 0): start all of them with"),
+        ([], {"OTHER_CODE": "1"}, "process 1 has another code than process 0 (0123, "),
+        ([], {"OTHER_DATA": "1"}, "process 1 has another content than process 0 ("),
+    ],
+    ids=["settings", "code", "data"],
+)
+def test_processes_that_differ_are_refused_in_one_sentence(tmp_path, options, environment, sentence):
+    run_two(tmp_path, expect=(2, 2), second=(options, environment))
+    for i in range(2):
+        lines = (tmp_path / f"said-{i}.txt").read_text().splitlines()
+        errors = [line for line in lines if "Gloo" not in line]
+        assert len(errors) == 1
+        assert errors[0].startswith(f"error: {sentence}"), errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_that_only_process_0_can_write_is_one_sentence_on_the_other(tmp_path):
+    (tmp_path / "run/log-1.txt").mkdir(parents=True)
+    run_two(tmp_path, "--steps", 4, expect=(1, 2))
+    assert (
+        "error: process 1 cannot write to --workdir run (Is a directory): all processes need the folder"
+        in (tmp_path / "said-1.txt").read_text()
+    )
+    assert "process 1 cannot write" in (tmp_path / "said-0.txt").read_text()
 
 
 @pytest.mark.slow
