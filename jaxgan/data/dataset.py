@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgan.data import mapped
 from jaxgan.data.order import batch_at, merged
 from jaxgan.data.tables import batches
 from jaxgan.data.tables.encoding import Encoding
@@ -50,7 +51,8 @@ class Dataset(NamedTuple):
         num_classes: the number of classes; None without labels.
         notes: lines for the user, about what was left out or changed.
         class_names: the name of each class, or None where the classes have only numbers.
-        content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already.
+        content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already; of some of
+            them where they are larger than memory (`jaxgan.data.mapped`).
         sources: where the data are pairs, the source of each image, ``[N, h, w, c]`` of the images' kind; an
             image is a whole number of times as large as its source. None for others.
         unpaired: where the data are two sets without pairs, the other set, the sources, ``[M, h, w, c]`` of
@@ -405,11 +407,38 @@ def read_npz(source: str, path: Path, *, split: str = "train", pairs: bool = Fal
         dataset = from_arrays(images, labels, sources=sources, name=source)
     except (ValueError, MemoryError) as error:
         raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
+    dataset = _of_file(dataset)._replace(notes=(*dataset.notes, *notes))
+    return dataset if class_names is None or labels is None else _with_names(dataset, class_names)
+
+
+def _of_file(dataset: Dataset) -> Dataset:
+    """Return a data set that was read from a file with what tells it from others, if it is mapped."""
     shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
     if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
-        raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")
-    dataset = dataset._replace(notes=(*dataset.notes, *notes))
-    return dataset if class_names is None or labels is None else _with_names(dataset, class_names)
+        raise UserError(f"{dataset.name}: images are [N, H, W, 1 or 3], got {list(shape)}")
+    return dataset._replace(content=mapped.content(dataset.images))
+
+
+def read_npy(source: str, path: Path) -> Dataset:
+    """Read the images of a ``.npy``, which are mapped if they are large (`jaxgan.data.mapped`).
+
+    The labels of ``images.npy`` are ``labels.npy`` beside it, if there is such a file.
+
+    Args:
+        source: the name of the data set.
+        path: the file.
+
+    Raises:
+        UserError: if a file is missing, damaged, or holds pickled objects, or if its array makes no data set.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {source}")
+    beside = path.with_name("labels.npy")
+    try:
+        labels = mapped.read_npy(beside) if path.name == "images.npy" and beside.is_file() else None
+        return _of_file(from_arrays(mapped.read_npy(path), labels, name=source))
+    except (OSError, EOFError, ValueError, MemoryError) as error:
+        raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
 
 
 def _with_names(dataset: Dataset, class_names: np.ndarray) -> Dataset:
@@ -456,10 +485,11 @@ def _images_and_labels(
             raise UserError(f'{source} has no array "{sources}" beside "{names[0]}", and pairs need it')
         with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
             sizes = {member.filename: member.file_size for member in archive.infolist()}
-        read = (*names, "class_names", *[sources] * pairs)
+        images = mapped.read_member(path, names[0])
+        read = (*names[images is not None :], "class_names", *[sources] * pairs)
         require_memory(sum(sizes.get(f"{name}.npy", 0) for name in read), source)
         return (
-            arrays[names[0]],
+            arrays[names[0]] if images is None else images,
             arrays.get(names[1]),
             arrays.get("class_names"),
             arrays[sources] if pairs else None,
