@@ -112,8 +112,7 @@ def run(
     if extractor is not None and not isinstance(extractor, Extractor):
         kind = kind_of(extractor)
         raise UserError(f"`extractor` is one of jaxgan.features.get or from_function, got {kind}")
-    if config.distributed:
-        processes.join(config.coordinator, config.num_processes, config.process_id)
+    join(config)
     pieces = Pieces(
         generator, discriminator, loss, penalty, augment, update, generator_optimizer, discriminator_optimizer
     )
@@ -121,6 +120,12 @@ def run(
     require_devices()
     with processes.fail_together(), pinned():
         return _run(config.check(), dataset, pieces, extractor, own)
+
+
+def join(config: Config) -> None:
+    """Connect this process to the others that the config speaks of; this comes before any use of a device."""
+    if config.distributed and not config.dry_run:
+        processes.join(config.coordinator, config.num_processes, config.process_id)
 
 
 def _run(

@@ -49,7 +49,7 @@ def two_processes(folder, *options, second=((), {}), **environment):
 
 def said(folder):
     files = [*folder.glob("said-*.txt"), *folder.glob("run/log*.txt")]
-    return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files)
+    return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files if file.is_file())
 
 
 def finish(processes, folder, seconds=200):
@@ -169,18 +169,18 @@ def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
 
 @pytest.mark.slow
 def test_each_process_draws_its_share_of_an_evaluation(tmp_path):
-    run_two(tmp_path, "--evaluate-every", 4, "--evaluate-n", 600, EXTRACTOR="1", SHARE="1")
+    run_two(tmp_path, "--steps", 4, "--evaluate-every", 4, "--evaluate-n", 600, EXTRACTOR="1", SHARE="1")
     for i in range(2):  # of three batches of 250
         assert "draws 500 of 600 images" in (tmp_path / f"said-{i}.txt").read_text()
-    options = {"evaluate_every": 4, "evaluate_n": 600}
+    options = {"steps": 4, "evaluate_every": 4, "evaluate_n": 600}
     alone = run_alone(tmp_path, "alone", options, tiny_process.CORNERS)
-    assert_same_run(tmp_path / "run", alone)
+    assert_same_run(tmp_path / "run", alone, step=4)
     rows = [workdir.read_rows(folder, name=evaluation.FILE) for folder in (tmp_path / "run", alone)]
-    assert [row["step"] for row in rows[0]] == [4, 8, 12]
+    assert [row["step"] for row in rows[0]] == [4]
     for a, b in zip(*rows, strict=True):
         assert a["fid"] == pytest.approx(b["fid"], rel=1e-3)
     log = (tmp_path / "run/log-1.txt").read_text()
-    assert f"evaluated step 12: fid {rows[0][-1]['fid']:.4g}" in log
+    assert f"evaluated step 4: fid {rows[0][-1]['fid']:.4g}" in log
 
 
 @pytest.mark.slow
@@ -255,6 +255,38 @@ def test_what_keeps_processes_apart_comes_with_what_to_give(monkeypatch):
     )
     with pytest.raises(UserError, match=message):
         processes.join(None, None, None)
+
+
+def test_a_coordinator_without_a_port_is_refused():
+    for coordinator in ("host", "host:", "host:http", "host:70000"):
+        with pytest.raises(UserError, match=f"`coordinator` is host:port, got {coordinator}"):
+            processes.join(coordinator, 2, 0)
+
+
+def test_a_port_that_is_taken_is_refused():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} cannot be used .Address already in use."):
+            processes.join(f"127.0.0.1:{port}", 2, 0)
+
+
+@pytest.mark.slow
+def test_processes_that_do_not_come_are_waited_for_no_longer_than_promised(run_program, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "alone.py").write_text(
+        f"from jaxgan.system import processes\n"
+        f"processes.JOIN_SECONDS = 3\n"
+        f"processes.join('{coordinator}', 2, 0)\n"
+    )
+    result = run_program(tmp_path / "alone.py", cwd=tmp_path, expect=1)
+    assert result.stderr.startswith(
+        f"error: --distributed: the 2 processes have not all found {coordinator} within 3 s: start each"
+    )
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow
