@@ -182,7 +182,7 @@ def test_if_one_process_is_killed_the_step_ends_and_the_next_goes_on(tmp_path):
         tmp_path,
         f"""
         {train} & step=$!
-        made run 10
+        made run 45  # and has saved
         kill -KILL $(on_node n2)
         seconds=$SECONDS code=0
         wait $step || code=$?
