@@ -187,11 +187,10 @@ def test_each_process_draws_its_share_of_an_evaluation(tmp_path):
 @pytest.mark.parametrize(
     ("options", "environment", "sentence"),
     [
-        (["--seed", 1], {}, "process 1 has another seed than process 0 (1, 0): start all of them with"),
         ([], {"OTHER_CODE": "1"}, "process 1 has another code than process 0 (0123, "),
         ([], {"OTHER_DATA": "1"}, "process 1 has another content than process 0 ("),
     ],
-    ids=["settings", "code", "data"],
+    ids=["code", "data"],
 )
 def test_processes_that_differ_are_refused_in_one_sentence(tmp_path, options, environment, sentence):
     run_two(tmp_path, expect=(2, 2), second=(options, environment))
@@ -255,6 +254,33 @@ def test_what_keeps_processes_apart_comes_with_what_to_give(monkeypatch):
     )
     with pytest.raises(UserError, match=message):
         processes.join(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "sentence"),
+    [
+        (
+            [{"seed": 0}, {"seed": 0}, {"seed": 1}],
+            "process 2 has another seed than process 0 (1, 0): be alike",
+        ),
+        (
+            [{"seed": 0}, {"seed": 0, "new": 3}],
+            "process 1 has another new than process 0 (3, None): be alike",
+        ),
+    ],
+)
+def test_the_first_difference_between_processes_is_named(monkeypatch, everywhere, sentence):
+    monkeypatch.setattr(processes, "gather", lambda facts: everywhere)
+    with pytest.raises(UserError) as error:
+        processes.require_same({}, cure="be alike")
+    assert str(error.value) == sentence
+
+
+def test_what_may_differ_between_processes_is_not_compared(monkeypatch):
+    compared = []
+    monkeypatch.setattr(processes, "gather", lambda facts: compared.append(facts) or [facts])
+    processes.require_same({"seed": 0, "quiet": True}, but={"quiet"}, cure="")
+    assert compared == [{"seed": 0}]
 
 
 def test_a_coordinator_without_a_port_is_refused():
