@@ -51,8 +51,7 @@ class Dataset(NamedTuple):
         num_classes: the number of classes; None without labels.
         notes: lines for the user, about what was left out or changed.
         class_names: the name of each class, or None where the classes have only numbers.
-        content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already; of some of
-            them where they are larger than memory (`jaxgan.data.mapped`).
+        content: the checksum of all images (`jaxgan.data.fingerprint`), if it is known already.
         sources: where the data are pairs, the source of each image, ``[N, h, w, c]`` of the images' kind; an
             image is a whole number of times as large as its source. None for others.
         unpaired: where the data are two sets without pairs, the other set, the sources, ``[M, h, w, c]`` of
@@ -407,16 +406,16 @@ def read_npz(source: str, path: Path, *, split: str = "train", pairs: bool = Fal
         dataset = from_arrays(images, labels, sources=sources, name=source)
     except (ValueError, MemoryError) as error:
         raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
-    dataset = _of_file(dataset)._replace(notes=(*dataset.notes, *notes))
+    _require_layout(dataset)
+    dataset = dataset._replace(notes=(*dataset.notes, *notes))
     return dataset if class_names is None or labels is None else _with_names(dataset, class_names)
 
 
-def _of_file(dataset: Dataset) -> Dataset:
-    """Return a data set that was read from a file with what tells it from others, if it is mapped."""
+def _require_layout(dataset: Dataset) -> None:
+    """Raise `UserError` for images of a file that are neither gray nor in color."""
     shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
     if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
         raise UserError(f"{dataset.name}: images are [N, H, W, 1 or 3], got {list(shape)}")
-    return dataset._replace(content=mapped.content(dataset.images))
 
 
 def read_npy(source: str, path: Path) -> Dataset:
@@ -436,9 +435,13 @@ def read_npy(source: str, path: Path) -> Dataset:
     beside = path.with_name("labels.npy")
     try:
         labels = mapped.read_npy(beside) if path.name == "images.npy" and beside.is_file() else None
-        return _of_file(from_arrays(mapped.read_npy(path), labels, name=source))
+        dataset = from_arrays(mapped.read_npy(path), labels, name=source)
+    except UserError:
+        raise
     except (OSError, EOFError, ValueError, MemoryError) as error:
         raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
+    _require_layout(dataset)
+    return dataset
 
 
 def _with_names(dataset: Dataset, class_names: np.ndarray) -> Dataset:

@@ -67,12 +67,9 @@ def read_member(path: Path, name: str) -> np.ndarray | None:
         return np.memmap(path, dtype, "r", file.tell(), shape)
 
 
-def content(array: np.ndarray) -> str | None:
-    """Return 8 hex digits that tell a mapped array from others, or None for one that is in memory.
-
-    They are the CRC-32 of `SAMPLES` rows, evenly spread: another array may have the same.
-    """
-    if _map(array) is None or array.nbytes <= LEAST:
+def checksum_of_samples(array: np.ndarray) -> str | None:
+    """Return the CRC-32 of `SAMPLES` evenly spread rows of a large mapped array; None for any other."""
+    if _large_map(array) is None:
         return None
     rows = np.linspace(0, len(array) - 1, min(SAMPLES, len(array))).astype(np.int64)
     return f"{zlib.crc32(gather(array, rows).data):08x}"
@@ -85,7 +82,7 @@ def gather(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
         array: ``[N, ...]``.
         rows: indices of any shape.
     """
-    pages = _map(array) if array.nbytes > LEAST and array.flags.c_contiguous else None
+    pages = _large_map(array)
     if pages is None:
         return np.take(array, rows, axis=0)
     row_bytes = array.nbytes // len(array)
@@ -98,11 +95,14 @@ def gather(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return taken
 
 
-def _map(array: Any) -> mmap.mmap | None:
-    """Return the map that an array is a view of; None for an array in memory."""
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return array if isinstance(array, mmap.mmap) else None
+def _large_map(array: np.ndarray) -> mmap.mmap | None:
+    """Return the map that a large array is a view of; None for any other array, and for one to write to."""
+    if array.nbytes <= LEAST or array.flags.writeable or not array.flags.c_contiguous:
+        return None
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def _address(array: np.ndarray) -> int:

@@ -27,7 +27,7 @@ from jax.experimental import multihost_utils
 from jaxgan.system import output
 from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, with_flags
 
-JOIN_SECONDS = 240  # the longest time that a process waits for the others at the start
+JOIN_SECONDS = 300  # the longest time that a process waits for the others at the start
 HEARTBEAT_SECONDS = 20  # a process that is silent for longer counts as dead
 DEADLINE_SECONDS = 20  # the longest time that a failing process may spend on saving
 _POLL_SECONDS = 2

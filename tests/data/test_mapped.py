@@ -7,7 +7,7 @@ import pytest
 
 from jaxgan import data
 from jaxgan.data import mapped
-from jaxgan.data.fingerprint import fingerprint
+from jaxgan.data.fingerprint import difference, fingerprint
 from jaxgan.system.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 5, 7, 3), np.uint8)
@@ -29,7 +29,7 @@ def files(tmp_path):
 
 
 def is_mapped(array):
-    return mapped._map(array) is not None
+    return mapped._large_map(array) is not None
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_large_arrays_stay_in_their_file(files, all_are_large, name, stays):
     assert is_mapped(dataset.images) == stays
     np.testing.assert_array_equal(dataset.images, IMAGES)
     np.testing.assert_array_equal(dataset.labels, LABELS)
-    assert (dataset.num_classes, dataset.content is not None) == (4, stays)
+    assert dataset.num_classes == 4
+    assert ("samples" in fingerprint(dataset, conditional=False)) == stays
 
 
 @pytest.mark.parametrize("name", ["images.npy", "stored.npz"])
 def test_small_arrays_are_read(files, name):
     dataset = data.load(files / name)
     assert not is_mapped(dataset.images)
-    assert dataset.content is None
     np.testing.assert_array_equal(dataset.images, IMAGES)
 
 
@@ -68,10 +68,9 @@ def test_rows_of_a_view_are_asked_for_where_they_lie(files, all_are_large, monke
         def madvise(self, *arguments):
             asked.append(arguments)
 
-    monkeypatch.setattr(mapped, "_map", lambda array: Watched(file.fileno(), 0, access=mmap.ACCESS_READ))
     with (files / "images.npy").open("rb") as file:
         pages = Watched(file.fileno(), 0, access=mmap.ACCESS_READ)
-        monkeypatch.setattr(mapped, "_map", lambda array: pages)
+        monkeypatch.setattr(mapped, "_large_map", lambda array: pages)
         view = np.frombuffer(pages, np.uint8)[128:].reshape(IMAGES.shape)[100:]
         np.testing.assert_array_equal(mapped.gather(view, np.array([[0, 150]])), IMAGES[[[100, 250]]])
     starts = [128 + row * 105 for row in (100, 250)]
@@ -87,11 +86,17 @@ def test_the_content_of_a_mapped_file_goes_with_it(files, all_are_large):
     (files / "other").mkdir()
     np.save(files / "other/images.npy", IMAGES[::-1])
     after = fingerprint(data.load(files / "other/images.npy"), conditional=False)
-    assert before["content"] != after["content"]
+    assert before["samples"] != after["samples"]
+    assert difference(before, after) == "the data have the same number and size, but another content"
     np.save(files / "other/images.npy", IMAGES)
-    assert (
-        fingerprint(data.load(files / "other/images.npy"), conditional=False)["content"] == before["content"]
-    )
+    assert not difference(before, fingerprint(data.load(files / "other/images.npy"), conditional=True))
+
+
+def test_what_was_written_to_a_private_map_is_kept(files, all_are_large):
+    images = np.load(files / "images.npy", mmap_mode="c")
+    images[:] = 7
+    assert (mapped.gather(images, np.arange(300)) == 7).all()
+    assert (images == 7).all()
 
 
 @pytest.mark.parametrize(
