@@ -210,7 +210,8 @@ def fail_together() -> Iterator[None]:
     except BaseException as error:
         if jax.process_count() == 1:
             raise
-        if isinstance(error, (UserError, OSError, ArithmeticError)):  # such as a full disk, or NaN
+        expected = UserError, OSError, ArithmeticError, OtherProcessError  # such as a full disk, or NaN
+        if isinstance(error, expected):
             output.write(f"error: {with_flags(str(error))}", error=True)
         else:
             output.write(traceback.format_exc().rstrip(), error=True)

@@ -203,14 +203,13 @@ def test_processes_that_differ_are_refused_in_one_sentence(tmp_path, options, en
 
 
 @pytest.mark.slow
-def test_a_folder_that_only_process_0_can_write_is_one_sentence_on_the_other(tmp_path):
-    (tmp_path / "run/log-1.txt").mkdir(parents=True)
-    run_two(tmp_path, "--steps", 4, expect=(1, 2))
-    assert (
-        "error: process 1 cannot write to --workdir run (Is a directory): all processes need the folder"
-        in (tmp_path / "said-1.txt").read_text()
-    )
-    assert "process 1 cannot write" in (tmp_path / "said-0.txt").read_text()
+def test_a_folder_that_process_1_does_not_see_is_one_sentence_on_both(tmp_path):
+    run_two(tmp_path, "--steps", 4, expect=(1, 2), second=(["--workdir", "elsewhere"], {}))
+    sentence = "process 1 cannot write to --workdir elsewhere (No such file or directory): all processes need"
+    assert f"error: {sentence}" in (tmp_path / "said-1.txt").read_text()
+    first = (tmp_path / "said-0.txt").read_text()
+    assert "error: process 1 failed: UserError: process 1 cannot write" in first
+    assert "Traceback" not in first
 
 
 @pytest.mark.slow
