@@ -166,8 +166,10 @@ def _run(
     )
     opened = Workdir(config.workdir, settings, practical=PRACTICAL, upgrade=upgrade, writes=first)
     processes.gather("open")
+    folder = opened if first else opened.follow()
+    processes.gather("every log is open")  # the checkpoints' own barrier would not hear of a failure
     with (
-        opened if first else opened.follow() as folder,
+        folder,
         signals.listen() as stop,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
