@@ -35,7 +35,7 @@ from jaxgan.representation.encode import codes_file
 from jaxgan.rules import GAMES, Cycle, Rules, Tables
 from jaxgan.run.workdir import read_settings
 from jaxgan.sweep import sweep
-from jaxgan.system import output
+from jaxgan.system import output, processes
 from jaxgan.system.command_line import Appended, Positional, argument, call, parse_all, positional
 from jaxgan.system.compilation import keep_programs
 from jaxgan.system.errors import UserError, choose, exits, with_flags
@@ -44,7 +44,7 @@ from jaxgan.system.limits import require_devices, require_memory
 from jaxgan.system.progress import write
 from jaxgan.system.random import pinned, seed_key
 from jaxgan.system.settings import setting
-from jaxgan.train import start
+from jaxgan.train import join, start
 from jaxgan.translate import translate as translate_pictures
 
 IMAGES, TABLE = Path("samples.png"), Path("rows.csv")  # what is written where nothing is named
@@ -101,7 +101,8 @@ def train(args: list[str]) -> None:
         game = GAMES[_game_of(args)]()
     first, config, game = parse_all([Start(game=game.NAME), Config(), game], **program)
     config = config.replace(game=game)
-    with exits(OSError):
+    with exits(OSError), processes.fail_together():
+        join(config)
         require_devices()
         dataset = build.load(config)
         facts = Facts(
@@ -116,7 +117,7 @@ def train(args: list[str]) -> None:
         recipe, line = choose_recipe(first.recipe, facts, default)
     _, config, game = parse_all([Start(game=game.NAME), recipe.replace(game=Rules()), recipe.game], **program)
     config = config.replace(game=game).without_dead(recipe)
-    if not config.quiet:
+    if not config.quiet and processes.is_first():
         write(line)
     start(config, dataset)
 

@@ -61,7 +61,7 @@ class Config:
 
     data: str = _data(
         "digits",
-        "digits, ring or grid; a TFDS name (mnist, ...); a folder of pictures; an .npz file; a table",
+        "digits, ring or grid; a TFDS name (mnist, ...); a folder of pictures; an .npz or .npy file; a table",
         practical=True,
         sweep="same",
     )

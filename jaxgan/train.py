@@ -29,7 +29,7 @@ from jaxgan.run.labels import labels_of
 from jaxgan.run.nan import NotFiniteError
 from jaxgan.run.recorder import Recorder, networks_of
 from jaxgan.run.run import Run
-from jaxgan.run.workdir import Workdir
+from jaxgan.run.workdir import Workdir, code_hash, versions
 from jaxgan.state import GANState
 from jaxgan.system import compilation, output, processes, signals
 from jaxgan.system.command_line import parse_all
@@ -42,6 +42,13 @@ THROUGH_AUGMENTATION = (
     "an older version took the penalty's gradient by the augmented images: from here on it is by the raw ones"
 )
 EXIT_CODES = {"done": 0, "preempted": PREEMPTED}
+LOCAL = frozenset(
+    {
+        *("coordinator", "process_id", "data", "data_dir", "inception_weights", "efficientnet_weights"),
+        *("workdir", "quiet", "progress", "diagnose_every"),
+    }
+)
+"""Settings that may differ from process to process: what each calls the files, and what it shows."""
 
 
 class Result(NamedTuple):
@@ -105,8 +112,7 @@ def run(
     if extractor is not None and not isinstance(extractor, Extractor):
         kind = kind_of(extractor)
         raise UserError(f"`extractor` is one of jaxgan.features.get or from_function, got {kind}")
-    if config.distributed:
-        processes.join(config.coordinator, config.num_processes, config.process_id)
+    join(config)
     pieces = Pieces(
         generator, discriminator, loss, penalty, augment, update, generator_optimizer, discriminator_optimizer
     )
@@ -114,6 +120,12 @@ def run(
     require_devices()
     with processes.fail_together(), pinned():
         return _run(config.check(), dataset, pieces, extractor, own)
+
+
+def join(config: Config) -> None:
+    """Connect this process to the others that the config speaks of; this comes before any use of a device."""
+    if config.distributed and not config.dry_run:
+        processes.join(config.coordinator, config.num_processes, config.process_id)
 
 
 def _run(
@@ -124,9 +136,19 @@ def _run(
     own: dict[str, str],
 ) -> Result:
     first = processes.is_first()
-    if not first:  # the other processes leave evaluations and diagnoses to process 0
-        config = config.replace(evaluate_every=None, stop_at=None, patience=None, diagnose_every=None)
+    if not first:  # the other processes leave diagnoses to process 0
+        config = config.replace(diagnose_every=None)
 
+    processes.require_same(
+        {
+            "code": code_hash() if config.distributed else None,
+            **versions(),
+            **config.settings(),
+            "own pieces": own,
+        },
+        but=LOCAL,
+        cure="start all of them with the same code and settings",
+    )
     dataset, experiment, plan = _prepare(config, dataset, pieces, extractor)
 
     # The folder.
@@ -137,10 +159,17 @@ def _run(
         own,
         own_data=own_data,
     )
+    weights = None if plan is None else plan.protocol.get("extractor_hash")
+    processes.require_same(settings["fingerprint"], cure="give all of them the same data")
+    processes.require_same(
+        {"weights of the extractor": weights}, cure="give all of them one cache folder (JAXGAN_CACHE)"
+    )
     opened = Workdir(config.workdir, settings, practical=PRACTICAL, upgrade=upgrade, writes=first)
     processes.gather("open")
+    folder = opened if first else opened.follow()
+    processes.gather("every log is open")  # the checkpoints' own barrier would not hear of a failure
     with (
-        opened if first else opened.follow() as folder,
+        folder,
         signals.listen() as stop,
         Checkpoints(folder.path / "checkpoints", keep=config.keep) as checkpoints,
     ):
@@ -164,7 +193,9 @@ def _prepare(
     """Return the data, the networks and the plan of their evaluations; what does not fit is refused here."""
     dataset = build.dataset(config, dataset)
     experiment = placement.place(build.experiment(config, dataset, pieces), config)
-    return dataset, experiment, evaluation_plan.plan(config, dataset, extractor)
+    with processes.first_goes_ahead():  # the others find in the cache what it has trained or extracted
+        plan = evaluation_plan.plan(config, dataset, extractor)
+    return dataset, experiment, plan
 
 
 def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
@@ -196,7 +227,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         recorder.introduce(placement.describe(experiment.mesh), notes, step, new=saved is None)
 
         # The loop.
-        if step < config.steps and not processes.first(evaluations.stop_reason):
+        if step < config.steps and not evaluations.stop_reason:
             state = _loop(run, state, batches, recorder, evaluations, diagnosis)
             step = int(state.step)
 
@@ -207,7 +238,7 @@ def _train(run: Run, rollbacks: int) -> tuple[str, GANState]:
         checkpoints.save(step, state, best=processes.first(evaluations.best))
         checkpoints.wait()  # before anything else: a second signal may come at any time
         recorder.publish(step, networks_of(state))
-        reason = processes.first(evaluations.stop_reason or "")
+        reason = evaluations.stop_reason or ""
         if not reason and step < config.steps:
             status = "preempted"
             recorder.say(f"stopped at step {step:,}; the same command goes on from there")
@@ -283,7 +314,7 @@ def _loop(
                 jax.block_until_ready(metrics)
         _do(late)
         images = recorder.draw(parallel.local(state.ema)) if call.due(config.sample_every) else None
-        is_best = processes.first(evaluations.measure(call.step, state))
+        is_best = evaluations.measure(call.step, state)
         stops = bool(evaluations.stop_reason)
         late.append(partial(recorder.call_ended, call.step, call.steps, metrics, images, stops))
         late.extend(diagnosis.look(call.step, state))

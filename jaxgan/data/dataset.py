@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgan.data import mapped
 from jaxgan.data.order import batch_at, merged
 from jaxgan.data.tables import batches
 from jaxgan.data.tables.encoding import Encoding
@@ -405,11 +406,42 @@ def read_npz(source: str, path: Path, *, split: str = "train", pairs: bool = Fal
         dataset = from_arrays(images, labels, sources=sources, name=source)
     except (ValueError, MemoryError) as error:
         raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
-    shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
-    if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
-        raise UserError(f"{source}: images are [N, H, W, 1 or 3], got {list(shape)}")
+    _require_layout(dataset)
     dataset = dataset._replace(notes=(*dataset.notes, *notes))
     return dataset if class_names is None or labels is None else _with_names(dataset, class_names)
+
+
+def _require_layout(dataset: Dataset) -> None:
+    """Raise `UserError` for images of a file that are neither gray nor in color."""
+    shape, is_uint8 = dataset.images.shape, dataset.images.dtype == np.uint8
+    if (len(shape) == 4 and shape[-1] not in (1, 3)) or (len(shape) != 4 and is_uint8):
+        raise UserError(f"{dataset.name}: images are [N, H, W, 1 or 3], got {list(shape)}")
+
+
+def read_npy(source: str, path: Path) -> Dataset:
+    """Read the images of a ``.npy``, which are mapped if they are large (`jaxgan.data.mapped`).
+
+    The labels of ``images.npy`` are ``labels.npy`` beside it, if there is such a file.
+
+    Args:
+        source: the name of the data set.
+        path: the file.
+
+    Raises:
+        UserError: if a file is missing, damaged, or holds pickled objects, or if its array makes no data set.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {source}")
+    beside = path.with_name("labels.npy")
+    try:
+        labels = mapped.read_npy(beside) if path.name == "images.npy" and beside.is_file() else None
+        dataset = from_arrays(mapped.read_npy(path), labels, name=source)
+    except UserError:
+        raise
+    except (OSError, EOFError, ValueError, MemoryError) as error:
+        raise UserError(f"{source} is refused: {error or type(error).__name__}") from error
+    _require_layout(dataset)
+    return dataset
 
 
 def _with_names(dataset: Dataset, class_names: np.ndarray) -> Dataset:
@@ -456,10 +488,11 @@ def _images_and_labels(
             raise UserError(f'{source} has no array "{sources}" beside "{names[0]}", and pairs need it')
         with zipfile.ZipFile(path) as archive:  # a small file may unpack to a large one
             sizes = {member.filename: member.file_size for member in archive.infolist()}
-        read = (*names, "class_names", *[sources] * pairs)
+        images = mapped.read_member(path, names[0])
+        read = (*names[images is not None :], "class_names", *[sources] * pairs)
         require_memory(sum(sizes.get(f"{name}.npy", 0) for name in read), source)
         return (
-            arrays[names[0]],
+            arrays[names[0]] if images is None else images,
             arrays.get(names[1]),
             arrays.get("class_names"),
             arrays[sources] if pairs else None,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.data.dataset import Dataset
+from jaxgan.data.mapped import checksum_of_samples
 
 SHOWN = 10  # names of classes in a message
 
@@ -23,11 +24,9 @@ def fingerprint(dataset: Dataset, *, conditional: bool) -> dict[str, Any]:
         conditional: whether the labels are learned too; otherwise they are left out.
     """
     images = np.asarray(dataset.images)
-    content: dict[str, Any] = {
-        "images": list(images.shape),
-        "dtype": str(images.dtype),
-        "content": dataset.content or checksum(images),
-    }
+    content: dict[str, Any] = {"images": list(images.shape), "dtype": str(images.dtype)}
+    samples = None if dataset.content else checksum_of_samples(images)
+    content |= {"samples": samples} if samples else {"content": dataset.content or checksum(images)}
     sources = dataset.unpaired if dataset.sources is None else dataset.sources
     if sources is not None:
         sources = np.asarray(sources)
@@ -63,7 +62,10 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 _WORDS = {
     "images": lambda old, new: f"the data were {_count(old)}, and are {_count(new)} now",
     "dtype": lambda old, new: f"the data were {old}, and are {new} now",
-    "content": lambda old, new: "the data have the same number and size, but another content",
+    **dict.fromkeys(
+        ("content", "samples"),
+        lambda old, new: "the data have the same number and size, but another content",
+    ),
     "sources": lambda old, new: f"the sources were {_count(old)}, and are {_count(new)} now",
     "source_content": lambda old, new: "the images are the same, but their sources are others",
     "labels": lambda old, new: "the images are the same, but their labels are others",

@@ -4,6 +4,7 @@ load("digits")                               scikit-learn's 8x8 digits, which ne
 load("mnist", split="test")                  a prepared TFDS data set (`jaxgan data prepare mnist`)
 load("pictures/", image_size=(64, 64))       a folder of pictures
 load("points.npz")                           arrays "images" and, optionally, "labels"
+load("images.npy")                           images, with "labels.npy" beside them, if there is one
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.data.dataset import Dataset, npz_splits, read_npz
+from jaxgan.data.dataset import Dataset, npz_splits, read_npy, read_npz
 from jaxgan.data.mixtures import MIXTURES, mixture
 from jaxgan.data.tables.embedded import TARGETS as TABLES
 from jaxgan.data.tables.files import is_table
@@ -48,9 +49,9 @@ def load(
 
     Args:
         source: "digits", "ring" or "grid"; the path of an ``.npz`` with "images" and optionally "labels"
-            (see `from_arrays`), read without pickle; the path of a folder of pictures, searched at every
-            depth; or the name of a prepared TFDS image data set, such as "mnist", "emnist/letters" or
-            "mnist:3.0.1".
+            (see `from_arrays`), read without pickle; the path of an ``.npy`` of images, ``images.npy`` with
+            ``labels.npy`` beside it; the path of a folder of pictures, searched at every depth; or the name
+            of a prepared TFDS image data set, such as "mnist", "emnist/letters" or "mnist:3.0.1".
         image_size: height and width in pixels, or one number for both. Images are cut around their center and
             resized. None keeps their size, which must then be the same for all.
         channels: 3 for color, 1 for gray; None keeps the channels of the images. A folder is in color if any
@@ -95,11 +96,11 @@ def load(
         return fitted(digits(), image_size, channels)
     if path.suffix.lower() == ".npz":
         return fitted(read_npz(source, path, split=split), image_size, channels)
+    if path.suffix.lower() == ".npy":
+        return fitted(read_npy(source, path), image_size, channels)
     if path.is_file() and source not in PREPARABLE:
         table = " (`game` table learns a table)" if is_table(path) else ""
-        raise UserError(
-            f'{source} is a file, but neither a folder of pictures nor an .npz with "images"{table}'
-        )
+        raise UserError(f'{source} is a file, but neither an .npz with "images" nor an .npy of them{table}')
     if is_tfds(source):
         from jaxgan.data.tfds.source import read as read_tfds  # its import takes half a second
 
@@ -131,7 +132,7 @@ def first_shape(
     """
     source = spelled(source)
     path = expanded(source)
-    if source in BUILT_IN or path.suffix.lower() == ".npz":
+    if source in BUILT_IN or path.suffix.lower() in (".npz", ".npy"):
         return None
     if is_tfds(source):
         from jaxgan.data.tfds.source import first_shape as first_tfds_shape
@@ -168,7 +169,7 @@ def is_tfds(source: str | Path) -> bool:
     """Return whether a source is the name of a TFDS data set."""
     source = spelled(source)
     path = expanded(source)
-    if source in BUILT_IN or path.suffix.lower() == ".npz":
+    if source in BUILT_IN or path.suffix.lower() in (".npz", ".npy"):
         return False
     return source in PREPARABLE or (re.fullmatch(_TFDS_NAME, source) is not None and not path.is_dir())
 

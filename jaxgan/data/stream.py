@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.data import mapped
 from jaxgan.data.dataset import Dataset
 from jaxgan.data.order import batch_at, batch_indices, merged, sets_of
 
@@ -130,7 +131,7 @@ class Stream:
             size = len(next(iter(arrays.values())))
             rows = batch_indices(seed, block, batch_size=shape[0] * shape[1], size=size, xp=np)
             rows = rows.reshape(shape)[:, self._share]
-            gathered |= {name: np.take(values, rows, axis=0) for name, values in arrays.items()}
+            gathered |= {name: mapped.gather(values, rows) for name, values in arrays.items()}
         return gathered
 
 

@@ -12,8 +12,9 @@ from jaxtyping import Int, UInt8
 from jaxgan import sampling
 from jaxgan.data import Dataset
 from jaxgan.features import Extractor, Outputs
-from jaxgan.images import Judged, judge, oddities
+from jaxgan.images import FeaturesNotFiniteError, Judged, judge, oddities
 from jaxgan.prior import Prior, normal
+from jaxgan.system import processes
 from jaxgan.system.progress import counting
 from jaxgan.system.random import seed_key
 
@@ -124,3 +125,33 @@ def fake_outputs(fakes: Fakes, extractor: Extractor) -> Outputs:
             parts.append(jax.tree.map(itemgetter(slice(fakes.count - first)), part))
             bar.update(min(BATCH_SIZE, fakes.count - first))
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def spread_outputs(fakes: Fakes, extractor: Extractor) -> Outputs:
+    """Return the features of images of which each process makes a share; every process has to call this.
+
+    The batches are those of `fake_outputs`, so each image has the same latents and the same neighbors.
+
+    Args:
+        fakes: the images to measure, the same on each process. Batches that begin past the last image are
+            arbitrary, but as long as the others.
+        extractor: the network that computes features, the same on each process.
+
+    Raises:
+        FeaturesNotFiniteError: on all processes, if an image or a feature of any of them is not finite.
+    """
+    number = jax.process_count()
+    if number == 1:
+        return fake_outputs(fakes, extractor)
+    size = min(BATCH_SIZE, fakes.count)
+    share = size * -(-fakes.count // (size * number))
+    start = share * jax.process_index()
+    own = fakes._replace(count=share, batch=lambda first, size: fakes.batch(start + first, size))
+    outputs, problem = None, ""
+    try:
+        outputs = fake_outputs(own, extractor)
+    except FeaturesNotFiniteError as error:
+        problem = str(error)
+    for reported in filter(None, processes.gather(problem)):
+        raise FeaturesNotFiniteError(reported)
+    return jax.tree.map(itemgetter(slice(fakes.count)), processes.joined(outputs))

@@ -2,6 +2,7 @@
 
 Evaluating reads the EMA weights and nothing else, with latents from a key of its own, so a run's parameters
 are the same, bit for bit, with and without evaluations. Each evaluation is a row of evaluations.jsonl.
+Of several processes, each makes a share of the fakes; process 0 computes the scores, and all know them.
 """
 
 from functools import partial
@@ -16,6 +17,7 @@ from jaxgan.run.evaluation_plan import EvaluationPlan
 from jaxgan.run.recorder import Recorder, networks_of
 from jaxgan.run.run import Run
 from jaxgan.state import GANState, Variables, named_leaves, with_leaves
+from jaxgan.system import processes
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import write_json
 
@@ -33,10 +35,11 @@ class Evaluations:
 
     def __init__(self, run: Run, recorder: Recorder, *, start: int):
         self._run, self._plan, self._recorder = run, run.plan, recorder
-        self._rows: list[Row] = run.folder.read_rows(FILE, start)
+        self._rows: list[Row] = processes.first(run.folder.read_rows(FILE, start))
         if self._plan is not None:
             self._write()
-            write_json(run.folder.path / "evaluation.json", self._plan.protocol)
+            if processes.is_first():
+                write_json(run.folder.path / "evaluation.json", self._plan.protocol)
 
     @property
     def stop_reason(self) -> str | None:
@@ -58,6 +61,8 @@ class Evaluations:
 
     def measure(self, step: int, state: GANState, *, last: bool = False) -> bool:
         """Evaluate if an evaluation is due and not done yet; return whether it is a new best.
+
+        Every process has to call this.
 
         Args:
             step: the present step.
@@ -131,7 +136,7 @@ class Evaluations:
         )
         for note in notes:
             self._recorder.say(note)
-        return scores
+        return processes.first(scores)
 
     def _say(self, step: int, plan: EvaluationPlan) -> None:
         numbers = [

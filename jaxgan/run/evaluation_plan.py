@@ -16,7 +16,7 @@ from jaxgan.data import Dataset
 from jaxgan.data.mixtures import MIXTURES
 from jaxgan.data.sources import has_splits, spelled
 from jaxgan.evaluate import DISTANCES, METRICS, WITH_TRAINING_SET, from_generator
-from jaxgan.evaluate.fakes import Fakes, fake_outputs, random_rows
+from jaxgan.evaluate.fakes import Fakes, random_rows, spread_outputs
 from jaxgan.evaluate.reals import (
     Reals,
     draw_reals,
@@ -34,6 +34,7 @@ from jaxgan.metrics import mode_coverage
 from jaxgan.metrics.result import Result
 from jaxgan.run import early_stopping
 from jaxgan.run.early_stopping import Goal, Row
+from jaxgan.system import processes
 from jaxgan.system.errors import UserError
 
 NOT_MIRRORED = "evaluations compare with real images that are not flipped, and training flips them (`mirror`)"
@@ -99,19 +100,20 @@ def plan(config: Config, dataset: Dataset, extractor: Extractor | None = None) -
     n = config.evaluate_n
     if translates:
         n = len(reals.images if reals.unpaired is None else reals.unpaired)
-    real = real_outputs(reals, extractor)
+    none = Outputs(np.empty((0, 0), np.float32))  # process 0 alone compares fakes with reals
+    real = real_outputs(reals, extractor) if processes.is_first() else none
 
     def evidence(experiment: Experiment, generate: Callable[..., jax.Array], key: jax.Array) -> Evidence:
         if experiment.step.game.SOURCES:
             return Evidence(
-                real, fake_outputs(_translated(experiment, generate, reals, key), extractor), extractor
+                real, spread_outputs(_translated(experiment, generate, reals, key), extractor), extractor
             )
         labels = labels_like(reals, config.evaluate_n, experiment.num_classes)
         latent_dim, prior = experiment.shapes.latent_dim, experiment.step.game.prior
         fakes = from_generator(
             generate, latent_dim=latent_dim, n=config.evaluate_n, labels=labels, key=key, prior=prior
         )
-        return Evidence(real, fake_outputs(fakes, extractor), extractor)
+        return Evidence(real, spread_outputs(fakes, extractor), extractor)
 
     def measure(name: str, evidence: Evidence) -> tuple[Result, ...]:
         return METRICS[name](evidence)
@@ -202,6 +204,8 @@ def _rehearse(
     measure: Callable[[str, Evidence], tuple[Result, ...]],
 ) -> None:
     """Raise `UserError` if a metric needs more images than this; real images stand in for the fakes."""
+    if not processes.is_first():
+        return
     rows = np.resize(np.arange(len(evidence.real.features)), config.evaluate_n)
     evidence = evidence._replace(fake=jax.tree.map(itemgetter(rows), evidence.real))
     with warnings.catch_warnings():
@@ -248,6 +252,8 @@ def measure(
 ) -> tuple[Row, list[str]]:
     """Return a generator's scores, with None for one that is not finite, and lines for the user.
 
+    Of several processes each makes a share of the fakes, and process 0 alone returns scores.
+
     Args:
         plan: the run's plan.
         experiment: the run's experiment.
@@ -260,7 +266,7 @@ def measure(
             evidence = plan.evidence(experiment, generate, key)
         except features.FeaturesNotFiniteError as error:
             return {plan.goal.metric or plan.names[0]: None}, [f"cannot evaluate: {error}"]
-        results = {name: plan.measure(name, evidence) for name in plan.names}
+        results = {name: plan.measure(name, evidence) for name in plan.names if processes.is_first()}
     notes = [f"note: {message}" for message in dict.fromkeys(str(warning.message) for warning in caught)]
     return {name: x if math.isfinite(x) else None for name, x in scalars(results).items()}, notes
 

@@ -22,8 +22,10 @@ from types import TracebackType
 from typing import IO, Any
 
 import jax
+import numpy as np
 
 from jaxgan.data.fingerprint import difference
+from jaxgan.system.cache import content_hash
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import (
     NoRoomError,
@@ -99,7 +101,14 @@ class Workdir:
 
         The runtime prints into the same log: when another process dies, it ends this one with a message.
         """
-        self._log = self._lock = _opened(self.path / f"log-{jax.process_index()}.txt")
+        number = jax.process_index()
+        try:
+            self._log = self._lock = _opened(self.path / f"log-{number}.txt")
+        except OSError as error:
+            raise UserError(
+                f"process {number} cannot write to `workdir` {self.path} ({error.strerror}): all processes "
+                "need the folder that process 0 has made, on a file system that they share"
+            ) from error
         os.dup2(self._log.fileno(), 2)
         return self
 
@@ -334,8 +343,22 @@ def environment(folder: Path = Path(".")) -> dict[str, Any]:
         "device": f"{jax.device_count()} x {device.device_kind}",
         "backend": device.platform,
         "disk_free_bytes": shutil.disk_usage(folder).free,
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(),
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the version of each package that numbers depend on; None where one is not installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def code_hash() -> str:
+    """Return 16 hex digits that change with any source file of jaxgan."""
+    root = Path(__file__).parent.parent
+    files = {
+        str(file.relative_to(root)): np.frombuffer(file.read_bytes(), np.uint8) for file in root.rglob("*.py")
+    }
+    return content_hash(files)
 
 
 def _version(package: str) -> str | None:

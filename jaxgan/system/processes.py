@@ -13,18 +13,21 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import jax
 from jax._src import distributed  # Orbax uses its key-value store too; it has no public name
+from jax.experimental import multihost_utils
 
 from jaxgan.system import output
 from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, with_flags
 
+JOIN_SECONDS = 300  # the longest time that a process waits for the others at the start
 HEARTBEAT_SECONDS = 20  # a process that is silent for longer counts as dead
 DEADLINE_SECONDS = 20  # the longest time that a failing process may spend on saving
 _POLL_SECONDS = 2
@@ -45,23 +48,63 @@ def join(coordinator: str | None, num_processes: int | None, process_id: int | N
         num_processes: the number of processes in all.
         process_id: the number of this process, from 0.
 
+    This process ends with one sentence if the others do not come within `JOIN_SECONDS`.
+
     Raises:
-        UserError: if neither the arguments nor the cluster say where the other processes are.
+        UserError: if neither the arguments nor the cluster say where the other processes are, or if another
+            program has taken the port.
     """
     if jax.distributed.is_initialized():
         return
     loopback = coordinator is not None and coordinator.rsplit(":", 1)[0] in ("127.0.0.1", "localhost")
+    if coordinator is not None:
+        _, colon, port = coordinator.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) < 2**16:
+            raise UserError(f"`coordinator` is host:port, got {coordinator}")
+        if process_id == 0:
+            _require_port(int(port), "127.0.0.1" if loopback else "")
+    # Past its own limit, JAX ends the process with a trace of C++.
+    patience = threading.Timer(JOIN_SECONDS, _give_up, [coordinator, num_processes])
+    patience.daemon = True
+    patience.start()
     try:
         jax.distributed.initialize(
             coordinator,
             num_processes,
             process_id,
+            initialization_timeout=2 * JOIN_SECONDS,
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             coordinator_bind_address=coordinator if loopback else None,  # None listens on every interface
         )
     except (ValueError, TypeError, RuntimeError) as error:
         advice = "give `coordinator`, `num_processes` and `process_id`"
         raise UserError(f"`distributed`: {str(error).splitlines()[0]} ({advice})") from error
+    finally:
+        patience.cancel()
+
+
+def _require_port(port: int, host: str) -> None:
+    """Raise `UserError` if a port cannot be listened at; the coordination service would end with a crash."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as after a run that has just ended
+        try:
+            listener.bind((host, port))
+            listener.listen()
+        except OSError as error:
+            raise UserError(
+                f"`coordinator`: port {port} cannot be used ({error.strerror}): give another one to all"
+            ) from error
+
+
+def _give_up(coordinator: str | None, number: int | None) -> None:
+    """End this process, which waits for others inside the runtime."""
+    who = "the processes" if number is None else f"the {number} processes"
+    where = "one another" if coordinator is None else coordinator
+    line = f"error: `distributed`: {who} have not all found {where} within {JOIN_SECONDS} s"
+    advice = "start each of them once, with a number of its own, and look at their logs"
+    output.write(with_flags(f"{line}: {advice}"), error=True)
+    output.flush()
+    os._exit(FAILED)
 
 
 def is_first() -> bool:
@@ -90,6 +133,45 @@ def gather(value: Any) -> list[Any]:
 def first(value: Any) -> Any:
     """Return the value of process 0; every process has to call this."""
     return gather(value)[0]
+
+
+def require_same(facts: Mapping[str, Any], *, cure: str, but: Collection[str] = ()) -> None:
+    """Refuse to go on where the processes differ; every process has to call this.
+
+    Args:
+        facts: what has to be the same everywhere, as JSON can hold it, by names for the message.
+        cure: what to do about a difference.
+        but: names in `facts` that may differ.
+
+    Raises:
+        UserError: on all processes, with the first difference.
+    """
+    everywhere = gather({name: value for name, value in facts.items() if name not in but})
+    for i, other in enumerate(everywhere):
+        for name in dict.fromkeys([*everywhere[0], *other]):
+            own, others = everywhere[0].get(name), other.get(name)
+            if own != others:
+                raise UserError(f"process {i} has another {name} than process 0 ({others}, {own}): {cure}")
+
+
+def joined(arrays: Any) -> Any:
+    """Return the arrays of all processes in their order, one after the other; every process has to call this.
+
+    Args:
+        arrays: this process's arrays ``[rows, ...]``, a tree of the same shapes on each; they travel from
+            device to device.
+    """
+    return multihost_utils.process_allgather(arrays, tiled=True)
+
+
+@contextlib.contextmanager
+def first_goes_ahead() -> Iterator[None]:
+    """Let process 0 do the body before the others, which then find in the cache what it has made."""
+    if not is_first():
+        gather("after process 0")
+    yield
+    if is_first():
+        gather("after process 0")
 
 
 def _wait(client: Any, key: str, process: int) -> str:
@@ -128,7 +210,8 @@ def fail_together() -> Iterator[None]:
     except BaseException as error:
         if jax.process_count() == 1:
             raise
-        if isinstance(error, (UserError, OSError, ArithmeticError)):  # such as a full disk, or NaN
+        expected = UserError, OSError, ArithmeticError, OtherProcessError  # such as a full disk, or NaN
+        if isinstance(error, expected):
             output.write(f"error: {with_flags(str(error))}", error=True)
         else:
             output.write(traceback.format_exc().rstrip(), error=True)

@@ -325,3 +325,26 @@ def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsy
     text = (tmp_path / "tables.md").read_text()
     assert "`python benchmarks/startup.py --help`\n\nusage: " in text
     assert "unrecognized arguments: --nothing" in text
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_files_larger_than_memory_are_read_by_all_readers_that_are_there(request, run_program, tmp_path):
+    options = "--written 0.02 --gigabytes 0.6 --seconds 0.1 --repetitions 1"
+    program = request.config.rootpath / "benchmarks/large_input.py"
+    result = run_program(program, "--folder", tmp_path, *options.split(), cwd=tmp_path)
+    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines()[2:]]
+    assert [row[0].strip() for row in rows[:2]] == ["jaxgan, .npy, 0.02 GB"] * 2
+    assert "jaxgan, .npy, 0.6 GB, sparse" in [row[0].strip() for row in rows]
+    assert all(float(row[2].replace(",", "")) > 0 for row in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_an_evaluation_is_shared_and_timed(request, run_program, tmp_path):
+    program = request.config.rootpath / "benchmarks/shared_evaluation.py"
+    result = run_program(program, *["--fakes", "30", "--times", "1", "--repetitions", "1"], cwd=tmp_path)
+    rows = [line.split("|")[1:-1] for line in result.stdout.splitlines()[2:]]
+    assert [int(row[0]) for row in rows] == [1, 2]
+    assert float(rows[0][3]) == 1

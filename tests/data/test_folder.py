@@ -290,7 +290,7 @@ def test_mixed_sizes_need_a_size(tmp_path):
     [
         (lambda folder: None, "there is no folder"),
         (lambda folder: folder.mkdir(), "holds no pictures"),
-        (lambda folder: folder.write_text("x"), "is a file, but neither a folder of pictures nor an .npz"),
+        (lambda folder: folder.write_text("x"), "is a file, but neither an .npz with"),
     ],
 )
 def test_no_folder_no_pictures(tmp_path, make, message):

@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
 from jaxgan import cli, data, evaluate, export, features, metrics, sampling
-from jaxgan.evaluate import command, reals
+from jaxgan.evaluate import command, fakes, reals
 from jaxgan.features import extractor
 from jaxgan.networks import dcgan
 from jaxgan.system.errors import UserError
@@ -128,6 +129,37 @@ def test_the_protocol_says_where_the_latents_come_from():
     assert "seed" not in of_key
     again = jax.random.wrap_key_data(np.array(json.loads(json.dumps(of_key["key"])), np.uint32))
     np.testing.assert_array_equal(sampling.draw_latents(again, 3, 2), sampling.draw_latents(key, 3, 2))
+
+
+@pytest.mark.parametrize("n", [20, 600])
+@pytest.mark.parametrize("number", [2, 3])
+def test_shares_of_fakes_are_the_fakes_of_one_process(monkeypatch, n, number):
+    def generate(latents, labels):
+        return jnp.tanh(latents.reshape(-1, 2, 2, 1) + labels[:, None, None, None] / 10)
+
+    labels = (np.arange(n) % 7).astype(np.int32)
+    drawn = evaluate.from_generator(generate, latent_dim=4, n=n, labels=labels)
+    corners = features.from_function("corners", lambda images: images.reshape(len(images), -1))
+    whole = fakes.fake_outputs(drawn, corners).features
+    shares = []
+    monkeypatch.setattr(jax, "process_count", lambda: number)
+    monkeypatch.setattr(fakes.processes, "gather", lambda value: [value])
+    monkeypatch.setattr(fakes.processes, "joined", lambda share: shares.append(share) or share)
+    for i in range(number):
+        monkeypatch.setattr(jax, "process_index", lambda i=i: i)
+        fakes.spread_outputs(drawn, corners)
+    np.testing.assert_array_equal(np.concatenate([share.features for share in shares])[:n], whole)
+    assert len({len(share.features) for share in shares}) == 1
+
+
+def test_images_that_are_not_finite_on_another_process_are_refused_here_too(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(fakes.processes, "gather", lambda problem: [problem, "3 of 20 images hold NaN"])
+    good = evaluate.from_generator(
+        lambda latents, _: jnp.tanh(latents).reshape(-1, 1, 2, 1), latent_dim=2, n=20
+    )
+    with pytest.raises(features.FeaturesNotFiniteError, match="3 of 20"):
+        fakes.spread_outputs(good, features.from_function("mean", lambda x: x.reshape(len(x), -1)))
 
 
 def test_pictures_cannot_be_truncated(tmp_path):

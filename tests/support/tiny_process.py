@@ -1,6 +1,7 @@
 """One process of a tiny run: options as of an experiment, and faults by environment variable.
 
-FAULT="raise 1 6": process 1 raises after step 6. EXTRACTOR: a small one, for evaluations. READS: say what is read.
+FAULT="raise 1 6": process 1 raises after step 6. EXTRACTOR: a small one, for evaluations. READS, SHARE: say what is
+read, and what is drawn. OTHER_CODE, OTHER_DATA: as on a host that has another version of jaxgan, or of the data.
 """
 
 import os
@@ -11,6 +12,7 @@ import jax
 from jaxgan import features, train
 from jaxgan.config import Config
 from jaxgan.data.stream import Stream
+from jaxgan.evaluate import fakes
 from jaxgan.networks import mlp
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import exits
@@ -62,11 +64,26 @@ def saying(take):
     return taking
 
 
+def saying_share(outputs):
+    def saying(share, extractor):
+        drawn = outputs(share, extractor)
+        print(f"draws {len(drawn.features)} of 600 images", flush=True)
+        return drawn
+
+    return saying
+
+
 if __name__ == "__main__":
     if "FAULT" in os.environ:
         train.Recorder = with_fault(train.Recorder)
     if "READS" in os.environ:
         Stream.take = saying(Stream.take)
+    if "SHARE" in os.environ:
+        fakes.fake_outputs = saying_share(fakes.fake_outputs)
+    if "OTHER_CODE" in os.environ:
+        train.code_hash = lambda: "0123"
+    if "OTHER_DATA" in os.environ:
+        PICTURES.images[0] += 1
     with exits():
         extractor = CORNERS if "EXTRACTOR" in os.environ else None
         sys.exit(train.EXIT_CODES[run(parse(TINY, description=""), extractor).status])

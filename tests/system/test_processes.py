@@ -14,7 +14,7 @@ import pytest
 
 import tiny_process
 from jaxgan.config import Config
-from jaxgan.run import checkpoint
+from jaxgan.run import checkpoint, evaluation, workdir
 from jaxgan.system import processes
 from jaxgan.system.errors import UserError
 
@@ -22,8 +22,8 @@ PROGRAM = tiny_process.__file__
 
 
 @contextlib.contextmanager
-def two_processes(folder, *options, **environment):
-    """Start both; what is left of them at the end is killed."""
+def two_processes(folder, *options, second=((), {}), **environment):
+    """Start both; what is left of them at the end is killed. `second` is what process 1 alone is given."""
     kept = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "PYTHONWARNINGS")}
     kept |= {"XLA_FLAGS": "--xla_backend_optimization_level=0", **environment}
     with socket.socket() as free:
@@ -33,9 +33,11 @@ def two_processes(folder, *options, **environment):
     processes = []
     for i in range(2):
         command = [sys.executable, PROGRAM, *who, "--process-id", str(i), "--workdir", "run", *options]
+        own = kept | second[1] if i else kept
+        command += second[0] if i else []
         with (folder / f"said-{i}.txt").open("w") as out:
             processes.append(
-                subprocess.Popen(list(map(str, command)), cwd=folder, env=kept, stdout=out, stderr=out)
+                subprocess.Popen(list(map(str, command)), cwd=folder, env=own, stdout=out, stderr=out)
             )
     try:
         yield processes
@@ -47,7 +49,7 @@ def two_processes(folder, *options, **environment):
 
 def said(folder):
     files = [*folder.glob("said-*.txt"), *folder.glob("run/log*.txt")]
-    return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files)
+    return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files if file.is_file())
 
 
 def finish(processes, folder, seconds=200):
@@ -59,8 +61,8 @@ def finish(processes, folder, seconds=200):
         raise AssertionError(said(folder)) from None
 
 
-def run_two(folder, *options, expect=(0, 0), **environment):
-    with two_processes(folder, *options, **environment) as processes:
+def run_two(folder, *options, expect=(0, 0), second=((), {}), **environment):
+    with two_processes(folder, *options, second=second, **environment) as processes:
         codes = finish(processes, folder)
         assert codes == list(expect), said(folder)
 
@@ -71,6 +73,13 @@ def wait_for_step(processes, folder, step, seconds=200):
         assert all(process.poll() is None for process in processes), said(folder)
         assert time.monotonic() < deadline, said(folder)
         time.sleep(0.05)
+
+
+def run_alone(folder, name, options, extractor=None):
+    """Train in this process, with two devices."""
+    workdir = str(folder / name)
+    tiny_process.run(tiny_process.TINY.replace(workdir=workdir, devices=2, **options), extractor)
+    return folder / name
 
 
 def assert_same_run(folder, other, step=12):
@@ -159,6 +168,51 @@ def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
 
 
 @pytest.mark.slow
+def test_each_process_draws_its_share_of_an_evaluation(tmp_path):
+    run_two(tmp_path, "--steps", 4, "--evaluate-every", 4, "--evaluate-n", 600, EXTRACTOR="1", SHARE="1")
+    for i in range(2):  # of three batches of 250
+        assert "draws 500 of 600 images" in (tmp_path / f"said-{i}.txt").read_text()
+    options = {"steps": 4, "evaluate_every": 4, "evaluate_n": 600}
+    alone = run_alone(tmp_path, "alone", options, tiny_process.CORNERS)
+    assert_same_run(tmp_path / "run", alone, step=4)
+    rows = [workdir.read_rows(folder, name=evaluation.FILE) for folder in (tmp_path / "run", alone)]
+    assert [row["step"] for row in rows[0]] == [4]
+    for a, b in zip(*rows, strict=True):
+        assert a["fid"] == pytest.approx(b["fid"], rel=1e-3)
+    log = (tmp_path / "run/log-1.txt").read_text()
+    assert f"evaluated step 4: fid {rows[0][-1]['fid']:.4g}" in log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "environment", "sentence"),
+    [
+        ([], {"OTHER_CODE": "1"}, "process 1 has another code than process 0 (0123, "),
+        ([], {"OTHER_DATA": "1"}, "process 1 has another content than process 0 ("),
+    ],
+    ids=["code", "data"],
+)
+def test_processes_that_differ_are_refused_in_one_sentence(tmp_path, options, environment, sentence):
+    run_two(tmp_path, expect=(2, 2), second=(options, environment))
+    for i in range(2):
+        lines = (tmp_path / f"said-{i}.txt").read_text().splitlines()
+        errors = [line for line in lines if "Gloo" not in line]
+        assert len(errors) == 1
+        assert errors[0].startswith(f"error: {sentence}"), errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_folder_that_process_1_does_not_see_is_one_sentence_on_both(tmp_path):
+    run_two(tmp_path, "--steps", 4, expect=(1, 2), second=(["--workdir", "elsewhere"], {}))
+    sentence = "process 1 cannot write to --workdir elsewhere (No such file or directory): all processes need"
+    assert f"error: {sentence}" in (tmp_path / "said-1.txt").read_text()
+    first = (tmp_path / "said-0.txt").read_text()
+    assert "error: process 1 failed: UserError: process 1 cannot write" in first
+    assert "Traceback" not in first
+
+
+@pytest.mark.slow
 def test_process_0_decides_when_it_is_good_enough(tmp_path):
     run_two(tmp_path, "--evaluate-every", 2, "--stop-at", "fid=1e9", "--evaluate-n", 20, EXTRACTOR="1")
     assert checkpoint.steps_in(tmp_path / "run/checkpoints") == [2]
@@ -199,6 +253,65 @@ def test_what_keeps_processes_apart_comes_with_what_to_give(monkeypatch):
     )
     with pytest.raises(UserError, match=message):
         processes.join(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "sentence"),
+    [
+        (
+            [{"seed": 0}, {"seed": 0}, {"seed": 1}],
+            "process 2 has another seed than process 0 (1, 0): be alike",
+        ),
+        (
+            [{"seed": 0}, {"seed": 0, "new": 3}],
+            "process 1 has another new than process 0 (3, None): be alike",
+        ),
+    ],
+)
+def test_the_first_difference_between_processes_is_named(monkeypatch, everywhere, sentence):
+    monkeypatch.setattr(processes, "gather", lambda facts: everywhere)
+    with pytest.raises(UserError) as error:
+        processes.require_same({}, cure="be alike")
+    assert str(error.value) == sentence
+
+
+def test_what_may_differ_between_processes_is_not_compared(monkeypatch):
+    compared = []
+    monkeypatch.setattr(processes, "gather", lambda facts: compared.append(facts) or [facts])
+    processes.require_same({"seed": 0, "quiet": True}, but={"quiet"}, cure="")
+    assert compared == [{"seed": 0}]
+
+
+def test_a_coordinator_without_a_port_is_refused():
+    for coordinator in ("host", "host:", "host:http", "host:70000"):
+        with pytest.raises(UserError, match=f"`coordinator` is host:port, got {coordinator}"):
+            processes.join(coordinator, 2, 0)
+
+
+def test_a_port_that_is_taken_is_refused():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} cannot be used .Address already in use."):
+            processes.join(f"127.0.0.1:{port}", 2, 0)
+
+
+@pytest.mark.slow
+def test_processes_that_do_not_come_are_waited_for_no_longer_than_promised(run_program, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "alone.py").write_text(
+        f"from jaxgan.system import processes\n"
+        f"processes.JOIN_SECONDS = 3\n"
+        f"processes.join('{coordinator}', 2, 0)\n"
+    )
+    result = run_program(tmp_path / "alone.py", cwd=tmp_path, expect=1)
+    assert result.stderr.startswith(
+        f"error: --distributed: the 2 processes have not all found {coordinator} within 3 s: start each"
+    )
+    assert len(result.stderr.splitlines()) == 1
 
 
 @pytest.mark.slow
