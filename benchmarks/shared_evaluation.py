@@ -36,9 +36,11 @@ def work(fakes: int, times: int) -> list[float]:
     made = generator.init(keys[0], jnp.zeros((1, LATENT_DIM)), train=False)
     judged = discriminator.init(keys[1], jnp.zeros((1, *SHAPE)), train=False)
     generate = jax.jit(lambda latents, labels: generator.apply(made, latents, train=False))
-    extractor = from_function(
-        "logits", lambda images: discriminator.apply(judged, images, train=False)[:, None]
-    )
+
+    def logits(images: jax.Array) -> jax.Array:
+        return jnp.asarray(discriminator.apply(judged, images, train=False))[:, None]
+
+    extractor = from_function("logits", logits)
     drawn = from_generator(generate, latent_dim=LATENT_DIM, n=fakes)
     spread_outputs(drawn, extractor)  # compiles
     seconds = []
