@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
+from jaxgan.representation import shallow
 from jaxgan.representation.shallow import (
     STRENGTHS,
     k_means,
@@ -81,3 +82,21 @@ def test_a_linear_classifier_takes_the_strength_that_its_own_rows_choose(noise):
     assert found.strength == min(strength for strength in STRENGTHS if right[strength] == max(right.values()))
     whole = LogisticRegression(C=found.strength, max_iter=1000).fit(rows, labels)
     assert found.accuracy(rows, labels) == pytest.approx(whole.score(rows, labels), abs=1 / 60)
+
+
+def test_a_strength_is_chosen_with_a_part_of_many_rows(monkeypatch):
+    monkeypatch.setattr(shallow, "MOST_CHOOSING", 30)
+    fitted = []
+    along = shallow._along
+    monkeypatch.setattr(
+        shallow,
+        "_along",
+        lambda strengths, rows, labels: fitted.append(labels) or along(strengths, rows, labels),
+    )
+    labels = np.repeat(np.arange(3), 40)
+    rows = (np.eye(3)[labels] + 0.1 * RANDOM.normal(size=(120, 3))).astype(np.float32)
+    found = linear_classifier(rows, labels, validate=np.arange(120) % 5 == 0)
+    chosen, last = fitted
+    np.testing.assert_array_equal(np.bincount(chosen), [10, 10, 10])
+    assert len(last) == 120
+    assert found.accuracy(rows, labels) > 0.95
