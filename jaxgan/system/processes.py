@@ -208,7 +208,7 @@ def fail_together() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if jax.process_count() == 1:
+        if not jax.distributed.is_initialized() or jax.process_count() == 1:
             raise
         expected = UserError, OSError, ArithmeticError, OtherProcessError  # such as a full disk, or NaN
         if isinstance(error, expected):
