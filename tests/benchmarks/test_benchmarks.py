@@ -5,7 +5,6 @@ import json
 import math
 from pathlib import Path
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -195,7 +194,7 @@ def test_the_linen_side_plays_the_same_networks_with_linens_layers(benchmarks):
         return played
 
     ours = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
-    with nn.intercept_methods(benchmarks("worker_jaxgan").plain_linen):
+    with benchmarks("linen_layers").linen_layers():
         linens = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
     assert "conv_general_dilated" in str(linens.jaxpr)
     assert "conv_general_dilated" not in str(ours.jaxpr)
