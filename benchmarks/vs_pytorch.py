@@ -47,7 +47,7 @@ NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
         network="r3gan",
         image_size=32,
         channels=3,
-        batch_size=16,
+        batch_size=8,
         width=64,
         latent_dim=64,
         loss="relativistic",
@@ -84,7 +84,7 @@ HEADING = (
     "ratio",
     "PyTorch (best)",
     "ratio",
-    "MB",
+    "MB: jaxgan, linen, PyTorch",
 )
 HERE = Path(__file__).parent
 
