@@ -362,7 +362,7 @@ def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, progr
         pytest.param(
             "vs_pytorch.py",
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
-            "| mlp      |  bfloat16 |     4 |",
+            "|  bfloat16 |     4 |",
             marks=pytest.mark.slow,
         ),
         pytest.param("explain.py", "--critics mlp_28 --rounds 1", " lime |", marks=pytest.mark.slow),
