@@ -21,7 +21,7 @@ from jaxgan.layers.batch_norm import BatchNorm
 from jaxgan.layers.convolution import Conv, ConvDownsample, ConvTranspose, UpsampleConv
 from jaxgan.run.workdir import environment
 from jaxgan.system.files import write_json
-from sngan import ConvThenPool, RepeatThenConv
+from linen_layers import ConvThenPool, RepeatThenConv
 from tables import Table
 from timing import Work, measure, quartiles
 
@@ -57,9 +57,9 @@ def layers(width: int) -> dict[str, Layer]:
         pairs[f"ConvTranspose {channels} <- {features}, to {size}"] = Layer(
             ours, linens, pixels // 2, features
         )
-    ours, linens = UpsampleConv(width, (3, 3)), RepeatThenConv(width)
+    ours, linens = UpsampleConv(width, (3, 3)), RepeatThenConv(width, (3, 3))
     pairs[f"UpsampleConv 8x8x{width}"] = Layer(ours, linens, 8, width)
-    ours, linens = ConvDownsample(width, (3, 3)), ConvThenPool(width)
+    ours, linens = ConvDownsample(width, (3, 3)), ConvThenPool(width, (3, 3))
     pairs[f"ConvDownsample 16x16x{width}"] = Layer(ours, linens, 16, width)
     ours, linens = (layer(use_running_average=False) for layer in (BatchNorm, nn.BatchNorm))
     pairs[f"BatchNorm 16x16x{width}"] = Layer(ours, linens, 16, width)

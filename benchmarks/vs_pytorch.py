@@ -30,7 +30,40 @@ from training import NETWORKS as LIBRARY
 IMAGES = 4096
 NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
     "dcgan_64": Config(network="dcgan", image_size=64, channels=3, batch_size=64, width=64),
-    "sngan_32": Config(image_size=32, channels=3, batch_size=16, latent_dim=128, loss="hinge"),  # sngan.py
+    "sngan_32": Config(
+        network="resnet", image_size=32, channels=3, batch_size=16, width=128, latent_dim=128, loss="hinge"
+    ),
+    "biggan_32": Config(
+        network="biggan",
+        image_size=32,
+        channels=3,
+        batch_size=16,
+        width=32,
+        latent_dim=128,
+        loss="hinge",
+        conditional=True,
+    ),
+    "r3gan_32": Config(
+        network="r3gan",
+        image_size=32,
+        channels=3,
+        batch_size=8,
+        width=64,
+        latent_dim=64,
+        loss="relativistic",
+        penalty="r1_r2",
+        penalty_weight=0.1,
+    ),
+    "stylegan2_64": Config(
+        network="stylegan2",
+        image_size=64,
+        channels=3,
+        batch_size=8,
+        width=64,
+        latent_dim=512,
+        penalty="r1",
+        penalty_weight=0.1,
+    ),
     "pix2pix_64": Config(
         image_size=64, channels=3, batch_size=8, game=Paired("coloring", translator_width=32, patch_width=32)
     ),
@@ -42,7 +75,17 @@ NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
     ),
 }
 TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
-HEADING = ("network", "precision", "batch", "jaxgan images/s", "linen", "ratio", "PyTorch (best)", "ratio")
+HEADING = (
+    "network",
+    "precision",
+    "batch",
+    "jaxgan images/s",
+    "linen",
+    "ratio",
+    "PyTorch (best)",
+    "ratio",
+    "MB: jaxgan, linen, PyTorch",
+)
 HERE = Path(__file__).parent
 
 
@@ -56,11 +99,16 @@ class Worker:
     Attributes:
         times: seconds of a step in each round.
         versions: versions of the packages that the process trains with.
+        parameters: numbers of parameters of the generator and of the discriminator.
+        peak_bytes: the most memory that training has held: on a CPU all that the process holds, its libraries
+            included, and on a GPU what its arrays hold there.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str]):
         self.times: list[float] = []
         self.versions: dict[str, Any] = {}
+        self.parameters: list[int] = []
+        self.peak_bytes = 0
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -68,7 +116,8 @@ class Worker:
     def wait(self) -> bool:
         """Wait until the process has warmed up; return False if it has ended, e.g. without memory."""
         try:
-            self.versions = self._answer()
+            answer = self._answer()
+            self.versions, self.parameters = answer["versions"], answer["parameters"]
         except UserError as error:
             print(f"note: {error}", file=sys.stderr)
             return False
@@ -79,7 +128,9 @@ class Worker:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
-        self.times.append(self._answer()["step_seconds"])
+        answer = self._answer()
+        self.times.append(answer["step_seconds"])
+        self.peak_bytes = answer["peak_bytes"]
 
     def stop(self) -> None:
         """End the process."""
@@ -111,6 +162,9 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
         workers = {side: worker for side, worker in workers.items() if worker.wait()}
         if not {"jaxgan", "linen"} <= workers.keys():
             raise UserError(f"{name} does not run with batch size {batch}")
+        counts = {side: worker.parameters for side, worker in workers.items()}
+        if any(count != counts["jaxgan"] for count in counts.values()):
+            raise UserError(f"{name} is not the same network on all sides: parameters {counts}")
         for round_ in range(arguments.rounds):
             for worker in [*workers.values()][:: 1 if round_ % 2 == 0 else -1]:
                 worker.train(arguments.seconds)
@@ -123,18 +177,21 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
         "batch_size": batch,
         "precision": precision,
         "versions": versions,
+        "parameters": counts["jaxgan"],
         "step_seconds": {side: worker.times for side, worker in workers.items()},
+        "peak_bytes": {side: worker.peak_bytes for side, worker in workers.items()},
     }
 
 
 def row(result: dict[str, Any]) -> list[str]:
-    """Return one row of the table: images a second, and the medians of the rounds' ratios."""
+    """Return one row of the table: images a second, medians of the rounds' ratios, and each side's memory."""
     times, batch = result["step_seconds"], result["batch_size"]
     torch = [side for side in times if side.startswith("torch")]
     best = min(torch, key=lambda side: statistics.median(times[side])) if torch else None
 
     def speed(side: str) -> str:
-        return f"{batch / statistics.median(times[side]):,.0f}"
+        rate = batch / statistics.median(times[side])
+        return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
     def ratio(side: str) -> str:
         ratios = sorted(other / ours for other, ours in zip(times[side], times["jaxgan"], strict=True))
@@ -148,7 +205,9 @@ def row(result: dict[str, Any]) -> list[str]:
         speed("linen"),
         ratio("linen"),
     ]
-    return cells + ([f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""])
+    cells += [f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""]
+    sides = ["jaxgan", "linen", *([best] if best else [])]
+    return [*cells, ", ".join(f"{result['peak_bytes'][side] / 1e6:,.0f}" for side in sides)]
 
 
 def parse(args: Sequence[str] | None) -> argparse.Namespace:

@@ -5,14 +5,16 @@ import json
 import math
 from pathlib import Path
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import build
+from jaxgan.layers import ResidualBlock
 from jaxgan.names import FAMILIES
 from jaxgan.networks import dcgan
+from jaxgan.system.errors import UserError
 
 TINY = "--image-size 8 --batch-size 4 --d-steps 2 --images 40 --pictures 10"
 PLAIN = "mlp dcgan_28 dcgan_32"
@@ -185,6 +187,8 @@ def test_the_linen_side_plays_the_same_networks_with_linens_layers(benchmarks):
         for network, shape in (
             (dcgan.Generator((8, 8, 1), 4), (6, 3)),
             (dcgan.Discriminator(4), (6, 16, 16, 1)),
+            (ResidualBlock(4, resample="up"), (2, 4, 4, 3)),
+            (ResidualBlock(4, resample="down"), (2, 4, 4, 3)),
         ):
             inputs = jax.random.normal(key, shape)
             variables = network.init(key, inputs, train=False)
@@ -195,12 +199,74 @@ def test_the_linen_side_plays_the_same_networks_with_linens_layers(benchmarks):
         return played
 
     ours = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
-    with nn.intercept_methods(benchmarks("worker_jaxgan").plain_linen):
+    with benchmarks("linen_layers").linen_layers():
         linens = jax.jit(lambda key: play(key)).trace(jax.random.key(0))
     assert "conv_general_dilated" in str(linens.jaxpr)
     assert "conv_general_dilated" not in str(ours.jaxpr)
     results = (traced.lower().compile()(jax.random.key(0)) for traced in (ours, linens))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *results)
+
+
+PARAMETERS = {  # of generator and discriminator, as `torch_networks` has them
+    "sngan_32": [4276739, 1053825],
+    "biggan_32": [1218307, 1055105],
+    "r3gan_32": [285888, 281856],
+    "stylegan2_64": [12173272, 14037569],
+}
+
+
+@pytest.mark.slow
+def test_networks_beside_pytorch_have_its_numbers_of_parameters(benchmarks):
+    vs_pytorch, training = benchmarks("vs_pytorch"), benchmarks("training")
+    for name, counts in PARAMETERS.items():
+        config = vs_pytorch.NETWORKS[name].check()
+        experiment = build.experiment(config, training.made_dataset(config, 32))
+        state = jax.eval_shape(experiment.init, jax.random.key(0))
+        players = state.generator.params, state.discriminator.params
+        assert [sum(leaf.size for leaf in jax.tree.leaves(each)) for each in players] == counts, name
+
+
+def test_sides_with_other_networks_are_refused(benchmarks, monkeypatch):
+    vs_pytorch, stopped = benchmarks("vs_pytorch"), []
+
+    class Worker:
+        def __init__(self, command, environment):
+            self.parameters, self.versions = [10, 20 + ("linen" in command)], {}
+
+        def wait(self):
+            return True
+
+        def stop(self):
+            stopped.append(self)
+
+    monkeypatch.setattr(vs_pytorch, "Worker", Worker)
+    arguments = vs_pytorch.parse(["--networks", "r3gan_32"])
+    with pytest.raises(UserError, match=r"r3gan_32 is not the same network on all sides.* \[10, 21\]"):
+        vs_pytorch.compare("r3gan_32", 4, "float32", arguments)
+    assert len(stopped) == 2
+
+
+def test_a_row_has_the_fastest_of_pytorch_and_the_memory_of_each_side(benchmarks):
+    times = {"jaxgan": [1.0, 2.0, 4.0], "linen": [2.0, 4.0, 8.0], "torch a": [9.0, 9.0, 9.0]}
+    times["torch b"] = [1.0, 4.0, 6.0]
+    peaks = {side: 1e6 * (i + 1) for i, side in enumerate(times)}
+    result = {"network": "mlp", "precision": "float32", "batch_size": 8}
+    cells = benchmarks("vs_pytorch").row(result | {"step_seconds": times, "peak_bytes": peaks})
+    assert cells[3:5] == ["4", "2"]  # images a second
+    assert cells[5:] == ["2.00x (2.00 .. 2.00)", "2 (b)", "1.50x (1.00 .. 2.00)", "1, 2, 4"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="a system that does not forget")
+def test_the_peak_of_memory_counts_from_where_it_is_forgotten(benchmarks):
+    memory, size = benchmarks("memory"), 2**26
+    block = np.ones(size, np.uint8)
+    with_block = memory.peak_bytes()
+    del block
+    memory.forget_peak()
+    assert memory.peak_bytes() < with_block - size // 2
+    block = np.ones(size, np.uint8)
+    assert memory.peak_bytes() > with_block - size // 2
+    del block
 
 
 def test_works_are_timed_in_turns_as_often_as_fits(benchmarks):
@@ -296,7 +362,7 @@ def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, progr
         pytest.param(
             "vs_pytorch.py",
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
-            "| mlp      |  bfloat16 |     4 |",
+            "|  bfloat16 |     4 |",
             marks=pytest.mark.slow,
         ),
         pytest.param("explain.py", "--critics mlp_28 --rounds 1", " lime |", marks=pytest.mark.slow),
