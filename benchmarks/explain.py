@@ -67,7 +67,7 @@ def compare(critic: str, method: str, arguments: argparse.Namespace) -> dict[str
         "critic": critic,
         "method": method,
         "seconds": {side: worker.times for side, worker in workers.items()},
-        **{side: worker.versions for side, worker in workers.items()},
+        **{side: worker.first for side, worker in workers.items()},
     }
 
 

@@ -98,16 +98,14 @@ class Worker:
 
     Attributes:
         times: seconds of a step in each round.
-        versions: versions of the packages that the process trains with.
-        parameters: numbers of parameters of the generator and of the discriminator.
+        first: what the process says when it has warmed up.
         peak_bytes: the most memory that training has held: on a CPU all that the process holds, its libraries
             included, and on a GPU what its arrays hold there.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str]):
         self.times: list[float] = []
-        self.versions: dict[str, Any] = {}
-        self.parameters: list[int] = []
+        self.first: dict[str, Any] = {}
         self.peak_bytes = 0
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -116,8 +114,7 @@ class Worker:
     def wait(self) -> bool:
         """Wait until the process has warmed up; return False if it has ended, e.g. without memory."""
         try:
-            answer = self._answer()
-            self.versions, self.parameters = answer["versions"], answer["parameters"]
+            self.first = self._answer()
         except UserError as error:
             print(f"note: {error}", file=sys.stderr)
             return False
@@ -130,7 +127,7 @@ class Worker:
         self.process.stdin.flush()
         answer = self._answer()
         self.times.append(answer["step_seconds"])
-        self.peak_bytes = answer["peak_bytes"]
+        self.peak_bytes = answer.get("peak_bytes", 0)
 
     def stop(self) -> None:
         """End the process."""
@@ -162,7 +159,7 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
         workers = {side: worker for side, worker in workers.items() if worker.wait()}
         if not {"jaxgan", "linen"} <= workers.keys():
             raise UserError(f"{name} does not run with batch size {batch}")
-        counts = {side: worker.parameters for side, worker in workers.items()}
+        counts = {side: worker.first["parameters"] for side, worker in workers.items()}
         if any(count != counts["jaxgan"] for count in counts.values()):
             raise UserError(f"{name} is not the same network on all sides: parameters {counts}")
         for round_ in range(arguments.rounds):
@@ -171,7 +168,7 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
     finally:
         for worker in workers.values():
             worker.stop()
-    versions = {key: value for worker in workers.values() for key, value in worker.versions.items()}
+    versions = {key: value for worker in workers.values() for key, value in worker.first["versions"].items()}
     return {
         "network": name,
         "batch_size": batch,

@@ -231,7 +231,7 @@ def test_sides_with_other_networks_are_refused(benchmarks, monkeypatch):
 
     class Worker:
         def __init__(self, command, environment):
-            self.parameters, self.versions = [10, 20 + ("linen" in command)], {}
+            self.first = {"parameters": [10, 20 + ("linen" in command)], "versions": {}}
 
         def wait(self):
             return True
@@ -259,6 +259,7 @@ def test_a_row_has_the_fastest_of_pytorch_and_the_memory_of_each_side(benchmarks
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="a system that does not forget")
 def test_the_peak_of_memory_counts_from_where_it_is_forgotten(benchmarks):
     memory, size = benchmarks("memory"), 2**26
+    memory.forget_peak()
     block = np.ones(size, np.uint8)
     with_block = memory.peak_bytes()
     del block
