@@ -222,7 +222,7 @@ def devices_of(name: str) -> tuple[Chip, list[Any]]:
             platform=platform,
             **{**target.options, "topology": target.topology} if platform == "cuda" else target.options,
         )
-    except (RuntimeError, ValueError, NotImplementedError) as error:
+    except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         fault = "is no topology" if "INVALID_ARGUMENT" in reason else "cannot be compiled for"
         raise UserError(f"`targets` {name} {fault}: {reason}") from None

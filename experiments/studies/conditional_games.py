@@ -35,10 +35,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import study
-from jaxgan import data, export, features, metrics, rules, sampling, train
+from jaxgan import export, features, metrics, rules, sampling, train
 from jaxgan.config import Config
 from jaxgan.data import Dataset
-from jaxgan.data.sources import has_splits
 from jaxgan.features import classifiers
 from jaxgan.features.extractor import Extractor
 from jaxgan.system.command_line import parse
@@ -68,20 +67,6 @@ class Settings(study.Options):
     data_dir: str | None = None  # folder of TFDS data sets; None: $TFDS_DATA_DIR or ~/tensorflow_datasets
     seeds: int = 1  # GANs of each game
     steps: int | None = None  # updates of each GAN, in place of the experiment's
-
-
-def images_of(settings: Settings) -> tuple[Dataset, Dataset]:
-    """Return training and test images: of a set without splits, every fifth image is a test image."""
-    whole = data.load(settings.data, data_dir=settings.data_dir)
-    if has_splits(settings.data):
-        return whole, data.load(settings.data, split="test", data_dir=settings.data_dir)
-    unseen = np.arange(len(whole.images)) % 5 == 0
-    return part(whole, ~unseen), part(whole, unseen)
-
-
-def part(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """Return some images with their labels."""
-    return dataset._replace(images=dataset.images[rows], labels=labels_of(dataset)[rows], content=None)
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:
@@ -151,7 +136,7 @@ def scores_of(fakes: np.ndarray, real: Dataset, extractor: Extractor) -> dict[st
 
 def measure(settings: Settings, folder: Path) -> list[Row]:
     """Train the GANs of all games and seeds, and return their scores."""
-    seen, unseen = images_of(settings)
+    seen, unseen = study.labelled_images(settings.data, settings.data_dir)
     extractor = features.get(source=settings.data, data_dir=settings.data_dir)
     recipe, rows = classifiers.recipe_of(seen), []
     steps = max(1, recipe.epochs * len(seen.images) // classifiers.BATCH_SIZE)

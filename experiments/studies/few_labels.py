@@ -35,10 +35,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import study
-from jaxgan import data, export, sampling, train
+from jaxgan import export, sampling, train
 from jaxgan.config import Config
 from jaxgan.data import Dataset
-from jaxgan.data.sources import has_splits
 from jaxgan.features import classifiers
 from jaxgan.system.command_line import parse
 from jaxgan.system.errors import UserError, exits
@@ -92,23 +91,6 @@ def config_of(settings: Settings, few: Dataset, seed: int) -> Config:
     )
 
 
-def images_of(settings: Settings) -> tuple[Dataset, Dataset]:
-    """Return all training images and the test images: of a set without splits, every fifth image."""
-    whole = data.load(settings.data, data_dir=settings.data_dir)
-    if whole.labels is None or whole.images.ndim != 4:
-        raise UserError(f"`data` takes images with labels, and {settings.data} has none")
-    if has_splits(settings.data):
-        return whole, data.load(settings.data, split="test", data_dir=settings.data_dir)
-    held_out = np.arange(len(whole.images)) % 5 == 0
-    return rows_of(whole, ~held_out), rows_of(whole, held_out)
-
-
-def rows_of(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """Return some images of a data set with their labels."""
-    labels = None if dataset.labels is None else dataset.labels[rows]
-    return dataset._replace(images=dataset.images[rows], labels=labels, content=None)
-
-
 def draw_labelled(dataset: Dataset, per_class: int, seed: int) -> Dataset:
     """Return as many random images of each class."""
     assert dataset.labels is not None
@@ -118,7 +100,7 @@ def draw_labelled(dataset: Dataset, per_class: int, seed: int) -> Dataset:
         if len(of_class) < per_class:
             raise UserError(f"`per_class` {per_class} is more than the {len(of_class)} images of a class")
         rows.append(rng.choice(of_class, per_class, replace=False))
-    return rows_of(dataset, np.concatenate(rows))
+    return study.rows_of(dataset, np.concatenate(rows))
 
 
 def shifted(few: Dataset) -> Dataset:
@@ -157,7 +139,7 @@ def both(few: Dataset, fakes: Dataset) -> Dataset:
 
 def measure(settings: Settings) -> list[Row]:
     """Train a GAN and the classifiers for each seed; return the classifiers' accuracies."""
-    whole, test = images_of(settings)
+    whole, test = study.labelled_images(settings.data, settings.data_dir)
     recipe, rows = classifiers.recipe_of(whole), []
     steps = max(1, recipe.epochs * len(whole.images) // classifiers.BATCH_SIZE)
     for seed in range(settings.seeds):

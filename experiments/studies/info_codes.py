@@ -5,8 +5,8 @@
     python experiments/studies/info_codes.py --data digits              # minutes
 
 Each seed is a run of experiments/mnist_infogan.py or digits_infogan.py. The discriminator reads the codes of
-test images, of which digits have none, so there it reads all images. "accuracy" is that of the category as
-a class (`jaxgan.metrics.clustering`), beside k-means on the pixels. Of a continuous code, the table has
+MNIST's test images. Digits have no test images, so it reads all of them. "accuracy" is that of the category
+as a class (`jaxgan.metrics.clustering`), beside k-means on the pixels. Of a continuous code, the table has
 Spearman's rank correlation with three numbers of the image, the largest over the codes:
 
 | number | of the pixels' brightness as a mass |

@@ -23,10 +23,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import study
-from jaxgan import data, metrics, representation, train
+from jaxgan import metrics, representation, train
 from jaxgan.config import Config
-from jaxgan.data import Dataset
-from jaxgan.data.sources import has_splits
 from jaxgan.representation import Reader
 from jaxgan.representation.anomalies import score
 from jaxgan.system.command_line import parse
@@ -51,19 +49,6 @@ class Settings(study.Options):
     steps: int = 1500  # updates of each GAN
     encoder_steps: int = 2000  # updates of each encoder
     seed: int = 0  # seed of the GANs and of the encoders
-
-
-def images_of(settings: Settings) -> tuple[Dataset, Dataset]:
-    """Return training and test images: of a set without splits, every fifth image is a test image."""
-    whole = data.load(settings.data, data_dir=settings.data_dir)
-    if has_splits(settings.data):
-        return whole, data.load(settings.data, split="test", data_dir=settings.data_dir)
-    unseen = np.arange(len(whole.images)) % 5 == 0
-    seen, held_out = (
-        whole._replace(images=whole.images[rows], labels=np.asarray(whole.labels)[rows], content=None)
-        for rows in (~unseen, unseen)
-    )
-    return seen, held_out
 
 
 def reader_of_class(settings: Settings, images: np.ndarray, label: int, folder: Path) -> Reader:
@@ -91,7 +76,7 @@ def _write(images: np.ndarray, file: Path) -> None:
 def measure(settings: Settings, folder: Path) -> list[Row]:
     """Return the area under the ROC curve of each score, for each class that is the usual one."""
     folder.mkdir(parents=True, exist_ok=True)
-    seen, unseen = images_of(settings)
+    seen, unseen = study.labelled_images(settings.data, settings.data_dir)
     labels, of_test = np.asarray(seen.labels), np.asarray(unseen.labels)
     rows: list[Row] = []
     for label in np.unique(labels).tolist():

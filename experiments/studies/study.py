@@ -20,7 +20,9 @@ from matplotlib.figure import Figure
 
 import jaxgan
 from jaxgan.config import Config, as_json, option
+from jaxgan.data import Dataset, load
 from jaxgan.data.mixtures import MIXTURES
+from jaxgan.data.sources import has_splits
 from jaxgan.sweep import schedule
 from jaxgan.sweep.settings import varied
 from jaxgan.system import compilation, output
@@ -152,6 +154,31 @@ def sweep(folder: Path, cells: Sequence[Cell]) -> list[Row]:
         sys.exit(EXIT_CODES["preempted"])
     table = {row["member"]: row for row in json.loads((folder / "table.json").read_text(encoding="utf-8"))}
     return [{**label, **scores(config.data, table[i])} for i, (label, config) in enumerate(cells)]
+
+
+def labelled_images(source: str, data_dir: str | None = None) -> tuple[Dataset, Dataset]:
+    """Return training and test images: of a set without splits, every fifth image is a test image.
+
+    Args:
+        source: name of the data set.
+        data_dir: folder of TFDS data sets.
+
+    Raises:
+        UserError: if these are no images with labels.
+    """
+    whole = load(source, data_dir=data_dir)
+    if whole.labels is None or whole.images.ndim != 4:
+        raise UserError(f"`data` takes images with labels, and {source} has none")
+    if has_splits(source):
+        return whole, load(source, split="test", data_dir=data_dir)
+    held_out = np.arange(len(whole.images)) % 5 == 0
+    return rows_of(whole, ~held_out), rows_of(whole, held_out)
+
+
+def rows_of(dataset: Dataset, rows: np.ndarray) -> Dataset:
+    """Return some images of a data set with their labels."""
+    labels = None if dataset.labels is None else dataset.labels[rows]
+    return dataset._replace(images=dataset.images[rows], labels=labels, content=None)
 
 
 def scores(data: str, row: Row) -> Row:

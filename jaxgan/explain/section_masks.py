@@ -39,7 +39,7 @@ class Best(NamedTuple):
     Attributes:
         path: the layer that takes in the unit.
         unit: the unit's number.
-        iou: its intersection over union with the mask.
+        iou: the intersection over union of the unit's place and the mask, in [0, 1].
         iou_of_other_images: the same with each image's mask exchanged for that of the next image.
     """
 

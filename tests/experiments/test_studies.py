@@ -178,7 +178,7 @@ def test_a_search_gives_every_gan_the_same_settings(experiments):
 def test_a_study_of_few_labels_learns_what_its_rows_say(experiments):
     import few_labels
 
-    whole, test = few_labels.images_of(few_labels.Settings())
+    whole, test = few_labels.study.labelled_images("digits")
     assert len(whole.images) + len(test.images) == 1797
     assert not {image.tobytes() for image in whole.images} & {image.tobytes() for image in test.images}
     few = few_labels.draw_labelled(whole, 3, seed=1)

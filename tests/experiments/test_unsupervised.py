@@ -78,15 +78,15 @@ def test_conditional_games_are_compared_and_go_on(experiments, command, tmp_path
 def test_a_gan_of_each_class_scores_the_others(experiments, command, tmp_path, monkeypatch):
     import one_class
 
-    whole = one_class.images_of
+    whole = one_class.study.labelled_images
 
-    def two_classes(settings):
+    def two_classes(source, data_dir):
         return tuple(
             part._replace(images=part.images[part.labels < 2], labels=part.labels[part.labels < 2])
-            for part in whole(settings)
+            for part in whole(source, data_dir)
         )
 
-    monkeypatch.setattr(one_class, "images_of", two_classes)
+    monkeypatch.setattr(one_class.study, "labelled_images", two_classes)
     options = ("--data", "digits", "--steps", 2, "--encoder-steps", 40, "--workdir", tmp_path)
     code, printed = command(one_class, *options)
     assert code == 0, printed.err
