@@ -563,3 +563,11 @@ def test_what_does_not_fit_is_said_at_trace_time():
     step = make_train_step(generator, Column(), losses.Loss(lambda r, f: r + f, lambda r, f: f))
     with pytest.raises(ValueError, match=r"\(6,\), got \(6, 1\): squeeze the last axis, logits\[:, 0\]"):
         jax.eval_shape(step, state, digits(6), KEY)
+
+
+def test_a_batch_has_images_by_their_name():
+    step = make_train_step(mlp.Generator((4, 4, 1), (8,)), mlp.Discriminator((8,)), losses.hinge)
+    images = jnp.zeros((2, 4, 4, 1))
+    for batch, got in ((images, "got a ArrayImpl"), ({"images": images}, r"got \['images'\]")):
+        with pytest.raises(ValueError, match=r"a batch is \{\"image\": \[B, H, W, C\], ...\}, " + got):
+            step(None, batch, jax.random.key(0))

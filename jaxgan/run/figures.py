@@ -52,7 +52,7 @@ def plot_curves(
             axes.text(step, 0.02, name, transform=axes.get_xaxis_transform(), rotation=90, fontsize=7)
         axes.set(title=title, xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper right")  # "best" is slow, and warns of it, where there are many points
     write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
 
 
@@ -81,7 +81,7 @@ def plot_evaluations(
         axes.axvline(steps[best], color="grey", linestyle=":", label=f"best, step {steps[best]:,}")
         axes.set(title=f"{panel} ({extractor})", xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="upper right")  # "best" is slow, and warns of it, where there are many points
     write_atomically(folder / "evaluations.png", lambda temporary: figure.savefig(temporary, dpi=100))
 
 

@@ -16,6 +16,7 @@ _RAISED_TOO = tuple(
     f"orbax/checkpoint/{name}.py"
     for name in ("_src/futures/future", "_src/checkpointers/async_checkpointer", "checkpoint_manager")
 )  # these modules log the errors that they raise
+_WAITED = "Waiting for previous save to complete took"  # of a busy disk, about which nobody need do anything
 
 
 @functools.cache
@@ -36,7 +37,9 @@ def mute() -> None:
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR or not record.pathname.endswith(_RAISED_TOO)
+    if record.levelno >= logging.ERROR:
+        return not record.pathname.endswith(_RAISED_TOO)
+    return _WAITED not in record.getMessage()
 
 
 def _is_not_orbaxs(record: logging.LogRecord) -> bool:

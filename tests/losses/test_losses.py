@@ -319,3 +319,9 @@ def test_columns_of_logits_are_told_how_to_become_vectors():
     for pair in ((column, column), (column, vector), (vector, column)):
         with pytest.raises(ValueError, match=r"squeeze the last axis, logits\[:, 0\]"):
             losses.hinge.discriminator(*pair)
+
+
+def test_logits_that_are_no_arrays_are_refused_in_a_sentence():
+    for logits in (1.0, None, [1.0, 2.0]):
+        with pytest.raises(ValueError, match=r"a loss takes arrays of logits \[B\], got"):
+            losses.hinge.generator(logits, jnp.zeros(2))
