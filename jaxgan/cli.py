@@ -321,7 +321,7 @@ def interpolate(
     if video is not None:
         explanation.check_video(video)
     description = export.read_description(run)
-    for file in (out, *[out.with_suffix(".gif")] * gif, *[video] * (video is not None)):
+    for file in (out, out.with_suffix(".gif") if gif else out, out if video is None else video):
         evaluation.refuse_data(file, run)
     generate = functools.partial(export.load_generator(run), truncation=truncation)
     if len(description["image_shape"]) == 1:

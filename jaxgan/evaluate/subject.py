@@ -227,7 +227,7 @@ def refuse_data(out: Path, run: str | Path, *sources: Any) -> None:
         return
     settings = settings_of(Path(run))
     for source in (settings.get("data"), settings.get("source"), *sources):
-        if source and any(out.samefile(file) for file in files_of(expanded(source))):
+        if source and any(out.samefile(file) for file in files_of(source)):
             raise UserError(
                 f"`out` {out} is of the data {source}, which are not overwritten: name another file"
             )

@@ -1,6 +1,7 @@
 """The figures of a run: its curves and its evaluations."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -52,8 +53,8 @@ def plot_curves(
             axes.text(step, 0.02, name, transform=axes.get_xaxis_transform(), rotation=90, fontsize=7)
         axes.set(title=title, xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")  # "best" is slow, and warns of it, where there are many points
-    write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
+        axes.legend()
+    _save(figure, file)
 
 
 def plot_evaluations(
@@ -81,8 +82,15 @@ def plot_evaluations(
         axes.axvline(steps[best], color="grey", linestyle=":", label=f"best, step {steps[best]:,}")
         axes.set(title=f"{panel} ({extractor})", xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper right")  # "best" is slow, and warns of it, where there are many points
-    write_atomically(folder / "evaluations.png", lambda temporary: figure.savefig(temporary, dpi=100))
+        axes.legend()
+    _save(figure, folder / "evaluations.png")
+
+
+def _save(figure: Any, file: Path) -> None:
+    """Write a figure; Matplotlib's note that a legend took a second, on a busy machine, is left out."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Creating legend with loc")
+        write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
 
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:
