@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +44,10 @@ def _is_not_raised(record: logging.LogRecord) -> bool:
 
 
 def _is_not_orbaxs(record: logging.LogRecord) -> bool:
-    text = f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
+    """Return whether neither a message, nor its error, nor a place where the error was is of Orbax."""
+    error = record.exc_info[1] if record.exc_info else None
+    places = [] if error is None else [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    text = " ".join([record.getMessage(), str(error), *places])
     return "orbax" not in text and "OCDBT" not in text
 
 
