@@ -151,10 +151,9 @@ def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", [0, 1])
-def test_if_one_is_killed_in_a_save_the_other_does_not_blame_the_disk(tmp_path, process):
-    with two_processes(tmp_path, FAULT=f"kill {process} 8") as processes:
-        assert processes[1 - process].wait(timeout=200) not in (0, None)
+def test_if_one_is_killed_in_a_save_the_other_does_not_blame_the_disk(tmp_path):
+    with two_processes(tmp_path, FAULT="kill 1 8") as processes:
+        assert processes[0].wait(timeout=200) not in (0, None)
     last = said(tmp_path)
     assert "cannot write a checkpoint" not in last
     assert any(
@@ -162,7 +161,7 @@ def test_if_one_is_killed_in_a_save_the_other_does_not_blame_the_disk(tmp_path, 
         for sentence in (
             "waits for all processes to save step 8: one of them is busy or gone",
             "another process ended or cannot be reached",
-            "another task died",  # by JAX, at once where process 0 is gone
+            "another task died",  # JAX says so where a heartbeat is missed first
         )
     )
     assert checkpoint.steps_in(tmp_path / "run/checkpoints") == [4]
