@@ -26,10 +26,11 @@ def made_images(count: int, shape: tuple[int, ...]) -> data.Dataset:
     return data.Dataset("made", images, labels, CLASSES)
 
 
-def memory_mapped(count: int, file: Path) -> data.Dataset:
-    """Return random images of MNIST's shape, read from a memory-mapped ``.npy`` that is written first."""
-    np.save(file, made_images(count, (28, 28, 1)).images)
-    return data.Dataset("made", np.load(file, mmap_mode="r"))
+def memory_mapped(count: int, shape: tuple[int, ...], file: Path) -> data.Dataset:
+    """Return random images of ten classes, read from a memory-mapped ``.npy`` that is written first."""
+    made = made_images(count, shape)
+    np.save(file, made.images)
+    return made._replace(images=np.load(file, mmap_mode="r"))
 
 
 def works(
@@ -93,9 +94,14 @@ def on_device(dataset: data.Dataset, batch_size: int) -> Work:
     return Work(batch_size, lambda count: timeit(lambda: run(count), number=1))
 
 
+def settling_batches(dataset: data.Dataset, batch_size: int) -> int:
+    """Return the number of batches after which a stream has nothing left of what it gathered in advance."""
+    return max(1, SETTLING_BYTES // (batch_size * dataset.images[0].nbytes))
+
+
 def streamed(dataset: data.Dataset, batch_size: int) -> Work:
     """Return the input of a data set that does not fit on the device: `data.Stream`, then `device_put`."""
-    settling = max(1, SETTLING_BYTES // (batch_size * dataset.images[0].nbytes))
+    settling = settling_batches(dataset, batch_size)
 
     def run(stream: data.Stream, count: int) -> None:
         for start in range(0, count, PER_CALL):

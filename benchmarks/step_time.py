@@ -28,7 +28,7 @@ from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from tables import Table, spread
 from timing import Work, matmul_peak, measure, quartiles
-from training import NETWORKS, Training, image_shape, made_dataset
+from training import NETWORKS, StreamedTraining, Training, image_shape, made_dataset
 
 NAMES = ("loss", "penalty", "discriminator_norm", "precision")  # settings to change that take a name
 COUNTS = ("batch_size", "width", "d_steps")
@@ -129,6 +129,11 @@ def training(config: Config, images: int) -> tuple[Work, dict[str, Any]]:
     return Work(config.images_per_step, network.seconds), facts
 
 
+def streamed(config: Config, images: int, file: Path) -> StreamedTraining:
+    """Return a network's training on so many random images that a stream reads from a file."""
+    return StreamedTraining(config, inputs.memory_mapped(images, image_shape(config), file))
+
+
 def memory(config: Config, images: int) -> dict[str, float]:
     """Return what XLA counts of the compiled step.
 
@@ -215,6 +220,23 @@ def print_inputs(results: dict[str, dict[str, Any]], networks: dict[str, dict[st
     Table(["input", "batch", "images/s", "quartiles", f"times what {fastest} takes"], rows)
 
 
+def print_waits(results: dict[str, dict[str, Any]], networks: dict[str, dict[str, Any]]) -> None:
+    """Print how long steps wait for a streamed input.
+
+    Args:
+        results: rates and shares of waiting of each network's streamed training.
+        networks: rates of the same networks with their data on the device.
+    """
+    rows = []
+    for name, result in results.items():
+        low, median, high = quartiles(100 * np.array(result["waits"]))
+        steps = result["batches_per_second"]
+        rows.append([name, *spread(networks[name]["batches_per_second"]), *spread(steps)])
+        rows[-1] += [f"{10 * median / steps[1]:.3g}", f"{median:.2g} %", f"{low:.2g} .. {high:.2g} %"]
+    heading = ["streamed", "steps/s, data on the device", "quartiles", "steps/s, streamed", "quartiles"]
+    Table([*heading, "wait, ms a step", "of the time", "quartiles"], rows)
+
+
 def print_opening(times: dict[str, list[float]], pictures: int) -> None:
     """Print how long a folder of pictures takes to open."""
     rows = []
@@ -230,6 +252,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
     own = data.load(arguments.data) if arguments.data and not arguments.no_input else None
     facts: dict[str, dict[str, Any]] = {}
     works: dict[str, Work] = {}
+    waiting: dict[str, StreamedTraining] = {}
     opening: dict[str, list[float]] = {}
     machine = environment() | {"cores": os.cpu_count(), "commit": commit()}
     print(f"jax {jax.__version__} on {machine['device']}, {machine['cores']} cores", flush=True)
@@ -239,15 +262,22 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
             facts[name] |= memory(config, arguments.images)
         if not arguments.no_input:
             ways, opening = inputs.works(
-                own or inputs.memory_mapped(arguments.images, Path(folder) / "images.npy"),
+                own or inputs.memory_mapped(arguments.images, (28, 28, 1), Path(folder) / "images.npy"),
                 pictures=arguments.pictures,
                 batch_size=arguments.batch_size or Config().batch_size,
                 repetitions=arguments.repetitions,
                 folder=Path(folder),
             )
             works |= ways
+            for name, config in chosen.items():
+                waiting[name] = streamed(config, arguments.images, Path(folder) / f"{name}.npy")
+                works[f"{name} streamed"] = Work(config.images_per_step, waiting[name].seconds)
         results = measure(works, repetitions=arguments.repetitions, seconds=arguments.seconds)
     networks = {name: facts[name] | results[name] for name in chosen}
+    waits = {
+        name: results.pop(f"{name} streamed") | {"waits": training.waits[-arguments.repetitions :]}
+        for name, training in waiting.items()
+    }
     ways = {name: results[name] for name in results if name not in chosen}
     machine["matmul_peak"] = matmul_peak(arguments.precision or "float32")
     print()
@@ -260,6 +290,8 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         print()
         print_inputs(ways, networks)
         print()
+        print_waits(waits, networks)
+        print()
         print_opening(opening, arguments.pictures)
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
     return {
@@ -267,6 +299,7 @@ def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
         "settings": settings | {"configs": {name: chosen[name].settings() for name in chosen}},
         "networks": networks,
         "input": ways,
+        "streamed": waits,
         "opening_seconds": opening,
     }
 

@@ -5,12 +5,15 @@ python benchmarks/targets.py --python PATH/TO/A/VENV/WITH/LIBTPU/bin/python
 XLA compiles for a TPU or a GPU from shapes alone. That takes `pip install "jax[tpu]"` for TPUs, and for GPUs
 `pip install --no-deps jax-cuda13-plugin==V jax-cuda13-pjrt==V` with jax's own version V. Nothing is executed,
 so all times are bounds from the data sheets' figures, and no measurements.
+Each program is compiled in a process of its own, within a limit of time. `--json FILE` keeps what is done:
+the same command goes on from there.
 benchmarks/README.md explains the method, and has figures.
 """
 
 import argparse
 import dataclasses
 import importlib.metadata
+import json
 import os
 import re
 import subprocess
@@ -41,9 +44,11 @@ from jaxgan.config import Config
 from jaxgan.data import Dataset
 from jaxgan.names import GAMES, PRECISIONS
 from jaxgan.recipes import Facts
+from jaxgan.run.workdir import code_hash
 from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from jaxgan.system.random import seed_key
+from own_process import in_time
 from step_time import Parser
 from tables import Table
 from training import NETWORKS, image_shape
@@ -143,6 +148,7 @@ LARGE = {  # networks of papers by their recipes, with the batch of eight chips
     "r3gan_cifar10": _of_recipe("r3gan", (32, 32, 3), None, batch_size=512),
     "biggan_128": _of_recipe("biggan", (128, 128, 3), 1000, batch_size=256),
     "stylegan2_256": _of_recipe("stylegan2", (256, 256, 3), None, batch_size=64),
+    "fastgan_256": _of_recipe("fastgan", (256, 256, 3), None, batch_size=64),
 }
 CLASSES = {"biggan_128": 1000}
 # All networks, with the batch of one chip.
@@ -150,6 +156,7 @@ KNOWN = NETWORKS | {name: config.replace(batch_size=config.batch_size // 8) for 
 SMALL = ("mlp", "dcgan_32", "resnet_32", "r3gan_32")
 SCALED = "v5e-8"  # the chips that the table of scaling is computed from
 COUNTS = [2**i for i in range(9)]  # of chips, in the table of scaling
+MINUTES = 30.0  # the longest time that a program may take to compile
 
 
 class Cost(NamedTuple):
@@ -271,7 +278,14 @@ def experiment_of(config: Config, classes: int) -> Experiment:
     return build.experiment(config, Dataset("shapes", images, labels, classes, sources=sources))
 
 
-def compile_step(config: Config, devices: list[Any], *, way: str = "jit", classes: int = 10) -> Cost:
+def compile_step(
+    config: Config,
+    devices: list[Any],
+    *,
+    way: str = "jit",
+    classes: int = 10,
+    options: Mapping[str, str] = types.MappingProxyType({}),
+) -> Cost:
     """Compile a config's step for devices that need not be there.
 
     Args:
@@ -279,6 +293,7 @@ def compile_step(config: Config, devices: list[Any], *, way: str = "jit", classe
         devices: devices of a target.
         way: one of `WAYS`.
         classes: number of classes of a conditional network.
+        options: XLA's own options by their names.
 
     Raises:
         JaxRuntimeError: if XLA cannot compile it, for example since it does not fit into memory.
@@ -290,7 +305,7 @@ def compile_step(config: Config, devices: list[Any], *, way: str = "jit", classe
         shapes = parallel.shard_states(shapes[0], mesh), *shapes[1:]
     lowered = _adapted(step, mesh, way, shapes[0]).lower(*shapes)
     began = time.process_time()
-    program = lowered.compile()
+    program = lowered.compile(compiler_options=dict(options))
     seconds = time.process_time() - began
     analysis: Any = program.cost_analysis()
     if analysis is None:  # GPUs
@@ -362,32 +377,89 @@ def row(name: str, target: str, precision: str, way: str, cost: Cost, limits: Bo
     ]
 
 
-def measure(name: str, config: Config, target: str, way: str, table: Table) -> dict[str, Any] | None:
-    """Compile one network for one target, add it to the table, and return its figures.
+class Compiler:
+    """Compiles each program in a process of its own, and keeps what comes of it in a file.
 
-    What XLA cannot compile is a row that says why, and None.
+    Args:
+        minutes: the longest time that a program may take.
+        options: XLA's own options by their names.
+        file: file of JSON that keeps the figures of programs, and has those of earlier calls; None for none.
+
+    Attributes:
+        records: the figures of each program: "cost", or the "reason" why there is none.
+    """
+
+    def __init__(self, *, minutes: float, options: dict[str, str], file: Path | None):
+        self._seconds, self._options, self._file = 60 * minutes, options, file
+        self._code = code_hash()
+        self.records: list[dict[str, Any]] = []
+        if file and file.exists():
+            try:
+                self.records = json.loads(file.read_text())["programs"]
+            except (OSError, ValueError, KeyError, TypeError):
+                raise UserError(f"`json` {file} has no figures of programs: give another file") from None
+
+    def cost(self, name: str, config: Config, target: str, way: str = "jit") -> Cost | str:
+        """Return what a network's step costs, or why it could not be compiled.
+
+        Args:
+            name: the network's name.
+            config: settings; the batch is that of all chips.
+            target: a target's name.
+            way: one of `WAYS`.
+        """
+        place = {"network": name, "target": target, "precision": config.precision, "way": way}
+        place |= {"batch_size": config.batch_size, "options": self._options}
+        settings = json.loads(json.dumps(config.settings()))
+        program = place | {"versions": versions(), "code": self._code, "settings": settings}
+        for record in self.records:
+            if program.items() <= record.items() and record.get("seconds", self._seconds) >= self._seconds:
+                return _cost(record)
+        classes = CLASSES.get(name, 10)
+        result = in_time(self._seconds, _compile, config, target, way, classes, self._options)
+        self.records = [each for each in self.records if not place.items() <= each.items()]
+        self.records.append(program | result)
+        if self._file:
+            write_json(self._file, {"programs": self.records})
+        return _cost(self.records[-1])
+
+
+def _cost(record: dict[str, Any]) -> Cost | str:
+    if "reason" in record:
+        return record["reason"]
+    cost = record["cost"]
+    return Cost(**cost | {"program": compiled.Program(**cost["program"])})
+
+
+def _compile(config: Config, target: str, way: str, classes: int, options: dict[str, str]) -> dict[str, Any]:
+    """Return the cost of a step, or the reason why XLA cannot compile it."""
+    try:
+        cost = compile_step(config, devices_of(target)[1], way=way, classes=classes, options=options)
+    except jax.errors.JaxRuntimeError as error:
+        return {"reason": _reason(str(error))}
+    return {"cost": cost._asdict() | {"program": cost.program._asdict()}}
+
+
+def measure(name: str, config: Config, target: str, way: str, compiler: Compiler, table: Table) -> None:
+    """Compile one network for one target, and add it to the table; a row says why there are no figures.
 
     Args:
         name: the network's name in the table.
         config: settings; the batch is that of one chip.
         target: a target's name.
         way: one of `WAYS`.
+        compiler: the compiler.
         table: the table.
     """
     chip, devices = devices_of(target)
     whole = config.replace(batch_size=config.batch_size * len(devices))
-    try:
-        cost = compile_step(whole, devices, way=way, classes=CLASSES.get(name.split()[0], 10))
-    except jax.errors.JaxRuntimeError as error:
-        size = f"{whole.batch_size:,}"
-        cells = [name, target, config.precision, way, size, f"not compiled: {_reason(str(error))}"]
-        table.add(cells + [""] * (len(HEADING) - len(cells)))
-        return None
+    cost = compiler.cost(name, whole, target, way)
+    if isinstance(cost, str):
+        cells = [name, target, config.precision, way, f"{whole.batch_size:,}", f"not compiled: {cost}"]
+        return table.add(cells + [""] * (len(HEADING) - len(cells)))
     sent = cost.program.sent_bytes(cost.chips)
     limits = bound(chip, config.precision, cost.flops, cost.program.traffic_bytes, sent)
     table.add(row(name, target, config.precision, way, cost, limits))
-    facts = {"network": name, "target": target, "precision": config.precision, "way": way}
-    return facts | _plain(cost) | {"bound_ms": limits._asdict(), "sent_bytes": sent}
 
 
 def _reason(message: str) -> str:
@@ -397,12 +469,8 @@ def _reason(message: str) -> str:
     return message.splitlines()[0][:100]
 
 
-def _plain(cost: Cost) -> dict[str, Any]:
-    return cost._asdict() | {"program": cost.program._asdict()}
-
-
 def scaling(
-    names: Sequence[str], precision: str, target: str, table: Table
+    names: Sequence[str], precision: str, target: str, compiler: Compiler, table: Table
 ) -> dict[str, list[dict[str, Any]]]:
     """Add the table of weak and strong scaling of networks, from 1 to 256 chips.
 
@@ -414,6 +482,7 @@ def scaling(
         names: names in `KNOWN`.
         precision: the networks' arithmetic.
         target: a target of several chips.
+        compiler: the compiler.
         table: the table.
 
     Returns:
@@ -424,13 +493,12 @@ def scaling(
     for name in names:
         config = KNOWN[name].replace(precision=precision)
         size = config.batch_size * len(devices)
-        try:
-            full, half = (
-                compile_step(config.replace(batch_size=each), devices, classes=CLASSES.get(name, 10))
-                for each in (size, size // 2)
-            )
-        except jax.errors.JaxRuntimeError as error:
-            print(f"{name} is not compiled for {target}: {_reason(str(error))}", flush=True)
+        full, half = (
+            compiler.cost(name, config.replace(batch_size=each), target) for each in (size, size // 2)
+        )
+        if isinstance(full, str) or isinstance(half, str):
+            reason = full if isinstance(full, str) else half
+            print(f"{name} is not compiled for {target}: {reason}", flush=True)
             continue
         results[name] = predict(chip, precision, full, half)
         for each in results[name]:
@@ -533,7 +601,9 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of networks, from {SCALED}")
     add("--figure", type=Path, metavar="FILE", help="draw the scaling")
-    add("--json", type=Path, metavar="FILE", help="write all figures")
+    add("--minutes", type=float, default=MINUTES, metavar="M", help="for each program (%(default)g)")
+    add("--xla", nargs="+", default=[], metavar="NAME=VALUE", help="XLA's own options")
+    add("--json", type=Path, metavar="FILE", help="keep all figures, and go on from those that it has")
     add("--python", metavar="PATH", help="a Python with libtpu or jax's CUDA plugin, which runs this program")
     arguments = parser.parse_args(args)
     if arguments.all:
@@ -543,6 +613,10 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     arguments.precisions = [choose("precisions", name, PRECISIONS) for name in arguments.precisions]
     arguments.ways = [choose("ways", name, WAYS) for name in arguments.ways]
     arguments.scaling = [choose("scaling", name, KNOWN) for name in arguments.scaling]
+    if not arguments.minutes > 0:
+        raise UserError(f"`minutes` must be positive, got {arguments.minutes:g}")
+    if wrong := [option for option in arguments.xla if "=" not in option]:
+        raise UserError(f"`xla` takes NAME=VALUE, got {wrong[0]}")
     if arguments.figure and not arguments.scaling:
         raise UserError("`figure` draws the scaling: it needs `scaling`")
     for name in ("figure", "json"):
@@ -559,32 +633,29 @@ def versions() -> str:
     return ", ".join(f"{name} {installed[name]}" for name in known if name in installed)
 
 
-def benchmark(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Compile what the command line asks for, print it, and return it for the JSON file."""
+def benchmark(arguments: argparse.Namespace) -> None:
+    """Compile what the command line asks for, and print it."""
     chosen = configs(arguments)
     for target in [*arguments.targets] * bool(chosen) + [SCALED] * bool(arguments.scaling):
         devices_of(target)  # before minutes of compiling
+    options = dict(option.split("=", 1) for option in arguments.xla)
+    compiler = Compiler(minutes=arguments.minutes, options=options, file=arguments.json)
     print(versions(), flush=True)
-    rows = []
     if chosen:
         table = Table(HEADING, names=[*chosen])
         for name, config in chosen.items():
             for target in arguments.targets:
                 for precision in arguments.precisions:
                     for way in arguments.ways:
-                        rows.append(measure(name, config.replace(precision=precision), target, way, table))
-                        jax.clear_caches()
-    results = {}
+                        measure(name, config.replace(precision=precision), target, way, compiler, table)
     if arguments.scaling:
         print()
         heading = ["network", "scaling", "chips", "images a chip"]
         heading += ["compute ms", "memory ms", "link ms", "least ms", "link share", "efficiency"]
-        results = scaling(
-            arguments.scaling, arguments.precisions[-1], SCALED, Table(heading, names=arguments.scaling)
-        )
+        table = Table(heading, names=arguments.scaling)
+        results = scaling(arguments.scaling, arguments.precisions[-1], SCALED, compiler, table)
         if arguments.figure:
             draw(results, arguments.figure)
-    return {"versions": versions(), "steps": [each for each in rows if each], "scaling": results}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -593,9 +664,7 @@ def main(args: Sequence[str] | None = None) -> None:
         arguments = parse(args)
         if arguments.python:
             sys.exit(_elsewhere(arguments.python, sys.argv[1:] if args is None else args))
-        record = benchmark(arguments)
-        if arguments.json:
-            write_json(arguments.json, record)
+        benchmark(arguments)
 
 
 def _elsewhere(python: str, args: Sequence[str]) -> int:

@@ -1,16 +1,20 @@
 """The networks that the benchmarks measure, and their training, compiled as `jaxgan.train` compiles it."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from timeit import timeit
+from typing import Any
 
 import jax
+import numpy as np
 
-from inputs import made_images
+from inputs import PER_CALL, made_images, settling_batches
 from jaxgan import build, data, parallel
 from jaxgan.build import Pieces
 from jaxgan.config import Config
-from jaxgan.data import Dataset
+from jaxgan.data import Dataset, Stream
+from jaxgan.data.stream import batch_of
 from jaxgan.step import Metrics
 
 NETWORKS = {
@@ -76,3 +80,54 @@ class Training:
     def seconds(self, steps: int) -> float:
         """Take so many steps, and return the seconds that they took."""
         return timeit(lambda: self.advance(steps), number=1)
+
+
+class StreamedTraining:
+    """The training of one network whose data set is too large for the device.
+
+    Every call waits for its input before it starts, and for its end, so that nothing hides a wait. A run does
+    not wait for the end of a call before it asks for the next batches.
+
+    Args:
+        config: checked settings.
+        dataset: the images to learn.
+
+    Attributes:
+        waits: the share of the time, 0 to 1, that each call of `seconds` waited for its input.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset):
+        experiment = build.experiment(config, dataset)
+        self._open = partial(
+            Stream, dataset, seed=0, batch_size=config.images_per_step, conditional=config.conditional
+        )
+        self._state, self._key = experiment.init(jax.random.key(0)), jax.random.key(1)
+        self._settling = settling_batches(dataset, config.images_per_step)
+        with self._open() as stream:
+            self._most = min(PER_CALL, stream.chunk_steps)
+            shapes = jax.eval_shape(lambda: stream.chunk(1))
+            self._loop = parallel.compile_run(experiment.step, batch_of, self._state, shapes, self._key)
+        self.waits: list[float] = []
+
+    def seconds(self, steps: int) -> float:
+        """Take so many steps from a stream that is under way, and return the seconds that they took."""
+        with self._open() as stream:
+            for start in range(0, self._settling, self._most):
+                stream.take(min(self._most, self._settling - start))
+            waited, began = 0.0, time.perf_counter()
+            for start in range(0, steps, self._most):
+                waited += self._advance(stream, min(self._most, steps - start))
+            taken = time.perf_counter() - began
+        self.waits.append(waited / taken)
+        return taken
+
+    def _advance(self, stream: Stream, steps: int) -> float:
+        """Take so many steps, and return the seconds that they waited for their batches."""
+        first = np.array(int(self._state.step), np.int32)  # the stream is behind the state: it has settled
+        began = time.perf_counter()
+        chunk: Mapping[str, Any] = jax.device_put(stream.chunk(steps) | {"first": first})
+        jax.block_until_ready(chunk)
+        waited = time.perf_counter() - began
+        self._state, metrics = self._loop(self._state, chunk, self._key, steps)
+        jax.block_until_ready((self._state, metrics))
+        return waited

@@ -14,9 +14,9 @@ and nothing of use for a diagnosis.
 A mask is where the share of its tissue is more than a half. The baseline takes gray matter where T1 lies
 between two thresholds, and white matter above the second one; both are chosen on the slices to learn.
 
-After 200 steps of 4 slices, the Dice coefficients of gray and white matter are 0.849 and 0.691 by the error
-alone, and 0.848 and 0.698 by the GAN. The thresholds have 0.959 and 0.847: they win. The settings were not
-trained to their end.
+After 1,000 steps, the Dice coefficients of gray and white matter are 0.878 and 0.719 by the error alone, and
+0.868 and 0.726 by the GAN. The thresholds have 0.959 and 0.847: they win, since the network learns its 68
+slices partly by heart.
 
 References:
     Fonov et al. 2011, Unbiased average age-appropriate atlases for pediatric studies,

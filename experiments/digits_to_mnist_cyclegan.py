@@ -4,9 +4,9 @@
     python experiments/digits_to_mnist_cyclegan.py
     python experiments/digits_to_mnist_cyclegan.py measure    # what MNIST's classifier reads in the digits
 
-After 841 steps (``--steps 841``, 2 minutes of CPU time), MNIST's classifier reads 62.2 % of the translated
-digits as what they are, and 61.8 % of the untranslated ones. The mean absolute error there and back is 0.078.
-Of the ones, 36 % are read as 8, and of the nines, 44 % as 3. The settings were not trained to their end.
+MNIST's classifier then reads 63.0 % of the translated digits as what they are, and 61.2 % of the untranslated
+ones. The mean absolute error there and back is 0.054. Of the ones, 30 % are read as 8, and of the nines, 42 %
+as 3. With ``--cycle-weight 5 --identity-weight 5`` it is 60.3 %, and the error 0.049.
 
 The digits are 1,797 scans of 8x8 pixels, enlarged to 16x16; MNIST's 60,000 images are made smaller. Nothing
 says which digit of one set is which of the other: a translator may exchange two of them, and does no worse by

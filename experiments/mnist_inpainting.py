@@ -5,6 +5,9 @@
     jaxgan evaluate runs/mnist_inpainting           # beside the sources with their holes
     python experiments/mnist_inpainting.py measure RUN [RUN ...]    # the error in the hole
 
+After 3,000 steps, MNIST's classifier reads 88.5 % of the filled digits as what they are, and 69.0 % of those
+with a hole. The mean absolute error in the hole is 0.255; with ``--adversarial-weight 0`` it is 0.253.
+
 `measure` looks at 1,000 test images. Beside the runs it fills a hole from the nearest training image: of
 60,000 the one whose pixels outside of the hole have the smallest squared distance.
 

@@ -3,6 +3,8 @@
 The fast set checks the annotations of the pure packages; a run without "not slow", those of all others too.
 """
 
+import gc
+import itertools
 import os
 import shutil
 import subprocess
@@ -43,6 +45,17 @@ def pytest_configure(config):
     rooms = [path.stem for path in (Path(__file__).parent.parent / "jaxgan").iterdir()] if whole else PURE
     modules = [f"jaxgan.{name}" for name in rooms if name not in CONVERTING]
     jaxtyping.install_import_hook(modules, f"check_types.{'whole' if whole else 'pure'}").__enter__()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep what is imported out of the garbage collector's sight, which would look through all of it many times."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -111,10 +124,14 @@ def digits_run(tmp_path_factory):
     return folder
 
 
+CACHES = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     """No test sees what another one, or the user, has cached."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(CACHES)}"  # `mktemp` would list all folders first
+    folder.mkdir()
     monkeypatch.setenv("JAXGAN_CACHE", str(folder))
     return folder
 

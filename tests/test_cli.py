@@ -238,6 +238,7 @@ def test_a_dry_run_refuses_what_a_run_refuses(options, what, tmp_path, capsys):
     assert what in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_profile_writes_a_trace(tmp_path):
     train_tiny(tiny(tmp_path / "run", steps=4, profile=True))
     assert list((tmp_path / "run/profile").rglob("*.xplane.pb"))

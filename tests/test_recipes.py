@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from choosing import slow_but
 from jaxgan import build, cli
 from jaxgan.config import Config
 from jaxgan.data import from_arrays
@@ -20,7 +21,7 @@ OF_LATENTS = ["auto", *(name for name in RECIPES if name not in ("cyclegan", *OF
 @pytest.mark.parametrize(
     ("shape", "platform"), [((8, 8, 1), "cpu"), pytest.param((12, 20, 3), "gpu", marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize("name", OF_LATENTS)
+@pytest.mark.parametrize("name", slow_but(OF_LATENTS[::2], OF_LATENTS))
 def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
     config, line = choose(name, Facts(shape, 40, None, platform))
     config = config.replace(width=4) if config.network == "dcgan" else config
@@ -36,11 +37,11 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
         ((28, 28, 1), 3),
         pytest.param((32, 32, 3), None, marks=pytest.mark.slow),
         pytest.param((48, 80, 3), None, marks=pytest.mark.slow),
-        pytest.param((64, 64, 3), None, marks=pytest.mark.slow),
+        pytest.param((64, 64, 3), None, marks=pytest.mark.long),
         pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", OF_LATENTS)
+@pytest.mark.parametrize("name", slow_but(OF_LATENTS[1::2], OF_LATENTS))
 def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes):
     config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
     labels = None if classes is None else np.arange(40) % classes

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import each_once, slow_pairs_but
 from jaxgan import build, cli, data, evaluate, export, representation, train
 from jaxgan.config import INFO, Config, config_of, upgrade
 from jaxgan.data import Dataset
@@ -21,6 +22,7 @@ from jaxgan.system.errors import UserError
 from jaxgan.system.settings import info_of
 
 TINY = {"hidden": (8,), "batch_size": 8, "steps": 2, "latent_dim": 4, "quiet": True, "diagnose_every": 1}
+PLAYED = [InfoGAN((3, 2), 2), InfoGAN((), 1), ACGAN(), ACGAN(discriminative=True), BiGAN()]
 KINDS = {"infogan": InfoGame, "acgan": ClassGame, "bigan": BiGame}
 
 
@@ -126,9 +128,9 @@ def test_the_command_line_has_the_options_of_the_game_and_of_no_other(capsys, mo
     assert "--categories" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("network", ["mlp", "dcgan"])
 @pytest.mark.parametrize(
-    "game", [InfoGAN((3, 2), 2), InfoGAN((), 1), ACGAN(), ACGAN(discriminative=True), BiGAN()]
+    ("game", "network"),
+    slow_pairs_but(each_once(PLAYED, ["dcgan", "mlp"]), PLAYED, ["mlp", "dcgan"]),
 )
 def test_every_family_plays_every_game(network, game):
     sizes = {"hidden": (8,)} if network == "mlp" else {"width": 4}
@@ -186,10 +188,8 @@ def test_what_was_wrong_leaves_no_folder(tmp_path, capsys):
         assert not workdir.exists()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["infogan", pytest.param("acgan", marks=pytest.mark.slow), pytest.param("bigan", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["infogan", "acgan", "bigan"])
 def test_a_run_of_a_game_is_resumed_diagnosed_exported_and_sampled(name, tmp_path):
     game = InfoGAN((3,), 1) if name == "infogan" else GAMES[name]()
     config = Config(game=game, conditional=name == "acgan", **TINY, log_every=1)

@@ -143,7 +143,7 @@ def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path
     assert [row["step"] for row in rows(result.workdir)] == list(range(1, step + 6))
 
 
-@pytest.mark.parametrize("devices", ["1", "2"])
+@pytest.mark.parametrize("devices", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_a_run_that_goes_on_needs_the_program_it_began_with(tmp_path, devices, monkeypatch):
     programs, compile_run = [], parallel.compile_run
 

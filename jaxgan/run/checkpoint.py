@@ -100,6 +100,7 @@ class Checkpoints:
         Raises:
             NotFiniteError: if the state holds NaN or infinity; nothing is saved then.
             OSError: if this save, or the one before, cannot be written.
+            OtherProcessError: if another process ended while it was written.
         """
         self.wait()
         self._best.step = best
@@ -112,7 +113,7 @@ class Checkpoints:
             self._set_aside(step)
         meta = seal({"format_version": FORMAT_VERSION, "step": step, "leaves": describe(leaves)})
         state_and_meta = {"state": ocp.args.StandardSave(leaves), "meta": ocp.args.JsonSave(meta)}
-        with self._writing():
+        with self._writing(), processes.waiting(f"waits for all processes to save step {step:,}"):
             self._manager.save(
                 step,
                 args=ocp.args.Composite(**state_and_meta),
@@ -121,7 +122,7 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Return when every save is on disk."""
-        with self._writing():
+        with self._writing(), processes.waiting("waits for all processes to end a save"):
             self._manager.wait_until_finished()
         processes.gather("saved")
 
@@ -168,11 +169,14 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        reason = None
+        reason = gone = None
         try:
             yield
         except Exception as error:  # Orbax reports a failed write by any of a dozen types
             reason = str(error).strip().split("\n")[0]
+            gone = processes.lost(error, " while a checkpoint was written")
+        if gone is not None:
+            raise gone
         if reason is not None:
             settle()
             raise OSError(

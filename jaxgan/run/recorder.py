@@ -315,6 +315,15 @@ class Recorder:
         return picture
 
 
+def _later(folder: Path) -> int:
+    """Return the time for the name of a file of events, in seconds: TensorBoard reads them in this order.
+
+    A run may go on at a host whose clock is behind that of the one before.
+    """
+    numbers = [path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*")]
+    return max([round(time.time()), *(int(number) + 1 for number in numbers if number.isdecimal())])
+
+
 class _Board:
     """TensorBoard's events, written by whoever has them.
 
@@ -332,7 +341,7 @@ class _Board:
         from tensorboardX.record_writer import RecordWriter
 
         protocol: Any = event_pb2
-        self._file = folder / f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+        self._file = folder / f"events.out.tfevents.{_later(folder)}.{socket.gethostname()}"
         self._summary, self._event = summary, protocol.Event
         folder.mkdir(parents=True, exist_ok=True)
         with writing(self._file):

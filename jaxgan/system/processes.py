@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -30,14 +31,18 @@ from jaxgan.system.errors import FAILED, INTERRUPTED, USER_ERROR, UserError, wit
 JOIN_SECONDS = 300  # the longest time that a process waits for the others at the start
 HEARTBEAT_SECONDS = 20  # a process that is silent for longer counts as dead
 DEADLINE_SECONDS = 20  # the longest time that a failing process may spend on saving
+PATIENCE_SECONDS = 10  # a wait for the others that takes longer is a line of the log
 _POLL_SECONDS = 2
 _FAILED = "jaxgan/failed"
+_LOST = re.compile(
+    r"Gloo|heartbeat|unhealthy|UNAVAILABLE|Barrier |[Cc]onnection (closed|reset)|Socket closed"
+)
 _counter = itertools.count()
 _logs: list[Callable[[str], None]] = []
 
 
 class OtherProcessError(RuntimeError):
-    """Another process has failed; the message says which, and its error."""
+    """Another process has failed, with a message of its error, or it is gone."""
 
 
 def join(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
@@ -184,9 +189,44 @@ def _wait(client: Any, key: str, process: int) -> str:
             return client.blocking_key_value_get(key, 1000 * _POLL_SECONDS)
         with contextlib.suppress(jax.errors.JaxRuntimeError):
             raise OtherProcessError(client.key_value_try_get(_FAILED))
-        if waited == 10:
+        if waited == PATIENCE_SECONDS:
             _log(f"waits for process {process}, which is busy or gone")
     raise AssertionError
+
+
+@contextlib.contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Log what the body waits for, if that takes long; JAX may end this process before the body is done.
+
+    Args:
+        what: the wait in words, such as "waits for all processes to save".
+    """
+    if jax.process_count() == 1:
+        yield
+        return
+    patience = threading.Timer(PATIENCE_SECONDS, _log, [f"{what}: one of them is busy or gone"])
+    patience.daemon = True
+    patience.start()
+    try:
+        yield
+    finally:
+        patience.cancel()
+
+
+def lost(error: BaseException, doing: str = "") -> OtherProcessError | None:
+    """Return what to raise in place of an error that comes of another process's end; None for other errors.
+
+    Args:
+        error: an error of JAX or of Orbax, which say so in their texts alone.
+        doing: what the processes were doing, such as " while a checkpoint was written".
+    """
+    if jax.process_count() == 1 or not _LOST.search(str(error)):
+        return None
+    reason = str(error).strip().split("\n")[0]
+    return OtherProcessError(
+        f"another process ended or cannot be reached{doing}: its log may say why, and the same command goes "
+        f"on from the last whole checkpoint ({reason})"
+    )
 
 
 def _log(line: str) -> None:
@@ -210,6 +250,8 @@ def fail_together() -> Iterator[None]:
     except BaseException as error:
         if not jax.distributed.is_initialized() or jax.process_count() == 1:
             raise
+        if isinstance(error, jax.errors.JaxRuntimeError):
+            error = lost(error) or error
         expected = UserError, OSError, ArithmeticError, OtherProcessError  # such as a full disk, or NaN
         if isinstance(error, expected):
             output.write(f"error: {with_flags(str(error))}", error=True)

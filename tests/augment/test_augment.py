@@ -9,6 +9,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy import ndimage, stats
 
+from choosing import slow_but
 from jaxgan import augment, losses, penalties
 from jaxgan.augment import color, diffaugment, geometry
 from jaxgan.networks import mlp
@@ -36,11 +37,6 @@ ALL = {
         augment.instance_noise(sigma=0.1), augment.diff_augment(policy="color,cutout")
     ),
 }
-
-
-def slow_but(fast, cases):
-    """Return the cases as parameters, of which all but the fast ones are slow tests."""
-    return [pytest.param(case, marks=() if case in fast else pytest.mark.slow) for case in cases]
 
 
 def keys(count, seed=0):

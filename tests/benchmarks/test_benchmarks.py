@@ -38,14 +38,14 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
     )
     assert result.stderr == ""
     lines = [line for line in result.stdout.splitlines() if line.startswith("|")]
-    networks, ways, opening = lines[:5], lines[5:10], lines[10:]
+    networks, ways, waits, opening = lines[:5], lines[5:10], lines[10:15], lines[15:]
     assert [line.split()[1] for line in opening] == [
         "opening",
         "----------------------------",
         "first",
         "cached",
     ]
-    for table in (networks, ways, opening):
+    for table in (networks, ways, waits, opening):
         assert len({len(line) for line in table}) == 1  # aligned
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
 
@@ -57,6 +57,10 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
     assert record["settings"]["configs"]["mlp"]["batch_size"] == 4
     assert list(record["networks"]) == PLAIN.split()
     assert list(record["input"]) == ["on the device", "streamed", "streamed folder"]
+    assert list(record["streamed"]) == PLAIN.split()
+    for network in record["streamed"].values():
+        assert len(network["waits"]) == 2
+        assert all(0 < share < 1 for share in network["waits"])
     for network in record["networks"].values():
         assert network["images_per_batch"] == 8  # of both discriminator updates
         assert network["compile_seconds"] > 0

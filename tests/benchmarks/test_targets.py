@@ -4,6 +4,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import os
+import time
 
 import pytest
 
@@ -129,6 +131,33 @@ def test_a_step_is_built_from_shapes_alone(benchmarks):
     assert experiment.arrays["image"].strides == (0, 0, 0, 0)
 
 
+def test_a_program_that_takes_too_long_is_a_reason(benchmarks):
+    in_time = benchmarks("own_process").in_time
+    assert in_time(0.01, time.sleep, 60) == {"reason": "not within 0.000166667 minutes", "seconds": 0.01}
+    assert in_time(600, os._exit, 9) == {"reason": "its process ended with code 9"}
+
+
+def test_programs_that_a_file_has_are_not_compiled_again(benchmarks, monkeypatch, tmp_path):
+    targets, asked = benchmarks("targets"), []
+    config = targets.NETWORKS["mlp"]
+
+    def slow(seconds, *arguments):
+        asked.append(seconds)
+        return {"reason": f"not within {seconds / 60:g} minutes", "seconds": seconds}
+
+    monkeypatch.setattr(targets, "in_time", slow)
+    for minutes in (1, 1, 0.5, 2):  # only a longer time is worth another attempt
+        compiler = targets.Compiler(minutes=minutes, options={}, file=tmp_path / "kept.json")
+        reason = compiler.cost("mlp", config, "v5e-1")
+    assert (asked, reason) == ([60, 120], "not within 2 minutes")
+    compiler.cost("mlp", config.replace(width=8), "v5e-1")
+    assert len(asked) == 3
+    assert len(compiler.records) == 1
+    (tmp_path / "kept.json").write_text("{}")
+    with pytest.raises(UserError, match=r"kept\.json has no figures of programs: give another file"):
+        targets.Compiler(minutes=1, options={}, file=tmp_path / "kept.json")
+
+
 def installed(monkeypatch, **versions):
     def version(name):
         if name.replace("-", "_") not in versions:
@@ -169,6 +198,8 @@ def test_targets_that_nothing_compiles_for_are_refused(benchmarks, monkeypatch, 
         ("--games infogam", "--games infogam is unknown: did you mean infogan"),
         ("--ways jid", "--ways jid is unknown: did you mean jit"),
         ("--figure f.png", "--figure draws the scaling: it needs --scaling"),
+        ("--minutes 0", "--minutes must be positive, got 0"),
+        ("--xla a", "--xla takes NAME=VALUE, got a"),
         ("--json none/a.json", "--json must be a file in a folder that exists"),
         ("--python /none/python", "--python /none/python cannot be started"),
     ],
@@ -186,7 +217,10 @@ def test_two_small_steps_are_compiled_for_tpus(request, run_program, tmp_path):
     program = request.config.rootpath / "benchmarks/targets.py"
     options = "--networks mlp --targets v5e-1 v5e-8 --precisions float32 --json out.json"
     run_program(program, *options.split(), cwd=tmp_path)
-    one, eight = json.loads((tmp_path / "out.json").read_text())["steps"]
+    kept = (tmp_path / "out.json").read_text()
+    run_program(program, *options.split(), "--minutes", 0.0001, cwd=tmp_path)  # compiles nothing again
+    assert (tmp_path / "out.json").read_text() == kept
+    one, eight = (record["cost"] for record in json.loads(kept)["programs"])
     assert (one["chips"], eight["chips"]) == (1, 8)
     assert eight["flops"] < 1.05 * one["flops"]  # of a chip: the batch is eight times as large
     assert one["program"]["collectives"] == {}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from choosing import slow_but
 from jaxgan import build, cli, data, train
 from jaxgan.data.mixtures import mixture
 from jaxgan.system import command_line
@@ -20,6 +21,7 @@ FILES = sorted(file for file in FOLDER.glob("*.py") if "CONFIG = Config(" in fil
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "pictures": (32, 32, 3), "digits": (8, 8, 1)}
 SHAPES |= {"runs/brain_slices.npz": (112, 96, 3)}
 MIXTURES = ("ring", "grid")
+SMALL = ("ring", "digits_mlp", "mnist_infogan", "mnist_inpainting", "wine")  # what is built in no time
 
 
 def module(file):
@@ -34,11 +36,15 @@ def config_of(name):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_experiment_fits_its_data_and_names_its_command(file):
+def test_an_experiment_names_its_command_and_its_run(file):
     experiment = module(file)
     assert f"python experiments/{file.name}" in experiment.__doc__
-    config = experiment.CONFIG.check()
-    assert config.workdir == f"runs/{file.stem}"
+    assert experiment.CONFIG.check().workdir == f"runs/{file.stem}"
+
+
+@pytest.mark.parametrize("name", slow_but(SMALL, [file.stem for file in FILES]))
+def test_an_experiment_fits_its_data(name):
+    config = config_of(name).check()
     count = 2 * config.batch_size
     if config.game.learns_tables:
         dataset = build.dataset(config)  # scikit-learn holds them

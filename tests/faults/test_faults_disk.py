@@ -189,8 +189,10 @@ def test_a_profile_without_room_is_removed_and_the_run_goes_on(tmp_path, capsys,
 @pytest.mark.parametrize(
     ("writer", "file"),
     [
-        ("jaxgan.export.safetensors.save_file", "export/generator.safetensors"),
-        ("jaxgan.run.workdir.write_text", "metrics.jsonl"),
+        pytest.param(
+            "jaxgan.export.safetensors.save_file", "export/generator.safetensors", marks=pytest.mark.slow
+        ),
+        pytest.param("jaxgan.run.workdir.write_text", "metrics.jsonl", marks=pytest.mark.slow),
         ("jaxgan.system.files.write_text", "config.json"),
         ("jaxgan.run.workdir._opened", ".lock"),
         ("orbax.checkpoint.CheckpointManager.save", "checkpoints"),
@@ -203,6 +205,7 @@ def test_a_full_disk_is_one_sentence_in_every_writer(tmp_path, monkeypatch, writ
         train_tiny(tiny(tmp_path / "run", steps=1))
 
 
+@pytest.mark.slow
 def test_a_discriminator_without_room_is_one_sentence_and_leaves_no_half(tmp_path, monkeypatch):
     save = safetensors.save_file
 
@@ -244,7 +247,7 @@ def test_a_disk_that_is_full_at_the_export(small_disk):
     pytest.fail("no file was too much")
 
 
-@pytest.mark.parametrize("torn", ['{"step": 9, "disc', "\x00\x00\x00"])
+@pytest.mark.parametrize("torn", ['{"step": 9, "disc', pytest.param("\x00\x00\x00", marks=pytest.mark.slow)])
 def test_a_torn_last_line_is_tolerated(tmp_path, torn):
     train_tiny(tiny(tmp_path / "run", steps=5))
     file = tmp_path / "run/metrics.jsonl"

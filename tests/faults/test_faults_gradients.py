@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from choosing import each_once, slow_pairs_but
 from jaxgan import augment, images, layers, losses, penalties
 
 KEYS = jax.random.split(jax.random.key(0), 4)
@@ -58,6 +59,7 @@ NORMS = {
     "zero-centered": penalties.zero_centered_gradient_penalty(),
     "finite_difference_r1": penalties.finite_difference_r1(),
 }
+PLAYERS = ["discriminator", "generator"]
 LOSSES = {
     name: getattr(losses, name)
     for name in ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
@@ -87,11 +89,10 @@ def assert_finite_twice(function, *arguments):
     chex.assert_tree_all_finite((jax.jit(function)(*arguments), both(*arguments)))
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("name", "place"), slow_pairs_but(each_once(LAYERS, [*PLACES]), LAYERS, PLACES))
 def test_layers_on_examples_that_are_alike(name, place):
     function, params = LAYERS[name]()
-    assert_finite_twice(function, params, jnp.full((4, 2, 2, 3), place))
+    assert_finite_twice(function, params, jnp.full((4, 2, 2, 3), PLACES[place]))
 
 
 def test_batch_norm_of_one_value():
@@ -108,8 +109,9 @@ def test_augmentations_of_constant_images(name, place):
     assert_finite_twice(partial(AUGMENTATIONS[name], keys=KEYS), jnp.full((4, 8, 8, 3), place))
 
 
-@pytest.mark.parametrize("slope", [0.0, 1e-18])
-@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize(
+    ("name", "slope"), slow_pairs_but(each_once(NORMS, [0.0, 1e-18]), NORMS, [0.0, 1e-18])
+)
 def test_penalties_of_flat_critics(name, slope):
     def value(weights, real):
         return NORMS[name](lambda x: (weights * x).sum((1, 2, 3)), real, real, keys=KEYS)
@@ -117,8 +119,7 @@ def test_penalties_of_flat_critics(name, slope):
     assert_finite_twice(value, jnp.full(FLAT, slope), jnp.zeros((4, 2, 2, 1)))
 
 
-@pytest.mark.parametrize("player", ["discriminator", "generator"])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(("name", "player"), slow_pairs_but(each_once(LOSSES, PLAYERS), LOSSES, PLAYERS))
 def test_losses_of_large_logits(name, player):
     size = 40.0 if name == "kl" else 1e4  # an exponential has no other value: see `f_divergence`
     logits = jnp.array([0.0, size, -size, 1.0])

@@ -71,9 +71,11 @@ CORNERS = features.from_function(
 @pytest.mark.parametrize(
     "moment",
     [
-        "compile",
         "save",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("sample", "evaluation", "publish")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("compile", "sample", "evaluation", "publish")
+        ),
     ],
 )
 def test_sigterm_at_any_time_saves_the_present_step(tmp_path, moment, monkeypatch):
@@ -130,7 +132,7 @@ def test_one_signal_ends_with_75_and_a_second_one_at_once(tmp_path):
         assert process.wait(timeout=60) == 75
 
 
-@pytest.mark.parametrize("error", [RuntimeError("the cause"), None])
+@pytest.mark.parametrize("error", [RuntimeError("the cause"), pytest.param(None, marks=pytest.mark.slow)])
 def test_what_was_saved_is_durable_whatever_comes_next(tmp_path, error, monkeypatch):
     """An exception, or the end of the program, right after an asynchronous save has begun."""
 

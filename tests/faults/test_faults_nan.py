@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from choosing import slow_but
 from jaxgan import data, losses, parallel, train
 from jaxgan.config import Config
 from jaxgan.networks import dcgan
@@ -111,7 +112,7 @@ def test_rollbacks_are_counted(tmp_path):
     assert len(keys) == 3
 
 
-@pytest.mark.parametrize("part", ["ema", "generator"])
+@pytest.mark.parametrize("part", ["ema", pytest.param("generator", marks=pytest.mark.slow)])
 def test_parameters_that_are_not_finite_are_never_saved(tmp_path, part):
     """No metric shows the moving average: it is looked at before the save."""
     compile_run = parallel.compile_run
@@ -156,7 +157,7 @@ def test_the_program_ends_with_one_sentence(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "error: NaN or infinity at step 7: generator_loss\n"
 
 
-@pytest.mark.parametrize("bad_step", [None, 1, 3])
+@pytest.mark.parametrize("bad_step", slow_but([1], [None, 1, 3]))
 def test_where_the_step_is_called_once_for_each_a_fault_stays_too(bad_step):
     """The form of `compile_run` for convolutions on CPU; and four steps later all is well again."""
     networks = dcgan.Generator((8, 8, 1), 2), dcgan.Discriminator(2, "none")

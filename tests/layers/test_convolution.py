@@ -171,7 +171,10 @@ def algorithm(request, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "algorithm"),
     slow_but(
-        [*((name, "direct") for name in LAYERS), ("conv", "tiles"), ("conv_3x3", "tiles")],
+        [
+            *((name, "direct") for name in ("conv", "grouped_conv", "conv_transpose", "batch_norm")),
+            *((name, "tiles") for name in ("conv_3x3", "upsample_conv")),
+        ],
         LAYERS_AND_ALGORITHMS,
     ),
     indirect=["algorithm"],
@@ -459,8 +462,13 @@ def test_what_other_platforms_compute_is_what_a_cpu_computes(channels, strides):
         check_equal(one(*arguments, window), other(*members, window)[1] / 4, rtol=2e-5)
 
 
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
-@pytest.mark.parametrize("name", ["conv_transpose", "grouped_conv"])
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    slow_but(
+        [("cuda", "conv_transpose"), ("tpu", "grouped_conv")],
+        [(platform, name) for platform in ("cuda", "tpu") for name in ("conv_transpose", "grouped_conv")],
+    ),
+)
 def test_other_platforms_get_laxs_own_convolutions(platform, name):
     def convolutions(layer):
         traced = jax.jit(jax.grad(loss(layer), argnums=(0, 1))).trace(*inputs(name))

@@ -11,9 +11,11 @@ import scipy.signal
 from jax.sharding import PartitionSpec
 from jax.test_util import check_grads
 
+from choosing import each_once, slow_but, slow_pairs_but
 from jaxgan.layers.resampling import blur, downsample, upsample
 
 TAPS = [(1,), (1, 1), (1, 2, 1), (1, 3, 3, 1), (4, -1, 2, 0.5, 3), (1, 2, 3, 4, 5, 6)]
+SHAPES = [(1, 2, 3, 1), (2, 5, 8, 3)]
 OPERATIONS = {
     "upsample": upsample,
     "downsample": downsample,
@@ -41,8 +43,7 @@ def filtered(x, taps, pads, *, up=1, down=1, gain=1.0):
     return x
 
 
-@pytest.mark.parametrize("taps", TAPS, ids=str)
-@pytest.mark.parametrize("shape", [(2, 5, 8, 3), (1, 2, 3, 1)], ids=str)
+@pytest.mark.parametrize(("taps", "shape"), slow_pairs_but(each_once(TAPS, SHAPES), TAPS, SHAPES))
 def test_resampling_is_scipys_upfirdn_with_the_paddings_of_stylegan2(taps, shape):
     x, count = images(*shape), len(taps)
     up, down = ((count + 1) // 2, (count - 2) // 2), ((count - 1) // 2, (count - 2) // 2)
@@ -66,7 +67,7 @@ def test_constant_images_keep_their_value_inside():
         np.testing.assert_allclose(y, 1.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", slow_but(["upsample", "odd"], OPERATIONS))
 def test_gradients_of_second_order_are_those_of_finite_differences(name):
     def energy(x):
         return jnp.sin(OPERATIONS[name](jnp.asarray(x))).sum()
@@ -74,7 +75,7 @@ def test_gradients_of_second_order_are_those_of_finite_differences(name):
     check_grads(energy, (images(1, 4, 5, 2),), order=2, modes=("fwd", "rev"), eps=1e-2, atol=1e-2, rtol=1e-2)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", slow_but(["downsample", "blur"], OPERATIONS))
 def test_a_population_and_bfloat16_have_the_values_of_one_member_in_float32(name):
     operation, x = OPERATIONS[name], images(3, 2, 6, 6, 2)
     each = jnp.stack([operation(member) for member in x])
@@ -84,7 +85,7 @@ def test_a_population_and_bfloat16_have_the_values_of_one_member_in_float32(name
     np.testing.assert_allclose(coarse.astype(jnp.float32), each[0], atol=0.05)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", slow_but(["upsample", "blur"], OPERATIONS))
 def test_shards_and_exported_functions_have_the_values_of_one_device(name):
     operation, x = OPERATIONS[name], images(4, 6, 6, 2)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from choosing import slow_but
 from counting import pair_counts, parameter_count, shapes
 from golden_networks import assert_golden
 from jaxgan import export
@@ -236,6 +237,6 @@ GOLDEN = {  # of tests/golden/make_biggan.py
 }
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", slow_but(["generator", "discriminator"], GOLDEN))
 def test_outputs_and_gradients_are_those_of_pytorch(name):
     assert_golden(name, GOLDEN[name], "biggan.npz")

@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import pytest
 
+from choosing import slow_but
 from counting import pair_counts, shapes
 from golden_networks import assert_golden
 from jaxgan import export
@@ -108,6 +109,6 @@ GOLDEN = {  # of tests/golden/make_biggan_deep.py
 }
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", slow_but(["generator", "discriminator"], GOLDEN))
 def test_outputs_and_gradients_are_those_of_pytorch(name):
     assert_golden(name, GOLDEN[name], "biggan_deep.npz")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import slow_but
 from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet
 
 KEY = jax.random.key(0)
@@ -38,7 +39,7 @@ def test_heads_are_beside_the_logit_and_change_nothing_else(name):
     assert read.shape == (3, 7)
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", slow_but(["mlp", "resnet"], JUDGES))
 def test_features_are_the_activations_of_each_layer(name):
     module = JUDGES[name]()
     variables = module.init(KEY, IMAGES, train=False)
@@ -74,7 +75,7 @@ def test_a_player_of_two_networks_makes_and_encodes():
     assert player.apply(variables, latents, train=False).shape == IMAGES.shape
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", slow_but(["mlp", "dcgan spectral"], JUDGES))
 def test_a_judge_of_pairs_looks_at_both(name):
     judge = encoders.PairDiscriminator(JUDGES[name](heads=(6,)), 8)
     latents = jnp.ones((3, 5))

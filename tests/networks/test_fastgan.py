@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from choosing import slow_but
 from counting import pair_counts, parameter_count, shapes
 from golden_networks import assert_golden
 from jaxgan import build, data
@@ -88,16 +89,18 @@ class SmallImages(fastgan.Generator):
         return super().__call__(latents, labels, train=train, small=True)[1]
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", slow_but(["generator", "discriminator, two judges"], GOLDEN))
 def test_outputs_and_gradients_are_those_of_pytorch(name):
     assert_golden(name, GOLDEN[name], "fastgan.npz", images=SHAPE)
 
 
+@pytest.mark.slow
 def test_rebuilt_images_are_those_of_pytorch():
     module = Rebuilt(4, 2, 1, decoders=True)
     assert_golden("discriminator, decoders", module, "fastgan.npz", images=SHAPE, modes=("train",))
 
 
+@pytest.mark.slow
 def test_small_images_are_those_of_pytorch():
     module = SmallImages((64, 64, 1), 1, 6, noise=False)
     assert_golden("generator, small images", module, "fastgan.npz", modes=("train",))

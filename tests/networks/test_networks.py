@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from choosing import each_once, slow_pairs_but
 from counting import parameter_count, shapes
 from jaxgan.networks import dcgan, mlp, stylegan2
 from jaxgan.state import named_leaves
@@ -27,8 +28,9 @@ def test_the_mlps_have_the_sizes_of_the_first_tutorials():
 
 
 @pytest.mark.parametrize("family", [mlp, dcgan, stylegan2])
-@pytest.mark.parametrize("image_shape", SIZES)
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize(
+    ("image_shape", "num_classes"), slow_pairs_but(each_once(SIZES, [None, 3]), SIZES, [None, 3])
+)
 def test_every_image_size(family, image_shape, num_classes):
     labels = None if num_classes is None else jnp.zeros(2, jnp.int32)
     images, _ = shapes(family.Generator(image_shape, num_classes=num_classes), jnp.zeros((2, 7)), labels)

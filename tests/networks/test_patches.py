@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import slow_but
 from jaxgan.networks.patches import PatchDiscriminator, layers_for, patch_size, smallest
 
 KEY = jax.random.key(0)
@@ -22,7 +23,10 @@ def test_the_papers_network_has_its_number_of_parameters():
     assert logits.shape == (1, 30 * 30)
 
 
-@pytest.mark.parametrize(("layers", "size"), [(1, 16), (2, 34), (3, 70)])
+@pytest.mark.parametrize(
+    ("layers", "size"),
+    [(1, 16), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((2, 34), (3, 70)))],
+)
 def test_a_logit_depends_on_its_patch(layers, size):
     assert patch_size(layers) == size
     module, side = PatchDiscriminator(2, layers, "none"), 2 * size + 2**layers
@@ -35,7 +39,7 @@ def test_a_logit_depends_on_its_patch(layers, size):
     assert (places.max(axis=0) - places.min(axis=0) + 1).tolist() == [size, size]
 
 
-@pytest.mark.parametrize("norm", ["instance", "spectral", "none"])
+@pytest.mark.parametrize("norm", slow_but(["spectral"], ["instance", "spectral", "none"]))
 def test_a_tuple_is_judged_as_channels_and_one_patch_is_one_logit(norm):
     module = PatchDiscriminator(2, 1, norm)
     image, source = jnp.ones((3, 8, 9, 2)), jnp.zeros((3, 8, 9, 1))

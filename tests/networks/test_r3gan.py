@@ -51,7 +51,7 @@ def test_the_family_s_widths_grow_into_the_presets():
         assert r3gan.for_images(generator.image_shape, width) == (generator, discriminator)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_blocks_begin_as_the_identity(num_classes):
     """Whatever their inner kernels are, the images and logits do not depend on them."""
     generator, discriminator = small(num_classes)
@@ -165,9 +165,9 @@ def golden(num_classes=None):
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        ("r3gan generator", golden()[0]),
+        pytest.param("r3gan generator", golden()[0], marks=pytest.mark.slow),
         ("r3gan generator, classes", golden(3)[0]),
-        ("r3gan discriminator", golden()[1]),
+        pytest.param("r3gan discriminator", golden()[1], marks=pytest.mark.slow),
         ("r3gan discriminator, classes", golden(3)[1]),
     ],
 )

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import slow_but
 from counting import pair_counts, parameter_count, shapes
 from golden_networks import assert_golden
 from jaxgan.networks import resnet
@@ -151,6 +152,6 @@ GOLDEN = {  # of tests/golden/make_networks.py
 }
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", slow_but(["sagan generator", "sngan discriminator"], GOLDEN))
 def test_outputs_and_gradients_are_those_of_pytorch(name):
     assert_golden(name, GOLDEN[name])

@@ -45,8 +45,14 @@ def test_two_devices_give_the_numbers_of_one(game, mode):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["jit", "shard_map", pytest.param("pmap", marks=pytest.mark.long)])
-@pytest.mark.parametrize("game", DCGANS)
+@pytest.mark.parametrize(
+    ("game", "mode"),  # each network in one of two modes; the rest are long tests
+    [
+        pytest.param(game, mode, marks=() if mode == ("jit", "shard_map")[i % 2] else pytest.mark.long)
+        for i, game in enumerate(DCGANS)
+        for mode in MODES
+    ],
+)
 def test_two_devices_give_the_first_step_of_one_with_the_librarys_networks(game, mode):
     assert difference(modes.train(game, mode, 2), on_one_device(game)) < 1e-5
 

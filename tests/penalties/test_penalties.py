@@ -10,6 +10,7 @@ import pytest
 from jax.test_util import check_grads
 
 import small_networks
+from choosing import slow_but
 from jaxgan import losses, penalties
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
@@ -35,11 +36,6 @@ PENALTIES = {
     "lazy": penalties.lazy(penalties.r1(gamma=GAMMA), every=4),
 }
 BY_KEYS = [name for name in PENALTIES if name not in ("r1", "r2", "r1_r2", "lazy")]
-
-
-def slow_but(fast, cases=tuple(PENALTIES)):
-    """Return the cases as parameters, of which all but the fast ones are slow tests."""
-    return [pytest.param(case, marks=() if case in fast else pytest.mark.slow) for case in cases]
 
 
 def images(seed, count=4, shape=(3, 3, 1), dtype=jnp.float32):
@@ -407,7 +403,7 @@ def trained(networks, image_shape, penalty):
     return jax.jit(step)(state, batch, jax.random.key(1))
 
 
-@pytest.mark.parametrize("name", slow_but(["gradient_penalty", "lazy"]))
+@pytest.mark.parametrize("name", slow_but(["gradient_penalty", "lazy"], PENALTIES))
 def test_in_the_step_it_gets_keys_and_labels_and_moves_the_discriminator(name):
     networks = mlp.Generator((3,), (4,), num_classes=3), mlp.Discriminator((4,), num_classes=3)
     penalty = (

@@ -1,13 +1,16 @@
 """One process of a tiny run: options as of an experiment, and faults by environment variable.
 
-FAULT="raise 1 6": process 1 raises after step 6. EXTRACTOR: a small one, for evaluations. READS, SHARE: say what is
-read, and what is drawn. OTHER_CODE, OTHER_DATA: as on a host that has another version of jaxgan, or of the data.
+FAULT="raise 1 6": process 1 raises after step 6; "kill 1 8": it is killed while step 8 is saved. EXTRACTOR: a small
+one, for evaluations. READS, SHARE: say what is read, and what is drawn. OTHER_CODE, OTHER_DATA: as on a host that
+has another version of jaxgan, or of the data.
 """
 
 import os
+import signal
 import sys
 
 import jax
+import orbax.checkpoint as ocp
 
 from jaxgan import features, train
 from jaxgan.config import Config
@@ -44,15 +47,26 @@ def run(config, extractor=None):
 
 
 def with_fault(recorder):
-    what, process, step = os.environ["FAULT"].split()
+    _, process, step = os.environ["FAULT"].split()
 
     class Faulty(recorder):
         def call_ended(self, at, *others):
             super().call_ended(at, *others)
             if at == int(step) and jax.process_index() == int(process):
-                raise {"raise": RuntimeError("the host is on fire")}[what]
+                raise RuntimeError("the host is on fire")
 
     return Faulty
+
+
+def killed_in(save):
+    _, process, step = os.environ["FAULT"].split()
+
+    def killed(manager, at, **options):
+        if at == int(step) and jax.process_index() == int(process):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return save(manager, at, **options)
+
+    return killed
 
 
 def saying(take):
@@ -74,7 +88,9 @@ def saying_share(outputs):
 
 
 if __name__ == "__main__":
-    if "FAULT" in os.environ:
+    if os.environ.get("FAULT", "").startswith("kill"):
+        ocp.CheckpointManager.save = killed_in(ocp.CheckpointManager.save)
+    elif "FAULT" in os.environ:
         train.Recorder = with_fault(train.Recorder)
     if "READS" in os.environ:
         Stream.take = saying(Stream.take)

@@ -151,6 +151,24 @@ def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, p
 
 
 @pytest.mark.slow
+def test_if_one_is_killed_in_a_save_the_other_does_not_blame_the_disk(tmp_path):
+    with two_processes(tmp_path, FAULT="kill 1 8") as processes:
+        assert processes[0].wait(timeout=200) not in (0, None)
+    last = said(tmp_path)
+    assert "cannot write a checkpoint" not in last
+    assert any(
+        sentence in last
+        for sentence in (
+            "waits for all processes to save step 8: one of them is busy or gone",
+            "another process ended or cannot be reached",
+            "another task died",  # JAX says so where a heartbeat is missed first
+        )
+    )
+    assert checkpoint.steps_in(tmp_path / "run/checkpoints") == [4]
+    assert checkpoint.read(tmp_path / "run/checkpoints/4")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [(0, 1), (1,)], ids=["both", "one"])
 def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
     options = ["--steps", "1000000", "--save-every", "1000000"]
@@ -280,6 +298,39 @@ def test_what_may_differ_between_processes_is_not_compared(monkeypatch):
     monkeypatch.setattr(processes, "gather", lambda facts: compared.append(facts) or [facts])
     processes.require_same({"seed": 0, "quiet": True}, but={"quiet"}, cure="")
     assert compared == [{"seed": 0}]
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "is_lost"),
+    [
+        (2, "UNAVAILABLE: The following tasks are unhealthy (stopped sending heartbeats):\n1", True),
+        (2, "Barrier timed out. Id: save:8", True),
+        (2, "FAILED_PRECONDITION: Gloo all-reduce failed: Connection closed by peer", True),
+        (2, "RESOURCE_EXHAUSTED: No space left on device", False),
+        (1, "UNAVAILABLE: a file system that is not there", False),
+    ],
+)
+def test_an_error_that_comes_of_another_process_is_told_from_others(monkeypatch, count, text, is_lost):
+    monkeypatch.setattr("jax.process_count", lambda: count)
+    error = processes.lost(OSError(text), " while a checkpoint was written")
+    assert (error is not None) == is_lost
+    if error is not None:
+        assert str(error).startswith(
+            "another process ended or cannot be reached while a checkpoint was written: its log may say why, "
+            "and the same command goes on from the last whole checkpoint ("
+        )
+        assert "\n" not in str(error)
+
+
+def test_a_long_wait_for_the_others_is_a_line_of_the_log(monkeypatch):
+    lines = []
+    monkeypatch.setattr(processes, "_logs", [lines.append])
+    monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.01)
+    for count in (1, 2):
+        monkeypatch.setattr("jax.process_count", lambda count=count: count)
+        with processes.waiting("waits for all processes to save step 8"):
+            time.sleep(0.1 * count)
+    assert lines == ["waits for all processes to save step 8: one of them is busy or gone"]
 
 
 def test_a_coordinator_without_a_port_is_refused():

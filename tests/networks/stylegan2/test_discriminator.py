@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import each_once, slow_pairs_but
 from jaxgan.networks import stylegan2
 
+SIZES = [(28, 28, 1), (12, 20, 2), (27, 31, 2), (4, 4, 1), (1, 1, 1)]
 SMALL = {"channel_base": 32, "channel_max": 6}
 IMAGES = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
 
@@ -45,9 +47,9 @@ def test_in_training_a_group_must_divide_the_batch_and_in_drawing_groups_are_sma
 
 
 @pytest.mark.parametrize(
-    "image_shape", [(28, 28, 1), (12, 20, 2), (27, 31, 2), (4, 4, 1), (1, 1, 1)], ids=str
+    ("image_shape", "architecture"),
+    slow_pairs_but(each_once(SIZES, ["resnet", "orig"]), SIZES, ["resnet", "orig"]),
 )
-@pytest.mark.parametrize("architecture", ["resnet", "orig"])
 def test_every_size_has_logits(image_shape, architecture):
     module = stylegan2.Discriminator(**SMALL, architecture=architecture)
     images = jnp.zeros((2, *image_shape))

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from choosing import each_once, slow_pairs_but
 from jaxgan.networks import stylegan2
 from jaxgan.networks.stylegan2.mapping import W_DECAY
 
+SIZES = [(28, 28, 1), (12, 20, 2), (27, 31, 2), (4, 4, 1), (1, 1, 1)]
 SMALL = {"channel_base": 32, "channel_max": 6, "mapping_layers": 2, "w_dim": 4}
 LATENTS = jax.random.normal(jax.random.key(1), (4, 5))
 
@@ -127,9 +129,9 @@ def test_two_devices_draw_and_learn_what_one_does():
 
 
 @pytest.mark.parametrize(
-    "image_shape", [(28, 28, 1), (12, 20, 2), (27, 31, 2), (4, 4, 1), (1, 1, 1)], ids=str
+    ("image_shape", "architecture"),
+    slow_pairs_but(each_once(SIZES, ["resnet", "skip"]), SIZES, ["skip", "resnet"]),
 )
-@pytest.mark.parametrize("architecture", ["skip", "resnet"])
 def test_every_size_has_images(image_shape, architecture):
     module = stylegan2.Generator(image_shape, **SMALL, architecture=architecture)
     images = jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), LATENTS, train=True))[0]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import slow_pairs_but
 from jaxgan.networks.translators import TRANSLATORS, ResNetTranslator, RRDBNet, SRResNet, UNet
 from jaxgan.networks.translators.srresnet import factors
 
@@ -86,9 +87,11 @@ def test_an_rrdb_of_a_dense_block_is_written_out():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "rrdb")) for name in TRANSLATORS]
+    ("name", "size"),
+    slow_pairs_but(
+        [("unet", (7, 13)), ("resnet", (8, 8)), ("srresnet", (7, 13))], TRANSLATORS, [(8, 8), (7, 13)]
+    ),
 )
-@pytest.mark.parametrize("size", [(8, 8), (7, 13)])
 def test_any_size_is_translated(name, size):
     module = SMALL[name]
     sources = jax.random.uniform(KEY, (2, *size, 1), minval=-1)
