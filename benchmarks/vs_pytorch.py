@@ -3,7 +3,9 @@
 python benchmarks/vs_pytorch.py --torch-python PATH/TO/A/VENV/WITH/TORCH/bin/python
 
 Each side is a process of its own, and all have the same threads and allocator. In each round each side trains
-for a few seconds while the others wait. Without `--torch-python` jaxgan stands beside linen alone.
+for a few seconds while the others wait. `--clock processor` counts the seconds in which a processor works for
+a side, which other work on the machine changes less. Without `--torch-python` jaxgan stands beside linen
+alone.
 benchmarks/README.md explains the method, and has figures.
 """
 
@@ -75,6 +77,7 @@ NETWORKS = {name: LIBRARY[name] for name in ("mlp", "dcgan_28", "dcgan_32")} | {
     ),
 }
 TORCH_VARIANTS = ["fused", "channels_last+fused", "channels_last+fused+compile", "channels_last+fused+graphs"]
+CLOCKS = {"wall": "step_seconds", "processor": "processor_seconds"}  # names in a worker's answer
 HEADING = (
     "network",
     "precision",
@@ -120,20 +123,18 @@ class Worker:
             return False
         return True
 
-    def train(self, seconds: float) -> None:
-        """Let the process train for about so long, and keep the seconds of a step."""
+    def train(self, seconds: float, clock: str = "wall") -> None:
+        """Let the process train for about so long, and keep the seconds of a step by a clock."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
         answer = self._answer()
-        self.times.append(answer["step_seconds"])
+        self.times.append(answer[CLOCKS[clock]])
         self.peak_bytes = answer.get("peak_bytes", 0)
 
     def stop(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
@@ -150,21 +151,21 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
     settings |= {"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": "100000"}
     settings |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # several processes share a GPU's memory
     ours = [sys.executable, str(HERE / "worker_jaxgan.py"), name, str(batch)]
-    commands = {"jaxgan": [*ours, precision], "linen": [*ours, "linen"]}
+    commands = {"jaxgan": [*ours, precision]} | ({"linen": [*ours, "linen"]} if arguments.linen else {})
     for variant in arguments.variants if arguments.torch_python else ():
         theirs = [arguments.torch_python, str(HERE / "worker_pytorch.py"), name, str(batch)]
         commands[f"torch {variant}"] = [*theirs, variant + "+bfloat16" * (precision == "bfloat16")]
     workers = {side: Worker(command, settings) for side, command in commands.items()}
     try:
         workers = {side: worker for side, worker in workers.items() if worker.wait()}
-        if not {"jaxgan", "linen"} <= workers.keys():
+        if not commands.keys() & {"jaxgan", "linen"} <= workers.keys():
             raise UserError(f"{name} does not run with batch size {batch}")
         counts = {side: worker.first["parameters"] for side, worker in workers.items()}
         if any(count != counts["jaxgan"] for count in counts.values()):
             raise UserError(f"{name} is not the same network on all sides: parameters {counts}")
         for round_ in range(arguments.rounds):
             for worker in [*workers.values()][:: 1 if round_ % 2 == 0 else -1]:
-                worker.train(arguments.seconds)
+                worker.train(arguments.seconds, arguments.clock)
     finally:
         for worker in workers.values():
             worker.stop()
@@ -173,6 +174,7 @@ def compare(name: str, batch: int, precision: str, arguments: argparse.Namespace
         "network": name,
         "batch_size": batch,
         "precision": precision,
+        "clock": arguments.clock,
         "versions": versions,
         "parameters": counts["jaxgan"],
         "step_seconds": {side: worker.times for side, worker in workers.items()},
@@ -199,12 +201,11 @@ def row(result: dict[str, Any]) -> list[str]:
         result["precision"],
         str(batch),
         speed("jaxgan"),
-        speed("linen"),
-        ratio("linen"),
     ]
+    cells += [speed("linen"), ratio("linen")] if "linen" in times else ["", ""]
     cells += [f"{speed(best)} ({best.removeprefix('torch ')})", ratio(best)] if best else ["", ""]
-    sides = ["jaxgan", "linen", *([best] if best else [])]
-    return [*cells, ", ".join(f"{result['peak_bytes'][side] / 1e6:,.0f}" for side in sides)]
+    peaks = [result["peak_bytes"].get(side) for side in ("jaxgan", "linen", best)]
+    return [*cells, ", ".join(f"{peak / 1e6:,.0f}" if peak else "-" for peak in peaks)]
 
 
 def parse(args: Sequence[str] | None) -> argparse.Namespace:
@@ -222,10 +223,13 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     add("--threads", type=int, default=os.cpu_count(), metavar="N", help="threads of a side (%(default)s)")
     add("--rounds", type=int, default=5, metavar="N", help="rounds (%(default)s)")
     add("--seconds", type=float, default=3.0, metavar="S", help="training of a side in a round (%(default)s)")
+    add("--clock", default="wall", metavar="NAME", help="wall, or processor: the seconds of all threads")
+    add("--no-linen", dest="linen", action="store_false", help="leave linen out, which takes long for r3gan")
     add("--json", type=Path, metavar="FILE", help="write every round")
     arguments = parser.parse_args(args)
     arguments.networks = [choose("networks", name, NETWORKS) for name in arguments.networks]
     arguments.precision = [choose("precision", name, PRECISIONS) for name in arguments.precision]
+    arguments.clock = choose("clock", arguments.clock, CLOCKS)
     if arguments.all:
         arguments.networks, arguments.precision = [*NETWORKS], [*PRECISIONS]
     if arguments.rounds < 1 or not arguments.seconds > 0:

@@ -3,7 +3,8 @@
 It is started as ``python worker_jaxgan.py NETWORK BATCH VARIANT``. A variant is a precision, ``float32`` or
 ``bfloat16``, or ``linen``: the same networks with plain linen layers, in float32. It answers with lines of
 JSON: at first with its version and its numbers of parameters, then for each line ``SECONDS`` on the standard
-input with the seconds of a step and the most memory that training has held.
+input with the seconds of a step, the processor's seconds of a step, and the most memory that training has
+held.
 """
 
 import contextlib
@@ -37,12 +38,14 @@ def main() -> None:
     print(json.dumps({"versions": versions, "parameters": counts}), flush=True)
     forget_peak()
     for line in sys.stdin:
-        count, start = 0, time.perf_counter()
+        count, start, busy = 0, time.perf_counter(), time.process_time()
         while (taken := time.perf_counter() - start) < float(line):
             training.advance(chunk)
             count += chunk
         held = (device.memory_stats() or {}).get("peak_bytes_in_use") or peak_bytes()
-        print(json.dumps({"step_seconds": taken / count, "peak_bytes": held}), flush=True)
+        busy = time.process_time() - busy
+        answer = {"step_seconds": taken / count, "processor_seconds": busy / count, "peak_bytes": held}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

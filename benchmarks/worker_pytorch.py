@@ -5,7 +5,8 @@ It is started as ``python worker_pytorch.py NETWORK BATCH VARIANT``. A variant i
 (autocast) with + between. PyTorch compiles no gradient of a gradient, so a discriminator with a penalty is
 not compiled. The worker uses a GPU if the machine has one, with TF32 as JAX does. It answers with lines of
 JSON: at first with its version and its numbers of parameters, then for each line ``SECONDS`` on the standard
-input with the seconds of a step and the most memory that training has held.
+input with the seconds of a step, the processor's seconds of a step, and the most memory that training has
+held.
 """
 
 import json
@@ -139,14 +140,16 @@ def main() -> None:
     if DEVICE == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for line in sys.stdin:
-        count, start = 0, time.perf_counter()
+        count, start, busy = 0, time.perf_counter(), time.process_time()
         while (taken := time.perf_counter() - start) < float(line):
             for _ in range(chunk):
                 step()
             finish()
             count += chunk
         held = torch.cuda.max_memory_allocated() if DEVICE == "cuda" else peak_bytes()
-        print(json.dumps({"step_seconds": taken / count, "peak_bytes": held}), flush=True)
+        busy = time.process_time() - busy
+        answer = {"step_seconds": taken / count, "processor_seconds": busy / count, "peak_bytes": held}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

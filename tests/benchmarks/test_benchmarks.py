@@ -3,6 +3,8 @@
 import importlib
 import json
 import math
+import os
+import sys
 from pathlib import Path
 
 import jax
@@ -260,6 +262,24 @@ def test_a_row_has_the_fastest_of_pytorch_and_the_memory_of_each_side(benchmarks
     assert cells[5:] == ["2.00x (2.00 .. 2.00)", "2 (b)", "1.50x (1.00 .. 2.00)", "1, 2, 4"]
 
 
+def test_a_row_without_linen_leaves_its_cells_empty(benchmarks):
+    times, peaks = {"jaxgan": [1.0, 2.0, 4.0], "torch a": [2.0, 2.0, 2.0]}, {"jaxgan": 1e6, "torch a": 3e6}
+    result = {"network": "mlp", "precision": "float32", "batch_size": 8}
+    cells = benchmarks("vs_pytorch").row(result | {"step_seconds": times, "peak_bytes": peaks})
+    assert cells[3:] == ["4", "", "", "4 (a)", "1.00x (0.50 .. 2.00)", "1, -, 3"]
+
+
+@pytest.mark.parametrize(("clock", "seconds"), [("wall", 2.0), ("processor", 1.0)])
+def test_a_clock_chooses_the_seconds_of_a_step(benchmarks, clock, seconds):
+    answer = {"step_seconds": 2.0, "processor_seconds": 1.0}
+    worker = benchmarks("vs_pytorch").Worker(
+        [sys.executable, "-c", f"import json; input(); print(json.dumps({answer}))"], dict(os.environ)
+    )
+    worker.train(0.1, clock)
+    worker.stop()
+    assert worker.times == [seconds]
+
+
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="a system that does not forget")
 def test_the_peak_of_memory_counts_from_where_it_is_forgotten(benchmarks):
     memory, size = benchmarks("memory"), 2**26
@@ -332,6 +352,7 @@ def test_populations_are_measured_beside_a_loop_and_processes(request, run_progr
         ("populations", "--seconds 0", "--seconds must be a positive number"),
         ("scaling", "--repetitions 0", "--repetitions must be at least 1"),
         ("vs_pytorch", "--networks dcgan-18", "did you mean dcgan_28"),
+        ("vs_pytorch", "--clock cpu", "clock"),
         ("vs_pytorch", "--torch-python no/such/python", "no/such/python is no Python that has torch"),
         ("vs_ctgan", "--rows 5", "--rows must be at least 100, got 5"),
         ("vs_ctgan", "--csv table.doc", "--csv table.doc is no table"),
