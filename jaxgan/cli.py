@@ -209,7 +209,9 @@ def sample(
         for name, value in images_alone.items():
             if value is not None:
                 raise UserError(f"`{name}` {value} is of images, and {run} makes the rows of a table")
-        _sample_rows(run, n, seed, where, TABLE if out == IMAGES else out)
+        out = TABLE if out == IMAGES else out
+        evaluation.refuse_data(out, run)
+        _sample_rows(run, n, seed, where, out)
         return
     if where:
         raise UserError(f"`where` {where[0]} is of a table's rows, and {run} makes images")
@@ -218,6 +220,7 @@ def sample(
         wants = "end in .png or .npz, or be a new folder"
         raise UserError(f"`out` must {wants}, got {out}{'' if kind else ', which holds files'}")
     description = export.read_description(run)
+    evaluation.refuse_data(out, run)
     network = export.read_generator(run)
     if standing_statistics is not None:
         network = export.with_standing_statistics(network, standing_statistics)
@@ -318,6 +321,8 @@ def interpolate(
     if video is not None:
         explanation.check_video(video)
     description = export.read_description(run)
+    for file in (out, out.with_suffix(".gif") if gif else out, out if video is None else video):
+        evaluation.refuse_data(file, run)
     generate = functools.partial(export.load_generator(run), truncation=truncation)
     if len(description["image_shape"]) == 1:
         raise UserError(f"{run} makes points, and interpolate draws images")
@@ -381,6 +386,7 @@ def edit(
     if out.suffix.lower() != ".png":
         raise UserError(f"`out` must end in .png, got {out}")
     classes = _classes(class_, export.read_description(run), run)
+    evaluation.refuse_data(out, run)
     edited = explanation.edit(
         run, direction=direction, amount=amount, method=method, n=n, steps=steps, seed=seed,
         classes=None if class_ is None else classes,
@@ -622,7 +628,8 @@ def main(args: list[str] | None = None) -> None:
         output.write(f"jaxgan {jaxgan.__version__}")
         return
     if args[:1] in (["train"], ["resume"]):
-        {"train": train, "resume": resume}[args[0]](args[1:])
+        with exits():
+            {"train": train, "resume": resume}[args[0]](args[1:])
     commands = {
         "train": train,  # these two for the list of commands alone
         "resume": resume,

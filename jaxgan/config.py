@@ -477,7 +477,7 @@ class Config:
         if isinstance(self.image_size, int):
             object.__setattr__(self, "image_size", (self.image_size, self.image_size))
         for name in ("augment", "terms", "track"):
-            if getattr(self, name) == ("none",):
+            if [plain(each) for each in getattr(self, name)] == ["none"]:
                 object.__setattr__(self, name, ())
         names_of = {"icr": ("bcr", "zcr")}
         listed = [each for name in self.terms for each in names_of.get(plain(name), (name,))]

@@ -95,6 +95,8 @@ def init_state(
     shape: tuple[int, ...] = converted("image_shape", image_shape, tuple[int, ...])
     latent_dim = converted("latent_dim", latent_dim, int)
     num_classes = converted("num_classes", num_classes, int | None)
+    if latent_dim < 1:
+        raise ValueError(f"`latent_dim` is at least 1, got {latent_dim}")
 
     def init(key):
         labels = None if num_classes is None else jnp.zeros(1, jnp.int32)

@@ -6,7 +6,7 @@ step, so a run can stop and go on at any step.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -77,6 +77,9 @@ class Step:
 
     def __call__(self, state: GANState, batch: Batch, key: jax.Array) -> tuple[GANState, Metrics]:
         """Return the next state and the metrics of this step; see `make_step`."""
+        if not isinstance(batch, Mapping) or "image" not in batch:
+            got = sorted(batch) if isinstance(batch, Mapping) else f"a {type(batch).__name__}"
+            raise ValueError(f'a batch is {{"image": [B, H, W, C], ...}}, got {got}')
         self.game.check(state)
         self.game.check_batch(batch)
         batch = {name: _as_input(name, values) for name, values in batch.items() if values is not None}

@@ -1,8 +1,8 @@
 """``jaxgan translate``: a trained translator on a folder of pictures, into another folder.
 
 Each picture becomes a PNG of its name, upright and of its own size times the network's. What is there
-already stays, so the same command goes on where it stopped. A note of the translator lies in the folder, and
-another translator does not add to it.
+already stays, so the same command goes on where it stopped. A note of the translator and
+of the folder of pictures lies there, and others do not add to it.
 """
 
 import json
@@ -77,7 +77,7 @@ def translate(
         raise UserError(f"`out` {out} lies inside of {pictures}, whose pictures are translated")
     targets = _targets(listing)
     direction = choose("direction", direction, export.DIRECTIONS)
-    record = _record(run, direction)
+    record = _record(run, direction) | {"pictures": str(listing.root)}
     require_devices()
     translator = export.load_translator(run, direction=direction)
     _check_out(out, targets, record)
@@ -154,6 +154,13 @@ def _check_out(out: Path, targets: dict[str, Path], record: dict[str, Any]) -> N
     except (OSError, ValueError) as error:
         file = out / RECORD
         raise UserError(f"{file} cannot be read, so it is open what made the images beside it") from error
+    if isinstance(before, dict):
+        of = before.setdefault("pictures", record["pictures"])  # which older versions did not keep
+        if of != record["pictures"] and before | {"pictures": record["pictures"]} == record:
+            raise UserError(
+                f"`out` {out} holds images of the pictures in {of}, for which those of other pictures with "
+                "the same names would pass: name another folder"
+            )
     if before != record:
         step = before.get("step") if isinstance(before, dict) else None
         raise UserError(

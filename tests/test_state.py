@@ -111,3 +111,16 @@ def test_a_discriminator_of_columns_is_told_how_to_squeeze_them(axes, cure):
     with pytest.raises(ValueError, match="a discriminator returns logits") as caught:
         make(mlp.Generator((8, 8, 1), (4,)), Columns())
     assert str(caught.value).endswith(f"got {(1, *axes)} for B = 1{cure}")
+
+
+def test_a_latent_has_a_length():
+    with pytest.raises(ValueError, match="`latent_dim` is at least 1, got 0"):
+        init_state(
+            jax.random.key(0),
+            mlp.Generator((8, 8, 1)),
+            mlp.Discriminator(),
+            image_shape=(8, 8, 1),
+            latent_dim=0,
+            g_tx=optax.sgd(0.1),
+            d_tx=optax.sgd(0.1),
+        )

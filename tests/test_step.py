@@ -563,3 +563,12 @@ def test_what_does_not_fit_is_said_at_trace_time():
     step = make_train_step(generator, Column(), losses.Loss(lambda r, f: r + f, lambda r, f: f))
     with pytest.raises(ValueError, match=r"\(6,\), got \(6, 1\): squeeze the last axis, logits\[:, 0\]"):
         jax.eval_shape(step, state, digits(6), KEY)
+
+
+def test_a_batch_has_images_by_their_name():
+    generator, discriminator = mlp.Generator((4, 4, 1), (8,)), mlp.Discriminator((8,))
+    step, adam = make_train_step(generator, discriminator, losses.hinge), optax.adam(1e-3)
+    sizes = {"image_shape": (4, 4, 1), "latent_dim": 2}
+    state = init_state(jax.random.key(0), generator, discriminator, **sizes, g_tx=adam, d_tx=adam)
+    with pytest.raises(ValueError, match=r"a batch is \{\"image\": \[B, H, W, C\], ...\}, got \['images'\]"):
+        step(state, {"images": jnp.zeros((2, 4, 4, 1))}, jax.random.key(0))

@@ -1,5 +1,7 @@
 """jaxgan translate: a folder of pictures in, a folder of images out, and nothing of anybody's overwritten."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -156,3 +158,16 @@ def test_the_command_says_what_it_made(run, pictures, tmp_path, capsys):
         cli.main(["sample", str(run)])
     assert caught.value.code == 2
     assert "jaxgan translate RUN PICTURES" in capsys.readouterr().err
+
+
+def test_pictures_of_another_folder_do_not_pass_for_those_that_were_translated(run, pictures, tmp_path):
+    translate(run, pictures, out=tmp_path / "out")
+    pictures.rename(tmp_path / "others")
+    before = content(tmp_path)
+    with pytest.raises(UserError, match=f"holds images of the pictures in {pictures}, .*name another folder"):
+        translate(run, tmp_path / "others", out=tmp_path / "out")
+    assert content(tmp_path) == before
+    record = json.loads((tmp_path / "out/translation.json").read_text())
+    del record["pictures"]  # of an older version
+    (tmp_path / "out/translation.json").write_text(json.dumps(record))
+    assert translate(run, tmp_path / "others", out=tmp_path / "out").kept == 2

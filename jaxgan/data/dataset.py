@@ -456,8 +456,13 @@ def _with_names(dataset: Dataset, class_names: np.ndarray) -> Dataset:
             f'{dataset.name} has {len(class_names)} "class_names" for {dataset.num_classes} classes: '
             "name them all"
         )
-    names = np.char.decode(class_names, "utf-8", "replace") if class_names.dtype.kind == "S" else class_names
-    return dataset._replace(num_classes=len(names), class_names=tuple(names.tolist()))
+    texts = np.char.decode(class_names, "utf-8", "replace") if class_names.dtype.kind == "S" else class_names
+    names = tuple(texts.tolist())
+    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise UserError(
+            f'{dataset.name} has several classes {twice[0]!r} in "class_names": give each a name of its own'
+        )
+    return dataset._replace(num_classes=len(names), class_names=names)
 
 
 def _arrays_of_splits(names: Collection[str]) -> dict[str, tuple[str, str]]:

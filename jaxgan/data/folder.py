@@ -128,6 +128,12 @@ def listing(folder: Path) -> Listing:
     return contents
 
 
+def paths(folder: Path) -> list[Path]:
+    """Return the files of `listing`, for a folder with pictures."""
+    contents = listing(folder)
+    return [contents.root / name for name, _, _ in contents.files]
+
+
 def file_names(folder: Path, count: int) -> list[str] | None:
     """Return the files under a folder in the order of its images; None if some of them cannot be read.
 
@@ -378,8 +384,8 @@ def _classes(folder: Path, names: list[str]) -> tuple[np.ndarray, list[str]]:
     stray = [name for name in names if "/" not in name]
     if stray:
         raise UserError(
-            f"`conditional` takes the subfolders of {folder} as classes, "
-            f"and {_files(stray)} in none: {in_line(stray)}"
+            f"classes are learned here, which are the subfolders of {folder}, "
+            f"with {_files(stray)} in none: {in_line(stray)}"
         )
     classes, labels = np.unique([name.split("/")[0] for name in names], return_inverse=True)
     return labels.astype(np.int32), classes.tolist()

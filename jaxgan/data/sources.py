@@ -159,6 +159,17 @@ def file_names(source: str | Path, count: int) -> list[str] | None:
     return folder.file_names(path, count)
 
 
+def files_of(source: str | Path) -> list[Path]:
+    """Return the file at a path, or the pictures in the folder there; [] for anything else."""
+    from jaxgan.data import folder
+
+    path = expanded(source)
+    try:
+        return [path] if path.is_file() else folder.paths(path)
+    except (UserError, OSError):  # no folder, or one without pictures
+        return []
+
+
 def has_splits(source: str | Path) -> bool:
     """Return whether a source has a split "test" beside "train": TFDS's have, and some ``.npz`` files."""
     source = spelled(source)

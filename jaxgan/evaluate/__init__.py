@@ -15,6 +15,7 @@ from jaxgan.evaluate.nearest import nearest_picture
 from jaxgan.evaluate.reals import Reals, load
 from jaxgan.evaluate.report import Report, measure, table, write
 from jaxgan.evaluate.scores import DISTANCES, METRICS, WITH_TRAINING_SET
+from jaxgan.evaluate.subject import refuse_data
 from jaxgan.evaluate.trained_on_fakes import TrainedOnFakes, trained_on_fakes
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "load",
     "measure",
     "nearest_picture",
+    "refuse_data",
     "table",
     "trained_on_fakes",
     "write",

@@ -11,7 +11,7 @@ from jaxgan import build, data, export
 from jaxgan.config import config_of, upgrade
 from jaxgan.data.dataset import held_out_rows, part
 from jaxgan.data.fingerprint import checksum, difference, fingerprint
-from jaxgan.data.sources import first_shape, has_splits, spelled
+from jaxgan.data.sources import files_of, first_shape, has_splits, spelled
 from jaxgan.evaluate.reals import Reals, draw_reals, load, load_unresized
 from jaxgan.system.errors import UserError
 
@@ -210,6 +210,27 @@ def folder_of(path: Path) -> Path:
     """Return the folder of a run or an exported generator."""
     path = export.local_copy(path) or path
     return path if path.is_dir() else path.parent
+
+
+def refuse_data(out: Path, run: str | Path, *sources: Any) -> None:
+    """Refuse an output file that holds what a run has learned, or what a command reads.
+
+    Args:
+        out: the file that a command is to write.
+        run: the run's folder, or an exported generator.
+        *sources: names or paths of further data; None is left out.
+
+    Raises:
+        UserError: if the file is there, and is one of the data or lies in a folder of them.
+    """
+    if not out.is_file():
+        return
+    settings = settings_of(Path(run))
+    for source in (settings.get("data"), settings.get("source"), *sources):
+        if source and any(out.samefile(file) for file in files_of(source)):
+            raise UserError(
+                f"`out` {out} is of the data {source}, which are not overwritten: name another file"
+            )
 
 
 def settings_of(path: Path) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def invert_to_files(
     Raises:
         UserError: if something cannot be done; one sentence says why.
     """
-    file = output_file(Path(run), out, "inversion.npz")
+    file = output_file(Path(run), out, "inversion.npz", data)
     found = project(run, data, **options)
     files = [file, file.with_suffix(".png"), file.with_suffix(".json")]
     try:

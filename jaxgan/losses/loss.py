@@ -81,8 +81,11 @@ def check_logits(real_logits: jax.Array, fake_logits: jax.Array) -> None:
     """Refuse shapes that would broadcast silently: ``[B, 1]`` against ``[B]`` gives ``[B, B]``.
 
     Raises:
-        ValueError: if the shapes differ, or have more than one axis.
+        ValueError: if they are no arrays, if the shapes differ, or have more than one axis.
     """
+    for logits in (real_logits, fake_logits):
+        if not hasattr(logits, "shape"):
+            raise ValueError(f"a loss takes arrays of logits [B], got {logits!r:.60}")
     if real_logits.shape != fake_logits.shape or real_logits.ndim > 1:
         columns = any(logits.ndim == 2 and logits.shape[1] == 1 for logits in (real_logits, fake_logits))
         cure = ": squeeze the last axis, logits[:, 0]" if columns else ""

@@ -245,4 +245,8 @@ def _squared_norm(gradient: Shown) -> jax.Array:
 
 def _input_gradient(critic: Critic, images: Shown) -> Shown:
     """Return the gradient of each example's logit with respect to that example, in the shape of `images`."""
+    for leaf in jax.tree.leaves(images):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            cure = "jaxgan.images.to_float makes them of uint8"
+            raise ValueError(f"a gradient is by float images in [-1, 1], got {leaf.dtype}: {cure}")
     return jax.grad(lambda inputs: logits_of(critic, inputs).sum())(images)

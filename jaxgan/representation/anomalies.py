@@ -106,7 +106,7 @@ def anomalies(
     except UserError as error:
         learned = None
         notes += (f"nothing is compared with the training images: {error}",)
-    file = output_file(run, out, "anomalies.csv")
+    file = output_file(run, out, "anomalies.csv", data)
     given = labels_for(reader, reals)
     scores = score(reader, reals.images, given, None if learned is None else learned.images, seed=seed)
     if not scores:

@@ -87,7 +87,7 @@ def cluster(
     run = converted("run", run, Path)
     reader = open_reader(run)
     reals = taken(open_data(reader, data, split=split, data_dir=data_dir), n)[0]
-    file = output_file(run, out, "clusters.png")
+    file = output_file(run, out, "clusters.png", data)
     found = cluster_images(
         reader, reals.images, labels_for(reader, reals), reals.labels, k=k, seed=seed, names=reals.class_names
     )

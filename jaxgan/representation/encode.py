@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxgan.evaluate.subject import refuse_data
 from jaxgan.representation.reader import labels_for, no_encoder, open_data, open_reader
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import NoRoomError, require_writable, write_atomically
@@ -77,6 +78,7 @@ def encode(
         raise UserError(f"`n` must be at least 1, got {n}")
     require_devices()
     reader = open_reader(run)
+    refuse_data(file, run, data)
     if reader.encode is None and not reader.reads(np.zeros((1, *reader.image_shape), np.uint8)):
         raise UserError(f"{no_encoder(reader.path)} (its discriminator has no further heads either)")
     reals = open_data(reader, data, split=split, n=n, data_dir=data_dir)

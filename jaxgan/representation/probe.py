@@ -129,7 +129,7 @@ def probe(
     if test.labels is None:
         raise UserError(f"probe compares with classes, and the test images of {test.source} have no labels")
     test = taken(test, n)[0]
-    file = output_file(run, out, "probe.json")
+    file = output_file(run, out, "probe.json", data)
     if labels is None and len(train.images) <= LABELS:
         count = None
     _check_labels(np.asarray(train.labels), count)

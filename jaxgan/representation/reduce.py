@@ -122,7 +122,7 @@ def reduce(
     train = reals
     if reals.split not in (None, "train"):
         train = taken(open_data(reader, data, split="train", data_dir=data_dir), n)[0]
-    file = output_file(run, out, "map.png")
+    file = output_file(run, out, "map.png", data)
     shown, fitted = (Images(each.images, each.labels, labels_for(reader, each)) for each in (reals, train))
     size = reader.description["latent_dim"]
     methods = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgan.evaluate.subject import folder_of
+from jaxgan.evaluate.subject import folder_of, refuse_data
 from jaxgan.export import is_address
 from jaxgan.system.errors import UserError
 from jaxgan.system.files import NoRoomError, finite, require_writable, write_atomically, write_json
@@ -54,7 +54,7 @@ def write(comparison: Comparison, file: Path) -> None:
     write_json(file, finite(content))
 
 
-def output_file(run: Path, out: Any, default: str) -> Path:
+def output_file(run: Path, out: Any, default: str, data: Any = None) -> Path:
     """Return the file that a command is to write, whose folder takes files.
 
     Args:
@@ -62,9 +62,11 @@ def output_file(run: Path, out: Any, default: str) -> Path:
         out: the file that the user names; None for one of the default's name in the run's folder, or in the
             current folder where the run is a repository of the Hub.
         default: name of the file, whose suffix `out` must have too.
+        data: the images that the command reads, if they are named; they are not overwritten.
 
     Raises:
-        UserError: if `out` has another suffix or is a folder, or if its folder takes no files.
+        UserError: if `out` has another suffix or is a folder, if it holds data, or if its folder takes no
+            files.
     """
     suffix = Path(default).suffix
     folder = Path() if is_address(run) else folder_of(run)
@@ -73,6 +75,8 @@ def output_file(run: Path, out: Any, default: str) -> Path:
         raise UserError(f"`out` must end in {suffix}, got {file}")
     if file.is_dir():
         raise UserError(f"`out` is a file, and {file} is a folder")
+    for each in {suffix, ".png", ".json"}:  # what stands beside it
+        refuse_data(file.with_suffix(each), run, data)
     require_writable(file.parent)
     return file
 

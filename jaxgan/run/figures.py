@@ -1,6 +1,7 @@
 """The figures of a run: its curves and its evaluations."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -53,7 +54,7 @@ def plot_curves(
         axes.set(title=title, xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend()
-    write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
+    _save(figure, file)
 
 
 def plot_evaluations(
@@ -82,7 +83,14 @@ def plot_evaluations(
         axes.set(title=f"{panel} ({extractor})", xlabel="step")
         axes.grid(alpha=0.3)
         axes.legend()
-    write_atomically(folder / "evaluations.png", lambda temporary: figure.savefig(temporary, dpi=100))
+    _save(figure, folder / "evaluations.png")
+
+
+def _save(figure: Any, file: Path) -> None:
+    """Write a figure; Matplotlib's note that a legend took a second, on a busy machine, is left out."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Creating legend with loc")
+        write_atomically(file, lambda temporary: figure.savefig(temporary, dpi=100))
 
 
 def _smooth(values: np.ndarray, share: float = 0.05) -> np.ndarray:

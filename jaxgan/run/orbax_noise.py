@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ _RAISED_TOO = tuple(
     f"orbax/checkpoint/{name}.py"
     for name in ("_src/futures/future", "_src/checkpointers/async_checkpointer", "checkpoint_manager")
 )  # these modules log the errors that they raise
+_WAITED = "Waiting for previous save to complete took"  # of a busy disk, about which nobody need do anything
 
 
 @functools.cache
@@ -36,11 +38,16 @@ def mute() -> None:
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR or not record.pathname.endswith(_RAISED_TOO)
+    if record.levelno >= logging.ERROR:
+        return not record.pathname.endswith(_RAISED_TOO)
+    return _WAITED not in record.getMessage()
 
 
 def _is_not_orbaxs(record: logging.LogRecord) -> bool:
-    text = f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
+    """Return whether neither a message, nor its error, nor a place where the error was is of Orbax."""
+    error = record.exc_info[1] if record.exc_info else None
+    places = [] if error is None else [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    text = " ".join([record.getMessage(), str(error), *places])
     return "orbax" not in text and "OCDBT" not in text
 
 

@@ -146,7 +146,8 @@ def _by_name(default: Config, argument: str, texts: Sequence[str]) -> Values:
         if sweep == "never":
             raise UserError(f"`{argument}` {text}: a sweep sets `{name}` itself")
         parts = [listed] if sweep == "same" or _is_list(types[name]) else listed.split(",")
-        texts_of_values = (None if part.strip() == "None" else part.strip() for part in parts)
+        none = ("none",) if type(None) in typing.get_args(types[name]) else ()  # or a name, or no list's part
+        texts_of_values = (None if part.strip().lower() in none else part.strip() for part in parts)
         values = list(dict.fromkeys(converted(name, x, types[name], infos[name]) for x in texts_of_values))
         named[name] = named.get(name, []) + values
         if sweep == "same" and len(named[name]) > 1:

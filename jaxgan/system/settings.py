@@ -139,9 +139,10 @@ def _as(value: Any, kind: Any) -> Any:
             raise TypeError
         return value
     if typing.get_origin(kind) is typing.Literal:
-        if value not in typing.get_args(kind):
+        texts = {str(each).lower(): each for each in typing.get_args(kind)}
+        if value not in texts.values() and str(value).lower() not in texts:
             raise ValueError
-        return value
+        return texts[str(value).lower()]
     if typing.get_origin(kind) is tuple:
         return _tuple(value, typing.get_args(kind))
     if kind is Path:

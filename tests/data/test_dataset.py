@@ -147,6 +147,9 @@ def test_the_class_names_of_an_npz(tmp_path, dtype):
     np.savez(tmp_path / "a.npz", **arrays, class_names=np.array(names[:1], dtype))
     with pytest.raises(UserError, match='has 1 "class_names" for 2 classes: name them all'):
         data.load(str(tmp_path / "a.npz"))
+    np.savez(tmp_path / "a.npz", **arrays, class_names=np.array([*names[:2], names[0]], dtype))
+    with pytest.raises(UserError, match=r'has several classes .* in "class_names": give each a name'):
+        data.load(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **arrays, class_names=np.arange(2))
     with pytest.raises(UserError, match=r'"class_names" are strings \[classes\], got int64 \[2\]'):
         data.load(str(tmp_path / "a.npz"))

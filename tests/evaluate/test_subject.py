@@ -8,6 +8,7 @@ import pytest
 
 from jaxgan import data, evaluate, train
 from jaxgan.config import Config
+from jaxgan.evaluate import subject
 from jaxgan.system.errors import UserError
 from pictures import save_pictures
 
@@ -179,3 +180,26 @@ def test_a_file_with_splits_is_learned_and_measured_by_them(tmp_path, digits_cnn
     assert (report.protocol["split"], report.protocol["n_real"]) == ("val", 20)
     with pytest.raises(UserError, match='has no split "dev": it has train, val, test'):
         evaluate.evaluate(run, extractor="digits-cnn", metrics="kid", n=60, split="dev")
+
+
+def test_data_are_not_overwritten(tmp_path):
+    run, pictures, table = tmp_path / "run", tmp_path / "pictures", tmp_path / "table.csv"
+    save_pictures(pictures, DIGITS.images[:2])
+    picture = next(pictures.rglob("*.png"))
+    table.write_text("a\n1\n")
+    run.mkdir()
+    for settings, sources, own in (
+        ({"data": str(table)}, (), table),
+        ({"data": str(pictures)}, (None,), picture),
+        ({"data": "digits", "source": str(pictures)}, (), picture),
+        ({"data": "digits", "source": None}, (table,), table),
+        ({}, (pictures,), picture),
+    ):
+        (run / "config.json").write_text(json.dumps(settings))
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(own)
+        for out in (own, tmp_path / "link"):
+            with pytest.raises(UserError, match=f"`out` {out} is of the data .*, which are not overwritten"):
+                subject.refuse_data(out, run, *sources)
+        for out in (pictures / "new.png", tmp_path / "new.csv", run / "config.json", tmp_path):
+            subject.refuse_data(out, run, *sources)

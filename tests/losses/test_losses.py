@@ -1,4 +1,6 @@
 import pydoc
+import subprocess
+import sys
 from typing import NamedTuple
 
 import chex
@@ -319,3 +321,14 @@ def test_columns_of_logits_are_told_how_to_become_vectors():
     for pair in ((column, column), (column, vector), (vector, column)):
         with pytest.raises(ValueError, match=r"squeeze the last axis, logits\[:, 0\]"):
             losses.hinge.discriminator(*pair)
+
+
+@pytest.mark.slow
+def test_logits_that_are_no_arrays_are_refused_in_a_sentence():
+    """In a process of its own: the tests' type checks would speak first."""
+    calls = "for logits in (1.0, None, [1.0, 2.0]):\n  try: losses.hinge.generator(logits, logits)\n"
+    program = f"from jaxgan import losses\n{calls}  except ValueError as error: print(error)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        f"a loss takes arrays of logits [B], got {got}" for got in ("1.0", "None", "[1.0, 2.0]")
+    ]

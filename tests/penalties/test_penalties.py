@@ -460,3 +460,9 @@ def test_the_shared_pass_of_r1_and_r2_gives_the_gradient_of_their_sum():
     one, two = gradient(penalties.r1(gamma=2.0)), gradient(penalties.r2(gamma=2.0))
     both = gradient(penalties.r1_r2(gamma=2.0))
     chex.assert_trees_all_close(both, jax.tree.map(jnp.add, one, two), rtol=1e-4, atol=1e-6)
+
+
+def test_a_gradient_by_integers_is_refused_in_a_sentence():
+    images = jnp.zeros((2, 3, 3, 1), jnp.uint8)
+    with pytest.raises(ValueError, match=r"float images in \[-1, 1\], got uint8: jaxgan.images.to_float"):
+        penalties.r1(gamma=1.0)(lambda x: x.sum((1, 2, 3)), images, images)

@@ -1,5 +1,6 @@
 import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -96,3 +97,12 @@ def test_a_run_goes_on_when_nobody_reads_what_it_prints(monkeypatch):
         monkeypatch.setattr(sys, "stdout", closed)
         progress.write("nobody hears this")
         progress.write("nor this")
+
+
+def test_a_busy_machine_is_no_news(tmp_path, monkeypatch):
+    def save_slowly(figure, file, **options):
+        warnings.warn('Creating legend with loc="best" can be slow with large amounts of data.', stacklevel=1)
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_slowly)
+    figures.plot_curves([{"step": 1, "loss": 2.0}], tmp_path / "curves.png", panels={"loss": ["loss"]})
+    assert (tmp_path / "curves.png").exists()

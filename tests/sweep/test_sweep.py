@@ -385,7 +385,7 @@ def test_members_are_all_combinations_with_all_seeds():
     assert [len(group) for group in settings.programs(some)] == [6, 6]
     sgd = settings.make(BASE, grid=["momentum=0,0.5", "--batch-size=8,16"], seeds=3)
     assert [len(group) for group in settings.programs(sgd)] == [3, 3, 3, 3]  # with momentum, another state
-    (member,) = settings.make(BASE, grid=["gradient-clip=None", "conditional=false", "augment=bgc"])
+    (member,) = settings.make(BASE, grid=["gradient-clip=none", "conditional=false", "augment=bgc"])
     assert (member.gradient_clip, member.conditional) == (None, False)
 
 

@@ -7,6 +7,7 @@
 | of dates in one format | "date" |
 | of other texts, and of codes such as 007 | "categorical" |
 | of whole numbers or texts that number the rows | left out: an identifier |
+| of whole numbers with more digits than a float64 keeps | left out: an identifier |
 | mostly of numbers, with a few other texts among many values | refused |
 """
 
@@ -45,6 +46,8 @@ _FRACTION = re.compile(r"\.(\d*)")
 _EPOCH = datetime(1970, 1, 1)
 _KEPT = 10_000  # different texts that a survey keeps
 _DIGITS = 12  # after the point, from which a float64 is printed in full
+_WHOLE = 2**53  # from here on, a float64 does not hold each whole number
+_LEAST, _MOST = 1e-150, 1e150  # sizes of numbers whose squares a float64 holds
 
 
 class Survey:
@@ -239,6 +242,9 @@ def _left_out(name: str, found: Survey) -> str | None:
         called = re.search(r"(^|[_\W])(id|uuid|key)$", name, re.IGNORECASE) or name.endswith(("ID", "Id"))
         if counts or (called and (is_text or found.whole)):
             return "it numbers the rows"
+    most = max(-found.low, found.high)
+    if not is_text and found.whole and not found.exact and most > _WHOLE and not _is_few(found):
+        return "its whole numbers have more digits than a float keeps (`categorical` or `numeric` keeps it)"
     if not is_text or found.formats or _mixed(found):
         return None
     if all_differ:
@@ -271,6 +277,11 @@ def _column(name: str, found: Survey, chosen: Choices, path: str, unit: str) -> 
             raise UserError(f"column {name} of {path} holds no number, and `numeric` names it")
         missing = {"missing": bool(found.missing), "missing_text": found.missing_text}
         if found.numbers and found.other is None and (forced or not _is_few(found)):
+            if 0 < found.high - found.low < _LEAST or max(-found.low, found.high) > _MOST:
+                raise UserError(
+                    f"column {name} of {path} goes from {found.low:g} to {found.high:g}, whose squares no "
+                    "float holds: scale it, or name it by `categorical` or by `ignore`"
+                )
             decimals = None if found.exact or found.decimals > _DIGITS else found.decimals
             kind = "integer" if found.whole and not found.exact else "numeric"
             return Column(name, kind, (), decimals, found.mark or ".", **missing)

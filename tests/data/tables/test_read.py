@@ -264,3 +264,24 @@ def test_a_column_has_one_decimal_mark(tmp_path, text, message):
         read(file_of(tmp_path, "a\tb\n" + pointed))
     with pytest.raises(UserError, match=r"the first line .* holds numbers"):
         read(file_of(tmp_path, "1,5;2;3\n3,5;4;5\n"))
+
+
+def test_whole_numbers_that_a_float_does_not_hold_are_left_out_with_a_note(tmp_path):
+    rows = "".join(f"{2**60 + i},{i * i},{2**60 + i % 3}\n" for i in range(30))
+    file = file_of(tmp_path, "account,size,group\n" + rows)
+    table = read(file)
+    assert table.names == ("size", "group")
+    assert table.column("group").categories == tuple(str(2**60 + i) for i in range(3))
+    assert table.notes == (
+        "column account is left out: its whole numbers have more digits than a float keeps "
+        "(`categorical` or `numeric` keeps it)",
+    )
+    assert read(file, categorical=["account"]).column("account").categories[1] == str(2**60 + 1)
+    assert read(file, numeric=["account"]).column("account").kind == "integer"
+
+
+@pytest.mark.parametrize(("unit", "place"), [("1e306", "from 0 to 2.9e"), ("1e-320", "from 0 to 2.8")])
+def test_numbers_that_floats_cannot_compute_with_are_refused(tmp_path, unit, place):
+    rows = "".join(f"{i * float(unit):e},{i * i}\n" for i in range(30))
+    with pytest.raises(UserError, match=f"column a of .* goes {place}.*, whose squares no float holds"):
+        read(file_of(tmp_path, "a,b\n" + rows))
