@@ -4,9 +4,9 @@
     python experiments/cifar10_super_resolution.py
     jaxgan evaluate runs/cifar10_super_resolution --extractor own
 
-A smaller network (``--blocks 4 --batch-size 16 --translator-width 32 --patch-width 32``) has after 1,500 steps on
-CIFAR-10 (JPEG) a PSNR of 21.2 dB, and by the mean absolute error alone (``--adversarial-weight 0``) 22.0 dB;
-bicubic interpolation has 21.3 dB. The settings below were not trained to their end.
+A smaller network (``--blocks 4 --batch-size 16 --translator-width 32 --patch-width 32``) has after 1,500
+steps on CIFAR-10 (JPEG) a PSNR of 21.2 dB, and by the mean absolute error alone (``--adversarial-weight 0``)
+22.0 dB; bicubic interpolation has 21.3 dB. The settings below were not trained to their end.
 
 References:
     Ledig et al. 2017, Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network,

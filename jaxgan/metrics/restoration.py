@@ -112,7 +112,8 @@ def psnr(real: Any, made: Any, *, border: int = 0) -> Psnr:
         border: pixels to cut from each side before, >= 0.
 
     Returns:
-        The mean over the images, as `skimage.metrics.peak_signal_noise_ratio` gives them one by one.
+        The mean over the images, as `skimage.metrics.peak_signal_noise_ratio` gives them one by one. It is
+        infinite if one of them is equal to what was to be made.
 
     Raises:
         ValueError: if the arrays are no images of one shape and kind, or nothing is left of them.
