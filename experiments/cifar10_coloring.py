@@ -5,9 +5,9 @@
     jaxgan translate runs/cifar10_coloring GRAY_PICTURES --out COLORED
 
 Learned by the mean absolute error alone (``--adversarial-weight 0``), colors are the mean of all that may be,
-and so are pale. After 1,500 steps (``--batch-size 16 --patch-width 32``) on CIFAR-10 (JPEG), their colorfulness
-is 10.2, that of the GAN's 17.8, and that of real images 30.6. The settings below were not trained to their
-end.
+and so are pale. After 1,500 steps (``--batch-size 16 --patch-width 32``) on CIFAR-10 (JPEG), their
+colorfulness is 10.2, that of the GAN's 17.8, and that of real images 30.6. The settings below were not
+trained to their end.
 
 References:
     Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial Networks,
