@@ -1,8 +1,8 @@
 """``jaxgan translate``: a trained translator on a folder of pictures, into another folder.
 
 Each picture becomes a PNG of its name, upright and of its own size times the network's. What is there
-already stays, so the same command goes on where it stopped. A note of the translator and
-of the folder of pictures lies there, and others do not add to it.
+already stays, so the same command goes on where it stopped. A note of the translator and of the folder of
+pictures lies there, and others do not add to it.
 """
 
 import json
