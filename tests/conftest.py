@@ -23,7 +23,8 @@ import jax
 import jaxtyping
 import numpy as np
 import pytest
-from PIL import Image
+
+from blank import save_blank
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -134,11 +135,6 @@ def own_cache(tmp_path_factory, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("JAXGAN_CACHE", str(folder))
     return folder
-
-
-def save_blank(figure, file, **options):
-    """Write a picture of one pixel in the place of a figure, which takes a second to draw."""
-    Image.new("RGB", (1, 1)).save(file, format="png")
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,13 @@
 """Recipes: settings for any data, and `jaxgan train`, which begins with one."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from choosing import slow_but
+from choosing import each_once, shares
 from jaxgan import build, cli
 from jaxgan.config import Config
 from jaxgan.data import from_arrays
@@ -18,11 +19,20 @@ PHOTOGRAPHS = Facts((64, 64, 3), 50_000, None, "cpu")
 OF_LATENTS = ["auto", *(name for name in RECIPES if name not in ("cyclegan", *OF_TABLES))]
 
 
+MACHINES = [((8, 8, 1), "cpu"), ((12, 20, 3), "gpu")]
+IMAGES = [((28, 28, 1), 3), ((32, 32, 3), None), ((48, 80, 3), None), ((64, 64, 3), None), ((64, 64, 3), 3)]
+
+
 @pytest.mark.parametrize(
-    ("shape", "platform"), [((8, 8, 1), "cpu"), pytest.param((12, 20, 3), "gpu", marks=pytest.mark.slow)]
+    ("name", "machine"),
+    shares(
+        product(OF_LATENTS, MACHINES),
+        fast=product(OF_LATENTS[::2], MACHINES[:1]),
+        slow=each_once(OF_LATENTS, MACHINES[::-1]),
+    ),
 )
-@pytest.mark.parametrize("name", slow_but(OF_LATENTS[::2], OF_LATENTS))
-def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
+def test_every_recipe_has_settings_that_a_run_takes(name, machine):
+    shape, platform = machine
     config, line = choose(name, Facts(shape, 40, None, platform))
     config = config.replace(width=4) if config.network == "dcgan" else config
     assert config.batch_size <= 40
@@ -32,17 +42,15 @@ def test_every_recipe_has_settings_that_a_run_takes(name, shape, platform):
 
 
 @pytest.mark.parametrize(
-    ("shape", "classes"),
-    [
-        ((28, 28, 1), 3),
-        pytest.param((32, 32, 3), None, marks=pytest.mark.slow),
-        pytest.param((48, 80, 3), None, marks=pytest.mark.slow),
-        pytest.param((64, 64, 3), None, marks=pytest.mark.long),
-        pytest.param((64, 64, 3), 3, marks=pytest.mark.slow),
-    ],
+    ("name", "images"),
+    shares(
+        product(OF_LATENTS, IMAGES),
+        fast=product(OF_LATENTS[1::2], IMAGES[:1]),
+        slow=each_once(OF_LATENTS, IMAGES[1:]),
+    ),
 )
-@pytest.mark.parametrize("name", slow_but(OF_LATENTS[1::2], OF_LATENTS))
-def test_every_recipe_learns_images_with_and_without_labels(name, shape, classes):
+def test_every_recipe_learns_images_with_and_without_labels(name, images):
+    shape, classes = images
     config, _ = choose(name, Facts(shape, 40, classes, "cpu"))
     labels = None if classes is None else np.arange(40) % classes
     config = config.replace(conditional=classes is not None, batch_size=4)

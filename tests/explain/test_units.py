@@ -1,3 +1,5 @@
+from itertools import product
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -5,6 +7,7 @@ import numpy as np
 import pytest
 
 import generators
+from choosing import each_once, shares
 from jaxgan.explain.units import dissect, effects, hidden_layers, saturated, statistics
 from jaxgan.system.errors import UserError
 
@@ -79,8 +82,10 @@ def test_hidden_layers_leave_out_latents_and_count_shared_features_once(linear):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("num_classes", [None, 3])
-@pytest.mark.parametrize("name", generators.NAMES)
+@pytest.mark.parametrize(
+    ("name", "num_classes"),
+    shares(product(generators.NAMES, (None, 3)), slow=each_once(generators.NAMES, [None, 3])),
+)
 def test_each_family_has_hidden_layers(name, num_classes):
     network = generators.of_family(name, num_classes)
     labels = generators.labels_of(network, 6)

@@ -1,11 +1,13 @@
 """ONNX models compute what the networks compute. CI's slow set has the extra `onnx` and onnxruntime."""
 
 from functools import partial
+from itertools import product
 
 import jax
 import numpy as np
 import pytest
 
+from choosing import each_once, shares
 from exported_families import inputs, roles, wanted, write
 from jaxgan import export
 from jaxgan.export.onnx import model_of
@@ -27,8 +29,9 @@ def run(model, given):
     return session.run(None, dict(zip(names, map(np.asarray, given), strict=True)))
 
 
-@pytest.mark.parametrize("classes", [None, 3])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    ("name", "classes"), shares(product(FAMILIES, (None, 3)), slow=each_once(FAMILIES, [3, None]))
+)
 def test_onnxruntime_agrees_for_every_family(name, classes, tmp_path):
     write(tmp_path, name, classes)
     for role in roles(name):

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import each_once, shares
 from exported_families import LATENT, SHAPE, inputs, roles, wanted, write
 from jaxgan import export
 from jaxgan.export.portable import read_portable
@@ -20,16 +22,14 @@ from jaxgan.networks.patches import PatchDiscriminator
 from jaxgan.networks.translators import SRResNet, UNet
 from jaxgan.system.errors import UserError
 
-FAST = ("mlp", "dcgan")
-
 
 @pytest.mark.parametrize(
     ("name", "classes"),
-    [
-        pytest.param(name, classes, marks=[pytest.mark.slow] if name not in FAST or classes else [])
-        for name in FAMILIES
-        for classes in (None, 3)
-    ],
+    shares(
+        product(FAMILIES, (None, 3)),
+        fast=[("mlp", None), ("dcgan", 3)],
+        slow=each_once(FAMILIES, [None, 3]),
+    ),
 )
 def test_every_family_is_stablehlo_for_all_platforms_and_any_batch(name, classes, tmp_path):
     write(tmp_path, name, classes)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import partial
+from itertools import product
 
 import flax.linen as nn
 import jax
@@ -11,7 +12,7 @@ import optax
 import pytest
 
 import modes
-from choosing import slow_but
+from choosing import each_once, shares, slow_but
 from jaxgan import (
     augment,
     data,
@@ -363,12 +364,11 @@ SLOW = pytest.mark.slow
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [
-        pytest.param(name, mode, marks=() if (name, mode) in FAST else SLOW)
-        for FAST in [{("bigan", "shard_map"), ("infogan", "jit")}]
-        for name in NEW
-        for mode in ("jit", "shard_map", "pmap")
-    ],
+    shares(
+        product(NEW, modes.MODES),
+        fast=[("bigan", "shard_map"), ("infogan", "jit")],
+        slow=each_once(NEW, modes.MODES),
+    ),
 )
 def test_devices_agree_with_one(name, mode):
     assert difference(train(name, mode, 2), train(name)) < 1e-5
@@ -378,11 +378,7 @@ def test_devices_agree_with_one(name, mode):
 @pytest.mark.parametrize("mode", [pytest.param("one", marks=pytest.mark.long), "shard_map"])
 @pytest.mark.parametrize(
     ("name", "rule"),
-    [  # each game with two rules, and each rule with two games or more; the rest are long tests
-        pytest.param(name, rule, marks=() if (i - j) % len(RULES) < 2 else pytest.mark.long)
-        for i, name in enumerate(NEW)
-        for j, rule in enumerate(RULES)
-    ],
+    shares(product(NEW, RULES), slow=each_once(NEW, [*RULES])),
 )
 def test_every_rule_plays_every_game_on_any_device(name, mode, rule):
     state, metrics = train(name, mode, 2, update=RULES[rule], d_steps=2, steps=2)
@@ -408,9 +404,13 @@ OWN = {"mirror": True, "fresh_reals": True, "generator_batch": 2}  # what the ge
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mode", ["shard_map", pytest.param("jit", marks=SLOW), pytest.param("pmap", marks=SLOW)]
+    ("options", "mode"),
+    [
+        (OWN, "shard_map"),
+        ({"generator_batch": 2, "d_steps": 2}, "jit"),
+        pytest.param(OWN, "pmap", marks=pytest.mark.long),
+    ],
 )
-@pytest.mark.parametrize("options", [OWN, {"generator_batch": 2, "d_steps": 2}])
 def test_devices_agree_on_batches_of_the_generators_own(options, mode):
     assert difference(train("acgan", mode, 2, **options), train("acgan", **options)) < 1e-5
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import flax.linen as nn
@@ -14,14 +15,21 @@ import optax
 import pytest
 
 import modes
+from choosing import shares
 from jaxgan import losses, parallel
 from jaxgan.networks import mlp
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
-from modes import DCGANS, FAST, KEY, difference, on_one_device
+from modes import DCGANS, FAST, KEY, MODES, difference, on_one_device
 
-MODES = ("jit", "shard_map", "pmap")
 DENSE, BATCH_NORM, SPECTRAL = FAST
+SLOW = [
+    ("ResNet, R1", "jit"),
+    ("BigGAN, hinge", "shard_map"),
+    ("FastGAN, R1", "shard_map"),
+    ("R3GAN, R1 and R2", "shard_map"),
+    ("StyleGAN2, R1", "jit"),
+]
 AUGMENTED = "R1 and R2 through DiffAugment"
 
 
@@ -45,31 +53,18 @@ def test_two_devices_give_the_numbers_of_one(game, mode):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("game", "mode"),  # each network in one of two modes; the rest are long tests
-    [
-        pytest.param(game, mode, marks=() if mode == ("jit", "shard_map")[i % 2] else pytest.mark.long)
-        for i, game in enumerate(DCGANS)
-        for mode in MODES
-    ],
-)
+@pytest.mark.parametrize(("game", "mode"), shares(product(DCGANS, MODES), slow=SLOW))
 def test_two_devices_give_the_first_step_of_one_with_the_librarys_networks(game, mode):
     assert difference(modes.train(game, mode, 2), on_one_device(game)) < 1e-5
 
 
-@pytest.mark.parametrize(
-    ("devices", "modes"),
-    [
-        pytest.param(3, ["jit"], marks=pytest.mark.slow),
-        pytest.param(8, MODES, marks=pytest.mark.long),
-        pytest.param(3, MODES[1:], marks=pytest.mark.long),
-    ],
-)
-def test_many_devices_give_the_numbers_of_one(devices, modes):
+@pytest.mark.long
+@pytest.mark.parametrize("devices", [3, 8])
+def test_many_devices_give_the_numbers_of_one(devices):
     program = Path(__file__).parents[1] / "support/modes.py"
     kept = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     result = subprocess.run(
-        [sys.executable, program, str(devices), *modes], env=kept, capture_output=True, text=True, check=False
+        [sys.executable, program, str(devices), *MODES], env=kept, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

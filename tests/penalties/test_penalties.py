@@ -1,4 +1,5 @@
 from functools import cache, partial
+from itertools import product
 
 import chex
 import flax.linen as nn
@@ -10,7 +11,7 @@ import pytest
 from jax.test_util import check_grads
 
 import small_networks
-from choosing import slow_but
+from choosing import shares, slow_but
 from jaxgan import losses, penalties
 from jaxgan.networks import dcgan, mlp
 from jaxgan.state import init_state
@@ -421,16 +422,15 @@ def test_in_the_step_it_gets_keys_and_labels_and_moves_the_discriminator(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "name"),
-    [
-        *((family, "r1_r2") for family in ("spectral", *small_networks.NAMES)),
-        ("spectral", "gradient_penalty"),
-        ("spectral", "finite_difference_r1"),
-        *(
-            pytest.param(family, name, marks=pytest.mark.long)
-            for family in small_networks.NAMES
-            for name in ("gradient_penalty", "finite_difference_r1")
-        ),
-    ],
+    shares(
+        product(("spectral", *small_networks.NAMES), ("r1_r2", "gradient_penalty", "finite_difference_r1")),
+        slow=[
+            ("spectral", "gradient_penalty"),
+            ("resnet", "finite_difference_r1"),
+            ("biggan", "r1_r2"),
+            ("r3gan", "r1_r2"),
+        ],
+    ),
 )
 def test_penalties_train_convolutional_critics(family, name):
     networks = dcgan.Generator((8, 8, 1), 4, 3), dcgan.Discriminator(4, "spectral", 3)

@@ -1,4 +1,4 @@
-"""Which cases of a parametrized test are fast; all others are slow tests, which CI runs too."""
+"""Which cases of a parametrized test are fast, which are slow (CI runs these too), and which are long (by hand)."""
 
 import pytest
 
@@ -15,6 +15,12 @@ def slow_pairs_but(fast, firsts, seconds):
         for first in firsts
         for second in seconds
     ]
+
+
+def shares(cases, *, fast=(), slow=()):
+    """Return tuples as parameters, of which those that are neither fast nor slow are long tests."""
+    marks = {**dict.fromkeys(slow, pytest.mark.slow), **dict.fromkeys(fast, ())}
+    return [pytest.param(*case, marks=marks.get(case, pytest.mark.long)) for case in cases]
 
 
 def each_once(firsts, seconds):

@@ -4,7 +4,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
 
+from drawn_weights import draw_leaf
 from jaxgan import export
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES
@@ -58,11 +60,6 @@ def roles(name):
 
 def _init(module, inputs, labels):
     """Return variables whose arrays are all random: zeros at the start would hide what they multiply."""
-    variables = jax.jit(partial(module.init, train=False))(jax.random.key(0), inputs, labels)
-    leaves, tree = jax.tree.flatten(variables)
-    keys = jax.random.split(jax.random.key(3), len(leaves))
-    noisy = [
-        leaf + 0.05 * jax.random.normal(key, leaf.shape) if leaf.dtype == jnp.float32 else leaf
-        for leaf, key in zip(leaves, keys, strict=True)
-    ]
-    return jax.tree.unflatten(tree, noisy)
+    shapes = jax.eval_shape(partial(module.init, train=False), jax.random.key(0), inputs, labels)
+    flat = flatten_dict(shapes, sep="/")
+    return unflatten_dict({name: draw_leaf(name, flat[name].shape) for name in flat}, sep="/")

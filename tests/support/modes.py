@@ -30,6 +30,7 @@ from jaxgan.step import make_train_step
 from smooth import ConvDiscriminator, ConvGenerator, DenseDiscriminator, DenseGenerator
 
 KEY = jax.random.key(5)
+MODES = ("jit", "shard_map", "pmap")
 STEPS = 5
 TX = optax.sgd(0.02, momentum=0.5)  # two batch norms on top of each other amplify rounding
 

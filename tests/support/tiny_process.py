@@ -12,6 +12,7 @@ import sys
 import jax
 import orbax.checkpoint as ocp
 
+from blank import blank_figures
 from jaxgan import features, train
 from jaxgan.config import Config
 from jaxgan.data.stream import Stream
@@ -88,6 +89,7 @@ def saying_share(outputs):
 
 
 if __name__ == "__main__":
+    blank_figures()
     if os.environ.get("FAULT", "").startswith("kill"):
         ocp.CheckpointManager.save = killed_in(ocp.CheckpointManager.save)
     elif "FAULT" in os.environ:

@@ -121,7 +121,7 @@ def test_each_process_reads_its_share_of_a_stream(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", [0, 1])
+@pytest.mark.parametrize("process", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_if_one_raises_both_end_and_both_know_why(tmp_path, process):
     began = time.monotonic()
     run_two(tmp_path, "--steps", "1000000", FAULT=f"raise {process} 6", expect=(1, 1))
@@ -169,7 +169,9 @@ def test_if_one_is_killed_in_a_save_the_other_does_not_blame_the_disk(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("asked", [(0, 1), (1,)], ids=["both", "one"])
+@pytest.mark.parametrize(
+    "asked", [pytest.param((0, 1), id="both", marks=pytest.mark.long), pytest.param((1,), id="one")]
+)
 def test_sigterm_saves_the_same_step_on_both(tmp_path, asked):
     options = ["--steps", "1000000", "--save-every", "1000000"]
     with two_processes(tmp_path, *options) as processes:
