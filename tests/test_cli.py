@@ -247,7 +247,14 @@ def test_profile_writes_a_trace(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
-    ["train", "train --dry-run", "sample RUN", "evaluate RUN", "interpolate RUN", "check RUN", "sweep FILE"],
+    [
+        "train",
+        "evaluate RUN",
+        *(
+            pytest.param(line, marks=pytest.mark.long)
+            for line in ("train --dry-run", "sample RUN", "interpolate RUN", "check RUN", "sweep FILE")
+        ),
+    ],
 )
 def test_a_platform_that_is_not_there_is_one_sentence(tmp_path, run_folder, arguments):
     file = Path(__file__).parent.parent / "experiments/digits_mlp.py"

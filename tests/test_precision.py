@@ -1,5 +1,7 @@
 """bfloat16 arithmetic in the networks: what stays float32, and how far the gradients go astray."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,7 @@ NETWORKS = {
 }
 
 
+@cache
 def trained(name, *, dtype=None, penalty=None):
     """The state before and after a step of SGD, and the metrics."""
     generator, discriminator = NETWORKS[name]
@@ -47,7 +50,13 @@ def change(before, after):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] * (name in ("biggan", "biggan_deep", "fastgan")))
+        for name in NETWORKS
+    ],
+)
 def test_gradients_point_the_same_way(name):
     before, full, _ = trained(name)
     _, half, metrics = trained(name, dtype=jnp.bfloat16)

@@ -42,12 +42,7 @@ def scan(
     Raises:
         ValueError: if the step was made for a mapped axis; at trace time, if the batch does not divide.
     """
-    one = _step_with_data(step, batch_at, mesh)
-
-    def run(state, data, key, n):
-        return repeat(lambda state: one(state, data, key), state, n)
-
-    return _compiled(on_mesh(run, mesh), mesh, like, arguments=4)
+    return _loop(_step_with_data(step, batch_at, mesh), mesh, like)
 
 
 def compile_run(
@@ -77,12 +72,11 @@ def compile_run(
         return _calls(_compile_mapped(step, batch_at, state, data, key, mesh))
     if jax.config.jax_disable_jit:  # pyrefly: ignore  # a debugger follows each operation
         return scan(step, batch_at, mesh)
-    like = None if mesh is None else state
-    traced = scan(step, batch_at, mesh, like=like).trace(state, data, key, 1)
-    if jax.default_backend() != "cpu" or not _convolves(traced.jaxpr.jaxpr):
-        return traced.lower().compile()
-    single = on_mesh(_step_with_data(step, batch_at, mesh), mesh)
-    return _calls(_compiled(single, mesh, like, arguments=3).lower(state, data, key).compile())
+    like, one = None if mesh is None else state, _step_with_data(step, batch_at, mesh)
+    single = _compiled(on_mesh(one, mesh), mesh, like, arguments=3).trace(state, data, key)
+    if jax.default_backend() == "cpu" and _convolves(single.jaxpr.jaxpr):
+        return _calls(single.lower().compile())
+    return _loop(one, mesh, like).lower(state, data, key, 1).compile()
 
 
 def _convolves(jaxpr: Jaxpr) -> bool:
@@ -100,7 +94,8 @@ def _convolves(jaxpr: Jaxpr) -> bool:
     )
 
 
-def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callable[..., Any]:
+def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> jax.stages.Wrapped:
+    """Return the step with its batch. Python runs each once, however often it is part of a program."""
     check_axis(step, None)
 
     def one(state: GANState, data: Any, key: jax.Array) -> tuple[GANState, Metrics]:
@@ -108,9 +103,16 @@ def _step_with_data(step: Step, batch_at: BatchAt, mesh: Mesh | None) -> Callabl
         if mesh is not None:
             check_step(step, batch, mesh)
             batch = jax.lax.with_sharding_constraint(batch, shares(mesh))
-        return step(state, batch, key)
+        return jax.jit(step, inline=True)(state, batch, key)
 
-    return one
+    return jax.jit(one, inline=True)
+
+
+def _loop(one: Callable[..., Any], mesh: Mesh | None, like: GANState | None) -> jax.stages.Wrapped:
+    def run(state, data, key, n):
+        return repeat(lambda state: one(state, data, key), state, n)
+
+    return _compiled(on_mesh(run, mesh), mesh, like, arguments=4)
 
 
 def _compiled(
@@ -156,6 +158,7 @@ def repeat(
     step: Callable[[State], tuple[State, Metrics]], state: State, n: int | jax.Array
 ) -> tuple[State, Metrics]:
     """Return the state after n steps, and the metrics of the last one (but see `_keep_not_finite`)."""
+    step = jax.jit(step, inline=True)  # Python runs it once for its shapes and the body
     shapes = jax.eval_shape(step, state)[1]
     blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 

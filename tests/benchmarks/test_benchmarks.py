@@ -77,7 +77,7 @@ def test_the_program_prints_tables_and_writes_json(request, run_program, tmp_pat
     assert [len(times) for times in record["opening_seconds"].values()] == [2, 2]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
     benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --no-input --penalty r1".split())
     out = capsys.readouterr().out
@@ -115,7 +115,7 @@ def test_ratios_of_games_are_those_of_equal_repetitions(benchmarks, capsys):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
     quick = ["--devices", "1", "2", "--repetitions", "1", "--seconds", "0.01", "--networks"]
     benchmarks("parallel").main([*quick, "tiny MLP"])
@@ -124,7 +124,7 @@ def test_every_way_to_share_a_step_is_measured(benchmarks, capsys):
     assert [row.split(" | ")[1] for row in rows] == modes
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_data_set_of_ones_own_is_streamed(benchmarks, capsys):
     benchmarks("step_time").main(f"{TINY} {QUICK} --networks mlp --data digits".split())
     assert "| streamed " in capsys.readouterr().out
@@ -391,7 +391,7 @@ def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, progr
             "|  bfloat16 |     4 |",
             marks=pytest.mark.slow,
         ),
-        pytest.param("explain.py", "--critics mlp_28 --rounds 1", " lime |", marks=pytest.mark.slow),
+        pytest.param("explain.py", "--critics mlp_28 --rounds 1", " lime |", marks=pytest.mark.long),
         pytest.param(
             "fault_cost.py",
             "--only digits_mlp --steps 5 --repetitions 2",

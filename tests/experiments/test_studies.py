@@ -311,10 +311,9 @@ def test_only_publishing_writes_into_the_documentation(study, tmp_path, monkeypa
     ("name", "count"),
     [
         ("rates", 8),
-        ("d_steps", 16),
         *(
             pytest.param(name, count, marks=pytest.mark.long)
-            for name, count in (("optimizers", 2 * 4 * 4), ("losses", 8), ("norms", 6))
+            for name, count in (("d_steps", 16), ("optimizers", 2 * 4 * 4), ("losses", 8), ("norms", 6))
         ),
     ],
 )
@@ -372,7 +371,7 @@ def test_few_labels_train_a_gan_and_go_on(experiments, command, tmp_path, monkey
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("checkpoints/*/*")} == saved
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_runs_are_looked_at_on_the_way(experiments, command, tmp_path):
     import alarms
 
@@ -385,7 +384,7 @@ def test_runs_are_looked_at_on_the_way(experiments, command, tmp_path):
     assert "true alarms" in printed.out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_landscape_has_eigenvalues_at_each_stop(experiments, command, tmp_path):
     import landscape
 
@@ -457,7 +456,7 @@ def test_every_defect_is_seen_by_a_metric(experiments, command, tmp_path, digits
     assert rows[blurred]["diversity_ratio"] < 0.7 < 0.9 < rows[real]["diversity_ratio"] < 1.1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_baselines_go_on_with_their_runs(experiments, command, tmp_path, digits_cnn, drawn_figures):
     import mnist_baselines
 

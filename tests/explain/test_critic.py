@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import small_networks
+from drawn_weights import drawn
 from jaxgan.explain import grid, integrated_gradients, shapley
 from jaxgan.explain.critic import critic_of, logits_of
 from jaxgan.export import Network
@@ -112,9 +113,10 @@ FAMILIES = {
 def test_every_family_is_judged_and_explained_one_image_at_a_time(family):
     module = FAMILIES[family]()
     images = jnp.asarray(DRAW.uniform(-1, 1, (3, *small_networks.SHAPE)), jnp.float32)
-    variables = module.init(jax.random.key(0), images[:1], train=False)
+    variables = drawn(module, images[:1])
     judge = Network(module, variables, {"num_classes": None, "takes": ["image"]})
-    expected = [module.apply(variables, each[None], train=False)[0] for each in images]
+    apply = jax.jit(lambda image: module.apply(variables, image[None], train=False)[0])
+    expected = [apply(each) for each in images]
     np.testing.assert_allclose(logits_of(judge)(images), expected, rtol=1e-4, atol=1e-5)
     critic, regions = critic_of(judge, variables), grid(small_networks.SHAPE, 2, 2)
     found = shapley(critic, images[0], images[1], regions)

@@ -1,4 +1,5 @@
 import math
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 import generators
+from choosing import each_once, shares
 from jaxgan.explain.space import in_batches, rows_that_fit, space_of, spaces_of
 from jaxgan.networks import mlp
 from jaxgan.system.errors import UserError
@@ -13,8 +15,14 @@ from jaxgan.system.errors import UserError
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
-@pytest.mark.parametrize("name", generators.SLOWLY)
+@pytest.mark.parametrize(
+    ("name", "num_classes"),
+    shares(
+        product(generators.NAMES, (None, 3)),
+        fast=[("mlp", None), ("dcgan", 3)],
+        slow=each_once(generators.NAMES, [None, 3]),
+    ),
+)
 def test_the_images_of_a_space_are_those_of_the_generator(name, num_classes):
     network = generators.of_family(name, num_classes)
     labels = generators.labels_of(network, 5)

@@ -1,11 +1,14 @@
 """Heads, features and encoders: one convention for all families."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from choosing import slow_but
+from drawn_weights import drawn
 from jaxgan.networks import dcgan, encoders, mlp, r3gan, resnet
 
 KEY = jax.random.key(0)
@@ -30,20 +33,25 @@ ACTIVATIONS = {
 @pytest.mark.parametrize("name", JUDGES)
 def test_heads_are_beside_the_logit_and_change_nothing_else(name):
     plain, headed = JUDGES[name](), JUDGES[name](heads=(5, 7))
-    variables, more = (module.init(KEY, IMAGES, train=False) for module in (plain, headed))
+    init = lambda key: [module.init(key, IMAGES, train=False) for module in (plain, headed)]
+    variables, more = jax.jit(init)(KEY)
     assert set(variables["params"]) < set(more["params"])
     shared = {name: {k: more[name][k] for k in tree} for name, tree in variables.items()}
     jax.tree.map(np.testing.assert_array_equal, shared, variables)
-    logits, read = headed.apply(more, IMAGES, train=False)
-    np.testing.assert_array_equal(logits, plain.apply(variables, IMAGES, train=False))
+    apply = lambda images: (
+        headed.apply(more, images, train=False),
+        plain.apply(variables, images, train=False),
+    )
+    (logits, read), alone = jax.jit(apply)(IMAGES)
+    np.testing.assert_array_equal(logits, alone)
     assert read.shape == (3, 7)
 
 
 @pytest.mark.parametrize("name", slow_but(["mlp", "resnet"], JUDGES))
 def test_features_are_the_activations_of_each_layer(name):
     module = JUDGES[name]()
-    variables = module.init(KEY, IMAGES, train=False)
-    features = module.apply(variables, IMAGES, train=False, features=True)
+    variables = drawn(module, IMAGES)
+    features = jax.jit(partial(module.apply, train=False, features=True))(variables, IMAGES)
     assert [x.shape[1:] for x in features] == ACTIVATIONS[name]
     if name in ("resnet", "r3gan"):
         return

@@ -31,3 +31,16 @@ def draw_leaf(name, shape):
     if kind in ("u", "sigma"):
         return np.float32(noise) if kind == "u" else np.float32(1)
     return np.float32(noise / 4 + (kind == "scale"))
+
+
+def drawn(module, *inputs):
+    """Return variables of a linen module, each drawn by its name."""
+    import jax
+    import jax.numpy as jnp
+
+    from jaxgan.state import named_leaves, with_leaves
+
+    like = jax.eval_shape(lambda key: module.init(key, *inputs, train=False), jax.random.key(0))
+    return with_leaves(
+        like, {p: jnp.asarray(draw_leaf(p, leaf.shape)) for p, leaf in named_leaves(like).items()}
+    )

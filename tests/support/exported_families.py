@@ -1,12 +1,9 @@
 """Every network family with small networks, exported as a run exports it; a new family is among them by itself."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-from flax.traverse_util import flatten_dict, unflatten_dict
 
-from drawn_weights import draw_leaf
+from drawn_weights import drawn
 from jaxgan import export
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES
@@ -23,13 +20,13 @@ def write(folder, name, num_classes):
     generator, discriminator = family.make(config, SHAPE, num_classes)
     latents, images, labels = inputs(num_classes)
     common = {"image_shape": SHAPE, "latent_dim": LATENT, "num_classes": num_classes, "step": 7}
-    export.save_generator(folder, generator, _init(generator, latents, labels), **common)
+    export.save_generator(folder, generator, drawn(generator, latents, labels), **common)
     export.save_discriminator(
-        folder, discriminator, _init(discriminator, images, labels), heads=(), pairs=False, **common
+        folder, discriminator, drawn(discriminator, images, labels), heads=(), pairs=False, **common
     )
     if family.encoder is not None:
         encoder = family.encoder(config, LATENT, num_classes)
-        export.save_encoder(folder, encoder, _init(encoder, images, labels), **common)
+        export.save_encoder(folder, encoder, drawn(encoder, images, labels), **common)
     return folder
 
 
@@ -56,10 +53,3 @@ def wanted(folder, role, classes):
 
 def roles(name):
     return ("generator", "discriminator", *(["encoder"] if FAMILIES[name].encoder else []))
-
-
-def _init(module, inputs, labels):
-    """Return variables whose arrays are all random: zeros at the start would hide what they multiply."""
-    shapes = jax.eval_shape(partial(module.init, train=False), jax.random.key(0), inputs, labels)
-    flat = flatten_dict(shapes, sep="/")
-    return unflatten_dict({name: draw_leaf(name, flat[name].shape) for name in flat}, sep="/")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import small_networks
+from drawn_weights import drawn
 from jaxgan.export import Network
 from jaxgan.names import FAMILIES
 from jaxgan.networks import dcgan, mlp, stylegan2
@@ -49,12 +50,11 @@ def network(module, latent_dim=LATENT, num_classes=None, *, variables=None, imag
 
 @cache
 def of_family(name, num_classes=None):
-    """Return the small generator of a family with random weights."""
-    plain = network(module(name, num_classes), num_classes=num_classes)
-    changed = jax.tree.map(
-        lambda leaf: leaf + 0.05 * jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape), plain.variables
-    )
-    return plain._replace(variables=changed)  # some kernels begin with zeros
+    """Return the small generator of a family with random weights; at the start, some kernels are zeros."""
+    own = module(name, num_classes)
+    labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
+    variables = drawn(own, jnp.zeros((1, LATENT)), labels)
+    return network(own, num_classes=num_classes, variables=variables)
 
 
 def labels_of(network, n):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drawn_weights import draw_leaf
+from drawn_weights import drawn
 
 LABELS = [0, 2, 1, 2]
 
@@ -25,13 +25,9 @@ def assert_golden(name, module, file="networks.npz", *, images=(16, 8, 3), modes
     import jax
     import jax.numpy as jnp
 
-    from jaxgan.state import named_leaves, with_leaves
-
     inputs = jnp.asarray(inputs_of(name, images))
     labels = None if module.num_classes is None else jnp.array(LABELS)
-    like = jax.eval_shape(lambda key: module.init(key, inputs, labels, train=False), jax.random.key(0))
-    leaves = {path: jnp.asarray(draw_leaf(path, leaf.shape)) for path, leaf in named_leaves(like).items()}
-    variables = with_leaves(like, leaves)
+    variables = drawn(module, inputs, labels)
 
     def weighted(inputs, train):
         outputs, _ = module.apply(variables, inputs, labels, train=train, mutable=["batch_stats"])

@@ -100,7 +100,12 @@ def test_each_member_is_the_single_run_with_its_settings(three, tmp_path):
     ("game", "changes", "grid"),
     [
         (InfoGAN(categories=(3,)), {}, ["information-weight=0.1,1", "continuous-weight=0.5,0.02"]),
-        (ACGAN(), {"conditional": True}, ["class-weight=0.2,3", "generator-learning-rate=0.1,0.02"]),
+        pytest.param(
+            ACGAN(),
+            {"conditional": True},
+            ["class-weight=0.2,3", "generator-learning-rate=0.1,0.02"],
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_weights_of_a_game_vary_within_a_program_and_each_member_is_its_single_run(

@@ -1,5 +1,7 @@
 """Update rules in games whose outcome is known in closed form."""
 
+from itertools import product
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import optax
 import pytest
 
 import small_networks
+from choosing import each_once, shares
 from dirac_gan import Discriminator, Generator
 from jaxgan import losses, penalties, updates
 from jaxgan.networks import dcgan, mlp, stylegan2
@@ -152,17 +155,11 @@ NETWORKS = {
     ),
 }
 
-SHORT = {("consensus", "resnet"), *((name, networks) for name in RULES for networks in ("mlp", "spectral"))}
-
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "networks"),
-    [
-        pytest.param(name, networks, marks=() if (name, networks) in SHORT else pytest.mark.long)
-        for name in RULES
-        for networks in NETWORKS
-    ],
+    shares(product(RULES, NETWORKS), slow=[("consensus", "resnet"), *each_once(RULES, ["spectral", "mlp"])]),
 )
 def test_two_devices_agree_with_one(name, networks):
     """Second derivatives go through the averages over the axis. SGD; in float64, as they amplify rounding."""
