@@ -219,7 +219,7 @@ def test_a_discriminator_without_room_is_one_sentence_and_leaves_no_half(tmp_pat
     assert names == ["config.json", "generator.safetensors"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_disk_that_is_full_at_the_export(small_disk):
     """The checkpoint of 0.25 MB fits, the generator beside it does not: the rest of the disk is taken."""
     options = [

@@ -152,18 +152,18 @@ def test_what_was_saved_is_durable_whatever_comes_next(tmp_path, error, monkeypa
 
 @pytest.mark.slow
 def test_another_number_of_devices_goes_on_with_the_same_batches(tmp_path):
-    """8, then 1, then 2 devices, all of which share the batches."""
+    """8, then 2 devices, beside one, all of which share the batches."""
     options = ["--log-every", "1", "--save-every", "100", "--sample-every", "100"]
-    for devices, steps in ((8, 20), (1, 40), (2, 60)):
+    for devices, steps in ((8, 20), (2, 40)):
         flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
         said = run_to_end(tmp_path, "--workdir", "run", *options, "--steps", steps, environment=flags)
-    assert "goes on at step 40" in said
+    assert "goes on at step 20" in said
     assert "on 2 x cpu" in said
-    run_to_end(tmp_path, "--workdir", "whole", *options, "--steps", 60)
+    run_to_end(tmp_path, "--workdir", "whole", *options, "--steps", 40)
     rows = [
         [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("run", "whole")
     ]
-    assert [row["step"] for row in rows[0]] == list(range(1, 61))
+    assert [row["step"] for row in rows[0]] == list(range(1, 41))
     for one, other in zip(*rows, strict=True):
         np.testing.assert_allclose(list(one.values()), list(other.values()), rtol=1e-4, atol=1e-5)

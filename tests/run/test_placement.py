@@ -44,13 +44,13 @@ def assert_same_numbers(one, other):
     "options",
     [
         pytest.param({}, id="auto"),
-        pytest.param({"parallel": "pmap"}, id="pmap", marks=pytest.mark.slow),
-        pytest.param({"device_data": 0.0}, id="streamed", marks=pytest.mark.slow),
-        pytest.param({"parallel": "pmap", "device_data": 0.0}, id="pmap, streamed", marks=pytest.mark.slow),
+        pytest.param({"parallel": "pmap"}, id="pmap", marks=pytest.mark.long),
+        pytest.param({"device_data": 0.0}, id="streamed", marks=pytest.mark.long),
+        pytest.param({"parallel": "pmap", "device_data": 0.0}, id="pmap, streamed"),
         pytest.param(
-            {"parallel": "pmap", "loss": "relativistic_average"}, id="means", marks=pytest.mark.slow
+            {"parallel": "pmap", "loss": "relativistic_average"}, id="means", marks=pytest.mark.long
         ),
-        pytest.param({"accumulate": 2}, id="accumulated", marks=pytest.mark.slow),
+        pytest.param({"accumulate": 2}, id="accumulated"),
     ],
 )
 def test_a_run_on_two_devices_gives_the_numbers_of_one(tmp_path, capsys, options):
