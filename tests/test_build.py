@@ -1,4 +1,5 @@
 import re
+from itertools import product
 
 import flax.linen as nn
 import jax
@@ -9,7 +10,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from choosing import each_once, slow_pairs_but
+from choosing import each_once, shares
 from jaxgan import build, data, losses
 from jaxgan.build import Pieces
 from jaxgan.config import Config
@@ -24,7 +25,11 @@ DIGITS = data.digits()
 
 @pytest.mark.parametrize(
     ("network", "conditional"),
-    slow_pairs_but(each_once(FAMILIES, [False, True]), FAMILIES, [False, True]),
+    shares(
+        product(FAMILIES, (False, True)),
+        fast=[("mlp", False), ("dcgan", True), ("r3gan", False)],
+        slow=each_once(FAMILIES, [False, True]),
+    ),
 )
 def test_every_network_fits_the_digits(network, conditional):
     experiment = build.experiment(Config(network=network, conditional=conditional), DIGITS)

@@ -98,6 +98,7 @@ def test_chosen_classes_are_drawn_by_number_or_name(run_folder, tmp_path, capsys
     assert data.load(folder, conditional=True).class_names == ("kind c", "kind e")
 
 
+@pytest.mark.slow
 def test_a_truncation_of_zero_draws_one_image(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = stylegan2.Generator((4, 4, 1), 4, 1, 1, 2)

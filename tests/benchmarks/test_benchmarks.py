@@ -86,7 +86,7 @@ def test_only_what_is_asked_for_is_measured(benchmarks, capsys):
     assert "streamed" not in out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_games_are_measured_beside_the_plain_one_of_the_same_networks(benchmarks, capsys, tmp_path):
     games = f"--networks mlp --no-input --games infogan acgan gan --json {tmp_path / 'out.json'}"
     benchmarks("step_time").main(f"{TINY} {QUICK} {games}".split())
@@ -389,7 +389,7 @@ def test_mistakes_with_other_programs_are_one_sentence(benchmarks, capsys, progr
             "vs_pytorch.py",
             "--networks mlp --precision float32 bfloat16 --batch-size 4 --rounds 2 --seconds 0.01",
             "|  bfloat16 |     4 |",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.long,
         ),
         pytest.param("explain.py", "--critics mlp_28 --rounds 1", " lime |", marks=pytest.mark.long),
         pytest.param(

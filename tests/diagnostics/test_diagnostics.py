@@ -171,6 +171,7 @@ def run(folder, steps, every):
     return train.run(config, generator=Grey(), discriminator=mlp.Discriminator((4,)))
 
 
+@pytest.mark.slow
 def test_a_run_warns_and_a_look_changes_nothing(tmp_path):
     looked, plain = run(tmp_path / "looked", 12, 2), run(tmp_path / "plain", 12, None)
     for a, b in zip(jax.tree.leaves(looked.state), jax.tree.leaves(plain.state), strict=True):

@@ -38,6 +38,7 @@ def main(*arguments):
     return caught.value.code
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_as_by_calls_of_the_metrics(run, digits_cnn, capsys):
     cli.main(["evaluate", str(run), "--n", "600", "--metrics", "fid,prdc,modes", "--seed", "3"])
     rows = np.random.default_rng(0).permutation(1797)[:600]

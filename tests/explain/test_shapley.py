@@ -58,7 +58,11 @@ def test_they_are_what_regions_add_over_all_orders():
 
 @pytest.mark.parametrize("blocks", [(3, 4), (4, 4)])
 def test_they_add_up_to_the_difference(blocks):
-    found = shapley(curved, PICTURE, OTHERS, grid(SHAPE, *blocks), key=jax.random.key(0), permutations=3)
+    regions = grid(SHAPE, *blocks)
+    explain = jax.jit(
+        lambda *images: shapley(curved, *images, regions, key=jax.random.key(0), permutations=3)
+    )
+    found = explain(PICTURE, OTHERS)
     assert float(found.residual) == pytest.approx(0, abs=2e-6)
     assert abs(float(found.total - found.base)) > 0.01
 
@@ -78,7 +82,9 @@ def test_a_product_is_halved_and_what_has_no_effect_gets_nothing():
 def test_they_equal_those_of_shap(name, which, references):
     golden = GOLDEN[f"{name}/{which} reference{'s' * (which == 'three')}"]
     images = IMAGE.astype(np.float32), references.astype(np.float32)
-    found = shapley(lambda x: critic(x, jnp), *images, regions_of(*GRIDS[name]), permutations=None)
+    regions = regions_of(*GRIDS[name])
+    explain = jax.jit(lambda *images: shapley(lambda x: critic(x, jnp), *images, regions, permutations=None))
+    found = explain(*images)
     assert np.abs(golden).max() > 0.1
     np.testing.assert_allclose(found.values, golden, atol=1e-6)
 

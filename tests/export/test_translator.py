@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from choosing import slow_but
 from jaxgan import export
 from jaxgan.export.translator import _windows
 from jaxgan.images import to_uint8
@@ -52,7 +53,7 @@ def test_it_is_read_again_and_takes_any_size(name, tmp_path):
     np.testing.assert_allclose(translate(floats), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(41, 33), (30, 64), (20, 12)])
+@pytest.mark.parametrize("shape", slow_but([(20, 12)], [(41, 33), (30, 64), (20, 12)]))
 def test_tiles_are_the_whole_image_where_the_network_has_a_reach(shape, tmp_path):
     saved(tmp_path, "translator_srresnet")
     translate = export.load_translator(tmp_path)
@@ -67,6 +68,7 @@ def test_tiles_are_the_whole_image_where_the_network_has_a_reach(shape, tmp_path
     assert np.ptp(whole) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["translator_unet", "translator_resnet"])
 def test_tiles_of_a_network_that_looks_at_all_fade_into_each_other(name, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxgan.export.translator.MARGIN", 8)

@@ -25,8 +25,8 @@ DENSE = "dense, R1, three critic steps"
         (DENSE, "shard_map"),
         pytest.param("WGAN-GP", "jit", marks=pytest.mark.slow),
         pytest.param("R3GAN, R1 and R2", "one", marks=pytest.mark.slow),
-        pytest.param("R1 and R2 through DiffAugment", "one", marks=pytest.mark.slow),
-        pytest.param("DiffAugment", "one", marks=pytest.mark.slow),
+        pytest.param("R1 and R2 through DiffAugment", "one", marks=pytest.mark.long),
+        pytest.param("DiffAugment", "one", marks=pytest.mark.long),
         pytest.param("DiffAugment", "shard_map", marks=pytest.mark.slow),
     ],
 )

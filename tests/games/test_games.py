@@ -342,9 +342,9 @@ def test_one_step_is_that_of_the_paper(name):
     encode = partial(make, method="encode")
     d, g = state.discriminator.params, state.generator.params
     d_value, _ = PAPERS[name](game, real, labels, d_latents, judge, make, encode)
-    d = jax.tree.map(lambda p, grad: p - 0.02 * grad, d, jax.grad(d_value)(d, g))
+    d = jax.tree.map(lambda p, grad: p - 0.02 * grad, d, jax.jit(jax.grad(d_value))(d, g))
     _, g_value = PAPERS[name](game, real, labels, g_latents, judge, make, encode)
-    g = jax.tree.map(lambda p, grad: p - 0.02 * grad, g, jax.grad(g_value)(g, d))
+    g = jax.tree.map(lambda p, grad: p - 0.02 * grad, g, jax.jit(jax.grad(g_value))(g, d))
     for ours, papers in ((after.discriminator.params, d), (after.generator.params, g)):
         jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), ours, papers)
 

@@ -15,6 +15,7 @@ from jaxgan.state import named_leaves
 from jaxgan.system.errors import UserError
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"),
     [  # sums over the layer tables of the paper's code, generator and discriminator without decoders

@@ -51,6 +51,7 @@ def test_the_family_s_widths_grow_into_the_presets():
         assert r3gan.for_images(generator.image_shape, width) == (generator, discriminator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_classes", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_blocks_begin_as_the_identity(num_classes):
     """Whatever their inner kernels are, the images and logits do not depend on them."""

@@ -79,6 +79,7 @@ def test_a_run_in_two_parts_is_the_run_in_one_and_is_diagnosed(table, tmp_path, 
         assert picture.width > 100
 
 
+@pytest.mark.slow
 def test_the_folder_has_the_usual_files(run):
     status = json.loads((run / "status.json").read_text())
     assert (status["state"], status["step"]) == ("done", 2)

@@ -484,6 +484,7 @@ def test_mistakes_are_one_sentence(script, tmp_path, capsys, arguments, why):
     assert not (tmp_path / "sweep").exists()  # the folder is free for the command that was meant
 
 
+@pytest.mark.slow
 def test_a_sweep_is_the_same_whatever_jax_is_told(script, tmp_path):
     sweep(script(), "--workdir", tmp_path / "plain")
     with jax.default_prng_impl("rbg"), jax.enable_x64(True), jax.threefry_partitionable(False):

@@ -135,7 +135,7 @@ def test_if_one_raises_both_end_and_both_know_why(tmp_path, process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("process", [0, 1])
+@pytest.mark.parametrize("process", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, process):
     with two_processes(tmp_path, "--steps", "1000000") as processes:
         wait_for_step(processes, tmp_path, 6)

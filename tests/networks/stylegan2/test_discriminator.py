@@ -38,6 +38,7 @@ def test_a_label_chooses_the_direction_of_the_logit():
     assert abs(logits[0] - logits[1]) > 1e-4
 
 
+@pytest.mark.slow
 def test_in_training_a_group_must_divide_the_batch_and_in_drawing_groups_are_smaller():
     module = stylegan2.Discriminator(**SMALL, group_size=4)
     variables = jax.jit(lambda: module.init(jax.random.key(0), IMAGES, train=False))()

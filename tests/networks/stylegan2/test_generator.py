@@ -98,6 +98,7 @@ def test_mixing_takes_a_second_w_from_a_layer_of_each_examples_own_on():
     assert len(np.unique(mixed[:, 1, 0])) > 400
 
 
+@pytest.mark.slow
 def test_without_mixing_training_and_drawing_differ_in_noise_alone():
     module, variables = made(mixing=0.0, noise=False)
     images, _ = training(module, variables, LATENTS)
