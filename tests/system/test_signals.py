@@ -12,10 +12,12 @@ from jaxgan.system import signals
 
 @pytest.fixture(autouse=True)
 def _on_a_terminal():
-    """SIGHUP as it is where the tests are not run by nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Signals as they are where the tests are run neither by nohup nor in the background."""
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, hangup)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -77,7 +79,7 @@ def test_a_stop_that_python_drops_in_a_callback_comes_again():
     gc.callbacks.append(callback)
     try:
         with pytest.raises(KeyboardInterrupt), signals.stops_kept():
-            _ = gc.collect(), time.sleep(10)  # without the second stop this would go on to the end
+            _ = gc.collect(), [time.sleep(0.01) for _ in range(1000)]  # 10 seconds, without the second stop
     finally:
         gc.callbacks.remove(callback)
         gc.enable()
