@@ -80,7 +80,7 @@ def test_running_statistics_are_those_of_float32():
         np.testing.assert_allclose(a, b, rtol=0.02, atol=0.01 * np.abs(a).max())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_penalty_has_full_precision():
     def difference_of_fakes(critic, real, fake, **_):
         return critic(real) * (real.dtype == jnp.float32)

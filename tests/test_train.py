@@ -408,7 +408,7 @@ def test_a_run_whose_folder_and_output_know_no_text_is_the_same(tmp_path, plain,
     assert rb"64 images of step 12 in" in out.buffer.getvalue()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_jit_a_run_goes_on_uncompiled(tmp_path, plain):
     train.run(tiny(tmp_path / "run", steps=11), dataset=PICTURES, **SMALL)
     with jax.disable_jit():

@@ -241,7 +241,7 @@ def test_a_cure_that_is_in_use_is_not_offered():
     assert alarm.cure == "a larger `penalty_weight` or a smaller `generator_learning_rate`"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_warning_ends_with_its_cause(tmp_path):
     run(tmp_path / "run", 12, 2)
     file = tmp_path / "run/diagnostics.jsonl"

@@ -427,7 +427,7 @@ def test_a_mistake_is_one_sentence(run, digits_cnn, tmp_path, capsys, arguments,
     assert sorted(run.rglob("*")) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mnist_cnn_ranks_defects(tmp_path, own_cache):
     try:
         real = data.load("mnist", split="test").images

@@ -306,7 +306,7 @@ def test_only_publishing_writes_into_the_documentation(study, tmp_path, monkeypa
         study.run(question._replace(name="z"), study.Options(workdir=str(tmp_path), redraw=True))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "count"),
     [
@@ -349,7 +349,7 @@ def test_the_search_trains_every_gan(experiments, command, tmp_path, digits_cnn)
     assert [row["gan"] for row in rows] == list(created_equal.GANS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_labels_train_a_gan_and_go_on(experiments, command, tmp_path, monkeypatch):
     import few_labels
 
@@ -411,7 +411,7 @@ def test_mixtures_are_trained_with_every_loss(experiments, command, tmp_path, mo
     assert "| grid | none | r1 | r1_r2 | gradient_penalty |" in printed.out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_smallest_games_shrink_as_their_eigenvalues_say(experiments, tmp_path):
     import dirac
 

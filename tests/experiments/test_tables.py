@@ -66,7 +66,7 @@ def test_mistakes_are_one_sentence(script, command, tmp_path, monkeypatch, modul
     assert printed.err.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_compares_all_ways_and_goes_on(script, command, tmp_path):
     module = script("table_baselines")
     options = ("--data", "wine", "--seeds", 1, "--steps", 2, "--workdir", tmp_path)

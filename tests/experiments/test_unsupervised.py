@@ -49,7 +49,7 @@ def test_real_images_of_the_classes_that_are_asked_for_come_once(experiments):
     assert len(set(rows.tolist())) == len(asked)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_conditional_games_are_compared_and_go_on(experiments, command, tmp_path, monkeypatch, digits_cnn):
     import conditional_games
 
@@ -101,7 +101,7 @@ def test_a_gan_of_each_class_scores_the_others(experiments, command, tmp_path, m
     assert json.loads((tmp_path / "one_class.json").read_text())["rows"] == rows
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_codes_are_compared_with_what_is_measured(experiments, command, tmp_path):
     import info_codes
 

@@ -56,7 +56,7 @@ def test_a_run_is_asked_for_its_training_images_and_held_out_images(digits_run):
     assert any("no held-out images" in note for note in found.notes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stylegan2_has_its_pictures_in_w(tmp_path):
     network = generators.of_family("stylegan2")
     export.save_generator(

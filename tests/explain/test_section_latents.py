@@ -49,7 +49,7 @@ def test_the_picture_has_a_direction_in_each_row_and_the_image_in_the_middle(sub
     assert any("keep the class" in note for note in section.notes)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_stylegan2_is_looked_at_in_w_and_in_z(subject):
     section = latents_section(dataclasses.replace(subject, generator=generators.of_family("stylegan2")))
     assert list(section.numbers) == ["w", "z"]

@@ -89,7 +89,7 @@ def test_they_equal_those_of_shap(name, which, references):
     np.testing.assert_allclose(found.values, golden, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_standard_errors_are_those_of_drawn_permutations():
     regions = grid(SHAPE, 4, 4)
     truth = shapley(curved, PICTURE, OTHERS[0], regions, permutations=None)

@@ -52,7 +52,7 @@ def test_they_are_the_means_of_the_batches_statistics_for_any_decay(momentum):
     [
         (dcgan.Generator((8, 8, 1), 2), None),
         (small_networks.pair("biggan", 3)[0], 3),
-        (small_networks.pair("biggan_deep")[0], None),
+        pytest.param(small_networks.pair("biggan_deep")[0], None, marks=pytest.mark.long),
     ],
 )
 def test_with_them_images_of_a_batch_are_nearly_those_of_training(module, num_classes):

@@ -158,7 +158,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_with_the_same_numbers(tmp_path
     assert "corrupt-9  was set aside" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_reads_that_outlive_a_failed_one_print_nothing(tmp_path, monkeypatch):
     """Orbax reads the arrays at once; when one fails, the others report a closed event loop, in threads."""
     reported = []

@@ -124,7 +124,7 @@ def test_bfloat16_images_are_floats():
     assert np.abs(eight_bits(halves).astype(int) - eight_bits(images).astype(int)).max() <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_classifier_of_ones_own_labels(tmp_path, own_cache, monkeypatch):
     """Two kinds of noise, 20x24 in color: an easy task, learned in few steps."""
     monkeypatch.setattr(classifiers, "STEPS", 40)

@@ -61,7 +61,7 @@ def test_the_matrix_never_exists():
     assert peak < 0.6 * 8 * 6144**2  # of 302 MB
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_speed_and_memory_at_the_sizes_that_are_used():
     real, fake = rng.normal(size=(10_000, 256)), rng.normal(size=(10_000, 256))
     tracemalloc.start()

@@ -82,10 +82,7 @@ def test_each_member_is_the_single_run_with_its_settings():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name in ("resnet", "r3gan") else pytest.mark.long)
-        for name in small_networks.NAMES
-    ],
+    [pytest.param(name, marks=[] if name == "r3gan" else pytest.mark.long) for name in small_networks.NAMES],
 )
 def test_a_population_of_residual_networks_is_its_single_runs(name):
     networks = small_networks.pair(name)

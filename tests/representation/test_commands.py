@@ -104,6 +104,7 @@ def test_a_conditional_bigan_is_given_the_labels_of_its_images(bigan, tmp_path, 
         assert "learned classes, and the images of" in said
 
 
+@pytest.mark.long
 def test_an_infogan_is_clustered_by_its_category_also_from_its_export(infogan, tmp_path, capsys):
     assert "category_0" in run(capsys, "cluster", infogan)
     shutil.copytree(infogan / "export", tmp_path / "alone")

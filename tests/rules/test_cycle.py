@@ -71,7 +71,7 @@ def test_both_directions_are_exported_and_read_again(run):
         assert picture.size == grid(np.zeros((60, 8, 8, 1), np.uint8), columns=10).size
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_is_translated_in_either_direction(run, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -49,7 +49,7 @@ def test_it_needs_a_run_whose_discriminator_judges_such_images_alone(digits_run,
         experiment(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_its_value_is_the_error_of_the_features_and_a_run_is_resumed_exactly(digits_run, tmp_path):
     game = Paired(perceptual_weight=3, perceptual_features=str(digits_run), **SMALL)
     config = Config(game=game, log_every=1, **STEPS)

@@ -19,14 +19,14 @@ NETWORKS = {
     "stylegan2": ["digits_dcgan.py", "--network", "stylegan2", "--width", "2", "--latent-dim", "4"],
 }
 CASES = [
-    pytest.param("mlp", [7], id="mlp", marks=pytest.mark.slow),
+    pytest.param("mlp", [7], id="mlp", marks=pytest.mark.long),
     pytest.param("dcgan", [13], id="dcgan", marks=pytest.mark.slow),
     pytest.param("resnet", [9], id="resnet", marks=pytest.mark.long),
-    pytest.param("biggan", [9], id="biggan", marks=pytest.mark.slow),
+    pytest.param("biggan", [9], id="biggan", marks=pytest.mark.long),
     pytest.param("fastgan", [9], id="fastgan", marks=pytest.mark.long),
     pytest.param("r3gan", [9], id="r3gan", marks=pytest.mark.long),
     pytest.param("spectral", [8], id="spectral", marks=pytest.mark.long),
-    pytest.param("stylegan2", [9], id="stylegan2", marks=pytest.mark.slow),
+    pytest.param("stylegan2", [9], id="stylegan2", marks=pytest.mark.long),
     pytest.param("mlp", [1, 2, 19], id="mlp-often", marks=pytest.mark.long),
 ]
 

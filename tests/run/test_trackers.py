@@ -85,7 +85,7 @@ def test_a_tracker_that_is_not_there_is_said(monkeypatch):
         Config(track=("mlflow",)).check()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # of other people's packages
 def test_trackio_has_each_step_of_a_resumed_run_once(tmp_path, monkeypatch):
     pytest.importorskip("trackio")

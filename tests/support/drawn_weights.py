@@ -44,3 +44,14 @@ def drawn(module, *inputs):
     return with_leaves(
         like, {p: jnp.asarray(draw_leaf(p, leaf.shape)) for p, leaf in named_leaves(like).items()}
     )
+
+
+def begun(module, *inputs):
+    """Return variables as they are at the start, and a little more: some kernels begin with zeros."""
+    import jax
+
+    variables = jax.jit(lambda key: module.init(key, *inputs, train=False))(jax.random.key(0))
+    noise = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: leaf + np.float32(0.05) * noise.standard_normal(leaf.shape, np.float32), variables
+    )

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from drawn_weights import drawn
+from drawn_weights import begun, drawn
 from jaxgan import export
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES
@@ -20,13 +20,14 @@ def write(folder, name, num_classes):
     generator, discriminator = family.make(config, SHAPE, num_classes)
     latents, images, labels = inputs(num_classes)
     common = {"image_shape": SHAPE, "latent_dim": LATENT, "num_classes": num_classes, "step": 7}
-    export.save_generator(folder, generator, drawn(generator, latents, labels), **common)
+    draw = begun if name == "stylegan2" else drawn  # whose mapping has large weights
+    export.save_generator(folder, generator, draw(generator, latents, labels), **common)
     export.save_discriminator(
-        folder, discriminator, drawn(discriminator, images, labels), heads=(), pairs=False, **common
+        folder, discriminator, draw(discriminator, images, labels), heads=(), pairs=False, **common
     )
     if family.encoder is not None:
         encoder = family.encoder(config, LATENT, num_classes)
-        export.save_encoder(folder, encoder, drawn(encoder, images, labels), **common)
+        export.save_encoder(folder, encoder, draw(encoder, images, labels), **common)
     return folder
 
 

@@ -132,7 +132,7 @@ def test_weights_of_a_game_vary_within_a_program_and_each_member_is_its_single_r
     assert not same(program.member(state, 0).ema, program.member(state, 1).ema)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_numbers_of_terms_and_a_target_vary_within_a_program(tmp_path):
     config = BASE.replace(penalty="none", penalty_weight=1.0, hidden=(8,), terms=("lecam", "top_k"))
     config = config.replace(lecam_start=1, augment=("bgc",), augment_target=0.5, augment_speed=0.1)
@@ -279,7 +279,7 @@ def test_the_best_run_goes_on_as_one_that_was_alone(script, tmp_path):
         assert np.abs(one - other).max() <= 1e-4 * np.abs(other).max()  # Adam enlarges what rounding leaves
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_members_are_judged_by_the_data_sets_extractor(script, tmp_path, digits_cnn, capsys):
     folder = tmp_path / "sweep"
     file = script(data="digits", evaluate_n=200)

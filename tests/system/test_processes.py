@@ -141,8 +141,13 @@ def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, p
         wait_for_step(processes, tmp_path, 6)
         processes[process].kill()
         assert processes[1 - process].wait(timeout=60) not in (0, None)
-    log = (tmp_path / "run" / ("log-1.txt" if process == 0 else "log.txt")).read_text()
-    assert "another task died" in log or "waits for process 1, which is busy or gone" in log or "Gloo" in log
+    words = (
+        "another task died",
+        "waits for process 1, which is busy or gone",
+        "Gloo",
+        "bad_cast",
+    )  # or JAX ends it
+    assert any(word in said(tmp_path) for word in words), said(tmp_path)
     steps = checkpoint.steps_in(tmp_path / "run/checkpoints")
     assert all(checkpoint.read(tmp_path / f"run/checkpoints/{step}") for step in steps)
     assert max(steps) >= 4
@@ -232,7 +237,7 @@ def test_a_folder_that_process_1_does_not_see_is_one_sentence_on_both(tmp_path):
     assert "Traceback" not in first
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_process_0_decides_when_it_is_good_enough(tmp_path):
     run_two(tmp_path, "--evaluate-every", 2, "--stop-at", "fid=1e9", "--evaluate-n", 20, EXTRACTOR="1")
     assert checkpoint.steps_in(tmp_path / "run/checkpoints") == [2]

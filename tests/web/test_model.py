@@ -75,7 +75,7 @@ def test_a_stylegan2_moves_and_is_truncated_in_w(tmp_path):
     np.testing.assert_allclose(run(latents, labels, amounts, 1.0)[0], expected, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_biggan_is_truncated_in_its_latents(tmp_path):
     generator, model, run, generate = made(tmp_path / "biggan", None)
     latents = inputs(None)[0]

@@ -112,7 +112,7 @@ def test_mistakes_are_a_sentence(call, message):
         Decoders(-1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_parts_of_a_batch_rebuild_the_quarters_of_the_whole_one():
     shape, results = (8, 8, 1), []
     images = jax.random.uniform(KEY, (8, *shape), minval=-1)

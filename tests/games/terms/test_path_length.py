@@ -98,7 +98,7 @@ def test_a_generator_without_styles_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", [None, jnp.bfloat16])
+@pytest.mark.parametrize("dtype", [None, pytest.param(jnp.bfloat16, marks=pytest.mark.long)])
 def test_stylegan2_has_finite_lengths_and_learns_by_them(dtype):
     generator = stylegan2.Generator((8, 8, 1), 32, 4, mapping_layers=1, w_dim=4, num_classes=3)
     discriminator = stylegan2.Discriminator(32, 4, num_classes=3)

@@ -53,7 +53,7 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole():
     assert_close(parts, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_members_of_a_population_are_single_runs():
     modules = networks()
     step = one_step(*modules)
