@@ -443,7 +443,7 @@ def experiment(config: Config, dataset: data.Dataset, pieces: Pieces = NONE) -> 
         step = train_step(config, generator, discriminator, pieces, size=size)
         g_tx, d_tx = optimizers(config, pieces)
         shapes = jax.eval_shape(init, key)
-        jax.eval_shape(jax.jit(step, inline=True), shapes, batch, key)  # kept: training traces it no more
+        jax.eval_shape(jax.jit(step, inline=True), shapes, batch, key)  # one device trains by this trace
         _check_heads(step, shapes, image_shape, num_classes)
         if pieces.generator is not None:
             _try_to_draw(generator, shapes, _inputs(step, batch, shapes), num_classes)

@@ -1,6 +1,6 @@
 """Two CPU devices, no silent broadcasting, annotated shapes checked; compiling fast, not running fast.
 
-The annotations of the pure packages are checked; among the long tests, those of all others too.
+The annotations of the pure packages are checked; `pytest -m long` checks those of all packages.
 """
 
 import gc
@@ -50,7 +50,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Keep what is imported out of the garbage collector's sight, and let it look seldom: tracing makes much."""
+    """Let the garbage collector pass over what is imported, and run seldom: tracing makes many objects."""
     gc.disable()
     try:
         return (yield)
@@ -64,7 +64,7 @@ def pytest_collection():
 def few_programs():
     """Forget compiled programs before they use up the memory maps that Linux allows a process (65,530).
 
-    What other files have left behind is nothing that the garbage collector has to look through.
+    The garbage collector then passes over what the tests of this file leave behind.
     """
     yield
     maps = Path("/proc/self/maps")

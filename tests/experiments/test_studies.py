@@ -309,13 +309,7 @@ def test_only_publishing_writes_into_the_documentation(study, tmp_path, monkeypa
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "count"),
-    [
-        ("rates", 8),
-        *(
-            pytest.param(name, count, marks=pytest.mark.long)
-            for name, count in (("d_steps", 16), ("optimizers", 2 * 4 * 4), ("losses", 8), ("norms", 6))
-        ),
-    ],
+    [("rates", 8), ("d_steps", 16), ("optimizers", 2 * 4 * 4), ("losses", 8), ("norms", 6)],
 )
 def test_a_study_trains_goes_on_and_draws(name, count, stability, command, tmp_path, monkeypatch, digits_cnn):
     monkeypatch.setattr(stability, "RATES", (1e-3, 3e-3))

@@ -1,4 +1,7 @@
-"""Which cases of a parametrized test are fast, which are slow (CI runs these too), and which are long (by hand)."""
+"""Marks for the cases of a parametrized test.
+
+Fast cases have no mark. CI also runs the slow ones. `pytest -m long` runs the rest.
+"""
 
 import pytest
 

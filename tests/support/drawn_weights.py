@@ -46,8 +46,13 @@ def drawn(module, *inputs):
     )
 
 
+def drawing_of(family):
+    """Return what makes variables of a family's modules; a StyleGAN2's mapping needs larger weights than `drawn`'s."""
+    return begun if family == "stylegan2" else drawn
+
+
 def begun(module, *inputs):
-    """Return variables as they are at the start, and a little more: some kernels begin with zeros."""
+    """Return the first variables of a linen module with noise added, since some kernels begin with zeros."""
     import jax
 
     variables = jax.jit(lambda key: module.init(key, *inputs, train=False))(jax.random.key(0))

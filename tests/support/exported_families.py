@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from drawn_weights import begun, drawn
+from drawn_weights import drawing_of
 from jaxgan import export
 from jaxgan.config import Config
 from jaxgan.names import FAMILIES
@@ -20,7 +20,7 @@ def write(folder, name, num_classes):
     generator, discriminator = family.make(config, SHAPE, num_classes)
     latents, images, labels = inputs(num_classes)
     common = {"image_shape": SHAPE, "latent_dim": LATENT, "num_classes": num_classes, "step": 7}
-    draw = begun if name == "stylegan2" else drawn  # whose mapping has large weights
+    draw = drawing_of(name)
     export.save_generator(folder, generator, draw(generator, latents, labels), **common)
     export.save_discriminator(
         folder, discriminator, draw(discriminator, images, labels), heads=(), pairs=False, **common

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import small_networks
-from drawn_weights import begun, drawn
+from drawn_weights import drawing_of
 from jaxgan.export import Network
 from jaxgan.names import FAMILIES
 from jaxgan.networks import dcgan, mlp, stylegan2
@@ -50,11 +50,10 @@ def network(module, latent_dim=LATENT, num_classes=None, *, variables=None, imag
 
 @cache
 def of_family(name, num_classes=None):
-    """Return the small generator of a family with random weights; at the start, some kernels are zeros."""
+    """Return the small generator of a family with random weights, none of which are zeros."""
     own = module(name, num_classes)
     labels = None if num_classes is None else jnp.zeros(1, jnp.int32)
-    draw = begun if name == "stylegan2" else drawn  # whose mapping has large weights
-    variables = draw(own, jnp.zeros((1, LATENT)), labels)
+    variables = drawing_of(name)(own, jnp.zeros((1, LATENT)), labels)
     return network(own, num_classes=num_classes, variables=variables)
 
 

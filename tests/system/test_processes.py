@@ -141,12 +141,8 @@ def test_if_one_is_killed_the_other_ends_and_what_was_saved_is_sound(tmp_path, p
         wait_for_step(processes, tmp_path, 6)
         processes[process].kill()
         assert processes[1 - process].wait(timeout=60) not in (0, None)
-    words = (
-        "another task died",
-        "waits for process 1, which is busy or gone",
-        "Gloo",
-        "bad_cast",
-    )  # or JAX ends it
+    # JAX 0.10 may end the process before Python does, by a C++ error of its own: std::bad_cast.
+    words = "another task died", "waits for process 1, which is busy or gone", "Gloo", "bad_cast"
     assert any(word in said(tmp_path) for word in words), said(tmp_path)
     steps = checkpoint.steps_in(tmp_path / "run/checkpoints")
     assert all(checkpoint.read(tmp_path / f"run/checkpoints/{step}") for step in steps)
