@@ -2,12 +2,14 @@
 
 FAULT="raise 1 6": process 1 raises after step 6; "kill 1 8": it is killed while step 8 is saved. EXTRACTOR: a small
 one, for evaluations. READS, SHARE: say what is read, and what is drawn. OTHER_CODE, OTHER_DATA: as on a host that
-has another version of jaxgan, or of the data.
+has another version of jaxgan, or of the data. SLOW=0.5: sleeps so many seconds after each call of the step.
+CLOCK=-7200: its clock is so many seconds ahead.
 """
 
 import os
 import signal
 import sys
+import time
 
 import jax
 import orbax.checkpoint as ocp
@@ -59,6 +61,19 @@ def with_fault(recorder):
     return Faulty
 
 
+def slow(recorder):
+    class Slow(recorder):
+        def call_ended(self, *arguments):
+            super().call_ended(*arguments)
+            time.sleep(float(os.environ["SLOW"]))
+
+    return Slow
+
+
+def with_clock(now):
+    return lambda: now() + float(os.environ["CLOCK"])
+
+
 def killed_in(save):
     _, process, step = os.environ["FAULT"].split()
 
@@ -94,6 +109,10 @@ if __name__ == "__main__":
         ocp.CheckpointManager.save = killed_in(ocp.CheckpointManager.save)
     elif "FAULT" in os.environ:
         train.Recorder = with_fault(train.Recorder)
+    if "SLOW" in os.environ:
+        train.Recorder = slow(train.Recorder)
+    if "CLOCK" in os.environ:
+        time.time = with_clock(time.time)
     if "READS" in os.environ:
         Stream.take = saying(Stream.take)
     if "SHARE" in os.environ:

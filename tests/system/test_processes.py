@@ -120,6 +120,18 @@ def test_each_process_reads_its_share_of_a_stream(tmp_path):
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("slow", [0, 1])
+def test_a_slow_process_whose_clock_is_two_hours_behind_changes_nothing(tmp_path, slow):
+    late = {"SLOW": "0.5", "CLOCK": "-7200"}
+    if slow == 1:
+        run_two(tmp_path, second=((), late))
+    else:
+        run_two(tmp_path, second=((), {"SLOW": "0", "CLOCK": "0"}), **late)
+    run_alone(tmp_path, "whole", {})
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("process", [pytest.param(0, marks=pytest.mark.long), 1])
 def test_if_one_raises_both_end_and_both_know_why(tmp_path, process):
