@@ -8,7 +8,7 @@ compared with the other set as a whole, and each source with what goes there and
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -81,11 +81,7 @@ def unseen_images(
     """
     if learns_unpaired(subject):
         return _unseen_sets(subject, source, against, split)
-    if "degrade" not in subject.settings:
-        raise UserError(
-            f"{subject.path} does not say how its sources are made: name the folder of the run that trained "
-            "it"
-        )
+    _require_settings(subject)
     config = config_of(subject.settings, data=source)
     height, width, channels = subject.image_shape
     load = partial(data.load_pairs, source, image_size=(height, width), channels=channels)
@@ -100,6 +96,14 @@ def unseen_images(
     if not source.lower().endswith(".npz"):
         raise UserError('`against` of a run of pairs is an .npz with "source" beside "images"')
     return load()
+
+
+def _require_settings(subject: Subject) -> None:
+    if "degrade" not in subject.settings and not learns_unpaired(subject):
+        raise UserError(
+            f"{subject.path} does not say how its sources are made: name the folder of the run that trained "
+            "it"
+        )
 
 
 def _unseen_sets(subject: Subject, source: str, against: str | None, split: str | None) -> data.Dataset:
@@ -200,6 +204,21 @@ def translated(subject: Subject, real: Reals, seed: int, direction: str = FORWAR
     whole = np.concatenate(images)
     fakes = from_images(whole, protocol)
     return Made(whole, np.concatenate(baseline), kind, fakes, np.concatenate(again) if again else None)
+
+
+def sources_by(subject: Subject, seed: int) -> Callable[[Reals, np.ndarray], np.ndarray]:
+    """Return ``(reals, rows) -> sources [n, h, w, C]``, float in [-1, 1], of the real images of a translator.
+
+    Args:
+        subject: a run of the game paired or cycle.
+        seed: seed of what the degradation draws; image i has its own draws.
+
+    Raises:
+        UserError: if it is no run, so that nothing says how its sources are made.
+    """
+    _require_settings(subject)
+    degrade = config_of(subject.settings).game.degradation()
+    return lambda real, rows: np.asarray(_sources(real, degrade, rows, seed))
 
 
 def _sources(real: Reals, degrade: Any, rows: np.ndarray, seed: int) -> jax.Array:

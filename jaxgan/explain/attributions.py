@@ -81,8 +81,8 @@ def explaining(
     """
 
     @jax.jit
-    def explain(variables: Any, image: Any, label: Any, latent: Any, references: Any, key: Any) -> Any:
-        critic = critic_of(judge, variables, label, latent)
+    def explain(variables: Any, image: Any, label: Any, beside: Any, references: Any, key: Any) -> Any:
+        critic = critic_of(judge, variables, label, beside)
         draw_key, order_key, check_key = jax.random.split(key, 3)
         found = METHODS[method](critic, image, references, regions, draw_key, share)
         if not checked:
@@ -94,7 +94,8 @@ def explaining(
         found = []
         for i in range(len(examples.images)):
             key = jax.random.fold_in(seed_key(seed), i)
-            found.append(explain(variables, *examples.rows(i), references[i], key))
+            image, label, beside, _ = examples.rows(i)
+            found.append(explain(variables, image, label, beside, references[i], key))
         return jax.tree.map(lambda *values: np.stack([np.asarray(value) for value in values]), *found)
 
     return explain_all

@@ -19,6 +19,7 @@ from jaxgan.explain.section_inversion import inversion_section
 from jaxgan.explain.section_latents import latents_section
 from jaxgan.explain.section_masks import masks_section, read_masks
 from jaxgan.explain.section_units import units_section
+from jaxgan.explain.sources import open_pairs, sources_for, translates
 from jaxgan.export import (
     folder_of,
     has_discriminator,
@@ -52,6 +53,7 @@ SECTIONS: dict[str, Callable[..., Section]] = {
     MASKS: masks_section,
     "inversion": inversion_section,
 }
+OF_LATENTS = ("latents", "inversion")  # the parts that a translator has not
 MOST = 512  # images to look at
 
 
@@ -128,6 +130,8 @@ def explain(
     require_devices()
     run = converted("run", run, Path)
     subject, notes = _subject(run, data, n=n, seed=seed, data_dir=data_dir)
+    if subject.sources is not None:
+        names, masks = _parts_of_translator(names, what, masks), None
     classes = _classes(subject.reader, class_)
     given = None if masks is None else read_masks(masks, subject.reader.image_shape)
     parse_grid(regions, subject.reader.image_shape)
@@ -136,7 +140,7 @@ def explain(
             f"{run} has no exported discriminator, which `what` {CRITIC} explains: `jaxgan resume {run}` "
             "writes it"
         )
-    if CRITIC in names and reference != GREY and subject.learned is None:
+    if CRITIC in names and reference != GREY and subject.learned is None and subject.sources is None:
         raise UserError(f"`reference` {reference} has nothing to compare with: {' '.join(notes)}")
     folder = _folder(run, out)
     options: dict[str, dict[str, Any]] = {
@@ -189,6 +193,23 @@ def _parts(what: Any) -> list[str]:
     return [name for name in SECTIONS if name in chosen]
 
 
+def _parts_of_translator(names: list[str], what: str | None, masks: Path | None) -> list[str]:
+    """Return the parts that a translator has, all of them where none was named.
+
+    Raises:
+        UserError: if a part is named that looks at latents, or masks of images that are made of latents.
+    """
+    has = [name for name in names if name not in OF_LATENTS]
+    if what is not None and has != names:
+        raise UserError(
+            f"`what` {OF_LATENTS[0]} and {OF_LATENTS[1]} look at latents, and this run makes images of "
+            f"pictures: its parts are {', '.join(name for name in SECTIONS if name not in OF_LATENTS)}"
+        )
+    if masks is not None:
+        raise UserError(f"`masks` {masks} are of images that are made of latents, not of pictures")
+    return has
+
+
 def _subject(
     run: Path, data: str | None, *, n: int, seed: int, data_dir: str | None
 ) -> tuple[Subject, tuple[str, ...]]:
@@ -197,17 +218,21 @@ def _subject(
     judge = read_discriminator(beside) if has_discriminator(beside) else None
     coder = read_encoder(beside) if has_encoder(beside) else None
     reader = reader_of(run, maker, judge, coder)
+    sources = sources_for(reader, seed) if translates(reader) else None
     learned, notes = _images(reader, data, "train", data_dir)
     held_out, _ = _images(reader, data, "test", data_dir)
-    return Subject(run, reader, maker, judge, learned, held_out, n, seed), notes
+    if sources is not None and learned is None and held_out is None:
+        raise UserError(f"{run} makes images of pictures, and has none to make them of: {notes[0]}")
+    return Subject(run, reader, maker, judge, learned, held_out, n, seed, sources), notes
 
 
 def _images(
     reader: Reader, data: str | None, split: str, data_dir: str | None
 ) -> tuple[Reals | None, tuple[str, ...]]:
     """Return images of a split and notes on them; None where there are none, with a note that says why."""
+    opened = open_pairs if translates(reader) else open_data
     try:
-        reals = open_data(reader, data, split=split, data_dir=data_dir)
+        reals = opened(reader, data, split=split, data_dir=data_dir)
     except UserError as error:
         if data is not None and split == "train":
             raise

@@ -1,18 +1,22 @@
-"""The images that an explanation of the discriminator is about, and the real images that it compares with."""
+"""The images that an explanation of the discriminator is about, and the real images that it compares with.
+
+A translator's images are made of the sources of real images. So each has a partner, the image that it should
+be, and is compared with this one where others are compared with the nearest real image.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
 from jaxgan.evaluate.fakes import random_rows
-from jaxgan.explain.pages import eight_bits
+from jaxgan.explain.pages import eight_bits, floats
 from jaxgan.explain.section import Subject
 from jaxgan.explain.space import drawn
-from jaxgan.export import Network, judges_pairs, prior_of
-from jaxgan.images import to_float
+from jaxgan.export import Network, judges_pairs, judges_sources, prior_of
+from jaxgan.games.paired import enlarged
 from jaxgan.representation.reader import labels_for
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
@@ -30,24 +34,50 @@ class Examples(NamedTuple):
     Attributes:
         images: float32 ``[N, H, W, C]``, in [-1, 1] where the generator is bounded.
         labels: int32 ``[N]``, the class that each image is judged as, or None.
-        latents: ``[N, Z]``, the latent that each image is judged with, or None.
+        beside: ``[N, ...]``, the latent or the source at the image's size that each image is judged with, or
+            None.
+        partners: float32 ``[N, H, W, C]``, of a translator's images those that they should be, and the other
+            way round; None where images have no partners.
     """
 
     images: Float[np.ndarray, "n h w c"]
     labels: Int[np.ndarray, " n"] | None = None
-    latents: Float[np.ndarray, "n latent"] | None = None
+    beside: Float[np.ndarray, "n ..."] | None = None
+    partners: Float[np.ndarray, "n h w c"] | None = None
 
     def rows(self, chosen: Any) -> "Examples":
         """Return some of the rows."""
-        labels, latents = (None if each is None else each[chosen] for each in self[1:])
-        return Examples(self.images[chosen], labels, latents)
+        others = (None if each is None else each[chosen] for each in self[1:])
+        return Examples(self.images[chosen], *others)
 
 
 def together(several: Sequence[Examples]) -> Examples:
     """Return the rows of several examples, one after the other."""
-    images, labels, latents = zip(*several, strict=True)
-    labels, latents = (None if each[0] is None else np.concatenate(each) for each in (labels, latents))
-    return Examples(np.concatenate(images), labels, latents)
+    images, *others = zip(*several, strict=True)
+    joined = (None if each[0] is None else np.concatenate(each) for each in others)
+    return Examples(np.concatenate(images), *joined)
+
+
+def examples_of(
+    subject: Subject, judge: Network, classes: Sequence[int] | None
+) -> tuple[Examples, Examples | None]:
+    """Return fakes and reals with what the discriminator judges them with; see `fakes_of` and `reals_of`.
+
+    A translator's fakes are made of sources that it was not trained on, where there are such.
+
+    Raises:
+        UserError: if the generator makes numbers that are not finite.
+    """
+    if subject.sources is None:
+        return fakes_of(subject, judge, classes), reals_of(subject, judge)
+    reals, sources = subject.seen_sources(max(POOL, subject.n))
+    images = _finite(subject, subject.reader.generate(sources))
+    judged_with = np.asarray(enlarged(jnp.asarray(sources), images.shape[1:3]))
+    beside = judged_with if judges_sources(judge) else None
+    if reals.unpaired is not None:
+        return Examples(images), reals_of(subject, judge)
+    real = floats(reals.images[random_rows(len(reals.images), len(images))])
+    return Examples(images, None, beside, real), Examples(real, None, beside, images)
 
 
 def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) -> Examples:
@@ -64,10 +94,14 @@ def fakes_of(subject: Subject, judge: Network, classes: Sequence[int] | None) ->
     count = max(POOL, subject.n)
     latents = np.asarray(drawn(prior_of(subject.generator.description), seed_key(subject.seed), count))
     labels = None if subject.reader.num_classes is None else _classes(subject, classes, count)
-    images = np.asarray(subject.reader.generate(latents, labels), np.float32)
+    images = _finite(subject, subject.reader.generate(latents, labels))
+    return Examples(images, labels, latents if judges_pairs(judge) else None)
+
+
+def _finite(subject: Subject, images: Any) -> Float[np.ndarray, "n h w c"]:
     if not np.isfinite(images).all():
         raise UserError(f"the generator of {subject.path} makes NaN or infinity: its training diverged")
-    return Examples(images, labels, latents if judges_pairs(judge) else None)
+    return np.asarray(images, np.float32)
 
 
 def _classes(subject: Subject, classes: Sequence[int] | None, count: int) -> Int[np.ndarray, " n"]:
@@ -94,7 +128,7 @@ def reals_of(subject: Subject, judge: Network) -> Examples | None:
     labels = None if labels is None else labels[rows]
     if judges_pairs(judge) and subject.reader.encode is not None:
         latents = subject.reader.encode(images, labels)
-    return Examples(_floats(images), labels, latents)
+    return Examples(floats(images), labels, latents)
 
 
 def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np.ndarray, "n r h w c"]:
@@ -103,8 +137,8 @@ def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np
     Args:
         subject: the run.
         shown: the images that are explained.
-        reference: one of `REFERENCES`: the nearest training image, several training images, or gray. Those of
-            an image with a label are of its class.
+        reference: one of `REFERENCES`: the nearest training image, or the partner where images have partners;
+            several training images; or gray. Those of an image with a label are of its class.
 
     Raises:
         UserError: if there are no real images to compare with.
@@ -112,6 +146,8 @@ def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np
     count, learned = len(shown.images), subject.learned
     if reference == GREY:
         return np.zeros((count, 1, *shown.images.shape[1:]), np.float32)
+    if reference == NEAREST and shown.partners is not None:
+        return shown.partners[:, None]
     if learned is None:
         raise UserError(
             f"`reference` {reference} compares with the images that {subject.path} was trained on, and they "
@@ -126,7 +162,7 @@ def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np
                 f"`reference` nearest: there is no other real image{which} to compare with: take "
                 "`reference` grey"
             )
-        return _floats(learned.images[rows])[:, None]
+        return floats(learned.images[rows])[:, None]
     order = np.random.default_rng(subject.seed).permutation(len(learned.images))
     chosen = []
     for i in range(count):
@@ -135,7 +171,7 @@ def references_of(subject: Subject, shown: Examples, reference: str) -> Float[np
         if not len(fits):
             raise UserError(f"`reference` reals: there is no real image of class {label}: take grey")
         chosen.append(np.resize(fits[:SEVERAL], SEVERAL))
-    return _floats(learned.images[np.stack(chosen)].reshape(-1, *shown.images.shape[1:])).reshape(
+    return floats(learned.images[np.stack(chosen)].reshape(-1, *shown.images.shape[1:])).reshape(
         count, SEVERAL, *shown.images.shape[1:]
     )
 
@@ -168,7 +204,3 @@ def nearest(
         rows = np.where(found < best, first + closest, rows)
         best = np.minimum(found, best)
     return rows
-
-
-def _floats(images: UInt8[np.ndarray, "n h w c"]) -> Float[np.ndarray, "n h w c"]:
-    return np.asarray(to_float(jnp.asarray(images)))

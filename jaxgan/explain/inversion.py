@@ -23,10 +23,11 @@ import optax
 from jax.tree_util import Partial
 from jaxtyping import Float
 
+from jaxgan.explain.pages import floats
 from jaxgan.explain.space import batches, rows_of, rows_that_fit
-from jaxgan.images import to_float
 
 LEARNING_RATE = 0.1
+BETA2 = 0.9  # the gradient shrinks by orders of magnitude on the way: 0.999 remembers it for too long
 ROWS = 256  # latents that go downhill at a time
 _TRIES = 8  # latents that are drawn for each restart, of which the nearest begin
 
@@ -93,7 +94,7 @@ def invert(
     found = []
     size = max(1, rows_that_fit(images.shape[1:], ROWS) // restarts)
     for part, (rows, new) in enumerate(batches(len(images), size)):
-        targets, given = to_float(jnp.asarray(images[rows])), rows_of(labels, rows)
+        targets, given = jnp.asarray(floats(images[rows])), rows_of(labels, rows)
         start = _beginnings(draw, jax.random.fold_in(key, part), given, restarts, (len(rows), latent_dim))
         repeated = jnp.concatenate([targets] * restarts)
         classes = None if given is None else jnp.concatenate([given] * restarts)
@@ -132,7 +133,7 @@ def _nearest(start: jax.Array, distances: jax.Array, restarts: int) -> jax.Array
 
 
 def _optimizer(steps: int) -> optax.GradientTransformation:
-    return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps))
+    return optax.adam(optax.cosine_decay_schedule(LEARNING_RATE, steps), b2=BETA2)
 
 
 @lru_cache(maxsize=8)  # so that several calls compile once

@@ -2,19 +2,28 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
-from jaxgan.images import to_uint8
 from jaxgan.sampling import grid
 
 
 def eight_bits(images: Any) -> UInt8[np.ndarray, "n height width channel"]:
-    """Return images as uint8; floats are clipped to [-1, 1], as some generators go beyond."""
+    """Return images as uint8; floats are clipped to [-1, 1], as some generators go beyond.
+
+    It is `jaxgan.images.to_uint8` on the host, where no program has to be compiled.
+    """
     images = np.asarray(images)
-    return images if images.dtype == np.uint8 else np.asarray(to_uint8(jnp.asarray(images)))
+    return (
+        images if images.dtype == np.uint8 else (127.5 * (images + 1)).round().clip(0, 255).astype(np.uint8)
+    )
+
+
+def floats(images: Any) -> Float[np.ndarray, "n height width channel"]:
+    """Return images in [-1, 1], as `jaxgan.images.to_float` does, without a compiled program."""
+    images = np.asarray(images)
+    return images.astype(np.float32) / 127.5 - 1 if images.dtype == np.uint8 else images
 
 
 def page(images: Any, *, columns: int) -> np.ndarray:

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.evaluate.fakes import random_rows
 from jaxgan.evaluate.reals import Reals
 from jaxgan.explain.inside import Activations, listening
-from jaxgan.explain.space import Space, spaces_of
+from jaxgan.explain.space import Space, space_of_sources, spaces_of
 from jaxgan.export import Network
 from jaxgan.representation.reader import Reader
+
+SOURCES = 512  # sources of a translator that its units are looked at with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Subject:
         held_out: images of the same kind that it was not trained on, or None.
         n: number of images to look at.
         seed: the seed of all draws.
+        sources: ``(reals, rows) -> sources [n, h, w, C]``, float in [-1, 1], what a translator makes images
+            of; None for a generator, which makes them of latents.
     """
 
     path: Path
@@ -38,6 +43,7 @@ class Subject:
     held_out: Reals | None
     n: int
     seed: int
+    sources: Callable[[Reals, np.ndarray], np.ndarray] | None = None
 
     @cached_property
     def spaces(self) -> list[Space]:
@@ -46,7 +52,20 @@ class Subject:
         Raises:
             UserError: if the generator makes images that are not finite.
         """
-        return spaces_of(self.generator)
+        if self.sources is None:
+            return spaces_of(self.generator)
+        return [space_of_sources(self.generator, self.seen_sources(SOURCES)[1])]
+
+    def seen_sources(self, most: int) -> tuple[Reals, np.ndarray]:
+        """Return images of a translator, held-out ones where there are such, and at most so many sources.
+
+        The sources are those of the first images of `random_rows`, or any where there are no pairs.
+        """
+        reals = self.learned if self.held_out is None else self.held_out
+        assert self.sources is not None
+        assert reals is not None
+        count = len(reals.images if reals.unpaired is None else reals.unpaired)
+        return reals, self.sources(reals, random_rows(count, most))
 
     @cached_property
     def listen(self) -> Callable[..., Activations]:

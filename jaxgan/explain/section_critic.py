@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan.explain.attributions import METHODS, Explained, explaining
 from jaxgan.explain.critic import logits_of
-from jaxgan.explain.examples import REFERENCES, Examples, fakes_of, reals_of, references_of, together
+from jaxgan.explain.examples import REFERENCES, Examples, examples_of, references_of, together
 from jaxgan.explain.faithful import randomised
 from jaxgan.explain.pages import eight_bits
 from jaxgan.explain.pictures import heat, strips
@@ -43,7 +43,8 @@ def critic_section(
         method: "shapley", "lime", "integrated" or "expected".
         regions: the grid, such as "7x7" or (7, 7); None for 7x7, or every pixel where there are 8.
         reference: what stands where a region is left out. "nearest" is the nearest training image, of the
-            same class where the run is conditional, "reals" are several of these, "grey" is a gray image.
+            same class where the run is conditional; of a translator's image it is the image that it should
+            be. "reals" are several training images, "grey" is a gray image.
         classes: the classes of the fakes of a conditional run; None for those of the real images.
 
     Returns:
@@ -58,8 +59,9 @@ def critic_section(
         raise UserError(f"{subject.path} has no exported discriminator, so there is no verdict to explain")
     rows, columns = parse_grid(regions, judge.image_shape)
     places, logits = grid(judge.image_shape, rows, columns), logits_of(judge)
-    fakes, reals = fakes_of(subject, judge, classes), reals_of(subject, judge)
-    fake_logits, real_logits = logits(*fakes), np.zeros(0) if reals is None else logits(*reals)
+    fakes, reals = examples_of(subject, judge, classes)
+    fake_logits = logits(*fakes[:3])
+    real_logits = np.zeros(0) if reals is None else logits(*reals[:3])
     if not np.isfinite([*fake_logits, *real_logits]).all():
         raise UserError(f"the discriminator of {subject.path} says NaN or infinity: its training diverged")
     both = {"fakes": fakes} | ({} if reals is None else {"reals": reals})
@@ -67,7 +69,8 @@ def critic_section(
     shown = fakes.rows(chosen)
     averaged = {name: each.rows(slice(ATTENTION)) for name, each in both.items()}
     compared = references_of(subject, together([shown, *averaged.values()]), reference)
-    references, *others = np.split(compared, np.cumsum([len(shown.images), ATTENTION])[: len(averaged)])
+    lengths = [len(some.images) for some in (shown, *averaged.values())]
+    references, *others = np.split(compared, np.cumsum(lengths)[:-1])
     explain = explaining(judge, places, method)
     found = explain(judge.variables, shown, references, seed)
     unlearned = explain(
@@ -143,7 +146,7 @@ def residuals(found: Explained) -> np.ndarray:
 
 def _of_image(found: Explained, shown: Examples, logits: np.ndarray, row: int, i: int) -> dict[str, Any]:
     return {
-        "fake": row,  # jaxgan sample --seed draws it at this place
+        "fake": row,  # jaxgan sample --seed draws it at this place; of a translator, the source's place
         "label": None if shown.labels is None else int(shown.labels[i]),
         "logit": float(logits[row]),
         "logit_of_reference": float(found.attribution.base[i]),

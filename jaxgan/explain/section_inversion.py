@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.evaluate.reals import Reals
 from jaxgan.explain.inversion import Inversion, invert
 from jaxgan.explain.memory import MOST, memory_of
-from jaxgan.explain.pages import page, paired
+from jaxgan.explain.pages import floats, page, paired
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.space import Space, in_batches, labels_of
 from jaxgan.export import Network
-from jaxgan.images import to_float
 from jaxgan.system.random import seed_key
 
 IMAGES = 16  # of each kind that are inverted, or more if more are to be looked at
@@ -67,7 +65,7 @@ def inversion_section(subject: Subject) -> Section:
 
 def _all_inverted(space: Space, kinds: dict[str, tuple[Any, Any]], seed: int) -> dict[str, Inversion]:
     """Return the inversions of several kinds of images, which go downhill together."""
-    images = np.concatenate([np.asarray(to_float(jnp.asarray(images))) for images, _ in kinds.values()])
+    images = np.concatenate([floats(images) for images, _ in kinds.values()])
     given = [labels for _, labels in kinds.values()]
     labels = None if given[0] is None else np.concatenate(given)
     found = inverted(space, images, labels, seed=seed, **BRIEF)

@@ -74,7 +74,11 @@ def masks_section(subject: Subject, *, masks: ByName | None = None) -> Section:
         heard = subject.listen(generator.variables, latents, labels)
     except UserError as error:
         return Section({}, {}, [], (f"units cannot be compared with masks: {error}",))
-    maps = {path: np.asarray(found) for path, found in heard if found.ndim == 4 and found.shape[1] > 1}
+    maps = {
+        path: np.asarray(found)
+        for path, found in heard
+        if found.ndim == 4 and found.shape[1] > 1 and not np.array_equal(found, latents)
+    }
     if not maps:
         return Section({}, {}, [], ("no layer of the generator has maps that masks could be compared with",))
     fakes = in_batches(plain.generate, latents, labels)

@@ -9,13 +9,16 @@ import numpy as np
 
 from jaxgan.evaluate.fakes import random_rows
 from jaxgan.evaluate.reals import Reals
+from jaxgan.explain.critic import logits_of
 from jaxgan.explain.information import unit_information
 from jaxgan.explain.inside import calls, readable
 from jaxgan.explain.pages import page
 from jaxgan.explain.section import Section, Subject
 from jaxgan.explain.space import Space, in_batches, labels_of, rows_of
 from jaxgan.explain.units import Effects, Layer, effects, hidden_layers, removing, saturated, statistics
+from jaxgan.export import judges_sources
 from jaxgan.games.heads import heads_of
+from jaxgan.games.paired import enlarged
 from jaxgan.representation.activations import pixels
 from jaxgan.system.errors import UserError
 from jaxgan.system.random import seed_key
@@ -146,13 +149,18 @@ def _nearest(reals: Reals) -> Callable[[np.ndarray], np.ndarray]:
     return classify
 
 
-def _judge(subject: Subject, fakes: np.ndarray, labels: Any) -> Callable[[Any, Any], np.ndarray] | None:
-    """Return the discriminator as a function of images and labels; None where there is none to ask."""
+def _judge(subject: Subject, fakes: np.ndarray, labels: Any) -> Callable[..., np.ndarray] | None:
+    """Return the discriminator as a function of images, labels and latents; None where it cannot be asked."""
+    discriminator = subject.discriminator
+    if discriminator is not None and judges_sources(discriminator):
+        logits = logits_of(discriminator)
+        size = discriminator.image_shape[:2]
+        return lambda images, labels, sources: logits(images, labels, enlarged(sources, size))
     try:
         subject.reader.discriminate(fakes[:1], None if labels is None else labels[:1])
     except UserError:  # none was exported, or a judge of pairs has no encoder
         return None
-    return lambda images, labels: subject.reader.discriminate(np.asarray(images), labels)
+    return lambda images, labels, latents: subject.reader.discriminate(np.asarray(images), labels)
 
 
 def _count(subject: Subject, space: Space) -> int:

@@ -41,7 +41,7 @@ class Space(NamedTuple):
     """Latents that can be moved, and the images that they make.
 
     Attributes:
-        name: "z", or "w" for the intermediate latents of a StyleGAN2.
+        name: "z", or "w" for the intermediate latents of a StyleGAN2; "source" for a translator's sources.
         size: length of a latent vector.
         scale: length of a step of size 1 along each coordinate, ``[size]``; 0 where latents are kept.
         generate: ``(latents [B, size], labels [B] or None) -> images [B, H, W, C]``, compiled, which can be
@@ -73,6 +73,28 @@ def spaces_of(generator: Network) -> list[Space]:
     if not np.isfinite(fakes).all():
         raise UserError("the images of this generator are not finite numbers: there is nothing to look at")
     return [_w(generator, plain), plain] if has_w(generator.module) else [plain]
+
+
+def space_of_sources(generator: Network, sources: Float[np.ndarray, "n h w c"]) -> Space:
+    """Return some sources of a translator in the place of latents; they cannot be moved.
+
+    Raises:
+        UserError: if the translator makes images that are not finite.
+    """
+    module = generator.module
+
+    def make(variables: Any, sources: Any, labels: Any = None) -> jax.Array:
+        return jnp.asarray(module.apply(variables, sources, labels, train=False))
+
+    def draw(key: jax.Array, labels: Any, n: int) -> jax.Array:
+        del key, labels
+        return jnp.asarray(np.resize(sources, (n, *sources.shape[1:])))
+
+    generate = Partial(jax.jit(make), generator.variables)
+    few = rows_that_fit(generator.image_shape, BATCH_SIZE)
+    if not np.isfinite(in_batches(generate, sources[:few])).all():
+        raise UserError("the images of this translator are not finite numbers: there is nothing to look at")
+    return Space("source", 0, np.zeros(0, np.float32), generate, draw, None)
 
 
 def space_of(generator: Network) -> Space:
@@ -109,7 +131,7 @@ def rows_that_fit(image_shape: tuple[int, ...], most: int) -> int:
 
 def rows_of(array: Any, rows: Any) -> jax.Array | None:
     """Return rows of an array; None stays None."""
-    return None if array is None else jnp.asarray(array)[rows]
+    return None if array is None else jnp.asarray(np.asarray(array)[rows])  # jnp would compile each indexing
 
 
 def in_batches(generate: Callable[..., Any], latents: Any, labels: Any = None) -> np.ndarray:

@@ -114,7 +114,7 @@ def hidden_layers(
     Args:
         module: a generator.
         variables: the generator's variables.
-        latents: ``[N, Z]``, at least 2.
+        latents: ``[N, Z]``, at least 2; a translator's sources ``[N, h, w, C]`` in their place.
         labels: ``[N]`` or None.
         listen: the module's `jaxgan.explain.inside.listening`, where it is compiled already.
     """
@@ -122,14 +122,15 @@ def hidden_layers(
     for rows, new in batches(len(latents)):
         found = listen(variables, rows_of(latents, rows), rows_of(labels, rows))
         parts.append([_thinned(np.asarray(features)[:new]) for _, features in found])
-    given = {np.ascontiguousarray(column).tobytes() for column in np.asarray(latents).T}
+    latents = np.asarray(latents)
+    given = {np.ascontiguousarray(column).tobytes() for column in latents.T}
     layers: list[Layer] = []
     for (path, _), *same in zip(found, *parts, strict=True):
         features = np.concatenate(same)
         twin = next((i for i, each in enumerate(layers) if np.array_equal(each.features, features)), None)
         if twin is not None:
             layers[twin] = Layer((*layers[twin].paths, path), features)
-        elif _is_hidden(features, given, labels):
+        elif _is_hidden(features, given, labels) and not np.array_equal(features, _thinned(latents)):
             layers.append(Layer((path,), features))
     return layers
 
@@ -177,7 +178,8 @@ def effects(
         latents: ``[N, Z]``.
         labels: ``[N]`` or None.
         units: numbers of the units to remove, each by itself; None for all.
-        judge: ``(images, labels) -> logits [B]``; None for no logits.
+        judge: ``(images, labels, latents) -> logits [B]``, of images and what they were made of; None for no
+            logits.
         classify: ``images -> classes [B]``, integers; None for no classes.
 
     Returns:
@@ -200,12 +202,12 @@ def effects(
     base, columns = None, []
     for rows, new in batches(len(pairs), count * max(1, rows_that_fit(shape, ROWS) // count)):
         unit, place = pairs[rows].T
-        given = rows_of(labels, place)
-        images = remove(rows_of(latents, place), given, unit)
+        given, made_of = rows_of(labels, place), rows_of(latents, place)
+        images = remove(made_of, given, unit)
         base = images[:count] if base is None else base
         found = [np.sqrt(np.asarray(_distance(images, base, place)))]
         if judge is not None:
-            found.append(np.asarray(judge(images, None if given is None else np.asarray(given))))
+            found.append(np.asarray(judge(images, None if given is None else np.asarray(given), made_of)))
         if classify is not None:
             found.append(np.asarray(classify(np.asarray(images))))
         columns.append([column[:new] for column in found])

@@ -127,6 +127,7 @@ def train_encoder(
     require_devices()
     path: Path = converted("run", run, Path)
     maker, folder = export.read_generator(path, generator), export.folder_of(path)
+    export.refuse_translator(maker.description)
     if export.has_encoder(folder) and not export.is_trained_afterwards(folder):
         raise UserError(f"{run} has an encoder already, which its game has trained")
     needed = kappa > 0 or export.has_discriminator(folder)

@@ -105,6 +105,7 @@ def open_reader(
     """
     path: Path = converted("run", run, Path)
     maker, beside = export.read_generator(path, generator), export.folder_of(path)
+    export.refuse_translator(maker.description)
     judge = export.read_discriminator(beside, discriminator) if export.has_discriminator(beside) else None
     coder = export.read_encoder(beside, encoder) if export.has_encoder(beside) else None
     return reader_of(path, maker, judge, coder)
@@ -112,6 +113,9 @@ def open_reader(
 
 def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network | None) -> Reader:
     """Return the reader of networks that were read.
+
+    The reader of a translator has ``generate(sources)``; what a discriminator that judges sources says cannot
+    be asked by a reader.
 
     Args:
         path: where the run is.
@@ -128,6 +132,8 @@ def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network 
         if network is not None:
             _check_same(path, maker, network)
     encode = None if coder is None else _encode(path, maker, coder)
+    translates = export.source_shape_of(maker.description) is not None
+    draw = export.translating(maker) if translates else export.generating(maker)
     return Reader(
         path,
         maker.description,
@@ -137,7 +143,7 @@ def reader_of(path: Path, maker: Network, judge: Network | None, coder: Network 
         _reads(judge),
         _features(path, judge),
         _discriminate(path, judge, encode),
-        _generate(export.generating(maker)),
+        _generate(draw),
         None if coder is None else _encode_features(coder),
     )
 
@@ -309,7 +315,7 @@ def last_hidden(encode: Callable[[], Any]) -> jax.Array | None:
 
 def _generate(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     def generate(latents, labels=None):
-        return in_batches(function, latents, labels)
+        return in_batches(function, latents, *(() if labels is None else (labels,)))
 
     return generate
 

@@ -82,7 +82,7 @@ def test_fakes_have_the_classes_of_the_reals_or_those_that_are_named():
     fakes = fakes_of(of_run, of_run.discriminator, None)
     assert set(fakes.labels.tolist()) == {0, 1, 2}
     np.testing.assert_allclose(fakes.images[:, 0, 0, 0], fakes.labels / 10, atol=1e-6)
-    assert fakes.latents is None
+    assert fakes.beside is None
     fakes = fakes_of(of_run, of_run.discriminator, (2, 0))
     assert fakes.labels[:4].tolist() == [2, 0, 2, 0]
     assert len(fakes_of(subject(n=600), of_run.discriminator, None).images) == 600
@@ -93,9 +93,9 @@ def test_a_judge_of_pairs_sees_fakes_with_their_latents_and_reals_with_the_encod
     pairs = DESCRIPTION | {"takes": ["image", "latents"]}
     of_run = subject(learned=reals(IMAGES), description=pairs, encode=encode)
     fakes = fakes_of(of_run, of_run.discriminator, None)
-    np.testing.assert_allclose(fakes.images[:, 0, 0, 0], fakes.latents[:, 0], atol=1e-6)
+    np.testing.assert_allclose(fakes.images[:, 0, 0, 0], fakes.beside[:, 0], atol=1e-6)
     shown = reals_of(of_run, of_run.discriminator)
-    np.testing.assert_allclose(shown.latents, shown.images.reshape(60, -1)[:, :2], atol=1e-6)
+    np.testing.assert_allclose(shown.beside, shown.images.reshape(60, -1)[:, :2], atol=1e-6)
     assert reals_of(subject(learned=reals(IMAGES), description=pairs), of_run.discriminator) is None
 
 

@@ -52,8 +52,9 @@ def test_effects_on_logit_and_class_are_those_of_the_images_without_the_unit(lin
     given = np.asarray(LATENTS) @ kernels["first"]
     whole = given @ (kernels["second"] + kernels["third"])
 
-    def judge(images, labels):
+    def judge(images, labels, latents):
         assert labels is None
+        np.testing.assert_array_equal(latents[: len(LATENTS)], LATENTS)
         return np.asarray(images).reshape(len(images), -1) @ np.arange(6)
 
     def classify(images):
