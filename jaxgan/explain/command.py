@@ -131,7 +131,7 @@ def explain(
     run = converted("run", run, Path)
     subject, notes = _subject(run, data, n=n, seed=seed, data_dir=data_dir)
     if subject.sources is not None:
-        names, masks = _parts_of_translator(names, what, masks), None
+        names = _parts_of_translator(names, what, masks)
     classes = _classes(subject.reader, class_)
     given = None if masks is None else read_masks(masks, subject.reader.image_shape)
     parse_grid(regions, subject.reader.image_shape)

@@ -72,8 +72,9 @@ def examples_of(
         return fakes_of(subject, judge, classes), reals_of(subject, judge)
     reals, sources = subject.seen_sources(max(POOL, subject.n))
     images = _finite(subject, subject.reader.generate(sources))
-    judged_with = np.asarray(enlarged(jnp.asarray(sources), images.shape[1:3]))
-    beside = judged_with if judges_sources(judge) else None
+    beside = None
+    if judges_sources(judge):
+        beside = np.asarray(enlarged(jnp.asarray(sources), images.shape[1:3]))
     if reals.unpaired is not None:
         return Examples(images), reals_of(subject, judge)
     real = floats(reals.images[random_rows(len(reals.images), len(images))])
