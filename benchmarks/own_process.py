@@ -4,6 +4,8 @@ What a compiler does in C++ can be ended in no other way.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
@@ -32,4 +34,12 @@ def in_time(seconds: float, work: Callable[..., dict[str, Any]], *arguments: Any
 
 
 def _send(connection: Connection, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     connection.send(work(*arguments))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asked is killed: nobody waits for the result then."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)

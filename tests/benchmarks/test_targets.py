@@ -5,7 +5,10 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +138,38 @@ def test_a_program_that_takes_too_long_is_a_reason(benchmarks):
     in_time = benchmarks("own_process").in_time
     assert in_time(0.01, time.sleep, 60) == {"reason": "not within 0.000166667 minutes", "seconds": 0.01}
     assert in_time(600, os._exit, 9) == {"reason": "its process ended with code 9"}
+
+
+def test_a_killed_program_leaves_no_compiler_behind(benchmarks, tmp_path):
+    folder = Path(benchmarks("own_process").__file__).parent
+    (tmp_path / "sleeper.py").write_text(
+        "import os, pathlib, time\n"
+        "def work(file):\n"
+        "    pathlib.Path(file).write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+    )
+    file = tmp_path / "number"
+    ask = f"import own_process, sleeper\nown_process.in_time(600, sleeper.work, {str(file)!r})"
+    kept = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{tmp_path}"}
+    with subprocess.Popen([sys.executable, "-c", ask], env=kept) as program:
+        wait_for(lambda: file.is_file() and file.read_text())
+        program.kill()
+    number = int(file.read_text())
+    wait_for(lambda: not Path(f"/proc/{number}").exists() or "Z" in state_of(number))
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def state_of(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
 
 
 def test_programs_that_a_file_has_are_not_compiled_again(benchmarks, monkeypatch, tmp_path):

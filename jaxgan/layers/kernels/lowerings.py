@@ -10,11 +10,16 @@ References:
     https://arxiv.org/abs/1609.07009 (a transposed convolution by phases)
 """
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding, PartitionSpec
+
+Convolve = Callable[..., jax.Array]  # (first, kernel, (window, members)) -> result, members side by side
 
 
 class Window(NamedTuple):
@@ -100,19 +105,22 @@ def conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> 
     return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)
 
 
-def lax_conv(images: jax.Array, kernels: jax.Array, window: Window) -> jax.Array:
+def lax_conv(
+    images: jax.Array, kernels: jax.Array, window: Window, *, grouped: Convolve | None = None
+) -> jax.Array:
     """`primitives.conv` of all members, as one grouped convolution of `jax.lax`."""
-    members = images.shape[0]
-    images, kernels = (jnp.moveaxis(x, 0, 3).reshape(*x.shape[1:4], -1) for x in (images, kernels))
-    features = _lax_conv(images, kernels, window.strides, window.padding, feature_group_count=members)
-    return jnp.moveaxis(features.reshape(*features.shape[:3], members, -1), 3, 0)
+    of = window, len(images)
+    features = (grouped or _grouped_conv)(_members_last(images), _members_last(kernels), of)
+    return _members_first(features, len(images))
 
 
-def lax_conv_input_grad(features: jax.Array, kernels: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_input_grad` of all members, as JAX differentiates `lax_conv`."""
-    shape = *features.shape[:2], *window.image, kernels.shape[3]
-    images = jax.ShapeDtypeStruct(shape, features.dtype)
-    return jax.linear_transpose(partial(lax_conv, kernels=kernels, window=window), images)(features)[0]
+def lax_conv_input_grad(
+    features: jax.Array, kernels: jax.Array, window: Window, *, grouped: Convolve | None = None
+) -> jax.Array:
+    """`primitives.conv_input_grad` of all members, as JAX differentiates the grouped convolution."""
+    of = window, len(features)
+    images = (grouped or _grouped_conv_input_grad)(_members_last(features), _members_last(kernels), of)
+    return _members_first(images, len(features))
 
 
 def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
@@ -120,6 +128,53 @@ def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window)
     shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
     kernels = jax.ShapeDtypeStruct(shape, images.dtype)
     return jax.linear_transpose(partial(lax_conv, images, window=window), kernels)(features)[0]
+
+
+def _members_last(array: jax.Array) -> jax.Array:
+    return jnp.moveaxis(array, 0, 3).reshape(*array.shape[1:4], -1)
+
+
+def _members_first(array: jax.Array, members: int) -> jax.Array:
+    return jnp.moveaxis(array.reshape(*array.shape[:3], members, -1), 3, 0)
+
+
+def _grouped_conv(images: jax.Array, kernel: jax.Array, of: tuple[Window, int]) -> jax.Array:
+    window, members = of
+    return _lax_conv(images, kernel, window.strides, window.padding, feature_group_count=members)
+
+
+def _grouped_conv_input_grad(features: jax.Array, kernel: jax.Array, of: tuple[Window, int]) -> jax.Array:
+    window, members = of
+    shape = len(features), *window.image, kernel.shape[2] * members
+    images = jax.ShapeDtypeStruct(shape, features.dtype)
+    return jax.linear_transpose(lambda images: _grouped_conv(images, kernel, of), images)(features)[0]
+
+
+def _sharing_a_batch(convolve: Convolve, rule: str) -> Convolve:
+    """Return a grouped convolution that several devices compute, each for its own images of a batch.
+
+    By itself XLA's partitioner gathers the whole batch on each device, and computes all of it there:
+    https://github.com/openxla/xla/issues/47945. One device is given the convolution as it is.
+
+    Args:
+        convolve: ``(first [B, ...], kernel, of) -> result [B, ...]``.
+        rule: the axes of the three arrays, as `custom_partitioning` spells them, B first.
+    """
+
+    def cut(of: Any, mesh: Any, arguments: Sequence[Any], result: Any) -> tuple[Any, ...]:
+        own = NamedSharding(mesh, PartitionSpec(*arguments[0].sharding.spec[:1]))
+        return mesh, partial(convolve, of=of), own, (own, NamedSharding(mesh, PartitionSpec()))
+
+    names = dict.fromkeys(rule.replace("->", " ").replace(",", " ").split())
+    shared = custom_partitioning(convolve, static_argnums=(2,))
+    shared.def_partition(partition=cut, sharding_rule=rule, need_replication_factors=tuple(names)[1:])
+    return shared
+
+
+shared_conv = partial(lax_conv, grouped=_sharing_a_batch(_grouped_conv, "b h w c, t u k f -> b i j f"))
+shared_conv_input_grad = partial(
+    lax_conv_input_grad, grouped=_sharing_a_batch(_grouped_conv_input_grad, "b i j f, t u k f -> b h w c")
+)
 
 
 def product(first: jax.Array, second: jax.Array, axes: tuple[int, int]) -> jax.Array:

@@ -32,6 +32,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from jax._src.dispatch import prim_requires_devices_during_lowering  # it has no public name
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -133,33 +134,64 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
     return next(x.shape[axis] for x, axis in zip(arguments, axes, strict=True) if axis is not None)
 
 
-_conv_p = _primitive(
-    "conv",
-    lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-    lowerings.lax_conv,
-    lowerings.conv,
-    winograd.conv,
-    axes=(1, 0),
-    second_is_kernel=True,
+def _family(general: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primitive, Primitive]:
+    """Return the three primitives; each differentiates to others of the family.
+
+    Args:
+        general: the lowerings of the three for all platforms but CPU.
+    """
+    conv_p = _primitive(
+        "conv",
+        lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
+        general[0],
+        lowerings.conv,
+        winograd.conv,
+        axes=(1, 0),
+        second_is_kernel=True,
+    )
+    input_p = _primitive(
+        "conv_input_grad",
+        lambda features, kernel, window: (features[0], *window.image, kernel[2]),
+        general[1],
+        lowerings.conv_input_grad,
+        winograd.conv_input_grad,
+        axes=(1, 1),
+        second_is_kernel=True,
+    )
+    kernel_p = _primitive(
+        "conv_kernel_grad",
+        lambda images, features, window: (*window.taps, images[3], features[3]),
+        general[2],
+        lowerings.conv_kernel_grad,
+        winograd.conv_kernel_grad,
+        axes=(0, 0),
+        second_is_kernel=False,
+    )
+    # Each rule maps a cotangent and the other argument to the gradient with respect to one argument.
+    ad.defbilinear(
+        conv_p,
+        lambda features, images, kernels, *, window: _bind(input_p, features, kernels, window),
+        lambda features, images, kernels, *, window: _bind(kernel_p, images, features, window),
+    )
+    ad.defbilinear(
+        input_p,
+        lambda images, features, kernels, *, window: _bind(conv_p, images, kernels, window),
+        lambda images, features, kernels, *, window: _bind(kernel_p, images, features, window),
+    )
+    ad.defbilinear(
+        kernel_p,
+        lambda kernels, images, features, *, window: _bind(input_p, features, kernels, window),
+        lambda kernels, images, features, *, window: _bind(conv_p, images, kernels, window),
+    )
+    return conv_p, input_p, kernel_p
+
+
+_conv_p, _conv_input_grad_p, _conv_kernel_grad_p = _family(
+    (lowerings.lax_conv, lowerings.lax_conv_input_grad, lowerings.lax_conv_kernel_grad)
 )
-_conv_input_grad_p = _primitive(
-    "conv_input_grad",
-    lambda features, kernel, window: (features[0], *window.image, kernel[2]),
-    lowerings.lax_conv_input_grad,
-    lowerings.conv_input_grad,
-    winograd.conv_input_grad,
-    axes=(1, 1),
-    second_is_kernel=True,
-)
-_conv_kernel_grad_p = _primitive(
-    "conv_kernel_grad",
-    lambda images, features, window: (*window.taps, images[3], features[3]),
-    lowerings.lax_conv_kernel_grad,
-    lowerings.conv_kernel_grad,
-    winograd.conv_kernel_grad,
-    axes=(0, 0),
-    second_is_kernel=False,
-)
+# XLA adds up the gradients by kernels over the devices by itself.
+_GROUPED = _family((lowerings.shared_conv, lowerings.shared_conv_input_grad, lowerings.lax_conv_kernel_grad))
+prim_requires_devices_during_lowering.update(_GROUPED)
 
 
 def conv(images: Images, kernels: Kernels, *, window: Window) -> Features:
@@ -204,19 +236,9 @@ def conv_kernel_grad(images: Images, features: Features, *, window: Window) -> K
     return _bind(_conv_kernel_grad_p, images, features, window)
 
 
-# Each rule maps a cotangent and the other argument to the gradient with respect to one argument.
-ad.defbilinear(
-    _conv_p,
-    lambda features, images, kernels, *, window: conv_input_grad(features, kernels, window=window),
-    lambda features, images, kernels, *, window: conv_kernel_grad(images, features, window=window),
-)
-ad.defbilinear(
-    _conv_input_grad_p,
-    lambda images, features, kernels, *, window: conv(images, kernels, window=window),
-    lambda images, features, kernels, *, window: conv_kernel_grad(images, features, window=window),
-)
-ad.defbilinear(
-    _conv_kernel_grad_p,
-    lambda kernels, images, features, *, window: conv_input_grad(features, kernels, window=window),
-    lambda kernels, images, features, *, window: conv(images, kernels, window=window),
-)
+def grouped_conv(images: Images, kernels: Kernels, *, window: Window) -> Features:
+    """Return the groups of a grouped convolution, as `conv` does of members.
+
+    Where the compiler spreads a batch over GPUs or TPUs, each computes its own images.
+    """
+    return _bind(_GROUPED[0], images, kernels, window)
