@@ -1,4 +1,4 @@
-"""Gray and white matter of T1 slices of a brain, by a U-Net: a demonstration on one averaged brain.
+"""Gray and white matter of T1 slices, by a few convolutions: a demonstration on one averaged brain.
 
     pip install jaxgan[medical]
     python experiments/brain_slices.py
@@ -14,9 +14,9 @@ and nothing of use for a diagnosis.
 A mask is where the share of its tissue is more than a half. The baseline takes gray matter where T1 lies
 between two thresholds, and white matter above the second one; both are chosen on the slices to learn.
 
-After 1,000 steps, the Dice coefficients of gray and white matter are 0.878 and 0.719 by the error alone, and
-0.868 and 0.726 by the GAN. The thresholds have 0.959 and 0.847: they win, since the network learns its 68
-slices partly by heart.
+After 2,500 steps, the Dice coefficients of gray and white matter, all measured slices together, are 0.945
+and 0.952 by the error alone, and 0.937 and 0.948 by the GAN. The thresholds win with 0.959 and 0.955. The
+mean over slices is lower for white matter, of which some slices have none: 0.822, 0.815 and 0.847.
 
 References:
     Fonov et al. 2011, Unbiased average age-appropriate atlases for pediatric studies,
@@ -47,8 +47,10 @@ CONFIG = Config(
     batch_size=8,
     mirror=True,
     generator_learning_rate=1e-3,
-    steps=1000,
-    game=Paired(translator_width=16, patch_width=16),
+    steps=2500,
+    learning_rate_schedule="cosine",
+    decay_steps=2500,
+    game=Paired(translator="srresnet", blocks=2, translator_width=16, patch_width=16),
     workdir="runs/brain_slices",
 )
 TISSUES = ("gray matter", "white matter")  # the first channels of an image
@@ -154,6 +156,9 @@ def split_by(sources: np.ndarray, low: int, high: int) -> np.ndarray:
 def measure(runs: list[Path], file: Path) -> list[str]:
     """Return a table of the Dice coefficients of thresholds and of runs on the slices to measure.
 
+    A slice without a tissue has 0 for it as soon as one pixel is made, which counts fully in the mean over
+    slices. All slices together are one volume, whose Dice coefficient is what is compared in the literature.
+
     Args:
         runs: folders of runs.
         file: the slices.
@@ -164,8 +169,12 @@ def measure(runs: list[Path], file: Path) -> list[str]:
     made = {f"T1 above {pair[0]} and {pair[1]}": split_by(sources, *pair)}
     for run in runs:
         made[str(run)] = np.asarray(to_uint8(export.load_translator(run)(sources)))
-    rows = [(name, *(f"{value:.3f}" for value in dice(real, each))) for name, each in made.items()]
-    return [f"Dice of {len(real)} slices", *aligned([("", *TISSUES), *rows])]
+    rows = [
+        (name, *(f"{value:.3f}" for value in (*dice(real, each), *dice(real[None], each[None]))))
+        for name, each in made.items()
+    ]
+    headings = [f"{tissue}, {what}" for what in ("mean", "all") for tissue in TISSUES]
+    return [f"Dice of {len(real)} slices: the mean, and of all as one", *aligned([("", *headings), *rows])]
 
 
 def main(args: Sequence[str]) -> None:
