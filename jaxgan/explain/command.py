@@ -95,12 +95,13 @@ def explain(
         run: a run's folder, or its export.
         data: the real images: "digits", the name of a TFDS data set, a folder or an .npz; None for those that
             the run was trained on.
-        what: the parts, with commas between: critic, latents, units, masks, inversion; None for all.
+        what: the parts, with commas between: critic, latents, units, masks, inversion; None for all. A
+            translator has no latents and no inversion.
         method: how a verdict is explained: shapley, lime, integrated or expected (gradients).
         regions: the grid whose blocks get a value each, such as 7x7; None for 7x7, or for every pixel where
             there are at most 8 in a row.
         reference: what an image is compared with: the nearest real image (of its class), several reals, or
-            grey.
+            grey. For a translator, the nearest is the image that it should be.
         n: the number of images to look at.
         class_: classes of the images, names or numbers with commas between; None for those of the data.
         masks: an .npz of masks that units are compared with, bool [N, H, W] by name, of the images that

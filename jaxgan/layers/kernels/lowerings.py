@@ -2,7 +2,8 @@
 
 `jaxgan.layers.kernels.primitives` defines the three operations: `conv`, `conv_input_grad` and
 `conv_kernel_grad`. The functions here with ``lax_`` in front of their name are for GPU and TPU. They compute
-all members as one grouped convolution of `jax.lax`, with the gradients that JAX derives. A 1x1 kernel on a
+all members as one grouped convolution of `jax.lax`, with the gradients that JAX derives. Those with
+``shared_`` do so where several devices share a batch. A 1x1 kernel on a
 1x1 image is a matrix product: this is how dense layers use the primitives.
 
 References:
@@ -19,7 +20,8 @@ import jax.numpy as jnp
 from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import NamedSharding, PartitionSpec
 
-Convolve = Callable[..., jax.Array]  # (first, kernel, (window, members)) -> result, members side by side
+Convolve = Callable[..., jax.Array]  # (first, kernels, window) -> result, all of several members
+Grouped = Callable[..., jax.Array]  # (first, kernel, (window, members)) -> result
 
 
 class Window(NamedTuple):
@@ -105,31 +107,6 @@ def conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> 
     return kernel[:, : window.taps[0], : window.taps[1]].transpose(1, 2, 0, 3)
 
 
-def lax_conv(
-    images: jax.Array, kernels: jax.Array, window: Window, *, grouped: Convolve | None = None
-) -> jax.Array:
-    """`primitives.conv` of all members, as one grouped convolution of `jax.lax`."""
-    of = window, len(images)
-    features = (grouped or _grouped_conv)(_members_last(images), _members_last(kernels), of)
-    return _members_first(features, len(images))
-
-
-def lax_conv_input_grad(
-    features: jax.Array, kernels: jax.Array, window: Window, *, grouped: Convolve | None = None
-) -> jax.Array:
-    """`primitives.conv_input_grad` of all members, as JAX differentiates the grouped convolution."""
-    of = window, len(features)
-    images = (grouped or _grouped_conv_input_grad)(_members_last(features), _members_last(kernels), of)
-    return _members_first(images, len(features))
-
-
-def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_kernel_grad` of all members, as JAX differentiates `lax_conv`."""
-    shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
-    kernels = jax.ShapeDtypeStruct(shape, images.dtype)
-    return jax.linear_transpose(partial(lax_conv, images, window=window), kernels)(features)[0]
-
-
 def _members_last(array: jax.Array) -> jax.Array:
     return jnp.moveaxis(array, 0, 3).reshape(*array.shape[1:4], -1)
 
@@ -150,7 +127,7 @@ def _grouped_conv_input_grad(features: jax.Array, kernel: jax.Array, of: tuple[W
     return jax.linear_transpose(lambda images: _grouped_conv(images, kernel, of), images)(features)[0]
 
 
-def _sharing_a_batch(convolve: Convolve, rule: str) -> Convolve:
+def _sharing_a_batch(convolve: Grouped, rule: str) -> Grouped:
     """Return a grouped convolution that several devices compute, each for its own images of a batch.
 
     By itself XLA's partitioner gathers the whole batch on each device, and computes all of it there:
@@ -171,10 +148,30 @@ def _sharing_a_batch(convolve: Convolve, rule: str) -> Convolve:
     return shared
 
 
-shared_conv = partial(lax_conv, grouped=_sharing_a_batch(_grouped_conv, "b h w c, t u k f -> b i j f"))
-shared_conv_input_grad = partial(
-    lax_conv_input_grad, grouped=_sharing_a_batch(_grouped_conv_input_grad, "b i j f, t u k f -> b h w c")
+def _of_members(grouped: Grouped) -> Convolve:
+    """Return a grouped convolution as one of members, ``(first [G, B, ...], kernels [G, ...], window)``."""
+
+    def convolve(first: jax.Array, kernels: jax.Array, window: Window) -> jax.Array:
+        members = len(first)
+        result = grouped(_members_last(first), _members_last(kernels), (window, members))
+        return _members_first(result, members)
+
+    return convolve
+
+
+# `primitives.conv` and `primitives.conv_input_grad` of all members, for one device and for several.
+lax_conv, lax_conv_input_grad = map(_of_members, (_grouped_conv, _grouped_conv_input_grad))
+shared_conv = _of_members(_sharing_a_batch(_grouped_conv, "b h w c, t u k f -> b i j f"))
+shared_conv_input_grad = _of_members(
+    _sharing_a_batch(_grouped_conv_input_grad, "b i j f, t u k f -> b h w c")
 )
+
+
+def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
+    """`primitives.conv_kernel_grad` of all members, as JAX differentiates `lax_conv`."""
+    shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
+    kernels = jax.ShapeDtypeStruct(shape, images.dtype)
+    return jax.linear_transpose(partial(lax_conv, images, window=window), kernels)(features)[0]
 
 
 def product(first: jax.Array, second: jax.Array, axes: tuple[int, int]) -> jax.Array:
