@@ -122,7 +122,7 @@ def _grouped_conv(images: jax.Array, kernel: jax.Array, of: tuple[Window, int]) 
 
 def _grouped_conv_input_grad(features: jax.Array, kernel: jax.Array, of: tuple[Window, int]) -> jax.Array:
     window, members = of
-    shape = len(features), *window.image, kernel.shape[2] * members
+    shape = features.shape[0], *window.image, kernel.shape[2] * members
     images = jax.ShapeDtypeStruct(shape, features.dtype)
     return jax.linear_transpose(lambda images: _grouped_conv(images, kernel, of), images)(features)[0]
 
