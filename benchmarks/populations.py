@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
 from inputs import made_images
 from jaxgan import build, data, parallel
@@ -33,6 +34,7 @@ from jaxgan.step import Batch, Step
 from jaxgan.sweep.settings import read_config
 from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
+from jaxgan.system.limits import require_devices
 from step_time import Parser, commit
 from tables import Table, spread
 from timing import Work, measure
@@ -136,13 +138,18 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
 
 def population(workload: Workload, members: int) -> tuple[Work, float]:
     """Return the training of all members in one program, and the seconds of compiling it."""
+    devices = jax.devices()[: math.gcd(members, jax.device_count())]
+    mesh = parallel.batch_mesh(devices)
+    each, whole = NamedSharding(mesh, PartitionSpec(parallel.AXIS)), parallel.whole(mesh)
     seeds = jnp.arange(members, dtype=jnp.uint32)
     state = parallel.init_population(workload.init, seeds)
-    run = parallel.population(lambda hyper: workload.step, workload.batch_at)
+    state = jax.device_put(state, jax.tree.map(lambda _: each, state).replace(step=whole))
+    seeds, arrays = jax.device_put((seeds, workload.arrays), (each, whole))
+    run = parallel.population(lambda hyper: workload.step, workload.batch_at, mesh)
     began = time.perf_counter()
-    compiled = run.lower(None, state, workload.arrays, seeds, 1).compile()
+    compiled = run.lower(None, state, arrays, seeds, 1).compile()
     seconds = time.perf_counter() - began
-    return _work(workload, state, lambda state, n: compiled(None, state, workload.arrays, seeds, n)), seconds
+    return _work(workload, state, lambda state, n: compiled(None, state, arrays, seeds, n)), seconds
 
 
 def single(workload: Workload) -> tuple[Work, float]:
@@ -284,6 +291,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if arguments.worker:
             worker(arguments.worker, arguments)
             return
+        require_devices(each_core=True)  # a sweep shares its members so
         record = benchmark(arguments)
         if arguments.json:
             write_json(arguments.json, record)

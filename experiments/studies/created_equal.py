@@ -133,6 +133,7 @@ def main(args: Sequence[str] | None = None) -> None:
             summary,
             draw,
             (12, 4.8),
+            sweeps=True,
         )
         study.run(question, settings)
 

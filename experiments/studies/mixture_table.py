@@ -89,7 +89,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if min(settings.steps, settings.seeds, settings.other_seeds) < 1:
             raise UserError("`steps`, `seeds` and `other_seeds` must be at least 1")
         question = study.Study(
-            "mixtures", "mixture_table.py", lambda folder: measure(settings, folder), summary
+            "mixtures", "mixture_table.py", lambda folder: measure(settings, folder), summary, sweeps=True
         )
         study.run(question, settings)
 

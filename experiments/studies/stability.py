@@ -185,6 +185,7 @@ def main(args: Sequence[str] | None = None) -> None:
             lambda rows: stability_figures.summary(name, rows),
             draw,
             size,
+            sweeps=True,
         )
         study.run(question, dataclasses.replace(settings, steps=steps))
 

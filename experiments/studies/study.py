@@ -85,6 +85,7 @@ class Study(NamedTuple):
         summary: ``rows -> text``, which is printed.
         draw: ``(rows, figure)``; None for a study without a figure.
         size: width and height of the figure in inches.
+        sweeps: whether it trains by sweeps alone, whose members the cores of a CPU share.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Study(NamedTuple):
     summary: Callable[[list[Row]], str]
     draw: Callable[[list[Row], Figure], None] | None = None
     size: tuple[float, float] = (8, 5)
+    sweeps: bool = False
 
 
 def run(study: Study, options: Options) -> None:
@@ -106,7 +108,7 @@ def run(study: Study, options: Options) -> None:
     if options.redraw:
         rows = read(Path(options.source) if options.source else PUBLISHED / f"{study.name}.json")["rows"]
     else:
-        require_devices()
+        require_devices(each_core=study.sweeps)
         compilation.keep_programs()
         began = time.monotonic()
         rows = study.measure(Path(options.workdir) / study.name)

@@ -42,7 +42,7 @@ def sweep(
 
     default = read_config(experiment)
     members = make(default, grid=grid, log_uniform=log_uniform, random=random, seeds=seeds)
-    available = require_devices()
+    available = require_devices(each_core=True)
     for name, value in {"at_once": at_once, "devices": devices}.items():
         if value is not None and value < 1:
             raise UserError(f"`{name}` must be at least 1, got {value}")

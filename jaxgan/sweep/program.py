@@ -63,7 +63,8 @@ class Program:
 
     Attributes:
         size: number of members.
-        bytes: bytes that the program needs on each device, by XLA's count.
+        bytes: bytes that the program needs on each device, by XLA's count; those of all devices on a CPU,
+            whose memory they share.
     """
 
     def __init__(
@@ -86,13 +87,6 @@ class Program:
         state_specs = jax.tree.map(lambda _: each, self._shapes).replace(step=shared)
         specs = (each, state_specs, shared, each)
         self._placements = jax.tree.map(partial(NamedSharding, self._mesh), specs)
-        mapped = jax.shard_map(
-            parallel.population(self._make_step, self._batch_at),
-            mesh=self._mesh,
-            in_specs=(*specs, shared),
-            out_specs=(state_specs, each),
-            check_vma=False,
-        )
         self._data = jax.device_put(
             jax.tree.map(np.asarray, experiment.arrays), NamedSharding(self._mesh, shared)
         )
@@ -100,11 +94,13 @@ class Program:
         arguments = (hyper, self.shapes, self._data, seeds, 1)
         if jax.config.jax_disable_jit:  # pyrefly: ignore
             raise UserError("a sweep is a compiled program: unset JAX_DISABLE_JIT")
-        self._compiled = jax.jit(mapped, donate_argnums=1).lower(*arguments).compile()
+        run = parallel.population(self._make_step, self._batch_at, self._mesh)
+        self._compiled = run.lower(*arguments).compile()
         analysis: Any = self._compiled.memory_analysis()
-        self.bytes = sum(
+        needed = sum(
             getattr(analysis, f"{kind}_size_in_bytes", 0) for kind in ("temp", "argument", "output")
         ) - getattr(analysis, "alias_size_in_bytes", 0)
+        self.bytes = needed * (len(devices) if devices[0].platform == "cpu" else 1)
 
     @property
     def shapes(self) -> Member:
@@ -199,15 +195,18 @@ def fitting(
     Raises:
         UserError: if the memory does not hold one member per device.
     """
-    devices = devices[:count]
-    parts = 1 if most is None else -(-count // most)
+    most = count if most is None else min(most, count)
+    devices, parts = devices[:most], -(-count // most)
     while True:
         rows = -(-count // (parts * len(devices)))
         program = Program(config, varying, experiment, size=rows * len(devices), devices=devices)
-        if program.bytes <= limits.available_memory() or rows == 1:
+        if program.bytes <= limits.available_memory() or program.size == 1:
             limits.require_memory(program.bytes, f"a program of {program.size} members")
             return program
-        parts *= 2
+        if rows > 1:
+            parts *= 2
+        else:
+            devices = devices[: len(devices) // 2]
 
 
 def member(state: Member, i: int) -> GANState:

@@ -3,7 +3,9 @@
 These are lower bounds: a run that passes may still run out of memory, a run that is refused would have.
 """
 
+import contextlib
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,18 @@ _PROC, _CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 _NO_LIMIT = 2**60  # bytes; without a limit, kernels say "max" or a number beyond this
 
 
-def require_devices() -> list[jax.Device]:
+def require_devices(*, each_core: bool = False) -> list[jax.Device]:
     """Return JAX's devices; what needs them asks here first, so that nothing else is blamed.
+
+    Args:
+        each_core: whether each core of a CPU shall be a device, where JAX is not in use yet and neither
+            ``JAX_NUM_CPU_DEVICES`` nor ``XLA_FLAGS`` says how many there are.
 
     Raises:
         UserError: if the platform that the environment asks for is not there.
     """
+    if each_core:
+        _make_cores_devices()
     try:
         return jax.devices()
     except (RuntimeError, AssertionError) as error:  # JAX asserts in vain that one platform is there
@@ -32,6 +40,15 @@ def require_devices() -> list[jax.Device]:
             f"{asked} finds no such device on this machine{reason and f' ({reason})'}; "
             "JAX_PLATFORMS=cpu uses the CPU"
         ) from error
+
+
+def _make_cores_devices() -> None:
+    is_said = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if is_said or jax.config.jax_num_cpu_devices >= 0:  # pyrefly: ignore
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(RuntimeError):  # JAX is in use
+        jax.config.update("jax_num_cpu_devices", cores)
 
 
 def nbytes(shapes: Any) -> int:

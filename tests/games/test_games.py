@@ -442,7 +442,7 @@ def test_a_population_is_its_members(name):
     def batch_at(stored, t, seed):
         return data.batch_at(stored, t, seed=seed, batch_size=12)
 
-    run, seeds = parallel.population(step_of, batch_at), jnp.arange(2)
+    run, seeds = parallel.population(step_of, batch_at, together=True), jnp.arange(2)
     state = parallel.init_population(lambda key: first(name, key=key), seeds)
     (many, _) = run(jnp.array([0.5, 2.0]), state, stored, seeds, 2)
     from jaxgan.system.random import seed_key

@@ -55,14 +55,15 @@ RATES = jnp.array([0.1, 0.02, 0.3])
 
 
 @pytest.mark.slow
-def test_each_member_is_the_single_run_with_its_settings():
+@pytest.mark.parametrize("together", [True, False])
+def test_each_member_is_the_single_run_with_its_settings(together):
     traces, once = [], 0
 
     def counted(*arguments):
         traces.append(1)
         return batch_at(*arguments)
 
-    run = parallel.population(make_step, counted)
+    run = parallel.population(make_step, counted, together=together)
     state = with_rate(parallel.init_population(init, SEEDS), RATES)
     for n in (1, STEPS - 1):
         state, metrics = run(HYPER, state, DATA, SEEDS, n)
@@ -99,12 +100,12 @@ def test_a_population_of_residual_networks_is_its_single_runs(name):
         return make_train_step(*networks, losses.relativistic, penalty=penalties.r1_r2(gamma=hyper["gamma"]))
 
     gammas, seeds = jnp.array([0.1, 1.0]), SEEDS[:2]
-    run = parallel.population(make, batch_at)
-    together, _ = run({"gamma": gammas}, parallel.init_population(start, seeds), data_, seeds, 2)
+    run = parallel.population(make, batch_at, together=True)
+    members, _ = run({"gamma": gammas}, parallel.init_population(start, seeds), data_, seeds, 2)
     alone = parallel.scan(make({"gamma": gammas[1]}), partial(batch_at, seed=seeds[1]))
     expected, _ = alone(start(jax.random.key(seeds[1])), data_, jax.random.key(seeds[1]), 2)
     for player in ("generator", "discriminator"):
-        member = jax.tree.map(lambda leaf: leaf[1], getattr(together, player).params)
+        member = jax.tree.map(lambda leaf: leaf[1], getattr(members, player).params)
         chex.assert_trees_all_close(member, getattr(expected, player).params, rtol=1e-4, atol=1e-5)
 
 
@@ -116,8 +117,20 @@ def test_members_differ_in_weights_and_data():
     assert len({batch.tobytes() for batch in np.asarray(batches)}) == len(SEEDS)
 
 
-def test_the_state_is_donated():
-    run = parallel.population(make_step, batch_at)
+@pytest.mark.parametrize("together", [True, False])
+def test_the_state_is_donated(together):
+    run = parallel.population(make_step, batch_at, together=together)
     state = parallel.init_population(init, SEEDS)
     run(HYPER, state, DATA, SEEDS, 1)
     assert state.generator.params["Dense_0"]["kernel"].is_deleted()
+
+
+def test_devices_share_the_members_and_change_no_bit():
+    """On a CPU; the members' order and number on a device do not matter."""
+    results = []
+    for mesh in (None, parallel.batch_mesh(jax.devices()[:2])):
+        seeds, hyper = jnp.arange(4), jax.tree.map(lambda values: jnp.tile(values[:1], 4), HYPER)
+        state = parallel.init_population(init, seeds)
+        results.append(parallel.population(make_step, batch_at, mesh)(hyper, state, DATA, seeds, 2))
+    assert len(results[1][0].generator.params["Dense_0"]["kernel"].sharding.device_set) == 2
+    chex.assert_trees_all_equal(*(jax.tree.leaves(result) for result in results))

@@ -210,9 +210,9 @@ def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
 
     class Counted(program.Program):
         def __init__(self, *arguments, size, devices):
-            del arguments, devices
+            del arguments
             sizes.append(size)
-            self.size, self.bytes = size, 100 * size
+            self.size, self.bytes = size, 100 * size + 50 * len(devices)
 
     monkeypatch.setattr(program, "Program", Counted)
 
@@ -221,9 +221,12 @@ def test_the_program_is_as_large_as_there_is_memory_for(monkeypatch):
         some = jax.devices()[:devices]
         return program.fitting(BASE, [], experiment, count=count, most=most, devices=some).size
 
-    monkeypatch.setattr(limits, "available_memory", lambda: 1000)
+    monkeypatch.setattr(limits, "available_memory", lambda: 1050)
     assert (fit(7), fit(16), fit(64), sizes) == (7, 8, 8, [64, 32, 16, 8])
     assert (fit(10, most=4), fit(10, most=3), fit(3, devices=2), fit(1, devices=2)) == (4, 3, 4, 1)
+    assert fit(3, most=1, devices=2) == 1
+    monkeypatch.setattr(limits, "available_memory", lambda: 150)
+    assert (fit(8, devices=2), sizes) == (1, [8, 4, 2, 2, 1])  # one device needs less than two
     monkeypatch.setattr(limits, "available_memory", lambda: 50)
     with pytest.raises(UserError, match="a program of 1 members needs at least"):
         fit(5)

@@ -1,5 +1,7 @@
 """The machine: devices that are not there, and the memory that a container leaves."""
 
+import os
+
 import jax
 import pytest
 
@@ -26,6 +28,33 @@ def test_a_platform_that_is_not_there_is_one_sentence(monkeypatch, error, why):
         UserError, match=f"^JAX_PLATFORMS=cpu: JAX finds no such device on this machine{why}; "
     ):
         limits.require_devices()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ({}, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        ({"JAX_NUM_CPU_DEVICES": "1"}, 1),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}, 3),
+    ],
+    ids=["nothing", "jax", "xla"],
+)
+def test_each_core_is_a_device_where_nothing_else_is_said(run_program, tmp_path, said, count):
+    program = tmp_path / "count.py"
+    lines = [
+        "import os",
+        f"os.environ.update({said})",
+        "import jax",
+        "from jaxgan.system.limits import require_devices",
+        "print(len(require_devices(each_core=True)), len(require_devices(each_core=True)))",
+    ]
+    program.write_text("\n".join(lines))
+    assert run_program(program, cwd=tmp_path).stdout.split() == [str(count)] * 2
+
+
+def test_devices_in_use_stay_as_they_are():
+    assert limits.require_devices(each_core=True) == limits.require_devices()
 
 
 GB = 10**9

@@ -153,7 +153,7 @@ def test_a_population_is_its_members():
         return data.batch_at(stored, t, seed=seed, batch_size=12)
 
     hyper = {"weight": jnp.array([0.1, 0.5]), "target": jnp.array([-0.5, 0.9])}
-    run, seeds = parallel.population(step_of, batch_at), jnp.arange(2)
+    run, seeds = parallel.population(step_of, batch_at, together=True), jnp.arange(2)
     many, _ = run(hyper, parallel.init_population(partial(first, game_of()), seeds), STORED, seeds, 3)
     for i in range(2):
         alone = first(game_of(), seed_key(i))
