@@ -98,7 +98,9 @@ class PairedGame(Game):
         return jax.tree.map(view, shown)
 
     def adversary(self, real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
-        """Return the generator's adversarial loss by its weight."""
+        """Return the generator's adversarial loss by its weight; without one, no gradient is computed."""
+        if isinstance(self.adversarial_weight, int | float) and self.adversarial_weight == 0:
+            return jnp.zeros_like(fake_logits)
         return self.adversarial_weight * self.loss.generator(real_logits, fake_logits)
 
     def shown(
