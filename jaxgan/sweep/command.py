@@ -32,7 +32,7 @@ def sweep(
         random: number of draws from the ranges and the grids, instead of all combinations of the grids.
         seeds: number of seeds of each combination.
         at_once: largest number of members in one program; None: as many as the memory holds.
-        devices: number of devices that share the members; None: all.
+        devices: number of devices that share the members; None: all. Each core of a CPU is one.
         workdir: the sweep's folder, with table.csv, sweep.png and best/; its finished parts are not redone.
     """
     from jaxgan.sweep import schedule  # these imports take seconds, and `jaxgan sample` needs none of them
