@@ -131,10 +131,10 @@ def norms(steps: int, seeds: Sequence[int]) -> list[Cell]:
 def ablation(steps: int, seeds: Sequence[int]) -> list[Cell]:
     """(f) What R3GAN is made of: a relativistic loss, both penalties and residual networks, on digits.
 
-    Digits are enlarged to 16x16 pixels. Both networks are without normalization, and have 32 channels next to
+    Digits are enlarged to 16x16 pixels. Both networks are without normalization, and have 16 channels next to
     the image.
     """
-    shared = {"hidden": None, "width": 32, "image_size": (16, 16), "steps": steps, "penalty_weight": 1.0}
+    shared = {"hidden": None, "width": 16, "image_size": (16, 16), "steps": steps, "penalty_weight": 1.0}
     cells = itertools.product(NETWORKS, ("non_saturating", "relativistic"), PENALTIES, seeds)
     return [
         cell(
