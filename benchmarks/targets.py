@@ -21,6 +21,7 @@ import sys
 import time
 import types
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ from jaxgan.data import Dataset
 from jaxgan.names import GAMES, PRECISIONS
 from jaxgan.recipes import Facts
 from jaxgan.run.workdir import code_hash
+from jaxgan.sweep.settings import read_config
 from jaxgan.system.errors import UserError, choose, exits
 from jaxgan.system.files import write_json
 from jaxgan.system.random import seed_key
@@ -157,6 +159,7 @@ SMALL = ("mlp", "dcgan_32", "resnet_32", "r3gan_32")
 SCALED = "v5e-8"  # the chips that the table of scaling is computed from
 COUNTS = [2**i for i in range(9)]  # of chips, in the table of scaling
 MINUTES = 30.0  # the longest time that a program may take to compile
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 
 
 class Cost(NamedTuple):
@@ -269,13 +272,26 @@ def _needed_libtpu() -> str | None:
 
 
 def experiment_of(config: Config, classes: int) -> Experiment:
-    """Return the networks and the step of a config, made without any data."""
+    """Return the networks and the step of a config, made without any data but a table's."""
     config = config.replace(steps=1).check()  # however long a run may be
-    count, shape = max(config.images_per_step, classes), image_shape(config)
-    images = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (count, *shape))  # takes no memory
-    labels = np.broadcast_to(np.int32(0), count)
-    sources = images if config.game.learns_pairs else None
-    return build.experiment(config, Dataset("shapes", images, labels, classes, sources=sources))
+    return build.experiment(config, _dataset(config, classes))
+
+
+def _dataset(config: Config, classes: int) -> Dataset:
+    """Return as many examples as a step takes; images take no memory."""
+    count = max(config.images_per_step, classes)
+    if config.game.learns_tables:
+        table = build.load(config)
+        return table._replace(images=np.resize(table.images, (count, *table.images.shape[1:])))
+    images = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (count, *image_shape(config)))
+    return Dataset(
+        "shapes",
+        images,
+        np.broadcast_to(np.int32(0), count),
+        classes,
+        sources=images if config.game.learns_pairs else None,
+        unpaired=images if config.game.learns_unpaired else None,
+    )
 
 
 def compile_step(
@@ -337,10 +353,8 @@ def _adapted(step: Any, mesh: Mesh, way: str, state: Any) -> Any:
 
 
 def _batch(config: Config, experiment: Experiment) -> dict[str, Any]:
-    return {
-        name: jax.ShapeDtypeStruct((config.images_per_step, *array.shape[1:]), array.dtype)
-        for name, array in experiment.arrays.items()
-    }
+    batch_at = partial(experiment.batch_at, seed=np.uint32(0), batch_size=config.images_per_step)
+    return jax.eval_shape(batch_at, experiment.arrays, np.int32(0))
 
 
 def _most(held: Any) -> int:
@@ -578,6 +592,9 @@ def configs(arguments: argparse.Namespace) -> dict[str, Config]:
     chosen = {name: KNOWN[name] for name in names}
     for game in dict.fromkeys(choose("games", name, GAMES) for name in arguments.games):
         rules = GAMES[game]()
+        if rules.learns_tables:
+            chosen[game] = read_config(EXPERIMENTS / "wine.py")
+            continue
         network = NETWORKS["dcgan_32"].replace(conditional=game == "acgan", game=rules)
         idle = {name: getattr(Config(), name) for name in rules.IDLE}
         chosen[f"dcgan_32 {game}"] = network.replace(**idle)
@@ -589,7 +606,13 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add, names = parser.add_argument, ", ".join((*NETWORKS, *LARGE))
     add("--networks", nargs="*", default=SMALL, metavar="NAME", help=f"any of {names} ({' '.join(SMALL)})")
-    add("--games", nargs="+", default=[], metavar="NAME", help=f"any of {', '.join(GAMES)}, with dcgan_32")
+    add(
+        "--games",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"any of {', '.join(GAMES)}, with dcgan_32, or wine",
+    )
     targets = f"any of {', '.join(TARGETS)}, or a TPU's topology such as v5e:4x4 (v5e-1 v5e-8 v6e-8)"
     add("--targets", nargs="+", default=["v5e-1", "v5e-8", "v6e-8"], metavar="NAME", help=targets)
     add("--precisions", nargs="+", default=["bfloat16"], metavar="NAME", help="float32, bfloat16 (bfloat16)")

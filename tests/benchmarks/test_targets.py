@@ -247,6 +247,21 @@ def test_mistakes_on_the_command_line_are_one_sentence(benchmarks, capsys, optio
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("game", "examples"),
+    [
+        ("cycle", {"image": (64, 32, 32, 3), "source": (64, 32, 32, 3)}),
+        ("table", {"image": (100, 16), "condition": (100, 3)}),  # wine: 13 numbers and 3 cultivars
+    ],
+)
+def test_games_of_two_sets_and_of_tables_have_a_step_and_its_batch(benchmarks, game, examples):
+    targets = benchmarks("targets")
+    (config,) = targets.configs(targets.parse(["--networks", "--games", game])).values()
+    batch = targets._batch(config, targets.experiment_of(config, 10))
+    assert {name: array.shape for name, array in batch.items()} == examples
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
 def test_two_small_steps_are_compiled_for_tpus(request, run_program, tmp_path):
     program = request.config.rootpath / "benchmarks/targets.py"
