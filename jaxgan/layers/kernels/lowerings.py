@@ -131,7 +131,8 @@ def _sharing_a_batch(convolve: Grouped, rule: str) -> Grouped:
     """Return a grouped convolution that several devices compute, each for its own images of a batch.
 
     By itself XLA's partitioner gathers the whole batch on each device, and computes all of it there:
-    https://github.com/openxla/xla/issues/47945. One device is given the convolution as it is.
+    https://github.com/openxla/xla/issues/47945. One device is given the convolution as it is. JAX has no
+    `custom_partitioning` on TPUs: https://github.com/jax-ml/jax/issues/38196.
 
     Args:
         convolve: ``(first [B, ...], kernel, of) -> result [B, ...]``.
@@ -159,7 +160,7 @@ def _of_members(grouped: Grouped) -> Convolve:
     return convolve
 
 
-# `primitives.conv` and `primitives.conv_input_grad` of all members, for one device and for several.
+# `primitives.conv` and `primitives.conv_input_grad` of all members, for one device and for several GPUs.
 lax_conv, lax_conv_input_grad = map(_of_members, (_grouped_conv, _grouped_conv_input_grad))
 shared_conv = _of_members(_sharing_a_batch(_grouped_conv, "b h w c, t u k f -> b i j f"))
 shared_conv_input_grad = _of_members(

@@ -65,6 +65,7 @@ def _primitive(
     *,
     axes: tuple[int, int],
     second_is_kernel: bool,
+    gpu: Lowering,
 ) -> Primitive:
     """Make one of the three primitives.
 
@@ -72,12 +73,13 @@ def _primitive(
         name: the primitive's name.
         shape: ``(shape of the first argument, shape of the second, window) -> shape of the result``, all
             without the member axis.
-        general: the lowering of all members for all platforms but CPU.
+        general: the lowering of all members for other platforms than CPU and GPU.
         cpu: the lowering of one member for CPU by convolutions in the fast layout.
         by_tiles: the lowering of one member for CPU with fewer multiplications.
         axes: the contracted axis of each argument where both are matrices.
         second_is_kernel: whether the second argument is a kernel. The first one then has a batch axis, which
             a mapped axis can join.
+        gpu: the lowering of all members for GPUs.
     """
     primitive = Primitive(name)
 
@@ -107,10 +109,13 @@ def _primitive(
 
         return jax.vmap(product)(first, second)
 
-    def lower(first, second, *, window):
-        if window.point:
-            return at_a_point(first, second, window=window)
-        return general(first, second, window)
+    def lower_by(all_members):
+        def lower(first, second, *, window):
+            if window.point:
+                return at_a_point(first, second, window=window)
+            return all_members(first, second, window)
+
+        return mlir.lower_fun(lower, multiple_results=False)
 
     def lower_cpu(first, second, *, window):
         if window.point:
@@ -125,7 +130,8 @@ def _primitive(
     primitive.def_impl(jax.jit(primitive.bind, static_argnames="window"))
     primitive.def_abstract_eval(result)
     batching.primitive_batchers[primitive] = batch
-    mlir.register_lowering(primitive, mlir.lower_fun(lower, multiple_results=False))
+    mlir.register_lowering(primitive, lower_by(general))
+    mlir.register_lowering(primitive, lower_by(gpu), platform="gpu")
     mlir.register_lowering(primitive, mlir.lower_fun(lower_cpu, multiple_results=False), platform="cpu")
     return primitive
 
@@ -134,38 +140,41 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
     return next(x.shape[axis] for x, axis in zip(arguments, axes, strict=True) if axis is not None)
 
 
-def _family(general: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primitive, Primitive]:
+def _family(gpu: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primitive, Primitive]:
     """Return the three primitives; each differentiates to others of the family.
 
     Args:
-        general: the lowerings of the three for all platforms but CPU.
+        gpu: the lowerings of the three for GPUs.
     """
     conv_p = _primitive(
         "conv",
         lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-        general[0],
+        lowerings.lax_conv,
         lowerings.conv,
         winograd.conv,
         axes=(1, 0),
         second_is_kernel=True,
+        gpu=gpu[0],
     )
     input_p = _primitive(
         "conv_input_grad",
         lambda features, kernel, window: (features[0], *window.image, kernel[2]),
-        general[1],
+        lowerings.lax_conv_input_grad,
         lowerings.conv_input_grad,
         winograd.conv_input_grad,
         axes=(1, 1),
         second_is_kernel=True,
+        gpu=gpu[1],
     )
     kernel_p = _primitive(
         "conv_kernel_grad",
         lambda images, features, window: (*window.taps, images[3], features[3]),
-        general[2],
+        lowerings.lax_conv_kernel_grad,
         lowerings.conv_kernel_grad,
         winograd.conv_kernel_grad,
         axes=(0, 0),
         second_is_kernel=False,
+        gpu=gpu[2],
     )
     # Each rule maps a cotangent and the other argument to the gradient with respect to one argument.
     ad.defbilinear(
@@ -189,7 +198,8 @@ def _family(general: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Pr
 _conv_p, _conv_input_grad_p, _conv_kernel_grad_p = _family(
     (lowerings.lax_conv, lowerings.lax_conv_input_grad, lowerings.lax_conv_kernel_grad)
 )
-# XLA adds up the gradients by kernels over the devices by itself.
+# XLA adds up the gradients by kernels over the devices by itself. On TPUs JAX has no `custom_partitioning`:
+# https://github.com/jax-ml/jax/issues/38196.
 _GROUPED = _family((lowerings.shared_conv, lowerings.shared_conv_input_grad, lowerings.lax_conv_kernel_grad))
 prim_requires_devices_during_lowering.update(_GROUPED)
 
@@ -239,6 +249,6 @@ def conv_kernel_grad(images: Images, features: Features, *, window: Window) -> K
 def grouped_conv(images: Images, kernels: Kernels, *, window: Window) -> Features:
     """Return the groups of a grouped convolution, as `conv` does of members.
 
-    Where the compiler spreads a batch over GPUs or TPUs, each computes its own images.
+    Where the compiler spreads a batch over GPUs, each computes its own images.
     """
     return _bind(_GROUPED[0], images, kernels, window)
