@@ -130,7 +130,7 @@ def _grouped_conv_input_grad(features: jax.Array, kernel: jax.Array, of: tuple[W
 def _sharing_a_batch(convolve: Grouped, rule: str) -> Grouped:
     """Return a grouped convolution that several devices compute, each for its own images of a batch.
 
-    By itself XLA's partitioner gathers the whole batch on each device, and computes all of it there:
+    By itself XLA's partitioner gathers the whole batch on each GPU, and computes all of it there:
     https://github.com/openxla/xla/issues/47945. One device is given the convolution as it is. JAX has no
     `custom_partitioning` on TPUs: https://github.com/jax-ml/jax/issues/38196.
 
