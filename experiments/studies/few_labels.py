@@ -17,7 +17,8 @@ equally many updates on different images, and are tested with all test images:
 
 On digits, fakes do not help: 89.6 ± 1.8 % of the test images are named rightly after training on the labels
 alone, 89.2 ± 1.3 % with fakes, and 92.6 ± 1.8 % with shifted copies (five seeds). On MNIST it is 75.0, 75.0
-and 79.4 % (three seeds). docs/guides/evaluate.md has all results. The same command goes on with runs that were stopped.
+and 79.4 % (three seeds). docs/guides/evaluate.md has all results. The same command goes on with runs that
+were stopped.
 
 References:
     Antoniou et al. 2017, Data Augmentation Generative Adversarial Networks, https://arxiv.org/abs/1711.04340,
