@@ -31,7 +31,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan import data, features, penalties, train
+from jaxgan import data, features, train
 from jaxgan.config import Config
 from jaxgan.features import Extractor
 from jaxgan.layers.convolution import Conv, ConvDownsample, UpsampleConv
@@ -164,18 +164,16 @@ def config_of(settings: Settings) -> Config:
     if settings.recipe == "dcgan":
         return common
     relativistic = common.replace(
-        loss="relativistic", penalty="r1_r2", penalty_weight=settings.penalty_weight, beta1=0.0, beta2=0.99
+        loss="relativistic",
+        penalty="r1_r2",
+        penalty_weight=settings.penalty_weight,
+        penalty_every=settings.penalty_every,
+        beta1=0.0,
+        beta2=0.99,
     )
     if settings.recipe == "mlp":
         return relativistic.replace(network="mlp", width=Config.width)
     return relativistic.replace(latent_dim=64, learning_rate_schedule="cosine", decay_steps=settings.steps)
-
-
-def lazy_penalty(settings: Settings) -> penalties.Penalty | None:
-    """Return R1 and R2 at every so many steps, in place of the config's penalty; None where that stays."""
-    if settings.recipe == "dcgan" or settings.penalty_every == 1:
-        return None
-    return penalties.lazy(penalties.r1_r2(gamma=settings.penalty_weight), every=settings.penalty_every)
 
 
 def modules(settings: Settings) -> tuple[nn.Module, nn.Module]:
@@ -198,8 +196,6 @@ def main(args: Sequence[str] | None = None) -> None:
         settings = dataclasses.replace(settings, recipe=recipe)
         if not 1 <= settings.scores <= settings.steps:
             raise UserError("`scores` is at least 1 and at most `steps`")
-        if settings.penalty_every < 1:
-            raise UserError(f"`penalty_every` must be at least 1, got {settings.penalty_every}")
         config = config_of(settings).check()
         compilation.keep_programs()
         dataset = stacks(data.load("mnist", data_dir=settings.data_dir), STACKED, settings.seed)
@@ -209,7 +205,6 @@ def main(args: Sequence[str] | None = None) -> None:
             dataset=dataset,
             generator=generator,
             discriminator=discriminator,
-            penalty=lazy_penalty(settings),
             extractor=stacked(features.get("mnist-cnn", data_dir=settings.data_dir)),
         )
         sys.exit(train.EXIT_CODES[result.status])

@@ -13,7 +13,7 @@ import optax
 from flax.errors import FlaxError
 from jax.sharding import Mesh
 
-from jaxgan import augment, data, export
+from jaxgan import augment, data, export, penalties
 from jaxgan.config import Config
 from jaxgan.data.dataset import checked, held_out_part, held_out_rows
 from jaxgan.data.tables.load import dataset_of
@@ -340,7 +340,7 @@ def train_step(
         generator=generator,
         discriminator=discriminator,
         loss=pieces.loss or LOSSES[config.loss],
-        penalty=pieces.penalty or PENALTIES[config.penalty](scheduled(settings, "penalty_weight")),
+        penalty=pieces.penalty or _penalty(config, settings),
         augment=pieces.augment or augmentation(settings),
         terms=(*(TERMS[name](settings, of_data) for name in config.terms), *_perceptual(rules)),
         dtype=PRECISIONS[config.precision],
@@ -355,6 +355,14 @@ def train_step(
         fresh_reals=config.fresh_reals,
         generator_batch=config.generator_batch,
     )
+
+
+def _penalty(config: Config, settings: Any) -> Any:
+    """Make the penalty; that of every n-th step is due in the steps n, 2 n, ..., whose rows show it."""
+    penalty = PENALTIES[config.penalty](scheduled(settings, "penalty_weight"))
+    if penalty is None or config.penalty_every == 1:
+        return penalty
+    return penalties.lazy(penalty, every=config.penalty_every, first=config.penalty_every - 1)
 
 
 def _perceptual(rules: Rules) -> tuple[Perceptual, ...]:

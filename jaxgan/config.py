@@ -143,6 +143,12 @@ class Config:
         idle={"penalty": ("none",)} | SCHEDULED,
         **NOT_NEGATIVE,
     )
+    penalty_every: int = _game(
+        1,
+        "steps between penalties, each that many times as heavy (StyleGAN2: 16)",
+        idle={"penalty": ("none",)},
+        **COUNT,
+    )
     augment: tuple[str, ...] = _game(
         (),
         "augmentations of what the discriminator sees, with commas between; none for none",

@@ -100,7 +100,7 @@ class OfData(NamedTuple):
 
 
 TERMS: dict[str, Callable[[Any, OfData], Term]] = {
-    "path_length": lambda config, of_data: PathLength(config.path_length_weight),
+    "path_length": lambda config, of_data: PathLength(config.path_length_weight, every=4, first=3),
     "lecam": lambda config, of_data: LeCam(config.lecam_weight, config.lecam_decay, config.lecam_start),
     "bcr": lambda config, of_data: BalancedConsistency(
         penalties.consistency(

@@ -179,6 +179,16 @@ def test_a_penalty_and_an_augmentation_follow_the_step():
     assert (augment(images, keys=keys, step=10) != images).any((1, 2, 3)).all()
 
 
+def test_a_penalty_of_every_third_step_is_three_times_as_heavy():
+    config = Config(penalty="r1", penalty_weight=2.0, penalty_every=3, hidden=(4,)).check()
+    penalty = build.experiment(config, DIGITS).step.game.penalty
+    images = jnp.ones((2, 2))
+    values = [float(penalty(lambda x: x.sum(1), images, images, step=step)[0]) for step in range(6)]
+    assert values == [0, 0, 6, 0, 0, 6]  # 3 gamma / 2 * |(1, 1)|^2
+    with pytest.raises(UserError, match="`penalty_every` 3 has no effect with `penalty` none"):
+        config.replace(penalty="none", penalty_weight=1.0).check()
+
+
 def test_gradients_are_clipped_before_the_optimizer():
     tx = build.optimizer(Config(optimizer="sgd", gradient_clip=0.5), 1.0)
     gradients = {"a": jnp.array([3.0, 4.0])}

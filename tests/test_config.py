@@ -36,6 +36,7 @@ BAD = {
     "ema_ramp": [0.0],
     "generator_batch": [0],
     "penalty_weight": [-1.0, NAN, INF],
+    "penalty_every": [0, -1],
     "gradient_clip": [0.0, NAN, INF],
     "augment_p": [-0.1, 1.1, NAN],
     "final_augment_p": [-0.1, 1.1],

@@ -39,6 +39,11 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def test_a_penalty_of_every_third_step_is_in_each_row_of_every_third_step(tmp_path):
+    train.run(tiny(tmp_path / "run", penalty="r1", penalty_every=3, log_every=1), dataset=PICTURES)
+    assert [row["step"] for row in rows(tmp_path / "run") if row["penalty"] > 0] == [3, 6, 9, 12]
+
+
 def test_a_run_leaves_its_folder(tmp_path, capsys):
     config = tiny(tmp_path / "run", network="dcgan", conditional=True, d_steps=2)
     result = train.run(config, dataset=PICTURES)

@@ -325,8 +325,14 @@ def test_lazy_has_the_same_mean_as_every_step():
     expected = penalties.r1(gamma=GAMMA)(critic, real, real)
     np.testing.assert_allclose(np.mean(values, 0), expected, rtol=1e-6)
     assert [bool(value.any()) for value in values] == [True, *[False] * 4] * 2
-    with pytest.raises(ValueError, match=r"at least 1"):
-        penalties.lazy(penalties.r1(gamma=1.0), every=0)
+    later = penalties.lazy(penalties.r1(gamma=GAMMA), every=5, first=4)
+    assert [bool(later(critic, real, real, step=step).any()) for step in range(10)] == [
+        *[False] * 4,
+        True,
+    ] * 2
+    for wrong in ({"every": 0}, {"every": 3, "first": 3}, {"every": 3, "first": -1}):
+        with pytest.raises(ValueError, match=r"at least"):
+            penalties.lazy(penalties.r1(gamma=1.0), **wrong)
 
 
 def test_lazy_works_in_a_shard_map_of_ones_own():

@@ -30,6 +30,7 @@ class PathLength(Term):
         every: interval in steps, >= 1.
         shrink: the batch's size over the number of examples that the term takes, >= 1. Each device, and each
             part of an accumulated batch, takes this share of its examples, rounded down.
+        first: the first step with the term, >= 0 and less than `every`.
 
     Raises:
         ValueError: if a number is out of range; with `check`, if the generator has no styles.
@@ -44,6 +45,7 @@ class PathLength(Term):
     decay: Any = 0.01
     every: int = 4
     shrink: int = 2
+    first: int = 0
 
     NAME: ClassVar[str] = "path_length"
     PANELS: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"path length": ("path_length",)})
@@ -52,6 +54,7 @@ class PathLength(Term):
         at_least("weight", self.weight, 0)
         at_least("decay", self.decay, 0, 1)
         at_least("every", self.every, 1)
+        at_least("first", self.first, 0, self.every - 1)
         at_least("shrink", self.shrink, 1)
 
     def check(self, game: Any) -> None:
@@ -67,7 +70,7 @@ class PathLength(Term):
         return {"mean": jnp.zeros(())}
 
     def generator(self, context: Context) -> Added:
-        """Return the penalty in the steps 0, `every`, 2 `every`, ..., and the mean length."""
+        """Return the penalty in the steps `first`, `first` + `every`, ..., and the mean length."""
 
         def due() -> tuple[jax.Array, jax.Array]:
             found = self.lengths(context)
@@ -75,14 +78,14 @@ class PathLength(Term):
             return jnp.asarray(penalty, jnp.float32), found.mean()
 
         zero = jnp.zeros((), jnp.float32)
-        penalty, length = jax.lax.cond(context.step % self.every == 0, due, lambda: (zero, zero))
+        penalty, length = jax.lax.cond(context.step % self.every == self.first, due, lambda: (zero, zero))
         return Added({"path_length_penalty": penalty}, {"path_length": length})
 
     def remember(self, memory: Memory, metrics: Metrics, step: Any) -> Memory:
         """Return the running mean with a new length in it, if there is one."""
         mean = memory["mean"]
         new = mean + self.decay * (metrics["path_length"] - mean)
-        return {"mean": jnp.where(step % self.every == 0, new, mean)}
+        return {"mean": jnp.where(step % self.every == self.first, new, mean)}
 
     def report(self, memory: Memory) -> Memory:
         """Return the running mean."""

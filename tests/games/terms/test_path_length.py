@@ -71,8 +71,9 @@ def test_lengths_are_those_of_the_jacobian():
     np.testing.assert_allclose(gradient["scale"], by_hand, rtol=1e-4)
 
 
-def test_it_is_due_every_fourth_step_and_its_mean_follows():
-    step = step_of(weight=2.0, decay=0.1)
+@pytest.mark.parametrize("first", [0, 3])
+def test_it_is_due_every_fourth_step_and_its_mean_follows(first):
+    step = step_of(weight=2.0, decay=0.1, first=first)
     state, run = state_of(step), jax.jit(step)
     batch, mean, rows = {"image": jnp.zeros((40, 2, 2, 1))}, 0.0, []
     for t in range(6):
@@ -81,10 +82,10 @@ def test_it_is_due_every_fourth_step_and_its_mean_follows():
         mean = float(metrics["path_length"])
         np.testing.assert_allclose(mean, state.terms["path_length"]["mean"])
         rows.append(float(metrics["path_length_penalty"]))
-        assert (mean != before) == (t % 4 == 0)
-        if t == 0:  # the first mean length is ten times the running mean
+        assert (mean != before) == (t % 4 == first)
+        if t == first:  # the first mean length is ten times the running mean
             assert 0.5 < 10 * mean / (1.5 * np.sqrt(np.mean(np.square(LAYERS))) * chi(4).mean() / 2) < 1.5
-    assert [row > 0 for row in rows] == [True, False, False, False, True, False]
+    assert [row > 0 for row in rows] == [t % 4 == first for t in range(6)]
 
 
 def test_a_generator_without_styles_is_refused():
@@ -92,7 +93,14 @@ def test_a_generator_without_styles_is_refused():
     state = state_of(step)
     with pytest.raises(ValueError, match="needs a generator with styles, such as stylegan2"):
         step(state, {"image": jnp.zeros((4, 2, 2, 1))}, KEY)
-    for wrong in ({"every": 0}, {"weight": -1.0}, {"decay": 2.0}, {"shrink": 0}, {"weight": float("nan")}):
+    for wrong in (
+        {"every": 0},
+        {"weight": -1.0},
+        {"decay": 2.0},
+        {"shrink": 0},
+        {"first": 4},
+        {"weight": float("nan")},
+    ):
         with pytest.raises(ValueError, match="must be"):
             PathLength(**wrong)
 
