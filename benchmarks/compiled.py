@@ -29,6 +29,7 @@ _HEADER = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) .*\{$")
 _ARRAY = re.compile(r"(pred|token|[a-z]+\d+\w*)\[([\d,]*)\](?:\{([^}]*)\})?")
 _OPERAND = re.compile(r"%([\w.\-]+)")
 _CALLED = re.compile(r"(?:calls|to_apply|body|condition|true_computation|false_computation)=%?([\w.\-]+)")
+_BODY = re.compile(r"body=%?([\w.\-]+)")
 _BITS = {"pred": 8, "token": 0}
 _NUMBER = 8  # bytes of a single number at most
 
@@ -102,13 +103,16 @@ class Program(NamedTuple):
         return sum(shares.get(kind, others) * size for kind, size in self.collective_bytes.items())
 
 
-def read(text: str) -> Program:
+def read(text: str, *, loop: bool = False) -> Program:
     """Return what a compiled program does.
 
     Args:
         text: the text of the optimized program, ``compiled.as_text()``.
+        loop: look at one round of the program's loop, and not at what comes before and after it.
     """
     computations = _computations(text)
+    if loop:
+        computations = _of_loop(computations)
     inside = {
         called
         for instructions in computations.values()
@@ -148,6 +152,24 @@ def _computations(text: str) -> dict[str, list[Instruction]]:
             root, name, shape, kind, rest = match.groups()
             current.append(Instruction(name, kind, tuple(_leaves(shape)), rest, bool(root)))
     return computations
+
+
+def _of_loop(computations: dict[str, list[Instruction]]) -> dict[str, list[Instruction]]:
+    """Return the body of the longest loop, with all that it calls."""
+    bodies = [
+        match[1]
+        for instructions in computations.values()
+        for each in instructions
+        if each.kind == "while" and (match := _BODY.search(each.rest))
+    ]
+    found: dict[str, list[Instruction]] = {}
+    waiting = [max(bodies, key=lambda name: len(computations[name]))]
+    while waiting:
+        name = waiting.pop()
+        if name in computations and name not in found:
+            found[name] = computations[name]
+            waiting += [called for each in found[name] for called in _CALLED.findall(each.rest)]
+    return found
 
 
 def _leaves(shape: str) -> Iterator[Leaf]:

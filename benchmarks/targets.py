@@ -138,7 +138,7 @@ TARGETS = {
     "h200-1": Target("h200", "1x1x1", {"target_config": H200}),
     "h200-8": Target("h200", "1x1x8", {"target_config": H200}),
 }
-WAYS = ("jit", "shares", "shard_map")
+WAYS = ("jit", "shares", "shard_map", "loop")  # loop: a step of parallel.scan, as training runs it
 
 
 def _of_recipe(name: str, shape: tuple[int, int, int], classes: int | None, **changes: Any) -> Config:
@@ -319,9 +319,14 @@ def compile_step(
     shapes: Any = experiment.shapes, _batch(config, experiment), jax.eval_shape(lambda: seed_key(0))
     if way == "shares":
         shapes = parallel.shard_states(shapes[0], mesh), *shapes[1:]
-    lowered = _adapted(step, mesh, way, shapes[0]).lower(*shapes)
+    if way == "loop":
+        batch_at = partial(experiment.batch_at, seed=np.uint32(0), batch_size=config.images_per_step)
+        arrays = jax.eval_shape(lambda: experiment.arrays)
+        lowered = parallel.scan(step, batch_at, mesh).lower(shapes[0], arrays, shapes[2], np.int32(1))
+    else:
+        lowered = _adapted(step, mesh, way, shapes[0]).lower(*shapes)
     began = time.process_time()
-    program = lowered.compile(compiler_options=dict(options))
+    program = lowered.compile(compiler_options={**options})
     seconds = time.process_time() - began
     analysis: Any = program.cost_analysis()
     if analysis is None:  # GPUs
@@ -339,7 +344,7 @@ def compile_step(
         compile_seconds=seconds,
         flops=flops,
         memory_bytes=_most(held),
-        program=compiled.read(text),
+        program=compiled.read(text, loop=way == "loop"),
     )
 
 

@@ -62,6 +62,7 @@ def players(game: Game, accumulate: int = 1) -> Players:
             return gradients, (after, generator_after), metrics
 
         gradients, (after, generator_after), metrics = mean_of_parts(game, part_gradient, turn, accumulate)
+        gradients = _once(game, gradients)
         discriminator = state.discriminator.replace(collections=after)
         generator = state.generator.replace(collections=generator_after)
         metrics = {**metrics, "discriminator_gradient_norm": optax.tree.norm(gradients)}
@@ -74,6 +75,7 @@ def players(game: Game, accumulate: int = 1) -> Players:
             return gradients, after, metrics
 
         gradients, after, metrics = mean_of_parts(game, part_gradient, turn, accumulate)
+        gradients = _once(game, gradients)
         generator = state.generator.replace(collections=after)
         metrics = {**metrics, "generator_gradient_norm": optax.tree.norm(gradients)}
         return gradients, state.replace(generator=generator), metrics
@@ -82,6 +84,17 @@ def players(game: Game, accumulate: int = 1) -> Players:
         return over_parts(partial(generator_objective, game, params, state), turn, accumulate)
 
     return Players(discriminator, generator, objective, game.mean)
+
+
+def _once(game: Game, gradients: Any) -> Any:
+    """Keep XLA:TPU from sending gradients twice, as bfloat16 and as float32.
+
+    It does so in a loop of steps, where Adam's beta1 is 0.5: it then writes the average as ``(mu + g) / 2``,
+    and moves the sum over chips behind g's conversion to float32 for this one use.
+    """
+    if game.dtype is None:
+        return gradients
+    return jax.lax.platform_dependent(gradients, tpu=jax.lax.optimization_barrier, default=lambda tree: tree)
 
 
 def gradients_of(

@@ -63,6 +63,27 @@ ENTRY %main (x: f32[8,4], y: bf16[8,4]) -> (f32[4,8]) {
 """
 
 
+LOOP = """
+%body (s: (s32[], f32[8])) -> (s32[], f32[8]) {
+  %a = f32[8]{0} get-tuple-element(%s), index=1
+  %b = f32[8]{0} fusion(%a), kind=kLoop, calls=%inner
+  ROOT %t = (s32[], f32[8]{0}) tuple(%i, %b)
+}
+
+%condition (s: (s32[], f32[8])) -> pred[] {
+  ROOT %l = pred[] compare(%i, %n), direction=LT
+}
+
+ENTRY %main (x: f32[8]) -> f32[8] {
+  %x = f32[8]{0} parameter(0)
+  %turned = f32[8]{0} copy(%x)
+  %start = (s32[], f32[8]{0}) tuple(%zero, %turned)
+  %end = (s32[], f32[8]{0}) while(%start), condition=%condition, body=%body
+  ROOT %result = f32[8]{0} get-tuple-element(%end), index=1
+}
+"""
+
+
 @pytest.fixture
 def benchmarks(request, monkeypatch):
     """Import a module of the benchmarks as their scripts do."""
@@ -81,6 +102,12 @@ def test_a_programs_kernels_and_collectives_are_read(benchmarks):
     kernels = x + x + 2 * y + 2 * y + 2 * (part + whole) + 4  # the prefetch is the first, the number the last
     collectives = 2 * (x + y) + (x + part) + part
     assert program.traffic_bytes == kernels + collectives
+
+
+def test_one_round_of_a_loop_is_read(benchmarks):
+    whole, loop = (benchmarks("compiled").read(LOOP, loop=alone) for alone in (False, True))
+    assert (whole.kernels, whole.copies, whole.traffic_bytes) == (2, 1, 4 * 32 + 1)  # and the condition
+    assert (loop.kernels, loop.copies, loop.traffic_bytes) == (1, 0, 2 * 32)
 
 
 def test_each_chip_sends_what_a_ring_makes_it_send(benchmarks):
@@ -275,5 +302,12 @@ def test_two_small_steps_are_compiled_for_tpus(request, run_program, tmp_path):
     assert eight["flops"] < 1.05 * one["flops"]  # of a chip: the batch is eight times as large
     assert one["program"]["collectives"] == {}
     assert eight["program"]["collectives"] == {"all-reduce": 2}  # one for each player's update
+    options = "--networks dcgan_28 --targets v5e-8 --ways jit loop --json low.json"
+    run_program(program, *options.split(), cwd=tmp_path)
+    programs = [
+        record["cost"]["program"] for record in json.loads((tmp_path / "low.json").read_text())["programs"]
+    ]
+    sent = [program["collective_bytes"]["all-reduce"] for program in programs]
+    assert sent[1] < 1.05 * sent[0]  # in bfloat16, once
     refused = run_program(program, "--targets", "v5e:3x5", cwd=tmp_path, expect=2)
     assert "--targets v5e:3x5 is no topology" in refused.stderr

@@ -466,6 +466,18 @@ def test_bfloat16_leaves_state_and_losses_in_float32(name):
     assert 0 < difference(state.generator.params, plain.generator.params) < 0.05
 
 
+def test_on_tpus_bfloat16_gradients_are_fenced_so_that_xla_sends_them_once():
+    """That they are sent once is seen in a program for TPUs: tests/benchmarks/test_targets.py."""
+    low = dataclasses.replace(GAMES["bigan"], dtype=jnp.bfloat16)
+    batch = jax.eval_shape(partial(data.batch_at, seed=2, batch_size=12), stored_of("bigan"), 0)
+
+    def fences(game, platform):
+        traced = jax.jit(make_step(game)).trace(first("bigan"), batch, KEY)
+        return traced.lower(lowering_platforms=(platform,)).as_text().count("optimization_barrier")
+
+    assert (fences(low, "tpu"), fences(low, "cpu"), fences(GAMES["bigan"], "tpu")) == (2, 0, 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NEW)
 def test_a_loop_in_two_calls_is_the_loop_in_one(name):
