@@ -418,7 +418,7 @@ class Compiler:
             except (OSError, ValueError, KeyError, TypeError):
                 raise UserError(f"`json` {file} has no figures of programs: give another file") from None
 
-    def cost(self, name: str, config: Config, target: str, way: str = "jit") -> Cost | str:
+    def cost(self, name: str, config: Config, target: str, way: str) -> Cost | str:
         """Return what a network's step costs, or why it could not be compiled.
 
         Args:
@@ -513,7 +513,7 @@ def scaling(
         config = KNOWN[name].replace(precision=precision)
         size = config.batch_size * len(devices)
         full, half = (
-            compiler.cost(name, config.replace(batch_size=each), target) for each in (size, size // 2)
+            compiler.cost(name, config.replace(batch_size=each), target, "loop") for each in (size, size // 2)
         )
         if isinstance(full, str) or isinstance(half, str):
             reason = full if isinstance(full, str) else half
@@ -621,7 +621,7 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
     targets = f"any of {', '.join(TARGETS)}, or a TPU's topology such as v5e:4x4 (v5e-1 v5e-8 v6e-8)"
     add("--targets", nargs="+", default=["v5e-1", "v5e-8", "v6e-8"], metavar="NAME", help=targets)
     add("--precisions", nargs="+", default=["bfloat16"], metavar="NAME", help="float32, bfloat16 (bfloat16)")
-    add("--ways", nargs="+", default=["jit"], metavar="NAME", help=f"any of {', '.join(WAYS)} (jit)")
+    add("--ways", nargs="+", default=["loop"], metavar="NAME", help=f"any of {', '.join(WAYS)} (loop)")
     add(
         "--all",
         action="store_true",

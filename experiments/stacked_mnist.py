@@ -8,8 +8,8 @@
 
 The recipe "dcgan" is the non-saturating loss with batch normalization. "r3gan" is relativistic pairing with
 R1 and R2, residual networks without any normalization, and a falling learning rate. "r3gan_blocks" is the
-same with the blocks of the paper (`jaxgan.networks.r3gan`); it has run for a few steps only. "mlp" is the
-same loss with multilayer perceptrons, for a CPU. On two cores use --width 32 for "dcgan"; for "r3gan" use
+same with the blocks of the paper (`jaxgan.networks.r3gan`), which learn more slowly at --width 32. "mlp" is
+the same loss with multilayer perceptrons, for a CPU. On two cores use --width 32 for "dcgan"; for "r3gan" use
 --width 32 --batch-size 16 --learning-rate 3e-4 --penalty-every 4 (--steps 21000 take 107 minutes).
 
 Modes are counted --scores times: mnist-cnn classifies each channel of 26,000 images of the average generator.

@@ -210,9 +210,9 @@ def test_programs_that_a_file_has_are_not_compiled_again(benchmarks, monkeypatch
     monkeypatch.setattr(targets, "in_time", slow)
     for minutes in (1, 1, 0.5, 2):  # only a longer time is worth another attempt
         compiler = targets.Compiler(minutes=minutes, options={}, file=tmp_path / "kept.json")
-        reason = compiler.cost("mlp", config, "v5e-1")
+        reason = compiler.cost("mlp", config, "v5e-1", "jit")
     assert (asked, reason) == ([60, 120], "not within 2 minutes")
-    compiler.cost("mlp", config.replace(width=8), "v5e-1")
+    compiler.cost("mlp", config.replace(width=8), "v5e-1", "jit")
     assert len(asked) == 3
     assert len(compiler.records) == 1
     (tmp_path / "kept.json").write_text("{}")
