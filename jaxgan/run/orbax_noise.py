@@ -17,6 +17,7 @@ _RAISED_TOO = tuple(
     f"orbax/checkpoint/{name}.py"
     for name in ("_src/futures/future", "_src/checkpointers/async_checkpointer", "checkpoint_manager")
 )  # these modules log the errors that they raise
+_RAISED_BY = "_write_and_log"  # this function too, in _src/metadata/checkpoint.py
 _WAITED = "Waiting for previous save to complete took"  # of a busy disk, about which nobody need do anything
 
 
@@ -39,7 +40,7 @@ def mute() -> None:
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.ERROR:
-        return not record.pathname.endswith(_RAISED_TOO)
+        return not (record.pathname.endswith(_RAISED_TOO) or record.funcName == _RAISED_BY)
     return _WAITED not in record.getMessage()
 
 

@@ -164,7 +164,12 @@ class Workdir:
         status: dict[str, Any] = {"state": state, "step": step, "why": why}
         if self.warnings:
             status["warnings"] = list(self.warnings.values())
-        write_json(self.path / "status.json", status)
+        try:
+            write_json(self.path / "status.json", status)
+        except NoRoomError:  # the file that is there has room of its own
+            with (self.path / "status.json").open("r+b") as file:
+                file.write(json.dumps(status, indent=2).encode("utf-8", "backslashreplace"))
+                file.truncate()
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:
         """Append one row to metrics.jsonl. Rows hold no times, so an interrupted run writes the same file."""

@@ -98,6 +98,9 @@ def test_only_what_orbax_raises_too_is_kept_quiet(caplog, monkeypatch):
         exec(fails)
     except OSError:  # a future of a thread, whose text does not name Orbax
         logging.getLogger("asyncio").exception("Future exception was never retrieved")
+    logging.getLogger("absl").handle(
+        logging.LogRecord("absl", logging.ERROR, "/lib/orbax/m.py", 1, "metadata", (), None, "_write_and_log")
+    )
     waited = "Waiting for previous save to complete took 1.5 seconds. If this number is high, ..."
     logging.getLogger("absl").warning(waited)
     assert seen == ["mine"]

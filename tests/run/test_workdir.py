@@ -218,6 +218,18 @@ def test_an_unknown_home_leaves_no_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_status_is_written_where_a_new_file_has_no_room(tmp_path, monkeypatch):
+    def full(*_):
+        raise NoRoomError("cannot write")
+
+    with Workdir(tmp_path / "run", SETTINGS) as folder:
+        folder.write_status("running", 0, "for a while, and with many words")
+        monkeypatch.setattr(workdir, "write_json", full)
+        folder.write_status("failed", 7, "é")
+    expected = {"state": "failed", "step": 7, "why": "é"}
+    assert json.loads((tmp_path / "run/status.json").read_text(encoding="utf-8")) == expected
+
+
 @pytest.mark.parametrize("mode", ["a", "a+"])
 def test_a_disk_that_is_full_from_the_start_is_no_mistake_in_the_command(tmp_path, monkeypatch, mode):
     def full(file, opened="a"):
