@@ -4,9 +4,9 @@
     python experiments/cifar10_stylegan2.py  # --conditional for the ten classes
 
 These are the settings for CIFAR-10 of the paper's code, for 100 million images, with three differences. The
-penalty is part of each step, where the code has it in each sixteenth. The discriminator is residual and
-compares four examples; the code's is not and compares 32. Latents are mixed. A step has 5,315 GFLOP by
---dry-run. The experiment has not been trained to its end.
+code also scales Adam's settings for the penalty of each sixteenth step. The discriminator is residual and
+compares four examples; the code's is not and compares 32. Latents are mixed. A step with the
+penalty has 5,315 GFLOP by --dry-run. The experiment has not been trained to its end.
 
 References:
     Karras et al. 2020, Training GANs with Limited Data, https://arxiv.org/abs/2006.06676
@@ -22,6 +22,7 @@ CONFIG = Config(
     latent_dim=512,
     penalty="r1",
     penalty_weight=0.01,
+    penalty_every=16,
     augment=("bgc",),
     augment_target=0.6,
     batch_size=64,

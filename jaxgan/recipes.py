@@ -168,7 +168,7 @@ def _biggan(facts: Facts) -> dict[str, Any]:
 
 
 def _stylegan2(facts: Facts) -> dict[str, Any]:
-    """The automatic configuration of StyleGAN2-ADA for one device, with R1 at each step."""
+    """The automatic configuration of StyleGAN2-ADA for one device."""
     pixels, side = _pixels(facts), min(facts.image_shape[:2])
     cpu = facts.platform == "cpu"
     batch_size = 16 if cpu else max(1, min(4096 // side, 32))
@@ -178,6 +178,7 @@ def _stylegan2(facts: Facts) -> dict[str, Any]:
         "latent_dim": 128 if cpu else 512,
         "penalty": "r1",
         "penalty_weight": 0.0002 * pixels / batch_size,
+        "penalty_every": 16,
         "batch_size": batch_size,
         "mirror": _is_in_color(facts),
         "ema_half_life": batch_size * 10_000 / 32,

@@ -164,6 +164,7 @@ def test_published_settings_are_the_papers():
         stylegan2 = settings("stylegan2", side)
         assert (stylegan2.batch_size, stylegan2.width * side) == (batch_size, base)
         np.testing.assert_allclose(stylegan2.penalty_weight, gamma)
+        assert stylegan2.penalty_every == 16
         assert (stylegan2.ema_half_life, stylegan2.terms) == (batch_size * 10_000 / 32, ("path_length",))
     for side, gamma, width in ((64, 2, 384), (256, 150, 96)):
         r3gan = settings("r3gan", side)

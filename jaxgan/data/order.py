@@ -118,7 +118,14 @@ def _permute(values: Any, key: Any, size: int, xp: Any) -> Any:
         while (values >= size).any():
             values = walk(values)
         return values
-    return jax.lax.while_loop(lambda values: (values >= size).any(), walk, values)
+    return _whole(jax.lax.while_loop(lambda values: (values >= size).any(), walk, _whole(values)))
+
+
+def _whole(values: jax.Array) -> jax.Array:
+    """Keep values whole on each device of a mesh: if they are cut, each turn of a loop asks all devices."""
+    if not jax.sharding.get_abstract_mesh().auto_axes:
+        return values
+    return jax.lax.with_sharding_constraint(values, jax.sharding.PartitionSpec())
 
 
 def _mix(word: Any) -> Any:

@@ -17,7 +17,11 @@ import pytest
 import modes
 from choosing import shares
 from jaxgan import losses, parallel
+from jaxgan.data import batch_at
 from jaxgan.networks import mlp
+from jaxgan.parallel.adapters import on_mesh
+from jaxgan.parallel.mesh import shares as cut
+from jaxgan.parallel.mesh import whole
 from jaxgan.state import init_state
 from jaxgan.step import make_train_step
 from modes import DCGANS, FAST, KEY, MODES, difference, on_one_device
@@ -178,6 +182,20 @@ def test_a_loop_refuses_a_batch_that_does_not_divide():
     state, step, batch_at, stored = modes.make(DENSE, batch_size=7)
     with pytest.raises(ValueError, match="18 and 24 do"):
         parallel.scan(step, batch_at, parallel.batch_mesh()).lower(state, stored, KEY, 1)
+
+
+def test_devices_ask_each_other_nothing_for_the_order_of_a_batch():
+    """The order is a loop whose condition looks at all indices."""
+    mesh = parallel.batch_mesh()
+    data, number = {"image": jnp.zeros((11, 3))}, jnp.int32(0)
+    order = partial(batch_at, seed=1, batch_size=4)
+
+    def program(batch_at):
+        run = jax.jit(batch_at, in_shardings=whole(mesh), out_shardings=cut(mesh))
+        return run.lower(data, number).compile().as_text()
+
+    assert "all-reduce" in program(order)
+    assert "all-reduce" not in program(on_mesh(order, mesh))
 
 
 def test_a_step_for_another_axis_is_refused():
