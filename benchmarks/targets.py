@@ -496,6 +496,8 @@ def scaling(
     Each network is compiled for the eight chips of `target`, with its batch and with half of it. Operations
     and traffic of other batches follow from these two: a part is proportional to the images of a chip, and a
     part, such as the optimizers', is the same for any. What the collectives send depends on the chips alone.
+    The step is compiled alone: in a loop XLA keeps a small state in a memory on the chip, with one batch and
+    not with another.
 
     Args:
         names: names in `KNOWN`.
@@ -513,7 +515,7 @@ def scaling(
         config = KNOWN[name].replace(precision=precision)
         size = config.batch_size * len(devices)
         full, half = (
-            compiler.cost(name, config.replace(batch_size=each), target, "loop") for each in (size, size // 2)
+            compiler.cost(name, config.replace(batch_size=each), target, "jit") for each in (size, size // 2)
         )
         if isinstance(full, str) or isinstance(half, str):
             reason = full if isinstance(full, str) else half
