@@ -300,7 +300,7 @@ def compile_step(
     *,
     way: str = "jit",
     classes: int = 10,
-    options: Mapping[str, str] = types.MappingProxyType({}),
+    options: Mapping[str, bool | str] = types.MappingProxyType({}),
 ) -> Cost:
     """Compile a config's step for devices that need not be there.
 
@@ -408,7 +408,7 @@ class Compiler:
         records: the figures of each program: "cost", or the "reason" why there is none.
     """
 
-    def __init__(self, *, minutes: float, options: dict[str, str], file: Path | None):
+    def __init__(self, *, minutes: float, options: dict[str, bool | str], file: Path | None):
         self._seconds, self._options, self._file = 60 * minutes, options, file
         self._code = code_hash()
         self.records: list[dict[str, Any]] = []
@@ -450,7 +450,9 @@ def _cost(record: dict[str, Any]) -> Cost | str:
     return Cost(**cost | {"program": compiled.Program(**cost["program"])})
 
 
-def _compile(config: Config, target: str, way: str, classes: int, options: dict[str, str]) -> dict[str, Any]:
+def _compile(
+    config: Config, target: str, way: str, classes: int, options: dict[str, bool | str]
+) -> dict[str, Any]:
     """Return the cost of a step, or the reason why XLA cannot compile it."""
     try:
         cost = compile_step(config, devices_of(target)[1], way=way, classes=classes, options=options)
@@ -668,7 +670,8 @@ def benchmark(arguments: argparse.Namespace) -> None:
     chosen = configs(arguments)
     for target in [*arguments.targets] * bool(chosen) + [SCALED] * bool(arguments.scaling):
         devices_of(target)  # before minutes of compiling
-    options = dict(option.split("=", 1) for option in arguments.xla)
+    pairs = (option.split("=", 1) for option in arguments.xla)
+    options = {name: {"true": True, "false": False}.get(value, value) for name, value in pairs}
     compiler = Compiler(minutes=arguments.minutes, options=options, file=arguments.json)
     print(versions(), flush=True)
     if chosen:
