@@ -38,8 +38,8 @@ MAY_IMPORT = {
     },
     "evaluate": {"build", "config", "data", "export", "features", "images", "metrics", "prior", "sampling"},
     "build": {
-        "augment", "config", "data", "diagnostics", "export", "games", "losses", "names", "rules", "sampling", "schedules",
-        "state", "step",
+        "augment", "config", "data", "diagnostics", "export", "games", "losses", "names", "penalties", "rules", "sampling",
+        "schedules", "state", "step",
     },
     "export": {"data", "games", "images", "inert", "layers", "names", "networks", "prior", "sampling", "state"},
     "recipes": {"config", "networks"},
