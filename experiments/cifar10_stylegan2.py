@@ -6,7 +6,7 @@
 These are the settings for CIFAR-10 of the paper's code, for 100 million images, with three differences. The
 code also scales Adam's settings for the penalty of each sixteenth step. The discriminator is residual and
 compares four examples; the code's is not and compares 32. Latents are mixed. A step with the
-penalty has 5,315 GFLOP by --dry-run. The experiment has not been trained to its end.
+penalty has 5,314 GFLOP by --dry-run. The experiment has not been trained to its end.
 
 References:
     Karras et al. 2020, Training GANs with Limited Data, https://arxiv.org/abs/2006.06676

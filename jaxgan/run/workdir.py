@@ -164,11 +164,15 @@ class Workdir:
         status: dict[str, Any] = {"state": state, "step": step, "why": why}
         if self.warnings:
             status["warnings"] = list(self.warnings.values())
+        path = self.path / "status.json"
         try:
-            write_json(self.path / "status.json", status)
+            write_json(path, status)
         except NoRoomError:  # the file that is there has room of its own
-            with (self.path / "status.json").open("r+b") as file:
-                file.write(json.dumps(status, indent=2).encode("utf-8", "backslashreplace"))
+            content = json.dumps(status, indent=2).encode()
+            if not path.exists() or len(content) > path.stat().st_blocks * 512:
+                raise
+            with writing(path), path.open("r+b") as file:
+                file.write(content)
                 file.truncate()
 
     def append_metrics(self, step: int, metrics: dict[str, float]) -> None:

@@ -223,8 +223,16 @@ def test_a_status_is_written_where_a_new_file_has_no_room(tmp_path, monkeypatch)
         raise NoRoomError("cannot write")
 
     with Workdir(tmp_path / "run", SETTINGS) as folder:
-        folder.write_status("running", 0, "for a while, and with many words")
+        write_json = workdir.write_json
         monkeypatch.setattr(workdir, "write_json", full)
+        with pytest.raises(NoRoomError):  # there is no file yet
+            folder.write_status("running", 0)
+        write_json(
+            tmp_path / "run/status.json", {"state": "running", "why": "for a while, and in many words"}
+        )
+        with pytest.raises(NoRoomError):  # more than the file has room for
+            folder.write_status("failed", 7, 10**5 * "é")
+        assert json.loads((tmp_path / "run/status.json").read_text())["state"] == "running"
         folder.write_status("failed", 7, "é")
     expected = {"state": "failed", "step": 7, "why": "é"}
     assert json.loads((tmp_path / "run/status.json").read_text(encoding="utf-8")) == expected
