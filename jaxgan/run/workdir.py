@@ -135,7 +135,8 @@ class Workdir:
             with writing(self.path / "log.txt"):
                 self._log = _opened(self.path / "log.txt")
         except BaseException:
-            self._lock.close()
+            with contextlib.suppress(OSError):  # on a full disk it still has something to write
+                self._lock.close()
             raise
 
     def __enter__(self) -> "Workdir":

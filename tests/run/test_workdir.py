@@ -249,3 +249,24 @@ def test_a_disk_that_is_full_from_the_start_is_no_mistake_in_the_command(tmp_pat
     monkeypatch.setattr(workdir, "_opened", full)
     with pytest.raises(NoRoomError, match=r"cannot write .*, .* MB free: No space left on device"):
         Workdir(tmp_path / "run", SETTINGS)
+
+
+def test_a_lock_that_cannot_be_written_says_so_though_closing_it_fails_too(tmp_path, monkeypatch):
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def flush(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            self.file.close()
+            self.flush()
+
+    opened = workdir._opened
+    monkeypatch.setattr(workdir, "_opened", lambda *how: Full(opened(*how)))
+    with pytest.raises(NoRoomError, match=r"cannot write .*\.lock, .* MB free: No space left on device"):
+        Workdir(tmp_path / "run", SETTINGS)
