@@ -156,7 +156,6 @@ CLASSES = {"biggan_128": 1000}
 # All networks, with the batch of one chip.
 KNOWN = NETWORKS | {name: config.replace(batch_size=config.batch_size // 8) for name, config in LARGE.items()}
 SMALL = ("mlp", "dcgan_32", "resnet_32", "r3gan_32")
-SCALED = "v5e-8"  # the chips that the table of scaling is computed from
 COUNTS = [2**i for i in range(9)]  # of chips, in the table of scaling
 MINUTES = 30.0  # the longest time that a program may take to compile
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
@@ -495,7 +494,7 @@ def scaling(
 ) -> dict[str, list[dict[str, Any]]]:
     """Add the table of weak and strong scaling of networks, from 1 to 256 chips.
 
-    Each network is compiled for the eight chips of `target`, with its batch and with half of it. Operations
+    Each network is compiled for the chips of `target`, with its batch and with half of it. Operations
     and traffic of other batches follow from these two: a part is proportional to the images of a chip, and a
     part, such as the optimizers', is the same for any. What the collectives send depends on the chips alone.
     The step is compiled alone: in a loop XLA keeps a small state in a memory on the chip, with one batch and
@@ -631,7 +630,13 @@ def parse(args: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="all networks, games, targets, precisions and ways; takes long",
     )
-    add("--scaling", nargs="+", default=[], metavar="NAME", help=f"scaling of networks, from {SCALED}")
+    add("--scaling", nargs="+", default=[], metavar="NAME", help="scaling of networks over 1 to 256 chips")
+    add(
+        "--scaled-from",
+        default="v5e-8",
+        metavar="TARGET",
+        help="the chips that the step is compiled for; v5p-8 has memory for large networks (%(default)s)",
+    )
     add("--figure", type=Path, metavar="FILE", help="draw the scaling")
     add("--minutes", type=float, default=MINUTES, metavar="M", help="for each program (%(default)g)")
     add("--xla", nargs="+", default=[], metavar="NAME=VALUE", help="XLA's own options")
@@ -668,8 +673,10 @@ def versions() -> str:
 def benchmark(arguments: argparse.Namespace) -> None:
     """Compile what the command line asks for, and print it."""
     chosen = configs(arguments)
-    for target in [*arguments.targets] * bool(chosen) + [SCALED] * bool(arguments.scaling):
+    for target in arguments.targets if chosen else ():
         devices_of(target)  # before minutes of compiling
+    if arguments.scaling and len(devices_of(arguments.scaled_from)[1]) == 1:
+        raise UserError(f"`scaled_from` takes a target of several chips, got {arguments.scaled_from}")
     pairs = (option.split("=", 1) for option in arguments.xla)
     options = {name: {"true": True, "false": False}.get(value, value) for name, value in pairs}
     compiler = Compiler(minutes=arguments.minutes, options=options, file=arguments.json)
@@ -686,7 +693,8 @@ def benchmark(arguments: argparse.Namespace) -> None:
         heading = ["network", "scaling", "chips", "images a chip"]
         heading += ["compute ms", "memory ms", "link ms", "least ms", "link share", "efficiency"]
         table = Table(heading, names=arguments.scaling)
-        results = scaling(arguments.scaling, arguments.precisions[-1], SCALED, compiler, table)
+        target = arguments.scaled_from
+        results = scaling(arguments.scaling, arguments.precisions[-1], target, compiler, table)
         if arguments.figure:
             draw(results, arguments.figure)
 
