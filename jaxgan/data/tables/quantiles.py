@@ -12,7 +12,6 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 MOST = 1000  # stretches of a column
 ROWS_OF_EACH = 4  # rows that a stretch has at least
@@ -35,6 +34,8 @@ class Quantiles(NamedTuple):
 
     def place(self, values: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Return the places of finite values in the column's bell curve, in (-1, 1)."""
+        from scipy.special import ndtri  # slow to import, and needed for tables alone
+
         below, above = (np.searchsorted(self.values, values, side) for side in ("left", "right"))
         last = len(self.values) - 1
         low, high = np.clip(above - 1, 0, last), np.minimum(above, last)
@@ -47,6 +48,8 @@ class Quantiles(NamedTuple):
 
     def value(self, places: np.ndarray, which: np.ndarray) -> np.ndarray:
         """Return the values at places in the bell curve: the inverse of `place`."""
+        from scipy.special import ndtr
+
         shares = ndtr(places * UNIT) * len(self.values) - 0.5
         return np.interp(shares, np.arange(len(self.values)), self.values)
 

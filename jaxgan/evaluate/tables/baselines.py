@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import ndtr, ndtri
 
 from jaxgan.data.tables import Column, Table
 
@@ -61,6 +60,8 @@ def copula(table: Table, n: int, *, seed: int) -> Table:
         n: the number of rows to draw.
         seed: the seed of the draws.
     """
+    from scipy.special import ndtr, ndtri  # slow to import, and needed for tables alone
+
     rng = np.random.default_rng(seed)
     scores = np.column_stack([ndtri(_places(table.values[column.name], column)) for column in table.columns])
     normal = rng.standard_normal((n, scores.shape[1])) @ _root(_correlations(scores)).T
@@ -92,6 +93,8 @@ def _correlations(scores: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "d 
     A column of few values shows less of its normal numbers than a column without ties. Its scores are about
     their means, so that a covariance with them is the correlation times their share of the variance.
     """
+    from scipy.special import ndtri
+
     untied = ndtri((np.arange(len(scores)) + 0.5) / len(scores)).var()
     centered = scores - scores.mean(axis=0)
     covariances, shares = centered.T @ centered / len(scores) / untied, scores.var(axis=0) / untied
