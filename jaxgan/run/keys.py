@@ -4,6 +4,7 @@ A key is never used twice. The key of training is folded with the step by the st
 evaluations and diagnoses are separate, so that neither changes what is trained.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -39,6 +40,7 @@ def run_keys(seed: int | jax.Array, *, rollbacks: int = 0) -> Keys:
     return keys_of(seed_key(seed), rollbacks=rollbacks)
 
 
+@partial(jax.jit, static_argnames="rollbacks")  # one program in place of a handful at each start
 def keys_of(key: jax.Array, *, rollbacks: int = 0) -> Keys:
     """Return the keys of the run whose seed's key is given."""
     init, train, grid = jax.random.split(key, 3)

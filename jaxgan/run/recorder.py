@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -309,7 +308,7 @@ class Recorder:
             picture = sampling.scatter(images, real=self._reals)
         else:
             if images.dtype != np.uint8:
-                images = np.asarray(to_uint8(jnp.asarray(images)))
+                images = np.asarray(jax.jit(to_uint8)(images))
             picture = sampling.grid(images, columns=self._columns)
         write_atomically(self.path / name, partial(picture.save, format="PNG"))
         return picture

@@ -10,7 +10,7 @@ from jaxgan.system import cache
 from jaxgan.system.errors import UserError
 from jaxgan.system.progress import write
 
-SHORTEST = 0.3  # seconds of compiling that are worth a file
+SHORTEST = 0.05  # seconds of compiling that are worth a file
 
 
 def keep_programs() -> None:
