@@ -84,6 +84,7 @@ def conv(
         return _lax_conv(images, kernel, strides, pads, feature_group_count=feature_group_count)
     if feature_group_count > 1:
         images, kernel = (_groups_first(x, feature_group_count) for x in (images, kernel))
+        window = window._replace(groups=feature_group_count)
         features = jnp.moveaxis(primitives.grouped_conv(images, kernel, window=window), 0, 3)
         return features.reshape(*features.shape[:3], -1)
     if window == POINT._replace(image=window.image):

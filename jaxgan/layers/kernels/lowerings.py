@@ -32,12 +32,15 @@ class Window(NamedTuple):
         taps: taps of the kernel.
         strides: pixels between neighboring positions of the kernel.
         padding: zeros before and after the image; a negative number crops it.
+        groups: groups of a grouped convolution. Its members are these groups, one after the other, of each
+            GAN of a population.
     """
 
     image: tuple[int, int]
     taps: tuple[int, int]
     strides: tuple[int, int]
     padding: tuple[tuple[int, int], ...]
+    groups: int = 1
 
     @property
     def positions(self) -> tuple[int, ...]:
@@ -51,6 +54,7 @@ class Window(NamedTuple):
         return self.image == self.taps == self.positions == (1, 1)
 
 
+LANES = 128  # channels that a TPU multiplies at once
 POINT = Window(image=(1, 1), taps=(1, 1), strides=(1, 1), padding=((0, 0), (0, 0)))
 
 _lax_conv = partial(jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
@@ -168,11 +172,45 @@ shared_conv_input_grad = _of_members(
 )
 
 
-def lax_conv_kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
-    """`primitives.conv_kernel_grad` of all members, as JAX differentiates `lax_conv`."""
-    shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
-    kernels = jax.ShapeDtypeStruct(shape, images.dtype)
-    return jax.linear_transpose(partial(lax_conv, images, window=window), kernels)(features)[0]
+def _kernel_grad(convolve: Convolve) -> Convolve:
+    """Return `primitives.conv_kernel_grad` of all members, as JAX differentiates `convolve`."""
+
+    def kernel_grad(images: jax.Array, features: jax.Array, window: Window) -> jax.Array:
+        shape = images.shape[0], *window.taps, images.shape[4], features.shape[4]
+        kernels = jax.ShapeDtypeStruct(shape, images.dtype)
+        return jax.linear_transpose(partial(convolve, images, window=window), kernels)(features)[0]
+
+    return kernel_grad
+
+
+lax_conv_kernel_grad = _kernel_grad(lax_conv)
+
+
+def _by_blocks(grouped: Grouped) -> Grouped:
+    """Return a grouped convolution that computes as many groups with one kernel as have 128 channels.
+
+    The kernel has zeros between its groups. A TPU multiplies 128 channels at once. With 16 it needs as long,
+    and copies images into another layout before and after them.
+    """
+
+    def by_blocks(first: jax.Array, kernel: jax.Array, of: tuple[Window, int]) -> jax.Array:
+        window, members = of
+        channels, features = kernel.shape[2], kernel.shape[3] // members
+        most = max(1, LANES // max(channels, features))
+        block = max(size for size in range(1, most + 1) if window.groups % size == 0)
+        same = jnp.eye(block, dtype=bool)[:, None, None, :, None]
+        groups = kernel.reshape(*window.taps, 1, channels, members // block, block, features)
+        blocks = jnp.where(same, groups, 0).reshape(*window.taps, block * channels, members * features)
+        return grouped(first, blocks, (window, members // block))
+
+    return by_blocks
+
+
+# The three primitives' operations for TPUs.
+block_conv, block_conv_input_grad = map(
+    _of_members, map(_by_blocks, (_grouped_conv, _grouped_conv_input_grad))
+)
+block_conv_kernel_grad = _kernel_grad(block_conv)
 
 
 def product(first: jax.Array, second: jax.Array, axes: tuple[int, int]) -> jax.Array:

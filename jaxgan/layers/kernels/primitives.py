@@ -21,7 +21,7 @@ gradients that JAX derives have other layouts; in loops (`jax.lax.scan`, `fori_l
 hundred times as long (``python benchmarks/kernels.py``). On CPU the three operations are therefore lowered to
 the fast layout with explicit transposes (`jaxgan.layers.kernels.lowerings`), or, where there are many
 channels, to matrix products with fewer multiplications (`jaxgan.layers.kernels.winograd`). On GPU and TPU
-they are lowered to the convolutions of `jax.lax`.
+they are lowered to the convolutions of `jax.lax`, those of small groups on TPU as fewer and larger groups.
 
 References:
     Dumoulin and Visin 2016, A guide to convolution arithmetic for deep learning, chapter 4,
@@ -140,16 +140,19 @@ def _mapped_size(arguments: Sequence[jax.Array], axes: Sequence[int | None]) -> 
     return next(x.shape[axis] for x, axis in zip(arguments, axes, strict=True) if axis is not None)
 
 
-def _family(gpu: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primitive, Primitive]:
+def _family(
+    general: tuple[Lowering, Lowering, Lowering], gpu: tuple[Lowering, Lowering, Lowering]
+) -> tuple[Primitive, Primitive, Primitive]:
     """Return the three primitives; each differentiates to others of the family.
 
     Args:
-        gpu: the lowerings of the three for GPUs.
+        general: the lowerings of the three for other platforms than CPU and GPU.
+        gpu: those for GPUs.
     """
     conv_p = _primitive(
         "conv",
         lambda images, kernel, window: (images[0], *window.positions, kernel[3]),
-        lowerings.lax_conv,
+        general[0],
         lowerings.conv,
         winograd.conv,
         axes=(1, 0),
@@ -159,7 +162,7 @@ def _family(gpu: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primit
     input_p = _primitive(
         "conv_input_grad",
         lambda features, kernel, window: (features[0], *window.image, kernel[2]),
-        lowerings.lax_conv_input_grad,
+        general[1],
         lowerings.conv_input_grad,
         winograd.conv_input_grad,
         axes=(1, 1),
@@ -169,7 +172,7 @@ def _family(gpu: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primit
     kernel_p = _primitive(
         "conv_kernel_grad",
         lambda images, features, window: (*window.taps, images[3], features[3]),
-        lowerings.lax_conv_kernel_grad,
+        general[2],
         lowerings.conv_kernel_grad,
         winograd.conv_kernel_grad,
         axes=(0, 0),
@@ -195,12 +198,14 @@ def _family(gpu: tuple[Lowering, Lowering, Lowering]) -> tuple[Primitive, Primit
     return conv_p, input_p, kernel_p
 
 
-_conv_p, _conv_input_grad_p, _conv_kernel_grad_p = _family(
-    (lowerings.lax_conv, lowerings.lax_conv_input_grad, lowerings.lax_conv_kernel_grad)
-)
+_LAX = lowerings.lax_conv, lowerings.lax_conv_input_grad, lowerings.lax_conv_kernel_grad
+_conv_p, _conv_input_grad_p, _conv_kernel_grad_p = _family(_LAX, gpu=_LAX)
 # XLA adds up the gradients by kernels over the devices by itself. On TPUs JAX has no `custom_partitioning`:
 # https://github.com/jax-ml/jax/issues/38196.
-_GROUPED = _family((lowerings.shared_conv, lowerings.shared_conv_input_grad, lowerings.lax_conv_kernel_grad))
+_GROUPED = _family(
+    (lowerings.block_conv, lowerings.block_conv_input_grad, lowerings.block_conv_kernel_grad),
+    gpu=(lowerings.shared_conv, lowerings.shared_conv_input_grad, lowerings.lax_conv_kernel_grad),
+)
 prim_requires_devices_during_lowering.update(_GROUPED)
 
 
@@ -249,6 +254,7 @@ def conv_kernel_grad(images: Images, features: Features, *, window: Window) -> K
 def grouped_conv(images: Images, kernels: Kernels, *, window: Window) -> Features:
     """Return the groups of a grouped convolution, as `conv` does of members.
 
-    Where the compiler spreads a batch over GPUs, each computes its own images.
+    Where the compiler spreads a batch over GPUs, each computes its own images. A TPU computes several groups
+    with one kernel.
     """
     return _bind(_GROUPED[0], images, kernels, window)

@@ -1,4 +1,4 @@
-"""Grouped convolutions of a batch that several devices share: nothing is gathered, and the numbers stay."""
+"""Grouped convolutions on accelerators: a batch that several devices share, and groups that a TPU joins."""
 
 import re
 
@@ -53,3 +53,42 @@ def test_the_layer_asks_for_it_on_several_gpus(devices):
     for platform, expected in (("cuda", devices > 1), ("tpu", False), ("cpu", False)):
         text = traced.lower(lowering_platforms=(platform,)).as_text()
         assert ("CustomSPMDPartitioning" in text) == expected, platform
+
+
+SIZES = {
+    "two at once": (6, 3, 4, 8),
+    "three, since six have no four": (6, 3, 4, 16),
+    "each alone": (2, 3, 4, 2),
+}
+
+
+@pytest.mark.parametrize("operation", ["conv", "conv_input_grad", "conv_kernel_grad"])
+@pytest.mark.parametrize(("groups", "channels", "features", "lanes"), SIZES.values(), ids=SIZES)
+def test_blocks_of_groups_give_their_sums(monkeypatch, operation, groups, channels, features, lanes):
+    monkeypatch.setattr(lowerings, "LANES", lanes)
+    images, results, kernels = (
+        DRAW.normal(size=(2 * groups, *shape)).astype(np.float32)
+        for shape in ((4, 5, 6, channels), (4, 5, 3, features), (3, 3, channels, features))
+    )
+    images[groups:] = results[groups:] = np.nan  # the second GAN of a population has diverged
+    images, results, kernels = map(jnp.asarray, (images, results, kernels))
+    of = {
+        "conv": (images, kernels),
+        "conv_input_grad": (results, kernels),
+        "conv_kernel_grad": (images, results),
+    }
+    window = WINDOW._replace(groups=groups)
+    alone, blocks = (getattr(lowerings, f"{way}_{operation}") for way in ("lax", "block"))
+    found, expected = (each(*of[operation], window)[:groups] for each in (blocks, alone))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(found).all() or operation == "conv_kernel_grad"  # XLA itself spreads NaN there
+
+
+def test_a_tpu_computes_128_channels_of_small_groups_at_once():
+    layer = layers.Conv(512, (3, 3), feature_group_count=32)
+    images = jnp.zeros((4, 5, 5, 512))
+    variables = layer.init(jax.random.key(0), images)
+    traced = jax.jit(jax.grad(lambda v: (layer.apply(v, images) ** 2).sum())).trace(variables)
+    for platform, taps in (("cuda", "3x3x16x512"), ("tpu", "3x3x128x")):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert f"tensor<{taps}" in text, platform
