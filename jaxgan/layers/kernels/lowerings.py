@@ -3,8 +3,8 @@
 `jaxgan.layers.kernels.primitives` defines the three operations: `conv`, `conv_input_grad` and
 `conv_kernel_grad`. The functions here with ``lax_`` in front of their name are for GPU and TPU. They compute
 all members as one grouped convolution of `jax.lax`, with the gradients that JAX derives. Those with
-``shared_`` do so where several devices share a batch. A 1x1 kernel on a
-1x1 image is a matrix product: this is how dense layers use the primitives.
+``shared_`` do so where several GPUs share a batch, and those with ``block_`` make small groups larger for
+TPUs. A 1x1 kernel on a 1x1 image is a matrix product: this is how dense layers use the primitives.
 
 References:
     Shi et al. 2016, Is the deconvolution layer the same as a convolutional layer?,
