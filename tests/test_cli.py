@@ -52,6 +52,7 @@ def test_sample_makes_a_grid_and_arrays(run_folder, tmp_path, capsys):
     assert (np.load(tmp_path / "other.npz")["images"] != made[5]["images"]).any()
 
 
+@pytest.mark.slow
 def test_interpolate_walks_a_class_a_row(run_folder, tmp_path):
     out = tmp_path / "strip.png"
     walk = ["interpolate", str(run_folder), "--rows", "3", "--steps", "5", "--out", str(out), "--gif"]
@@ -209,6 +210,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.slow
 def test_samples_and_scores_are_the_same_whatever_jax_is_told(run_folder, tmp_path, digits_cnn, other):
     def results(name):
         cli.sample(run_folder, n=20, out=tmp_path / f"{name}.npz")

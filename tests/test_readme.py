@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from jaxgan import train
 from jaxgan.config import Config
@@ -52,6 +53,7 @@ def test_one_function_alone(request, capsys):
     assert "value" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_training_loop(request, capsys):
     scope = run_block(request.config.rootpath, containing="make_train_step")
     assert scope["fakes"].shape == (64, 8, 8, 1)
@@ -66,6 +68,7 @@ def test_a_generator_comes_back(request, tmp_path, monkeypatch):
     assert (tmp_path / "grid.png").exists()
 
 
+@pytest.mark.slow
 def test_the_verdict_on_a_game(request, capsys):
     run_block(request.config.rootpath, containing="game_field", file="docs/guides/stability.md")
     assert "largest real part" in capsys.readouterr().out

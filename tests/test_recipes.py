@@ -194,6 +194,7 @@ def pictures(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_of_pictures_is_trained_by_one_command(pictures, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ("--data", pictures, "--image-size", 16, "--steps", 2, "--width", 2, "--diagnose-every", "None")

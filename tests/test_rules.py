@@ -294,6 +294,7 @@ def experiment_game(config):
     return build.experiment(config.check(), PAIRS).step.game
 
 
+@pytest.mark.slow
 def test_the_translator_fits_the_sources():
     images = data.from_arrays(np.zeros((8, 24, 20, 3), np.uint8))
     cases = {

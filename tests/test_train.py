@@ -39,6 +39,7 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_penalty_of_every_third_step_is_in_each_row_of_every_third_step(tmp_path):
     train.run(tiny(tmp_path / "run", penalty="r1", penalty_every=3, log_every=1), dataset=PICTURES)
     assert [row["step"] for row in rows(tmp_path / "run") if row["penalty"] > 0] == [3, 6, 9, 12]
@@ -94,6 +95,7 @@ def test_the_same_command_again_remakes_what_is_missing_and_more_steps_extend(tm
     assert less.state.step == 15
 
 
+@pytest.mark.slow
 def test_own_modules_losses_and_penalties(tmp_path):
     class Own(nn.Module):
         @nn.compact
@@ -148,7 +150,8 @@ def test_a_signal_saves_the_present_step_and_the_run_goes_on_from_there(tmp_path
     assert [row["step"] for row in rows(result.workdir)] == list(range(1, step + 6))
 
 
-@pytest.mark.parametrize("devices", [pytest.param("1", marks=pytest.mark.slow), "2"])
+@pytest.mark.parametrize("devices", ["1", "2"])
+@pytest.mark.slow
 def test_a_run_that_goes_on_needs_the_program_it_began_with(tmp_path, devices, monkeypatch):
     programs, compile_run = [], parallel.compile_run
 
@@ -243,6 +246,7 @@ def test_a_streamed_run_in_pieces_is_bit_equal(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, *map(jax.tree.leaves, (whole, pieces)))
 
 
+@pytest.mark.slow
 def test_quiet_and_tensorboard(tmp_path, capfd):
     config = tiny(tmp_path / "run", quiet=True, tensorboard=True)
     result = train.run(config, dataset=PICTURES, **SMALL)
@@ -254,6 +258,7 @@ def test_quiet_and_tensorboard(tmp_path, capfd):
     assert b"samples" in events
 
 
+@pytest.mark.slow
 def test_the_gif_shows_every_grid(tmp_path):
     result = train.run(tiny(tmp_path / "run"), dataset=PICTURES, **SMALL)
     with Image.open(result.workdir / "samples.gif") as gif:
@@ -425,6 +430,7 @@ def test_without_jit_a_run_goes_on_uncompiled(tmp_path, plain):
 
 
 @pytest.mark.usefixtures("umask_of_a_group")
+@pytest.mark.slow
 def test_every_file_of_a_run_has_the_mode_of_the_umask(tmp_path):
     train.run(tiny(tmp_path / "run", steps=5, tensorboard=True), dataset=PICTURES, **SMALL)
     assert (tmp_path / "run/export/generator.safetensors").exists()

@@ -187,6 +187,7 @@ def test_columns_are_as_wide_as_their_cells(benchmarks, capsys):
     assert capsys.readouterr().out.splitlines()[2] == "| mlp     | 12 |"
 
 
+@pytest.mark.slow
 def test_the_linen_side_plays_the_same_networks_with_linens_layers(benchmarks):
     def play(key):
         played = []
@@ -407,6 +408,7 @@ def test_the_other_programs_print_their_tables(request, run_program, tmp_path, p
     assert row in run_program(program, *options.split(), cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_all_tables_come_by_one_command(benchmarks, monkeypatch, tmp_path, capsys):
     run_all = benchmarks("run_all")
     assert all(Path(run_all.__file__).with_name(f"{name}.py").exists() for name in run_all.PROGRAMS)

@@ -125,6 +125,7 @@ print(*[os.waitpid(racer, 0)[1] for racer in [start() for _ in range(3)]])
 """
 
 
+@pytest.mark.slow
 def test_processes_that_want_the_same_decode_it_once(tmp_path, own_cache):
     """One is killed while it decodes, then three race; all are forks of one interpreter."""
     program = [sys.executable, "-c", RACER, str(own_cache)]

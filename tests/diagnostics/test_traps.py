@@ -165,6 +165,7 @@ def notes_of(config, **pieces):
 
 
 @pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.slow
 def test_the_librarys_own_networks_have_no_traps(conditional):
     classes = 10 if conditional else None
     for own in (

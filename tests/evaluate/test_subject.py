@@ -106,6 +106,7 @@ class TestHeldOut:
     def options(self, digits_cnn):
         return {"extractor": "digits-cnn", "metrics": "memorisation", "n": 50}
 
+    @pytest.mark.slow
     def test_a_run_keeps_its_own(self, tmp_path, source, options):
         run = small_run(tmp_path / "run", source, held_out=0.2)
         for held_out in (None, 0.2, "0.2"):
@@ -114,6 +115,7 @@ class TestHeldOut:
         with pytest.raises(UserError, match=r"all but 0.2 of them: train with `held_out` 0.1, or name other"):
             evaluate.evaluate(run, held_out=0.1, **options)
 
+    @pytest.mark.slow
     def test_a_run_that_has_seen_all_says_how(self, tmp_path, source, options):
         run = small_run(tmp_path / "run", source)
         with pytest.raises(

@@ -91,6 +91,7 @@ def test_large_fakes_are_resized_a_batch_at_a_time(learned):
     assert [each.images.shape for each in learned] == [(300, 64, 32, 1), (20, 64, 32, 1)]
 
 
+@pytest.mark.slow
 def test_the_number_of_updates_and_the_seed_decide_what_a_classifier_learns():
     few = data.from_arrays(DIGITS.images[:60], DIGITS.labels[:60])  # fewer than a batch
     test = data.from_arrays(DIGITS.images[60:260], DIGITS.labels[60:260])
@@ -118,6 +119,7 @@ def refused(capsys, *arguments):
     return message
 
 
+@pytest.mark.slow
 def test_a_run_is_measured_in_one_table_with_the_other_metrics(run, recipe, digits_cnn, tmp_path, capsys):
     options = ("--metrics", "fid,trained_on_fakes", "--n", 600, "--seed", 3, "--out", tmp_path)
     cli.main(["evaluate", str(run), *map(str, options)])

@@ -70,6 +70,7 @@ def test_categories_stay_and_sefa_is_that_of_the_first_kernel():
     np.testing.assert_allclose(found.vectors[:, :3], expected.vectors, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_a_generator_has_no_place_for_is_one_sentence():
     network = generators.network(NoDense(), 16, image_shape=(4, 4, 1))
     space = space_of(network)

@@ -64,6 +64,7 @@ def test_categories_are_kept_and_steps_are_deviations():
     np.testing.assert_array_equal(drawn[:, 2:5].sum(axis=1), 1)
 
 
+@pytest.mark.slow
 def test_w_has_the_spread_of_what_the_mapping_makes():
     network = generators.of_family("stylegan2", 3)
     space = space_of(network)

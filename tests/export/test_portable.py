@@ -42,6 +42,7 @@ def test_every_family_is_stablehlo_for_all_platforms_and_any_batch(name, classes
         np.testing.assert_allclose(alone, result[:1], rtol=1e-4, atol=1e-5, err_msg=role)
 
 
+@pytest.mark.slow
 def test_the_program_beside_the_file_needs_no_jaxgan(tmp_path):
     write(tmp_path / "run", "mlp", 3)
     (tmp_path / "out").mkdir()
@@ -89,9 +90,8 @@ def test_the_description_says_what_the_function_takes(tmp_path):
     assert json.loads(json.dumps(described))["images"] == "float in [-1, 1]"
 
 
-@pytest.mark.parametrize(
-    "module", [SRResNet(3, 2, 4, 0), pytest.param(UNet(3, 2, 2), marks=pytest.mark.slow)], ids=["sr", "unet"]
-)
+@pytest.mark.parametrize("module", [SRResNet(3, 2, 4, 0), UNet(3, 2, 2)], ids=["sr", "unet"])
+@pytest.mark.slow
 def test_a_translator_takes_sources_and_its_judge_pairs(module, tmp_path):
     scale = getattr(module, "scale", 1)
     common = {"image_shape": (8 * scale, 8 * scale, 3), "latent_dim": 0, "num_classes": None, "step": 7}

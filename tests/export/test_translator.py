@@ -129,6 +129,7 @@ def test_windows_keep_each_pixel_once_with_its_margin(side, stride):
     assert len(lengths) <= (1 if stride == 1 else 3)
 
 
+@pytest.mark.slow
 def test_each_network_is_read_as_what_it_is(tmp_path):
     saved(tmp_path / "translator", "translator_unet")
     with pytest.raises(UserError, match="makes images of pictures, not of latents"):
@@ -162,6 +163,7 @@ def test_what_it_does_not_take_is_refused(tmp_path):
             export.load_translator(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_judge_of_pairs_takes_images_and_sources(tmp_path):
     module = PatchDiscriminator(2, 1)
     shown = jnp.zeros((1, 8, 8, 3)), jnp.zeros((1, 8, 8, 1))

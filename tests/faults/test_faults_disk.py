@@ -160,6 +160,7 @@ def full(*_, **__):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_disk_that_tensorboard_fills_makes_no_run_wait(tmp_path, capsys, monkeypatch):
     """tensorboardX's thread ends at the first failed write, and whoever gives it more waits for ever."""
     with open("/dev/full", "wb") as device:
@@ -170,6 +171,7 @@ def test_a_disk_that_tensorboard_fills_makes_no_run_wait(tmp_path, capsys, monke
     assert out.count("warning: TensorBoard failed, training goes on (NoRoomError: cannot write") == 1
 
 
+@pytest.mark.slow
 def test_a_profile_without_room_is_removed_and_the_run_goes_on(tmp_path, capsys, monkeypatch):
     run = tmp_path / "run"
 

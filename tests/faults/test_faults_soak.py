@@ -8,8 +8,8 @@ import pytest
 
 from tiny_runs import run_to_end
 
-SECONDS = int(os.environ.get("JAXGAN_SOAK_SECONDS", "60"))
-MOST_MB_A_MINUTE = 1 if SECONDS >= 1800 else 60  # memory settles over the first hundred saves
+SECONDS = int(os.environ.get("JAXGAN_SOAK_SECONDS", "240"))
+MOST_MB_A_MINUTE = 1 if SECONDS >= 1800 else 60  # memory still settles
 SAVE_EVERY = 1000 if SECONDS >= 1800 else 100  # the default
 
 SOAK = """
@@ -35,7 +35,7 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 try:
     train.main(Config(steps=10**7, image_size=28, penalty="r1", conditional=True, keep=2, tensorboard=True, log_every=20,
-                      sample_every=100, save_every=int(os.environ["SAVE_EVERY"]), evaluate_every=5000,
+                      sample_every=100, save_every=int(os.environ["SAVE_EVERY"]), evaluate_every=5 * int(os.environ["SAVE_EVERY"]),
                       evaluate_n=500, quiet=True), "Soak.")
 finally:
     json.dump(rows, open("rows.json", "w"))
@@ -58,7 +58,7 @@ def test_memory_handles_threads_and_compilations_stay_as_they_are(tmp_path):
         seconds=SECONDS + 300,
     )
     rows = np.array(json.loads((tmp_path / "rows.json").read_text()))
-    late = rows[rows[:, 0] > max(30, SECONDS / 4)]
+    late = rows[rows[:, 0] > SECONDS / 2]  # a minute or two pass before all has happened once
     slope = np.polyfit(late[:, 0] / 60, late[:, 1] / 1e6, 1)[0]
     step = json.loads((tmp_path / "run/status.json").read_text())["step"]
     print(
@@ -66,7 +66,7 @@ def test_memory_handles_threads_and_compilations_stay_as_they_are(tmp_path):
         f"{late[-1, 1] / 1e6:.0f} MB, {late[0, 2]:.0f} to {late[-1, 2]:.0f} file handles, "
         f"{late[-1, 3]:.0f} compilations"
     )
-    assert step >= 200  # grids were among it, and in the short run saves
+    assert step >= 1000  # grids were among it, and in the short run saves and evaluations
     assert slope < MOST_MB_A_MINUTE
     assert np.ptp(late[:, 2]) <= 20  # a save opens some
     assert np.median(late[-5:, 2]) <= np.median(late[:5, 2]) + 10

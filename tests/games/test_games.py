@@ -359,14 +359,13 @@ RULES = {
     "unrolled": updates.unrolled(steps=2, learning_rate=0.1),
 }
 NEW = ("infogan", "acgan", "adc", "bigan", "paired", "cycle", "table")
-SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
     ("name", "mode"),
     shares(
         product(NEW, modes.MODES),
-        fast=[("bigan", "shard_map"), ("infogan", "jit")],
+        fast=[("bigan", "shard_map")],
         slow=each_once(NEW, modes.MODES),
     ),
 )
@@ -387,9 +386,8 @@ def test_every_rule_plays_every_game_on_any_device(name, mode, rule):
         assert difference((state, metrics), train(name, update=RULES[rule], d_steps=2, steps=2)) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "infogan" else SLOW) for name in NEW]
-)
+@pytest.mark.parametrize("name", NEW)
+@pytest.mark.slow
 def test_a_batch_in_parts_gives_the_same_numbers(name):
     game = GAMES[name]
     if name == "bigan":  # batch normalization sees parts
@@ -454,7 +452,7 @@ def test_a_population_is_its_members(name):
     assert difference(member, alone.generator.params) < 1e-5
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "bigan" else SLOW) for name in NEW])
+@pytest.mark.parametrize("name", slow_but(["bigan"], NEW))
 def test_bfloat16_leaves_state_and_losses_in_float32(name):
     game = GAMES[name]
     if name == "cycle":  # an error's gradient has one size at all pixels, and bfloat16 adds such up badly
@@ -502,9 +500,8 @@ PENALTIES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "r1_r2" else SLOW) for name in PENALTIES]
-)
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.slow
 def test_penalties_take_pairs(name):
     game = BiGame(
         GAMES["bigan"].generator,
@@ -634,6 +631,7 @@ def test_init_game_is_init_state_for_the_plain_game():
     jax.tree.map(np.testing.assert_array_equal, *leaves)
 
 
+@pytest.mark.slow
 def test_terms_are_logged_by_their_names_and_moved_by():
     _, metrics = train("infogan", steps=1)
     assert {"information", "generator_information"} <= set(metrics)

@@ -74,6 +74,7 @@ def test_image_and_source_are_augmented_by_the_same_draws():
     assert np.abs(one - image).max() > 0
 
 
+@pytest.mark.slow
 def test_the_discriminator_sees_sources_at_the_images_size_or_not_at_all():
     turn = Turn({"image": jnp.zeros((2, 8, 8, 1)), "source": jnp.ones((2, 4, 4, 1))}, KEY, KEY)
     state = first(SMALL, turn.batch)
@@ -100,6 +101,7 @@ def test_the_distance_is_named_and_only_the_generators():
     np.testing.assert_allclose(metrics["reconstruction"], 100 * error, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_an_adversary_the_generator_learns_by_the_distance_alone():
     game = dataclasses.replace(SAME, adversarial_weight=0.0)
     state = first(SAME, {"image": PIXELS})

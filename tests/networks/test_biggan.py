@@ -28,6 +28,7 @@ def test_presets_have_the_published_numbers_of_parameters(name, num_classes, lat
     assert pair_counts(*biggan.preset(name, num_classes=num_classes), latent_dim) == expected
 
 
+@pytest.mark.slow
 def test_the_fields_reach_the_networks_of_other_repositories():
     """compare_gan's discriminator at 256x256; StudioGAN's networks for CIFAR-10."""
     generator, discriminator = biggan.preset("256", num_classes=1000)

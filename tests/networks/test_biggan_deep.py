@@ -29,6 +29,7 @@ def test_a_pair_for_any_images_that_can_be_halved(size):
     pair_counts(*pair, 11)
 
 
+@pytest.mark.slow
 def test_every_layer_but_the_embedding_is_normalized():
     labels = jnp.zeros(2, jnp.int32)
     generator, discriminator = biggan_deep.for_images((64, 64, 3), 4, num_classes=5)

@@ -94,6 +94,7 @@ def test_dcgan_weights_are_normal_with_deviation_a_fiftieth():
             assert abs(leaf.mean()) < 1e-3
 
 
+@pytest.mark.slow
 def test_images_are_squashed_and_points_are_not():
     latents = 100 * jax.random.normal(jax.random.key(0), (50, 4))
     for module in (mlp.Generator((4, 4, 1)), dcgan.Generator((8, 8, 1), 8)):

@@ -15,7 +15,7 @@ import optax
 import pytest
 
 import modes
-from choosing import shares
+from choosing import shares, slow_but
 from jaxgan import losses, parallel
 from jaxgan.data import batch_at
 from jaxgan.networks import mlp
@@ -151,11 +151,12 @@ def test_a_loop_over_devices_gives_the_numbers_of_one(game):
     ("game", "mode"),
     [
         (DENSE, "one"),
-        pytest.param(BATCH_NORM, "one", marks=pytest.mark.slow),
-        pytest.param(DENSE, "pmap", marks=pytest.mark.slow),
-        pytest.param(BATCH_NORM, "jit", marks=pytest.mark.slow),
+        (BATCH_NORM, "one"),
+        (DENSE, "pmap"),
+        (BATCH_NORM, "jit"),
     ],
 )
+@pytest.mark.slow
 def test_a_compiled_run_is_the_loop_or_single_calls(game, mode):
     """Dense networks loop; convolutions on CPU, and pmap, are called one by one. All are the same however cut."""
     mesh = None if mode == "one" else parallel.batch_mesh()
@@ -244,7 +245,7 @@ class Counting(nn.Module):
         return jnp.tanh(nn.Dense(16)(latents) + noise).reshape(-1, 4, 4, 1)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", slow_but(["jit"], MODES))
 def test_counters_stay_integers_and_streams_may_have_any_name(mode):
     generator, discriminator = Counting(), mlp.Discriminator((8,))
     state = init_state(

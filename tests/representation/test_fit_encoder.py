@@ -29,6 +29,7 @@ class Linear(nn.Module):
         return rows.reshape(-1, *SHAPE) if self.size == 64 else rows
 
 
+@pytest.mark.slow
 def test_two_steps_are_those_of_the_paper(tmp_path):
     """Independent lines: MSE of pixels plus kappa times MSE of D's last features, and Adam on a cosine."""
     module = mlp.Discriminator((6, 5))

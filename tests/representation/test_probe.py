@@ -88,6 +88,7 @@ def run(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_compares_and_writes(run):
     found = probe(run, labels=30, draws=2)
     rows = found.comparison.rows

@@ -121,6 +121,7 @@ def run(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_draws_three_maps(run, drawn_figures):
     found = reduce(run, steps=2, n=50)
     assert list(found.comparison.rows) == ["encoder", "PCA", "autoencoder"]

@@ -55,6 +55,7 @@ def directions(state, sources, images):
 DATASET = data.from_arrays(IMAGES, unpaired=SOURCES)
 
 
+@pytest.mark.slow
 def test_both_directions_are_exported_and_read_again(run):
     made, made_sources = directions(run.state, SOURCES[:3], IMAGES[:3])
     forward, backward = (export.load_translator(run.workdir, direction=each) for each in export.DIRECTIONS)

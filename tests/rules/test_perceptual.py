@@ -19,6 +19,7 @@ SMALL = {"degrade": "super_resolution", "scale": 2, "translator_width": 2, "bloc
 STEPS = {"batch_size": 8, "quiet": True, "diagnose_every": None, "generator_learning_rate": 0.01}
 
 
+@pytest.mark.slow
 def test_it_needs_a_run_whose_discriminator_judges_such_images_alone(digits_run, tmp_path):
     with pytest.raises(
         UserError, match=r"`perceptual_weight` 1.0 weighs .* name the run's folder by `percept"

@@ -24,6 +24,7 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, named_leaves(a), named_leaves(b))
 
 
+@pytest.mark.slow
 def test_a_save_is_not_touched_by_the_steps_that_follow(tmp_path):
     """The state is donated right after an asynchronous save has begun."""
     small = mlp.Generator((8, 8, 1), (8,)), mlp.Discriminator((8,))

@@ -62,6 +62,7 @@ def test_what_cannot_be_measured_is_said_before_anything_is_written(tmp_path, me
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_row_is_what_the_metric_says_of_the_ema_generator(tmp_path):
     folder = run(tmp_path / "run", evaluate_every=12).workdir
     key = jax.random.fold_in(jax.random.split(jax.random.key(0), 3)[2], 1)
@@ -211,6 +212,7 @@ def test_patience(tmp_path, script):
     assert "nothing better than 3 at step 4" in (tmp_path / "run/status.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_generator_of_nans_is_no_number(tmp_path, capsys):
     broken = features.from_function("broken", lambda images: jnp.full((len(images), 2), jnp.nan))
     reals = features.from_function("broken", lambda images: images[:, 0, :2, 0], hash="1")

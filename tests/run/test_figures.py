@@ -52,6 +52,7 @@ def test_a_panel_without_metrics_is_left_out(tmp_path, drawn_figures):
     assert [axes.get_title() for axes in drawn_figures[0].axes] == ["loss"]
 
 
+@pytest.mark.slow
 def test_the_dry_run_counts_every_discriminator_update():
     def flops(d_steps):
         config = Config(d_steps=d_steps, batch_size=16)

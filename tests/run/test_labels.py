@@ -132,6 +132,7 @@ def test_a_run_goes_on_with_its_own_pieces_only(tmp_path):
         train.run(config.replace(steps=4), dataset=pictures)
 
 
+@pytest.mark.slow
 def test_a_run_takes_every_piece_of_ones_own(tmp_path):
     config = Config(workdir=str(tmp_path / "run"), steps=3, batch_size=8, quiet=True)
     seen = []

@@ -59,6 +59,7 @@ def test_each_step_is_given_once_although_the_run_computes_it_twice(wandb, tmp_p
     assert json.loads((tmp_path / FILE).read_text()) == {"wandb": 5}
 
 
+@pytest.mark.slow
 def test_a_run_gives_its_metrics_and_goes_on_where_it_was(wandb, tmp_path):
     train.run(tiny(tmp_path / "run", steps=2, log_every=1, track=("wandb",)))
     train.run(tiny(tmp_path / "run", steps=4, log_every=1, track=("wandb",)))

@@ -190,6 +190,7 @@ def test_names_that_are_no_text_are_written_down(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_file_of_a_run_is_utf_8_whatever_the_locale(tmp_path):
     program = f"""
 from jaxgan.run.workdir import Workdir

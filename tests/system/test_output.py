@@ -98,6 +98,7 @@ with open("file", "w") as file:
 """
 
 
+@pytest.mark.slow
 def test_what_is_printed_goes_into_no_file_where_the_outputs_were_closed(tmp_path):
     command = f"{sys.executable} -c '{PROGRAM}' <&- >&- 2>&-"
     subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True)

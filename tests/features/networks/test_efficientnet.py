@@ -68,6 +68,7 @@ def test_every_block_is_the_other_implementations(drawn):
     assert np.std(GOLDEN["features"]) > 0.1  # not all at an end of ReLU6
 
 
+@pytest.mark.slow
 def test_other_weights_carry_their_hash_and_what_is_missing_is_named(tmp_path, drawn):
     save_file(drawn, tmp_path / "weights.safetensors")
     extractor = features.get(efficientnet_weights=tmp_path / "weights.safetensors", source="digits")

@@ -174,6 +174,7 @@ def test_a_loop_in_two_calls_is_the_loop_in_one():
     jax.tree.map(np.testing.assert_array_equal, whole, rest)
 
 
+@pytest.mark.slow
 def test_bfloat16_leaves_what_terms_remember_in_float32():
     low = dataclasses.replace(game_of(), dtype=jnp.bfloat16)
     state, metrics = train(game=low, steps=1)

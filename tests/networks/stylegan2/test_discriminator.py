@@ -25,6 +25,7 @@ def test_features_are_those_of_each_block_from_the_image_on():
     assert len(judged(jnp.zeros((2, 16, 16, 3)), features=True)) == 3
 
 
+@pytest.mark.slow
 def test_heads_read_beside_the_logits():
     logits, read = judged(heads=(5, 2))
     assert (logits.shape, read.shape) == ((4,), (4, 2))

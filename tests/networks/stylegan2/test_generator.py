@@ -82,6 +82,7 @@ def test_the_average_of_w_is_that_of_the_batches_means():
     np.testing.assert_array_equal(kept["buffers"]["mapping"]["w_average"], jnp.arange(4.0))
 
 
+@pytest.mark.slow
 def test_mixing_takes_a_second_w_from_a_layer_of_each_examples_own_on():
     module, variables = made(mixing=0.75)
     latents = jnp.tile(LATENTS[:1], (2000, 1))
